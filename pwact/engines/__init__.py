@@ -1,0 +1,64 @@
+"""The engines by name. A module is imported when its engine is used, not before.
+
+`None` marks a name of the input format whose engine is not available yet.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from pwact.errors import InputError
+
+if TYPE_CHECKING:
+    from pwact.config.labeling import LabelConfig
+    from pwact.config.resources import ResourceBlock
+    from pwact.config.run import RunConfig
+    from pwact.engines.base import Explorer, Labeler, Trainer
+
+LABELERS: dict[str, Optional[str]] = {
+    "ase": "pwact.engines.ase_calculator:AseLabeler",
+    "pwmat": None,
+    "vasp": None,
+    "cp2k": None,
+    "dftb": None,
+    "dftb+": None,
+    "bigmodel": None,
+}
+TRAINERS: dict[str, Optional[str]] = {
+    "pod": "pwact.engines.pod:PodTrainer",
+    "deepmd": "pwact.engines.deepmd:DeepmdTrainer",
+    "matpl": None,
+}
+EXPLORERS: dict[str, Optional[str]] = {"lammps": "pwact.engines.lammps:LammpsExplorer"}
+
+
+def _load(registry: dict[str, Optional[str]], name: str, file: Path, key: str) -> Any:
+    place = registry[name]
+    if place is None:
+        ready = ", ".join(word for word, where in registry.items() if where)
+        raise InputError(f"{name} is not available yet; available: {ready}", file, key)
+    module, attribute = place.split(":")
+    return getattr(import_module(module), attribute)
+
+
+def labeler_for(config: LabelConfig, input_idx: int, block: ResourceBlock) -> Labeler:
+    """The labeler of a label configuration with its `input_idx`-th input file."""
+    made = _load(LABELERS, config.style, config.file, f"{config.key}.dft_style".lstrip("."))
+    labeler: Labeler = made(config, input_idx, block)
+    return labeler
+
+
+def trainer_for(config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> Trainer:
+    """The trainer that `train.engine` names."""
+    made = _load(TRAINERS, config.train.engine, config.file, "train.engine")
+    trainer: Trainer = made(config, train, explore)
+    return trainer
+
+
+def explorer_for(config: RunConfig, block: ResourceBlock) -> Explorer:
+    """The explorer (LAMMPS)."""
+    made = _load(EXPLORERS, "lammps", config.file, "explore")
+    explorer: Explorer = made(block)
+    return explorer

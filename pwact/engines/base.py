@@ -1,0 +1,270 @@
+"""What every engine offers. An engine writes files and reads files, nothing else.
+
+It never runs a program, submits a job, waits, or chooses a directory. Units are Å, eV, eV/Å, ps
+for MD times, K and bar. A frame is an `ase.Atoms`; its labels are set and read with
+`pwact.io.labels`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional, Protocol
+
+from pwact.verdict import Verdict
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.io.model_devi import Deviations
+
+
+class Purpose(Enum):
+    """What a labeler computes."""
+
+    RELAX = "relax"
+    AIMD = "aimd"
+    SCF = "scf"
+
+
+class Labeler(Protocol):
+    """Computes energies and forces from first principles, or stands in for that.
+
+    Attributes
+    ----------
+    structure_format
+        Format name (`pwact.io.structures`) of intermediate structures.
+    structure_postfix
+        Postfix of intermediate structure files, ``.config`` or ``.poscar`` …
+    log
+        Name of the file in a task directory whose tail explains a failure.
+    shell_check
+        See `pwact.executors.base.Task`.
+    """
+
+    structure_format: str
+    structure_postfix: str
+    log: str
+    shell_check: str
+
+    def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
+        """Raise InputError unless `purpose` can be computed for these elements."""
+
+    def fingerprint(self, purpose: Purpose) -> dict[str, Any]:
+        """Everything but the structure that the result depends on, as JSON (files by hash)."""
+
+    def write_input(
+        self, directory: Path, atoms: Atoms, purpose: Purpose, seed: int, step: Optional[int] = None
+    ) -> None:
+        """Write all files of one task into the existing `directory`.
+
+        `step` is the MD step of a frame to be labelled; some engines put it in file names.
+        """
+
+    def command(self, purpose: Purpose) -> str:
+        """Shell text that runs the program in the task directory."""
+
+    def check(self, directory: Path, purpose: Purpose) -> Verdict:
+        """Whether the output is complete and converged."""
+
+    def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
+        """Labelled frames: all ionic steps of an AIMD, else the last (relax: with final cell).
+
+        Raises NotConvergedError or TaskError.
+        """
+
+    def kept_files(self, name: str) -> bool:
+        """Whether a file of a finished scf task stays when scf files are not reserved."""
+
+
+@dataclass(frozen=True)
+class Potential:
+    """What LAMMPS needs in order to run a committee of models.
+
+    Attributes
+    ----------
+    types
+        Element symbols in the order of the LAMMPS types.
+    links
+        Name in the task directory → file that it links to.
+    pair_lines
+        pair_style and pair_coeff commands; ``{out_freq}`` stands for the deviation interval.
+    head_lines
+        Commands that must stand first in the input.
+    after
+        Shell text run after LAMMPS in the task directory ("" for none), which leaves
+        ``model_devi.out``.
+    """
+
+    types: tuple[str, ...]
+    links: Mapping[str, Path]
+    pair_lines: tuple[str, ...]
+    head_lines: tuple[str, ...] = ()
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Thermodynamic condition and length of one MD trajectory.
+
+    Attributes
+    ----------
+    ensemble
+        ``nve``, ``nvt``, ``npt-iso``, ``npt-aniso`` or ``npt-tri``.
+    temp_k, press_bar
+        Target temperature (K) and pressure (bar, NPT only).
+    taut_ps, taup_ps, dt_ps
+        Damping times and time step in ps.
+    """
+
+    ensemble: str
+    nsteps: int
+    trj_freq: int
+    temp_k: float
+    press_bar: Optional[float] = None
+    dt_ps: float = 0.001
+    taut_ps: float = 0.1
+    taup_ps: float = 0.5
+    neigh_delay: int = 10
+
+
+class Trajectory(Protocol):
+    """One explored trajectory, read lazily.
+
+    Attributes
+    ----------
+    directory
+        The task directory.
+    ended_normally
+        False when the MD died early but left usable rows.
+    """
+
+    directory: Path
+    ended_normally: bool
+
+    def deviations(self) -> Deviations:
+        """The rows of ``model_devi.out``, cleaned."""
+
+    def frame(self, step: int) -> Atoms:
+        """The frame of MD step `step`, with the exploring model's forces as labels.
+
+        Raises TaskError when the dump does not hold it.
+        """
+
+
+class Explorer(Protocol):
+    """Runs molecular dynamics with a committee of models."""
+
+    log: str
+    shell_check: str
+
+    def write_input(
+        self,
+        directory: Path,
+        atoms: Atoms,
+        potential: Potential,
+        condition: Condition,
+        seed: int,
+    ) -> None:
+        """Write all files of one trajectory into the existing `directory`.
+
+        Called again for a directory that holds an unfinished run, it prepares the continuation.
+        """
+
+    def command(self, potential: Potential) -> str:
+        """Shell text that runs the MD (and `potential.after`)."""
+
+    def check(self, directory: Path, tolerance: bool, condition: Condition) -> Verdict:
+        """Done: ended normally, or (with `tolerance`) died early with usable deviation rows."""
+
+    def read_result(self, directory: Path) -> Trajectory:
+        """The trajectory of a done task."""
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """Dumps and restart files that are deleted unless trajectories are reserved."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Data sets of one training.
+
+    Attributes
+    ----------
+    train, valid
+        Data set paths in `data_format` (``extxyz`` files, ``pwmlff/npy`` folders).
+    """
+
+    train: tuple[Path, ...]
+    valid: tuple[Path, ...]
+    data_format: str
+
+
+@dataclass(frozen=True)
+class ValidError:
+    """Root-mean-square errors of one model on the validation data.
+
+    `rmse_e` is in eV per atom, `rmse_f` in eV/Å.
+    """
+
+    rmse_e: float
+    rmse_f: float
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a finished training leaves.
+
+    Attributes
+    ----------
+    files
+        Role → file; the role names are the trainer's own. Their contents are the model.
+    valid
+        Errors on the validation data; None without such data.
+    """
+
+    directory: Path
+    files: Mapping[str, Path] = field(default_factory=dict)
+    valid: Optional[ValidError] = None
+
+
+class Trainer(Protocol):
+    """Trains one member of a committee."""
+
+    log: str
+    shell_check: str
+
+    def validate(self) -> None:
+        """Raise InputError when the training keys cannot be honoured."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything but data and seed that the result depends on, as JSON."""
+
+    def write_input(
+        self,
+        directory: Path,
+        data: TrainingData,
+        seed: int,
+        start_from: Optional[Path],
+    ) -> None:
+        """Write all files of one training into the existing `directory`.
+
+        Parameters
+        ----------
+        start_from
+            Directory of the member's previous training, or a model file of the user; None
+            starts from nothing.
+        """
+
+    def command(self) -> str:
+        """Shell text that runs the training in the task directory."""
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether the training is complete."""
+
+    def read_result(self, directory: Path) -> TrainedModel:
+        """The trained model. Raises TaskError."""
+
+    def potential(self, models: Sequence[TrainedModel]) -> Potential:
+        """What LAMMPS needs to run these members together; the first drives the MD."""

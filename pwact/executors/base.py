@@ -1,0 +1,164 @@
+"""What a job is, and what every executor can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Callable, Optional, Protocol
+
+from pwact.config.resources import ResourceBlock
+from pwact.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Task:
+    """One program run in one directory.
+
+    Attributes
+    ----------
+    directory
+        Absolute path; it exists and holds the inputs before the task is dispatched.
+    command
+        Shell text that a job script runs inside `directory`.
+    check
+        Reads the output in `directory` and says whether it is complete. It is the only judge;
+        tags and exit codes merely save work.
+    log
+        Name of the file in `directory` whose tail explains a failure.
+    shell_check
+        Shell text that is true when the program ended well; ``$rc`` is its exit status.
+    """
+
+    directory: Path
+    command: str
+    check: Callable[[Path], Verdict]
+    log: str
+    shell_check: str = '[ "$rc" -eq 0 ]'
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """A script with one or more tasks, as the scheduler sees it.
+
+    Attributes
+    ----------
+    name
+        Unique among all jobs that this campaign ever asks for: ``<kind><g>-<12 hex digits>``.
+    kind
+        Word for the file names: train, md, scf, relax, aimd …
+    group
+        Running number of the script in its directory.
+    directory
+        Where the script and the scheduler's output lie.
+    """
+
+    name: str
+    kind: str
+    group: int
+    directory: Path
+    tasks: tuple[Task, ...]
+    resources: ResourceBlock
+    attempt: int = 0
+
+    @property
+    def script(self) -> Path:
+        """The job script."""
+        return self.directory / f"{self.group}-{self.kind}.job"
+
+
+class JobPhase(Enum):
+    """Where a job is in its life."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDED = "ended"
+    GONE = "gone"  # the scheduler does not know it (any more)
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What the scheduler says about one job.
+
+    Attributes
+    ----------
+    phase
+        Waiting, running, ended or gone.
+    word
+        The scheduler's own word (``PENDING``, ``NODE_FAIL`` …).
+    reason
+        The scheduler's reason, if it gives one.
+    """
+
+    phase: JobPhase
+    word: str = ""
+    reason: str = ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the job may still do something."""
+        return self.phase in (JobPhase.WAITING, JobPhase.RUNNING)
+
+
+class Executor(Protocol):
+    """Runs job scripts somewhere. Only `submit` and `cancel` change the world."""
+
+    poll_first_s: float
+    poll_longest_s: float
+    grace_s: float  # how long a job that was asked for may stay invisible after a restart
+
+    def room(self, live: int) -> Optional[int]:
+        """How many more jobs may be submitted while `live` ones exist; None: any number."""
+
+    def submit(self, spec: JobSpec) -> str:
+        """Submit the script of `spec` and return the job's id."""
+
+    def output_file(self, spec: JobSpec, job_id: str) -> Path:
+        """The file that takes the script's own output."""
+
+    def find(self, name: str) -> Optional[str]:
+        """Id of the job called `name`, if the scheduler knows one."""
+
+    def poll(self, jobs: Mapping[str, str]) -> dict[str, JobState]:
+        """State of every job, given as id → name, in one call to the scheduler."""
+
+    def cancel(self, jobs: Mapping[str, str]) -> None:
+        """End the jobs, given as id → name, with all their processes."""
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """How a task ended.
+
+    Attributes
+    ----------
+    verdict
+        What its output says; the last one when the task was tried several times.
+    attempts
+        Number of jobs that ran it.
+    explanation
+        For a failed task: what happened, the tail of its log and where the log is.
+    """
+
+    task: Task
+    verdict: Verdict
+    attempts: int = 1
+    explanation: str = ""
+
+
+def chunks(tasks: Sequence[Task], group_size: int, parallel_num: int) -> list[tuple[Task, ...]]:
+    """Cut tasks into the groups that share a job script.
+
+    Parameters
+    ----------
+    group_size
+        Tasks a script; -1 puts all into one. A size above 1 is raised to the next multiple of
+        `parallel_num`.
+    """
+    if not tasks:
+        return []
+    size = len(tasks) if group_size < 1 else group_size
+    if size > 1 and group_size > 0 and size % parallel_num:
+        size += parallel_num - size % parallel_num
+    return [tuple(tasks[start : start + size]) for start in range(0, len(tasks), size)]

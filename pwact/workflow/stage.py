@@ -1,0 +1,75 @@
+"""What a stage is: a step of a campaign that is done once, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from pwact.config.resources import ResourceBlock
+from pwact.executors.base import Task, TaskResult
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """What a finished stage leaves.
+
+    Attributes
+    ----------
+    files
+        Products that later stages read; they are hashed into the journal, and the stage counts as
+        done only while they are intact.
+    transient
+        Files or directories that retention may delete once the iteration is complete.
+    report
+        Small JSON facts (counts, errors, paths relative to the work directory) that later stages
+        and the final table read from the journal.
+    """
+
+    files: Sequence[Path] = ()
+    transient: Sequence[Path] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Services(Protocol):
+    """What a campaign offers to a stage at work."""
+
+    work_dir: Path
+
+    def dispatch(
+        self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
+    ) -> Iterator[TaskResult]:
+        """Run the tasks as jobs and yield each task's result as it comes; failures are results.
+
+        Tasks whose check is already content are yielded without a job.
+        """
+
+    def seed(self, *spawn_key: int | str) -> int:
+        """A reproducible integer in 1..2**31-1 for this place of the campaign."""
+
+    def rng(self, *spawn_key: int | str) -> np.random.Generator:
+        """A reproducible random generator for this place of the campaign."""
+
+
+class Stage(Protocol):
+    """One step of a campaign.
+
+    Attributes
+    ----------
+    name
+        Unique in the campaign: ``iter.0000/train``, ``aimd`` …
+    directory
+        Where it works; moved aside to ``<directory>-bk-<n>`` when the stage is redone.
+    """
+
+    name: str
+    directory: Path
+
+    def inputs(self) -> Mapping[str, Any]:
+        """Everything that the result depends on, as JSON; files by their hash."""
+
+    def work(self, services: Services) -> StageOutput:
+        """Do the work. Called again after a kill, it goes on where it was."""
