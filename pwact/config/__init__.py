@@ -1,0 +1,1 @@
+"""The input files: every key declared once, checked before anything starts."""

@@ -1,0 +1,1 @@
+"""Files: formats read and written, the journal, the lock."""

@@ -1,0 +1,1 @@
+"""Which frames are uncertain enough to be labelled."""

@@ -1,0 +1,1 @@
+"""What a campaign shows of itself: tables, pictures, summaries."""

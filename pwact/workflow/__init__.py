@@ -1,0 +1,1 @@
+"""Campaigns: what is done in which order, recorded so that it is done once."""
