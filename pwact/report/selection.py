@@ -1,0 +1,134 @@
+"""The files of ``01.explore/select`` and the lines of ``iter_result.txt``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pwact.io import files
+from pwact.report.records import SelectRecord
+
+if TYPE_CHECKING:
+    from pwact.query.candidates import FrameTable, Selection
+
+ACCURATE = "accurate.csv"
+CANDIDATE = "candidate.csv"
+DELETED = "candidate_delete.csv"
+FAILED = "fail.csv"
+SUMMARY = "select_summary.txt"
+ERROR_TRAJ = "error_traj.log"
+COLUMNS = ("devi_force", "config_index", "file_path")
+
+
+@dataclass(frozen=True)
+class MdEnd:
+    """How one trajectory ended; `directory` is relative to the work directory."""
+
+    directory: str
+    normal: bool
+
+
+def record(selection: Selection) -> SelectRecord:
+    """Count the classes of `selection`."""
+    accurate, failed = len(selection.accurate), len(selection.failed)
+    selected = len(selection.candidate)
+    candidate = selected + len(selection.deleted)
+    total = accurate + candidate + failed
+    return SelectRecord(total, accurate, candidate, failed, selected)
+
+
+def write_selection(select_dir: Path, selection: Selection, md_ends: Sequence[MdEnd]) -> str:
+    """Write the tables, the summary and the list of early ends; return the summary line.
+
+    ``candidate_delete.csv`` exists only when the limit left candidates out.
+    """
+    tables = {
+        ACCURATE: selection.accurate,
+        CANDIDATE: selection.candidate,
+        FAILED: selection.failed,
+    }
+    for name, table in tables.items():
+        write_table(select_dir / name, table)
+    if len(selection.deleted):
+        write_table(select_dir / DELETED, selection.deleted)
+    else:
+        files.remove(select_dir / DELETED)
+    counts = record(selection)
+    files.write_text(select_dir / SUMMARY, summary_text(counts, md_ends))
+    files.write_text(select_dir / ERROR_TRAJ, _error_traj(md_ends))
+    return summary_line(counts)
+
+
+def write_table(path: Path, table: FrameTable) -> None:
+    """Write one class of frames as CSV: deviation (eV/Å), MD step, trajectory directory."""
+    rows = zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist())
+    with files.replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+
+
+def summary_line(counts: SelectRecord) -> str:
+    """The line that users search for; percentages of all frames, 2 decimals."""
+    total = max(counts.frames, 1)
+    shares = [100 * part / total for part in (counts.accurate, counts.candidate, counts.failed)]
+    return (
+        f"Total structures {counts.frames}"
+        f"    accurate {counts.accurate} rate {shares[0]:.2f}%"
+        f"    selected {counts.candidate} rate {shares[1]:.2f}%"
+        f"    error {counts.failed} rate {shares[2]:.2f}%"
+    )
+
+
+def summary_text(counts: SelectRecord, md_ends: Sequence[MdEnd]) -> str:
+    """The text of ``select_summary.txt``."""
+    left_out = counts.candidate - counts.selected
+    limited = f", randomly select {counts.selected}, delete {left_out}" if left_out else ""
+    lines = [
+        summary_line(counts),
+        "",
+        "Select by model deviation force:",
+        f"Accurate configurations: {counts.accurate}, details in file {ACCURATE}",
+        f"Candidate configurations: {counts.candidate}{limited}",
+        f"        Select details in file {CANDIDATE}",
+    ]
+    if left_out:
+        lines.append(f"        Delete details in file {DELETED}.")
+    lines += [f"Error configurations: {counts.failed}, details in file {FAILED}", ""]
+    return "\n".join([*lines, md_line(md_ends), ""])
+
+
+def md_line(md_ends: Sequence[MdEnd]) -> str:
+    """How many trajectories there are and how many of them stopped early."""
+    early = sum(not end.normal for end in md_ends)
+    text = (
+        f"Total trajectories: {len(md_ends)}, "
+        f"ended normally: {len(md_ends) - early}, stopped early: {early}"
+    )
+    return f"{text}, details in file {ERROR_TRAJ}" if early else text
+
+
+def iteration_entry(name: str, counts: SelectRecord, md_ends: Sequence[MdEnd]) -> str:
+    """The entry of one selection in ``iter_result.txt`` of the iteration called `name`."""
+    return f"{name}  {summary_line(counts)}\n{md_line(md_ends)}\n"
+
+
+def label_entry(converged: int, not_converged: Sequence[str]) -> str:
+    """The entry of one labelling in ``iter_result.txt``; the second argument holds directories."""
+    text = (
+        f"Number of converged files: {converged}, "
+        f"number of non-converged files: {len(not_converged)}\n"
+    )
+    if not_converged:
+        text += "Non-converged files:\n" + "".join(f"{path}\n" for path in not_converged)
+    return text
+
+
+def _error_traj(md_ends: Sequence[MdEnd]) -> str:
+    early = [end.directory for end in md_ends if not end.normal]
+    normal = [end.directory for end in md_ends if end.normal]
+    lines = [md_line(md_ends), "", "Stopped early:", *early, "", "Ended normally:", *normal]
+    return "\n".join(lines) + "\n"
