@@ -1,0 +1,167 @@
+"""Every directory and file name of a campaign. Numbers become names here, never the reverse.
+
+::
+
+    work_dir/
+      .pwact/{journal.jsonl,lock}  PID  pwact.log
+      temp_init_bulk_work/                                  pwact init_bulk
+        relax/init_config_<i>/relaxed.P
+        super_cell_scale/init_config_<i>/{super_cell.P,<s>_scale.P}
+        pertub/init_config_<i>/<base>/{<input structure>,0_pertub.P,1_pertub.P …}
+        aimd/init_config_<i>/<base>/<k>_aimd/
+      collection/
+        datapath.txt
+        init_config_<i>/{relaxed.P,super_cell.P,<s>_scale.P,<base>_pertub/,train.xyz|PWdata/}
+      al.record  iter_result.txt  iter_select.txt           pwact run
+      iter.0000/
+        00.train/{train.000/ …,valid_error.csv}
+        01.explore/md/md.000.sys.000/{md.000.sys.000.t.000[.p.000]/,model_devi_distribution.png}
+        01.explore/select/{accurate,candidate,candidate_delete,fail}.csv
+        02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
+        02.label/result/{train.xyz|PWdata/,label_error.csv}
+
+``P`` is the postfix of structure files (``.config``, ``.poscar``), which the labeler knows. The
+spelling ``pertub`` is that of PWact and stays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+STATE_DIR = ".pwact"
+JOURNAL = "journal.jsonl"
+LOCK = "lock"
+LOG = "pwact.log"
+PID = "PID"
+
+AL_RECORD = "al.record"
+ITER_RESULT = "iter_result.txt"
+ITER_SELECT = "iter_select.txt"
+
+TRAIN = "00.train"
+EXPLORE = "01.explore"
+LABEL = "02.label"
+VALID_ERROR = "valid_error.csv"
+LABEL_ERROR = "label_error.csv"
+TOO_CLOSE = "too_close.csv"
+CANDIDATE = "candidate.csv"
+HISTOGRAM = "model_devi_distribution.png"
+MODEL_DEVI = "model_devi.out"
+
+TRAIN_XYZ = "train.xyz"
+PWDATA = "PWdata"
+
+TEMP_INIT = "temp_init_bulk_work"
+COLLECTION = "collection"
+DATAPATH = "datapath.txt"
+RELAX = "relax"
+SUPER_CELL_SCALE = "super_cell_scale"
+PERTURB = "pertub"
+AIMD = "aimd"
+LINKED_WHILE_RUNNING = (SUPER_CELL_SCALE, PERTURB, AIMD)
+
+RELAX_BASE = "relax"
+SUPER_CELL_BASE = "super_cell"
+INIT_BASE = "init"
+
+
+def iteration_name(iteration: int) -> str:
+    """``iter.0000`` …"""
+    return f"iter.{iteration:04d}"
+
+
+def iteration_dir(work_dir: Path, iteration: int) -> Path:
+    """Everything of one iteration."""
+    return work_dir / iteration_name(iteration)
+
+
+def train_dir(work_dir: Path, iteration: int) -> Path:
+    """``00.train``."""
+    return iteration_dir(work_dir, iteration) / TRAIN
+
+
+def explore_dir(work_dir: Path, iteration: int) -> Path:
+    """``01.explore``."""
+    return iteration_dir(work_dir, iteration) / EXPLORE
+
+
+def md_dir(work_dir: Path, iteration: int) -> Path:
+    """Where the trajectories of an iteration are."""
+    return explore_dir(work_dir, iteration) / "md"
+
+
+def select_dir(work_dir: Path, iteration: int) -> Path:
+    """Where the classes of frames are listed."""
+    return explore_dir(work_dir, iteration) / "select"
+
+
+def label_dir(work_dir: Path, iteration: int) -> Path:
+    """``02.label``."""
+    return iteration_dir(work_dir, iteration) / LABEL
+
+
+def scf_dir(work_dir: Path, iteration: int) -> Path:
+    """Where the labelling tasks run."""
+    return label_dir(work_dir, iteration) / "scf"
+
+
+def result_dir(work_dir: Path, iteration: int) -> Path:
+    """Where the labelled frames of an iteration are."""
+    return label_dir(work_dir, iteration) / "result"
+
+
+def member_name(member: int) -> str:
+    """``train.000`` …: one model of the committee."""
+    return f"train.{member:03d}"
+
+
+def member_dir(work_dir: Path, iteration: int, member: int) -> Path:
+    """Where one model of the committee is trained."""
+    return train_dir(work_dir, iteration) / member_name(member)
+
+
+def system_name(md: int, system: int) -> str:
+    """All trajectories of one structure of one md dict: ``md.000.sys.000``."""
+    return f"md.{md:03d}.sys.{system:03d}"
+
+
+def trajectory_name(md: int, system: int, temp_idx: int, press_idx: Optional[int] = None) -> str:
+    """``md.000.sys.000.t.000``, for NPT ``md.000.sys.000.t.000.p.000``."""
+    name = f"{system_name(md, system)}.t.{temp_idx:03d}"
+    return name if press_idx is None else f"{name}.p.{press_idx:03d}"
+
+
+def scf_name(step: int) -> str:
+    """Task that labels the frame of MD step `step`: ``820-scf``."""
+    return f"{step}-scf"
+
+
+def labelled(directory: Path, data_format: str) -> Path:
+    """The data set of frames in `directory`: ``train.xyz``, or the folder ``PWdata``."""
+    return directory / (TRAIN_XYZ if data_format == "extxyz" else PWDATA)
+
+
+def init_config(index: int) -> str:
+    """``init_config_0`` …: one entry of sys_configs."""
+    return f"init_config_{index}"
+
+
+def scale_base(factor: str) -> str:
+    """``0.9_scale`` for a factor as it is written in the input."""
+    return f"{factor}_scale"
+
+
+def perturbed_name(number: int) -> str:
+    """``0_pertub`` …, without postfix."""
+    return f"{number}_pertub"
+
+
+def perturbed_folder(base: str) -> str:
+    """``0.9_scale_pertub`` …: the perturbed structures of `base` in the collection."""
+    return f"{base}_pertub"
+
+
+def aimd_name(number: int) -> str:
+    """``0_aimd`` …: one AIMD of an entry."""
+    return f"{number}_aimd"
