@@ -1,0 +1,114 @@
+"""Files that are never seen half written, and what is asked of files everywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_BLOCK = 1 << 20
+_TAIL_BYTES = 1 << 16
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to, and put what was written in its place.
+
+    The file is fsynced and renamed when the block ends well; else it is deleted and `path` stays
+    as it was.
+    """
+    aside = path.with_name(f".{path.name[-100:]}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield aside
+        with aside.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power cut, where the file system can."""
+    with contextlib.suppress(OSError):  # some network file systems refuse it
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 in one step; names that are not valid text are kept as bytes."""
+    with replacing(path) as aside:
+        aside.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def write_json(path: Path, obj: Any) -> None:
+    """Write `obj` as JSON in one step, with sorted keys so that equal content is equal bytes."""
+    write_text(path, json.dumps(obj, indent=1, sort_keys=True, ensure_ascii=True) + "\n")
+
+
+def link(target: Path, path: Path) -> None:
+    """Make `path` a symbolic link to `target`, in place of whatever link or file it was.
+
+    A relative `target` is taken as it stands, that is from the directory of `path`.
+    """
+    aside = path.with_name(f".{path.name[-100:]}.{uuid.uuid4().hex[:8]}.tmp")
+    aside.symlink_to(target)
+    try:
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def tree_hash(path: Path) -> str:
+    """Sha256 (hex) of a file's content, or of all names and contents below a directory."""
+    digest = hashlib.sha256()
+    if not path.is_dir():
+        _feed(digest, path)
+        return digest.hexdigest()
+    for file in sorted(item for item in path.rglob("*") if not item.is_dir()):
+        name = os.fsencode(file.relative_to(path).as_posix())
+        content = hashlib.sha256()
+        _feed(content, file)
+        digest.update(b"%d " % len(name) + name + content.digest())
+    return digest.hexdigest()
+
+
+def _feed(digest: hashlib._Hash, path: Path) -> None:
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+
+
+def log_tail(path: Path, lines: int = 15) -> str:
+    """Return the last lines of a log, "" if there is none.
+
+    Bytes that are no text are replaced.
+    """
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - _TAIL_BYTES))
+            text = stream.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join(deque(text.rstrip().splitlines(), maxlen=lines))
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link or a whole tree; a missing one is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

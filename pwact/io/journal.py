@@ -1,0 +1,103 @@
+"""The append-only record of a campaign: one JSON event a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from pwact.errors import PwactError
+
+
+class Journal:
+    """Append events that are on disk before the caller goes on, and read them back.
+
+    A last line that a crash has torn is no event; it is cut off by the first `append`. Until
+    then the file is only read, so that others may look into the journal of a running campaign.
+
+    Parameters
+    ----------
+    path
+        The file; its directory exists.
+    clock
+        Seconds since the epoch, put into every event as ``time``.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._handle = -1
+        self._events, self._size = _read(path)
+
+    def append(self, event: str, **fields: Any) -> None:
+        """Write one event and wait until it is on disk.
+
+        Raises
+        ------
+        PwactError
+            When the disk does not take it; the journal is then as it was before.
+        """
+        record = {"event": event, "time": self._clock(), **fields}
+        line = (json.dumps(record, ensure_ascii=True) + "\n").encode("ascii")
+        with self._guard:
+            try:
+                self._open()
+                self._write(line)
+            except OSError as error:
+                raise PwactError(
+                    f"{self.path}: cannot be written ({error.strerror or error}); nothing recorded "
+                    "is lost: mend it and start again"
+                ) from error
+            self._size += len(line)
+            self._events.append(json.loads(line))
+
+    def _open(self) -> None:
+        if self._handle >= 0:
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        handle = os.open(self.path, flags, 0o644)
+        os.ftruncate(handle, self._size)
+        self._handle = handle
+
+    def _write(self, line: bytes) -> None:
+        try:
+            if os.write(self._handle, line) < len(line):
+                raise OSError("the disk is full")
+            os.fsync(self._handle)
+        except OSError:
+            os.ftruncate(self._handle, self._size)
+            raise
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return all events so far, oldest first."""
+        with self._guard:
+            return list(self._events)
+
+    def close(self) -> None:
+        """Close the file; a later `append` opens it again."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Return the events of a journal and the size in bytes of its whole lines."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return [], 0
+    size = content.rfind(b"\n") + 1
+    events = []
+    for number, line in enumerate(content[:size].split(b"\n")[:-1], start=1):
+        try:
+            event = json.loads(line)
+        except ValueError as error:
+            raise PwactError(f"{path}: line {number} is damaged: {error}") from error
+        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+            raise PwactError(f"{path}: line {number} is not an event")
+        events.append(event)
+    return events, size

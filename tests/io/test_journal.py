@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from pwact.errors import PwactError
+from pwact.io.journal import Journal
+
+
+def test_events_come_back_in_order(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path, clock=iter([1.0, 2.0]).__next__)
+    assert not path.exists()
+    journal.append("asked", name="ü\n")
+    journal.append("done")
+    journal.close()
+    expected = [
+        {"event": "asked", "time": 1.0, "name": "ü\n"},
+        {"event": "done", "time": 2.0},
+    ]
+    assert journal.events() == expected
+    assert Journal(path).events() == expected
+    assert path.read_bytes().count(b"\n") == 2
+
+
+@pytest.mark.parametrize("torn", [b'{"event": "x"', b'{"event": "x"}', b"\0" * 40, b"{"])
+def test_a_torn_last_line_is_no_event(tmp_path, torn):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"event": "whole"}\n' + torn)
+    journal = Journal(path)
+    assert [event["event"] for event in journal.events()] == ["whole"]
+    assert path.read_bytes().endswith(torn)  # a reader leaves the file alone
+    journal.append("next")
+    assert [event["event"] for event in Journal(path).events()] == ["whole", "next"]
+
+
+@pytest.mark.parametrize("line", [b"{nonsense}", b"[]", b'{"time": 1}', b"\xff"])
+def test_damage_inside_is_told_with_its_line(tmp_path, line):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"event": "whole"}\n' + line + b'\n{"event": "x"}\n')
+    with pytest.raises(PwactError, match="line 2"):
+        Journal(path)
+
+
+def test_an_event_is_on_disk_before_append_returns(tmp_path, monkeypatch):
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda fd: sizes.append(os.fstat(fd).st_size))
+    journal.append("x")
+    assert sizes == [path.stat().st_size]
+
+
+def test_a_full_disk_is_told_and_leaves_the_journal_whole(tmp_path, monkeypatch):
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.append("kept")
+    before = path.read_bytes()
+    real = os.write
+
+    def full(handle, data):
+        real(handle, data[:5])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(PwactError, match="No space left"):
+        journal.append("lost")
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    journal.append("later")
+    assert [event["event"] for event in Journal(path).events()] == ["kept", "later"]
