@@ -45,7 +45,6 @@ LABEL = "02.label"
 VALID_ERROR = "valid_error.csv"
 LABEL_ERROR = "label_error.csv"
 TOO_CLOSE = "too_close.csv"
-CANDIDATE = "candidate.csv"
 HISTOGRAM = "model_devi_distribution.png"
 MODEL_DEVI = "model_devi.out"
 
@@ -67,7 +66,7 @@ INIT_BASE = "init"
 
 
 def iteration_name(iteration: int) -> str:
-    """``iter.0000`` …"""
+    """``iter.0000`` and so on."""
     return f"iter.{iteration:04d}"
 
 
