@@ -1,0 +1,139 @@
+"""What the journal says about the stages of a campaign, and what changed since."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Optional
+
+STARTED = "stage_started"
+DONE = "stage_done"
+KEPT = "stage_kept"
+ASIDE = "stage_set_aside"
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class StageState:
+    """One stage as the journal knows it.
+
+    Attributes
+    ----------
+    key
+        Hash of `inputs`; "" for a stage that was set aside and not begun again.
+    files
+        Product → hash, paths relative to the work directory.
+    transient
+        What retention may delete, relative to the work directory.
+    position
+        Number of the last event that says something about the stage.
+    aside
+        Directory → where it goes, both relative, while the stage waits to be done again.
+    started_at, ended_at
+        Seconds since the epoch.
+    """
+
+    name: str
+    key: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    done: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
+    transient: tuple[str, ...] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
+    position: int = -1
+    aside: Optional[tuple[str, str]] = None
+    started_at: float = 0.0
+    ended_at: Optional[float] = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it was started (and not set aside since)."""
+        return bool(self.key)
+
+
+def stages(events: Iterable[Mapping[str, Any]]) -> dict[str, StageState]:
+    """Read the state of every stage, in the order in which they were first begun."""
+    found: dict[str, StageState] = {}
+    for position, event in enumerate(events):
+        if event["event"] in _READERS:
+            name = event["name"]
+            before = found.get(name, StageState(name))
+            after = _READERS[event["event"]](before, event)
+            found[name] = replace(after, position=position)
+    return found
+
+
+def last_set_aside(events: Iterable[Mapping[str, Any]]) -> int:
+    """Give the position of the last event that set a stage aside, -1 if there is none."""
+    positions = [number for number, event in enumerate(events) if event["event"] == ASIDE]
+    return positions[-1] if positions else -1
+
+
+def _started(_: StageState, event: Mapping[str, Any]) -> StageState:
+    return StageState(
+        event["name"], event["key"], event["inputs"], started_at=event.get("time", 0.0)
+    )
+
+
+def _done(before: StageState, event: Mapping[str, Any]) -> StageState:
+    return replace(
+        before,
+        key=event["key"],
+        done=True,
+        files=event["files"],
+        transient=tuple(event["transient"]),
+        report=event["report"],
+        ended_at=event.get("time", 0.0),
+    )
+
+
+def _kept(before: StageState, event: Mapping[str, Any]) -> StageState:
+    files = event.get("files", before.files)
+    return replace(before, key=event["key"], inputs=event["inputs"], files=files)
+
+
+def _aside(before: StageState, event: Mapping[str, Any]) -> StageState:
+    return StageState(before.name, aside=(event["directory"], event["to"]))
+
+
+_READERS = {STARTED: _started, DONE: _done, KEPT: _kept, ASIDE: _aside}
+
+
+def canonical(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """`inputs` as they are read back from JSON (tuples become lists)."""
+    plain: dict[str, Any] = json.loads(_text(inputs))
+    return plain
+
+
+def key_of(inputs: Mapping[str, Any]) -> str:
+    """Hash of canonical inputs, 16 hex digits."""
+    return hashlib.sha256(_text(inputs).encode()).hexdigest()[:16]
+
+
+def _text(inputs: Mapping[str, Any]) -> str:
+    return json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """Name every field that differs: ``settings.rcut was 5.0, is 6.0``."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            where = f"{path}.{key}" if path else str(key)
+            yield from differences(old.get(key, _ABSENT), new.get(key, _ABSENT), where)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, after) in enumerate(zip(old, new)):
+            yield from differences(before, after, f"{path}[{index}]")
+    elif isinstance(old, list) and isinstance(new, list):
+        yield f"{path} had {len(old)} entries, has {len(new)}"
+    elif old is not new and (type(old), old) != (type(new), new):
+        yield f"{path} was {_short(old)}, is {_short(new)}"
+
+
+def _short(value: Any, longest: int = 60) -> str:
+    if value is _ABSENT:
+        return "absent"
+    text = json.dumps(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,83 @@
+"""Who the master of a work directory is: its PID file and its identity."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from pwact import layout
+from pwact.errors import PwactError
+from pwact.io import files
+
+EVENT = "master_started"
+
+
+@dataclass(frozen=True)
+class PidFile:
+    """Content of ``PID``: the process and, when it runs inside a SLURM job, that job's id."""
+
+    pid: int
+    job: Optional[str] = None
+
+    @property
+    def text(self) -> str:
+        """As PWact writes it, without a newline."""
+        return f"pid {self.pid}" + (f" job {self.job}" if self.job else "")
+
+
+def read_pid(work_dir: Path) -> Optional[PidFile]:
+    """Read ``PID`` in any of its historical forms; None if there is none.
+
+    Raises
+    ------
+    PwactError
+        When the file holds something else.
+    """
+    path = work_dir / layout.PID
+    if not path.exists():
+        return None
+    text = path.read_bytes().decode("utf-8", "replace").strip()
+    found = re.fullmatch(r"(?:pid\s+)?([1-9]\d{0,9})(?:\s+job\s+(\S+))?", text)
+    if found is None:
+        raise PwactError(f"{path}: does not hold a process number, but {text[:40]!r}")
+    return PidFile(int(found[1]), found[2])
+
+
+@contextlib.contextmanager
+def pid_file(work_dir: Path) -> Iterator[None]:
+    """Keep ``PID`` while the master works; the file of a killed master is replaced."""
+    path = work_dir / layout.PID
+    files.write_text(path, PidFile(os.getpid(), os.environ.get("SLURM_JOB_ID")).text)
+    try:
+        yield
+    finally:
+        files.remove(path)
+
+
+def myself() -> dict[str, Any]:
+    """Host, pid and start mark of this process, for the journal."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "mark": start_mark(os.getpid())}
+
+
+def start_mark(pid: int) -> Optional[str]:
+    """Text that tells a process from another that later gets the same number; None if dead."""
+    with contextlib.suppress(OSError, IndexError):
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = stat.rpartition(")")[2].split()
+        if fields[0] in "ZX":
+            return None
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {fields[19]}"
+    if Path("/proc/self/stat").exists():
+        return None
+    shown = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return shown.stdout.strip() or None

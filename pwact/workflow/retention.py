@@ -1,0 +1,52 @@
+"""Deletes what a finished iteration does not keep, and nothing that the journal does not list."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from pwact.io import files
+from pwact.workflow.ledger import StageState
+
+_LOG = logging.getLogger(__name__)
+
+
+def clean(work_dir: Path, stages: Mapping[str, StageState], names: Iterable[str]) -> None:
+    """Delete the transient files of the stages called `names`; done again, it changes nothing.
+
+    A stage that is not done keeps everything. A path outside the work directory, or one that holds
+    a product of any stage, is left alone with a warning.
+
+    Parameters
+    ----------
+    stages
+        All stages by name.
+    """
+    products = {PurePosixPath(name) for state in stages.values() for name in state.files}
+    kept = products | {parent for product in products for parent in product.parents}
+    for name in names:
+        state = stages.get(name)
+        if state is None or not state.done:
+            continue
+        for transient in state.transient:
+            relative = PurePosixPath(transient)
+            if relative in kept or products & set(relative.parents) or not _inside(relative):
+                _LOG.warning("%s: not deleted, it is needed or lies outside", transient)
+                continue
+            _delete(work_dir, work_dir / relative)
+
+
+def _inside(relative: PurePosixPath) -> bool:
+    return not relative.is_absolute() and ".." not in relative.parts and bool(relative.parts)
+
+
+def _delete(work_dir: Path, path: Path) -> None:
+    if not (path.exists() or path.is_symlink()):
+        return
+    if work_dir.resolve() not in path.parent.resolve().parents and (
+        work_dir.resolve() != path.parent.resolve()
+    ):
+        _LOG.warning("%s: not deleted, a link leads out of the work directory", path)
+        return
+    files.remove(path)
