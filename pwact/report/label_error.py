@@ -65,7 +65,10 @@ def write_label_error(path: Path, rows: Sequence[LabelError]) -> Optional[float]
     float or None
         Root of the mean of the frames' squared `rmse_force`; None without frames.
     """
-    with files.replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as stream:
+    with (
+        files.replacing(path) as aside,
+        aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+    ):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:

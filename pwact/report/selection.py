@@ -65,7 +65,10 @@ def write_selection(select_dir: Path, selection: Selection, md_ends: Sequence[Md
 def write_table(path: Path, table: FrameTable) -> None:
     """Write one class of frames as CSV: deviation (eV/Å), MD step, trajectory directory."""
     rows = zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist())
-    with files.replacing(path) as aside, aside.open("w", newline="", encoding="utf-8") as stream:
+    with (
+        files.replacing(path) as aside,
+        aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+    ):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)

@@ -1,0 +1,122 @@
+"""What each command does: load, check, work, show. One short function a command.
+
+`pwact.cli.main` imports this module once a command is to be run, so that help stays quick.
+"""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Optional
+
+from pwact import __version__, layout
+from pwact.cli import console
+from pwact.cli.signals import sigterm_raises
+from pwact.config.init_bulk import InitConfig
+from pwact.config.param import LoadedPair, load_pair
+from pwact.config.run import RunConfig
+from pwact.errors import EXIT_DONE, UsageError
+from pwact.report.table import iteration_table
+from pwact.workflow.active_learning import RunResult, run_active_learning
+from pwact.workflow.campaign import Campaign, CampaignOptions, open_campaign
+from pwact.workflow.gather import gather
+from pwact.workflow.init_bulk import InitResult, run_init_bulk
+from pwact.workflow.kill import kill as kill_campaign
+from pwact.workflow.preflight import preflight
+
+log = logging.getLogger(__name__)
+
+
+def init_bulk(options: Namespace) -> int:
+    """Make the first data set."""
+    pair = _checked(options, "init_bulk")
+    if isinstance(pair.config, InitConfig):
+        with _campaign(options, pair) as campaign:
+            result = run_init_bulk(pair.config, pair.resources, campaign)
+        console.say(init_summary(result))
+    return EXIT_DONE
+
+
+def run(options: Namespace) -> int:
+    """Run the active-learning loop."""
+    pair = _checked(options, "run")
+    if isinstance(pair.config, RunConfig):
+        with _campaign(options, pair) as campaign:
+            result = run_active_learning(pair.config, pair.resources, campaign)
+        console.say(run_summary(result))
+    return EXIT_DONE
+
+
+def check(options: Namespace) -> int:
+    """Validate a pair of input files; write nothing."""
+    pair = _checked(options, None)
+    console.say(
+        f"{options.param} and {options.resource} are a sound input of pwact {pair.kind}; "
+        "nothing is written"
+    )
+    return EXIT_DONE
+
+
+def kill(options: Namespace) -> int:
+    """End the campaign of this directory and its jobs."""
+    with console.logging_to_screen():
+        ended = kill_campaign(Path.cwd(), options.kind)
+    console.say("\n".join(ended) if ended else "there was nothing left to end")
+    return EXIT_DONE
+
+
+def gather_pwdata(options: Namespace) -> int:
+    """Copy the labelled data of all iterations to ``./final_pwdata``."""
+    source = Path(options.input_dir)
+    if not source.is_dir():
+        raise UsageError(f"{source} is not a directory")
+    with console.logging_to_screen():
+        data_sets = gather(source, Path.cwd())
+    console.say(quoted(data_sets) if data_sets else f"no labelled data in {source}")
+    return EXIT_DONE
+
+
+def init_summary(result: InitResult) -> str:
+    """The last words of ``pwact init_bulk``."""
+    lines = [f"init_bulk is done; structures and data are in {result.collection}"]
+    if result.data_sets:
+        lines += ["data sets:", quoted(result.data_sets)]
+    return "\n".join(lines)
+
+
+def run_summary(result: RunResult) -> str:
+    """The last words of ``pwact run``: data sets, models and the table of iterations."""
+    lines = ["data sets of the iterations (pwact gather_pwdata copies them to one place):"]
+    lines += [quoted(result.data_sets), "models:", *(f"  {model}" for model in result.models)]
+    return "\n".join([*lines, "", iteration_table(result.rows)])
+
+
+def quoted(paths: list[Path]) -> str:
+    """Paths as they are pasted into ``init_data``: in double quotes, with a comma, one a line."""
+    return "\n".join(f'"{path}",' for path in paths)
+
+
+def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
+    with console.logging_to_screen():
+        param, resource = Path(options.param), Path(options.resource)
+        pair = load_pair(param, resource, Path.cwd(), strict=options.strict, expected=expected)
+        for warning in [*pair.warnings, *preflight(pair)]:
+            log.warning("%s", warning)
+    return pair
+
+
+@contextmanager
+def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
+    work_dir = pair.config.work_dir
+    chosen = CampaignOptions(redo=tuple(options.redo), keep_finished=options.keep_finished)
+    with (
+        sigterm_raises(),
+        console.logging_to_screen(),
+        open_campaign(work_dir, pair.kind, pair.config.seed, chosen) as campaign,
+        console.logging_to_file(work_dir / layout.LOG),
+    ):
+        log.info("pwact %s %s in %s", __version__, pair.kind, work_dir)
+        yield campaign

@@ -1,0 +1,94 @@
+"""What the user sees: log lines, progress, results, complaints. The only module that prints."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Optional, TypeVar
+
+LINE = "%(asctime)s %(message)s"
+WARNING_LINE = "%(asctime)s %(levelname)s: %(message)s"
+TIME = "%Y-%m-%d %H:%M:%S"
+ROOT = "pwact"
+
+T = TypeVar("T")
+
+
+def say(text: str) -> None:
+    """Show a result on stdout."""
+    print(text, flush=True)  # noqa: T201
+
+
+def complain(message: str, error: Optional[BaseException] = None) -> None:
+    """Show an error on stderr, and in the log file if there is one; with `error`, its traceback."""
+    print(f"pwact: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    if error is not None:
+        traceback.print_exception(type(error), error, error.__traceback__)
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        self._style._fmt = WARNING_LINE if record.levelno >= logging.WARNING else LINE
+        return super().format(record)
+
+
+class _Screen(logging.Handler):
+    """Writes above a progress bar, if one is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if "tqdm" in sys.modules and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            tqdm.write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+@contextmanager
+def logging_to_screen() -> Iterator[None]:
+    """Show what the package logs on stderr, with times."""
+    with _handler(_Screen()):
+        yield
+
+
+@contextmanager
+def logging_to_file(path: Path) -> Iterator[None]:
+    """Append what the package logs to `path`, with times."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    try:
+        with _handler(handler):
+            yield
+    finally:
+        handler.close()
+
+
+@contextmanager
+def _handler(handler: logging.Handler) -> Iterator[None]:
+    logger = logging.getLogger(ROOT)
+    level = logger.level
+    handler.setFormatter(_Lines(LINE, TIME))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def progress(title: str, total: int, results: Iterable[T]) -> Iterator[T]:
+    """Pass `results` on, counted by a progress bar while stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield from results
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=title, file=sys.stderr, leave=False) as bar:
+        for result in results:
+            bar.update()
+            yield result

@@ -1,0 +1,201 @@
+"""The program `pwact`: which command is asked for, and with which exit status it ends.
+
+This is the only place that catches `PwactError`. Nothing heavy is imported here, so that help
+answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Callable, NoReturn, Optional
+
+from pwact import __version__
+from pwact.cli import console
+from pwact.cli.signals import Terminated
+from pwact.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_STOPPED,
+    PwactError,
+    UsageError,
+)
+
+HELP_WORDS = frozenset({"-h", "help", "-help", "--help"})
+
+
+class Parser(argparse.ArgumentParser):
+    """Argument parser of one command: usage errors are raised, not printed."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError with the usage line."""
+        usage = " ".join(self.format_usage().split())
+        raise UsageError(f"{self.prog}: {message}\n{usage}")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One word that `pwact` understands.
+
+    Attributes
+    ----------
+    line
+        What it does, in one line.
+    arguments
+        Declares its arguments.
+    bare
+        Whether it runs without any argument; else that shows its help.
+    """
+
+    line: str
+    arguments: Callable[[Parser], None]
+    bare: bool = False
+
+
+def _pair(parser: Parser) -> None:
+    parser.add_argument("param", help="param.json: what to do")
+    parser.add_argument("resource", help="resource.json: where and how the jobs run")
+    parser.add_argument("--strict", action="store_true", help="unknown keys are errors")
+
+
+def _campaign(parser: Parser) -> None:
+    _pair(parser)
+    parser.add_argument(
+        "--redo",
+        metavar="STAGE",
+        action="append",
+        default=[],
+        help="do a finished stage again, and what depends on it (may be repeated)",
+    )
+    parser.add_argument(
+        "--keep-finished",
+        action="store_true",
+        help="keep finished stages although their inputs were changed",
+    )
+
+
+def _kill(parser: Parser) -> None:
+    parser.add_argument(
+        "kind", type=str.lower, choices=("init_bulk", "run"), help="which command to end"
+    )
+    parser.add_argument("record", nargs="?", help="accepted for old scripts, not needed")
+
+
+def _gather(parser: Parser) -> None:
+    parser.add_argument(
+        "-i", "--input_dir", default="./", help="work directory of a run (default: here)"
+    )
+
+
+COMMANDS = {
+    "init_bulk": Command(
+        "make the first data set: relax, supercell, scale, perturb, AIMD", _campaign
+    ),
+    "run": Command("active learning: train, explore, select, label, again", _campaign),
+    "check": Command("say what is wrong with a param.json and its resource.json", _pair),
+    "kill": Command("end the init_bulk or run of this directory, with its jobs", _kill),
+    "gather_pwdata": Command("collect the labelled data of all iterations", _gather, bare=True),
+}
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run one command and return the exit status.
+
+    Parameters
+    ----------
+    argv
+        Words after the program's name; those of this process by default.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        return _dispatch(words)
+    except PwactError as error:
+        return _failed(error, str(error), error.exit_code, debug)
+    except Terminated as stop:
+        return _failed(stop, "stopped by SIGTERM", EXIT_STOPPED, debug)
+    except KeyboardInterrupt as stop:
+        return _failed(stop, "interrupted", EXIT_INTERRUPTED, debug)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us is gone; there is nobody to complain to
+        return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001  a fault of ours is shown in one line, too
+        reason = f"unexpected {type(error).__name__}: {error}"
+        hint = "" if debug else "; run with --debug for details"
+        return _failed(error, reason + hint, EXIT_FAILED, debug)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0].lower() in HELP_WORDS:
+        return _say(overview())
+    if words[0] == "--version":
+        return _say(f"pwact {__version__}")
+    name = words[0].lower()
+    if name not in COMMANDS:
+        raise UsageError(_unknown(words[0]))
+    command = COMMANDS[name]
+    parser = _parser(name, command)
+    rest = words[1:]
+    if (not rest and not command.bare) or _asks_for_help(rest):
+        return _say(parser.format_help().rstrip())
+    options = parser.parse_args(rest)
+    commands = import_module("pwact.cli.commands")
+    status: int = getattr(commands, name)(options)
+    return status
+
+
+def _asks_for_help(words: list[str]) -> bool:
+    return bool(words) and (
+        words[0].lower() in HELP_WORDS or not {"-h", "--help"}.isdisjoint(words)
+    )
+
+
+def _parser(name: str, command: Command) -> Parser:
+    parser = Parser(
+        prog=f"pwact {name}", description=command.line, allow_abbrev=False, add_help=False
+    )
+    command.arguments(parser)
+    parser.add_argument("-h", "--help", action="store_true", help="show this text")
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    return parser
+
+
+def overview() -> str:
+    """The list of commands."""
+    lines = [f"  {name:<14} {command.line}" for name, command in COMMANDS.items()]
+    text = [
+        f"pwact {__version__}: training data for machine-learned force fields by active learning",
+        "",
+        "usage: pwact COMMAND …            (pwact COMMAND help: its arguments)",
+        "",
+        *lines,
+        "",
+        "  --version      show the version",
+        "  --debug        show where an error came from",
+        "",
+        "exit status: 0 done, 1 failed, 2 wrong use or input, 3 stopped with work left,",
+        "             130 interrupted",
+    ]
+    return "\n".join(text)
+
+
+def _unknown(word: str) -> str:
+    near = get_close_matches(word.lower(), COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"commands: {', '.join(COMMANDS)}"
+    return f"unknown command {word!r}; {hint}"
+
+
+def _say(text: str) -> int:
+    console.say(text)
+    return EXIT_DONE
+
+
+def _failed(error: BaseException, message: str, status: int, debug: bool) -> int:
+    console.complain(message, error if debug else None)
+    return status

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pwact.report.label_error import LabelError, force_errors, write_label_error
+from pwact.report.plots import deviation_histogram, legend
+from pwact.report.records import (
+    ExploreRecord,
+    IterationRow,
+    LabelRecord,
+    SelectRecord,
+    TrainRecord,
+)
+from pwact.report.table import iteration_table
+
+
+def test_the_table_shows_each_iteration_and_the_last_training() -> None:
+    rows = [
+        IterationRow(
+            "iter.0000",
+            TrainRecord(0.01, 0.5),
+            ExploreRecord((300.0, 600.0), 4, 4),
+            SelectRecord(200, 100, 50, 50, 8),
+            LabelRecord(7, 1, 0.25),
+            12.4,
+        ),
+        IterationRow("iter.0001", TrainRecord(0.001, 0.05)),
+    ]
+    names, units, first, last = (line.split() for line in iteration_table(rows).splitlines())
+    assert names[:3] == ["iteration", "temps", "frames"]
+    assert units == ["K", "%", "%", "%", "eV/Å", "eV/Å", "s"]
+    assert first == [
+        "iter.0000",
+        "300,600",
+        "200",
+        "50.0",
+        "25.0",
+        "25.0",
+        "7",
+        "1",
+        "0.2500",
+        "0.5000",
+        "12",
+    ]
+    assert last == ["iter.0001", *"--------", "0.0500", "-"]
+
+
+def test_columns_are_aligned() -> None:
+    rows = [
+        IterationRow("iter.0000", select=SelectRecord(count, count, 0, 0, 0))
+        for count in (1, 100000)
+    ]
+    lines = iteration_table(rows).splitlines()
+    ends = {line.index(count) + len(count) for line, count in zip(lines[2:], ("1 ", "100000 "))}
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize(
+    ("temps", "shown"),
+    [((600.0, 300.0, 300.0), "300,600"), ((1, 2, 3, 4.5), "1-4.5"), ((), "-")],
+)
+def test_temperatures(temps: tuple[float, ...], shown: str) -> None:
+    table = iteration_table([IterationRow("iter.0000", explore=ExploreRecord(temps, 1, 1))])
+    assert table.splitlines()[2].split()[1] == shown
+
+
+def test_no_frames_is_no_division_by_zero() -> None:
+    table = iteration_table([IterationRow("iter.0000", select=SelectRecord())])
+    assert table.splitlines()[2].split()[2:6] == ["0", "0.0", "0.0", "0.0"]
+
+
+def test_records_survive_json() -> None:
+    record = ExploreRecord((300.0, 600.0), 4, 3)
+    stored = {**record.to_json(), "temps_k": [300.0, 600.0], "of a later version": 1}
+    assert ExploreRecord.from_json(stored) == record
+    assert LabelRecord.from_json({"labelled": 3}) == LabelRecord(3, 0, None)
+
+
+def test_force_errors_are_per_component_and_per_atom() -> None:
+    true = np.zeros((2, 3))
+    predicted = np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 1.0]])
+    rmse, largest = force_errors(predicted, true)
+    assert rmse == pytest.approx(np.sqrt(26 / 6))
+    assert largest == pytest.approx(5.0)
+
+
+def test_label_error_file(tmp_path: Path) -> None:
+    path = tmp_path / "label_error.csv"
+    rows = [LabelError("a, b", 20, 0.1, 3.0, 5.0), LabelError("c", 40, 0.2, 4.0, 6.0)]
+    assert write_label_error(path, rows) == pytest.approx(np.sqrt(12.5))
+    with path.open(newline="", encoding="utf-8") as stream:
+        read = list(csv.DictReader(stream))
+    assert read[0] == {
+        "file_path": "a, b",
+        "config_index": "20",
+        "devi_force": "0.1",
+        "rmse_force": "3",
+        "max_force": "5",
+    }
+    assert len(read) == 2
+    assert write_label_error(path, []) is None
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_histogram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model_devi_distribution.png"
+    values = np.array([0.05, 0.1, 0.2, 7.0, np.nan])
+    assert deviation_histogram(path, values, 0.1, 0.2)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert not deviation_histogram(tmp_path / "none.png", np.array([np.nan]), 0.1, 0.2)
+    monkeypatch.setattr("pwact.report.plots.find_spec", lambda name: None)
+    assert not deviation_histogram(tmp_path / "none.png", values, 0.1, 0.2)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_window_in_the_legend_is_half_open() -> None:
+    lines = legend(np.array([0.05, 0.1, 0.2, 7.0]), 0.1, 0.2).splitlines()
+    assert lines[2:] == ["accurate 1", "candidate 1", "error 2"]
