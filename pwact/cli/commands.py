@@ -111,12 +111,15 @@ def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
 @contextmanager
 def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
     work_dir = pair.config.work_dir
-    chosen = CampaignOptions(redo=tuple(options.redo), keep_finished=options.keep_finished)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    chosen = CampaignOptions(
+        redo=tuple(options.redo), keep_finished=options.keep_finished, progress=console.progress
+    )
     with (
         sigterm_raises(),
         console.logging_to_screen(),
-        open_campaign(work_dir, pair.kind, pair.config.seed, chosen) as campaign,
         console.logging_to_file(work_dir / layout.LOG),
+        open_campaign(work_dir, pair.kind, pair.config.seed, chosen) as campaign,
     ):
         log.info("pwact %s %s in %s", __version__, pair.kind, work_dir)
         yield campaign

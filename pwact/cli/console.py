@@ -5,17 +5,24 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional, TypeVar
+from typing import Any, Optional, Protocol
+
+from pwact.errors import PwactError
 
 LINE = "%(asctime)s %(message)s"
 WARNING_LINE = "%(asctime)s %(levelname)s: %(message)s"
 TIME = "%Y-%m-%d %H:%M:%S"
 ROOT = "pwact"
 
-T = TypeVar("T")
+
+class Bar(Protocol):
+    """A progress bar."""
+
+    def update(self) -> Any:
+        """One more is done."""
 
 
 def say(text: str) -> None:
@@ -24,7 +31,7 @@ def say(text: str) -> None:
 
 
 def complain(message: str, error: Optional[BaseException] = None) -> None:
-    """Show an error on stderr, and in the log file if there is one; with `error`, its traceback."""
+    """Show an error on stderr; with `error`, its traceback, too."""
     print(f"pwact: {message}", file=sys.stderr, flush=True)  # noqa: T201
     if error is not None:
         traceback.print_exception(type(error), error, error.__traceback__)
@@ -58,11 +65,17 @@ def logging_to_screen() -> Iterator[None]:
 
 @contextmanager
 def logging_to_file(path: Path) -> Iterator[None]:
-    """Append what the package logs to `path`, with times."""
+    """Append what the package logs to `path`, with times, and the error that ends the block."""
     handler = logging.FileHandler(path, encoding="utf-8")
     try:
         with _handler(handler):
             yield
+    except BaseException as error:
+        ours = isinstance(error, (PwactError, KeyboardInterrupt))
+        reason = str(error) or type(error).__name__
+        trace = None if ours else (type(error), error, error.__traceback__)
+        handler.handle(logging.LogRecord(ROOT, logging.ERROR, "", 0, reason, None, trace))
+        raise
     finally:
         handler.close()
 
@@ -81,14 +94,13 @@ def _handler(handler: logging.Handler) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def progress(title: str, total: int, results: Iterable[T]) -> Iterator[T]:
-    """Pass `results` on, counted by a progress bar while stderr is a terminal."""
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Optional[Bar]]:
+    """Show a progress bar while stderr is a terminal; None elsewhere."""
     if not sys.stderr.isatty():
-        yield from results
+        yield None
         return
     from tqdm import tqdm
 
     with tqdm(total=total, desc=title, file=sys.stderr, leave=False) as bar:
-        for result in results:
-            bar.update()
-            yield result
+        yield bar

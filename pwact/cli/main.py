@@ -114,21 +114,23 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    failure: BaseException
     try:
         return _dispatch(words)
     except PwactError as error:
-        return _failed(error, str(error), error.exit_code, debug)
+        failure, message, status = error, str(error), error.exit_code
     except Terminated as stop:
-        return _failed(stop, "stopped by SIGTERM", EXIT_STOPPED, debug)
+        failure, message, status = stop, "stopped by SIGTERM", EXIT_STOPPED
     except KeyboardInterrupt as stop:
-        return _failed(stop, "interrupted", EXIT_INTERRUPTED, debug)
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read us is gone; there is nobody to complain to
-        return EXIT_FAILED
+        failure, message, status = stop, "interrupted", EXIT_INTERRUPTED
+    except OSError as error:
+        failure, message, status = error, str(error), EXIT_FAILED
     except Exception as error:  # noqa: BLE001  a fault of ours is shown in one line, too
-        reason = f"unexpected {type(error).__name__}: {error}"
         hint = "" if debug else "; run with --debug for details"
-        return _failed(error, reason + hint, EXIT_FAILED, debug)
+        message = f"unexpected {type(error).__name__}: {error}{hint}"
+        failure, status = error, EXIT_FAILED
+    console.complain(message, failure if debug else None)
+    return status
 
 
 def _dispatch(words: list[str]) -> int:
@@ -194,8 +196,3 @@ def _unknown(word: str) -> str:
 def _say(text: str) -> int:
     console.say(text)
     return EXIT_DONE
-
-
-def _failed(error: BaseException, message: str, status: int, debug: bool) -> int:
-    console.complain(message, error if debug else None)
-    return status
