@@ -22,7 +22,7 @@ from pwact.executors.dispatcher import Dispatcher
 from pwact.io import files
 from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
-from pwact.workflow import ledger, master, retention
+from pwact.workflow import changes, ledger, master, retention
 from pwact.workflow.ledger import StageState
 from pwact.workflow.seeds import Seeds, draw_root
 from pwact.workflow.stage import Stage, StageOutput
@@ -40,7 +40,7 @@ class CampaignOptions:
     Attributes
     ----------
     redo
-        Name of a stage (``iter.0000/train``) or of an iteration (``iter.0000``) to do again.
+        Names of stages (``iter.0000/train``) or of iterations (``iter.0000``) to do again.
     keep_finished
         Accept finished stages whose inputs or products were changed.
     config_hash
@@ -50,7 +50,7 @@ class CampaignOptions:
         ``update()``.
     """
 
-    redo: Optional[str] = None
+    redo: tuple[str, ...] = ()
     keep_finished: bool = False
     config_hash: str = ""
     progress: Optional[Progress] = None
@@ -102,16 +102,17 @@ def open_campaign(
             journal.close()
 
 
-def _check_redo(redo: Optional[str], events: Sequence[Mapping[str, Any]]) -> None:
+def _check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:
     known = list(ledger.stages(events))
-    if redo is not None and not any(_names(redo, name) for name in known):
-        raise UsageError(
-            f"--redo {redo}: no such stage was begun here; begun: {', '.join(known) or 'none'}"
-        )
+    for word in redo:
+        if not any(_names((word,), name) for name in known):
+            raise UsageError(
+                f"--redo {word}: no such stage was begun here; begun: {', '.join(known) or 'none'}"
+            )
 
 
-def _names(redo: Optional[str], name: str) -> bool:
-    return redo is not None and (name == redo or name.startswith(f"{redo}/"))
+def _names(redo: Sequence[str], name: str) -> bool:
+    return any(name == word or name.startswith(f"{word}/") for word in redo)
 
 
 def _start(
@@ -160,7 +161,7 @@ class Campaign:
         self._executor_for = executor_for
         self._seeds = Seeds(int(started["seed"]))
         self._dispatcher = Dispatcher(journal, str(started["campaign"]), executor_for)
-        self._redone: set[str] = set()
+        self._worked: set[str] = set()
 
     def dispatch(
         self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
@@ -189,6 +190,11 @@ class Campaign:
         """Delete what these finished stages have left for deletion; see `retention`."""
         retention.clean(self.work_dir, self.stages(), names)
 
+    @property
+    def redoing(self) -> bool:
+        """Whether the user asked for a stage to be done again."""
+        return self._options.redo is not None
+
     def open_jobs(self) -> list[str]:
         """Names of the jobs that were asked for and have not ended as far as is known."""
         return [job.name for job in open_jobs(self.journal)]
@@ -201,6 +207,27 @@ class Campaign:
                 ", ".join(names),
             )
 
+    def wall_s(self, name: str) -> Optional[float]:
+        """Seconds from the begin of a stage to its end; None while it is not done."""
+        state = self.stages().get(name)
+        if state is None or state.ended_at is None:
+            return None
+        return state.ended_at - state.started_at
+
+    def finished(self, stage: Stage) -> bool:
+        """Whether a stage is done, unchanged and intact, so that nothing before it is needed.
+
+        Raises
+        ------
+        StageChangedError
+            When it is done, but was changed.
+        """
+        state = self._state(stage)
+        if not state.done or self._options.redo:
+            return False
+        words = changes.changes(self.work_dir, state, self._inputs(stage))
+        return not self._gives_way(stage, state, words)
+
     def run(self, stage: Stage) -> Mapping[str, Any]:
         """Do a stage unless it is done already, and return its report.
 
@@ -209,23 +236,32 @@ class Campaign:
         StageChangedError
             When it was done, or begun, with other inputs, or when its products were changed.
         """
-        inputs = ledger.canonical({**stage.inputs(), "seed": self._seeds.root})
+        state = self._state(stage)
+        inputs = self._inputs(stage)
         key = ledger.key_of(inputs)
-        state = self.stages().get(stage.name, StageState(stage.name))
-        if self._again(stage, state, inputs):
+        words = changes.changes(self.work_dir, state, inputs) if state.begun else []
+        if self._gives_way(stage, state, words):
             self._set_aside(stage)
         elif state.done:
-            return self._keep(state, key, inputs)
+            self._keep(state, inputs, words)
+            return state.report
         elif state.begun and state.key != key:
             self.journal.append(ledger.KEPT, name=stage.name, key=key, inputs=inputs)
-        self._finish_set_aside(stage.name)
-        if not self.stages().get(stage.name, StageState(stage.name)).begun:
+        self._finish_set_aside(stage)
+        if not self._state(stage).begun:
             self.journal.append(ledger.STARTED, name=stage.name, key=key, inputs=inputs)
+        self._worked.add(stage.name)
         stage.directory.mkdir(parents=True, exist_ok=True)
         _LOG.info("%s", stage.name)
-        return self._finish(stage, key, stage.work(self))
+        return self._record(stage, key, stage.work(self))
 
-    def _finish(self, stage: Stage, key: str, output: StageOutput) -> Mapping[str, Any]:
+    def _state(self, stage: Stage) -> StageState:
+        return self.stages().get(stage.name, StageState(stage.name))
+
+    def _inputs(self, stage: Stage) -> dict[str, Any]:
+        return ledger.canonical({**stage.inputs(), "seed": self._seeds.root})
+
+    def _record(self, stage: Stage, key: str, output: StageOutput) -> Mapping[str, Any]:
         report = ledger.canonical(output.report)
         self.journal.append(
             ledger.DONE,
@@ -242,91 +278,54 @@ class Campaign:
             return path.relative_to(self.work_dir).as_posix()
         return str(path)
 
-    def _again(self, stage: Stage, state: StageState, inputs: Mapping[str, Any]) -> bool:
-        """Whether what there is of the stage must give way, and the stage be done afresh."""
+    def _gives_way(self, stage: Stage, state: StageState, words: Sequence[str]) -> bool:
+        """Whether what there is of a stage is put aside, so that it is done afresh."""
         if not state.begun:
             return False
-        if _names(self._options.redo, stage.name) and stage.name not in self._redone:
+        if _names(self._options.redo, stage.name) and stage.name not in self._worked:
             return True
         if state.done and not stage.directory.exists():
-            _LOG.warning("%s: %s was deleted; done again", stage.name, stage.directory)
+            _LOG.warning("%s: %s was deleted", stage.name, stage.directory)
             return True
-        changes = list(ledger.differences(dict(state.inputs), inputs))
-        changes += self._damage(state) if state.done else []
-        if not changes:
+        if not words:
             return False
-        if state.position < ledger.last_set_aside(self.journal.events()):
-            _LOG.info("%s: done again, because an earlier stage was", stage.name)
-            return True
-        if not state.done and not self._asked_since(state.position):
-            return True  # nothing but half-written inputs is there
+        if self._stale(state) or not (state.done or self._asked_since(state.begun_at)):
+            return True  # an earlier stage gave way, or nothing but unused inputs is there
         if not self._options.keep_finished:
-            raise StageChangedError(_changed_text(state, changes))
-        _LOG.warning("%s: kept, though %s", stage.name, "; ".join(changes))
+            raise StageChangedError(changes.changed_text(state, words))
+        _LOG.warning("%s: kept, though %s", stage.name, "; ".join(words))
         return False
+
+    def _stale(self, state: StageState) -> bool:
+        return state.position < ledger.last_set_aside(self.journal.events())
 
     def _asked_since(self, position: int) -> bool:
         later = self.journal.events()[position + 1 :]
         return any(event["event"] == "job_asked" for event in later)
 
-    def _damage(self, state: StageState) -> list[str]:
-        """Say in words which products are not as the stage left them."""
-        damage = []
-        for name, known in state.files.items():
-            path = self.work_dir / name
-            if not path.exists():
-                damage.append(f"its result {name} is missing")
-            elif files.tree_hash(path) != known:
-                damage.append(f"its result {name} was altered")
-        return damage
-
-    def _keep(self, state: StageState, key: str, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Skip a finished stage; whatever was accepted about it is recorded."""
-        damaged = self._damage(state)
-        stale = state.position < ledger.last_set_aside(self.journal.events())
-        if damaged or stale or state.key != key:
-            present = {
-                name: files.tree_hash(self.work_dir / name)
-                for name in state.files
-                if (self.work_dir / name).exists()
-            }
-            self.journal.append(ledger.KEPT, name=state.name, key=key, inputs=inputs, files=present)
-        _LOG.debug("%s is done", state.name)
-        return state.report
+    def _keep(self, state: StageState, inputs: Mapping[str, Any], words: Sequence[str]) -> None:
+        """Record what was accepted about a finished stage, so that it is not asked again."""
+        if words or self._stale(state):
+            self.journal.append(
+                ledger.KEPT,
+                name=state.name,
+                key=ledger.key_of(inputs),
+                inputs=inputs,
+                files=changes.hashes(self.work_dir, state.files),
+            )
 
     def _set_aside(self, stage: Stage) -> None:
         """Record that the stage's directory moves, before it moves."""
-        self._redone.add(stage.name)
-        directory = stage.directory
-        number = 1
-        while (to := directory.with_name(f"{directory.name}-bk-{number}")).exists():
-            number += 1
         self.journal.append(
             ledger.ASIDE,
             name=stage.name,
-            directory=self._relative(directory),
-            to=self._relative(to),
+            directory=self._relative(stage.directory),
+            to=self._relative(changes.free_backup(stage.directory)),
         )
 
-    def _finish_set_aside(self, name: str) -> None:
+    def _finish_set_aside(self, stage: Stage) -> None:
         """End the jobs of a stage that was set aside and move its directory, once."""
-        state = self.stages().get(name, StageState(name))
-        if state.aside is None:
-            return
-        directory, to = (self.work_dir / part for part in state.aside)
-        cancel_jobs(self.journal, self._executor_for, below=state.aside[0])
-        if directory.exists() and not to.exists():
-            directory.rename(to)
-            files.sync_directory(to.parent)
-            _LOG.warning("%s is done again; what was there is now in %s", name, to)
-
-
-def _changed_text(state: StageState, changes: Sequence[str], shown: int = 3) -> str:
-    more = f" and {len(changes) - shown} more" if len(changes) > shown else ""
-    done = "done" if state.done else "begun"
-    return (
-        f"{state.name}: changed since it was {done}: {'; '.join(changes[:shown])}{more}. "
-        f"Undo the change, or start with --redo {state.name} to do it again (what is there is kept "
-        "aside, and what follows from it is done again too), or with --keep-finished to go on "
-        "with what is there"
-    )
+        aside = self._state(stage).aside
+        if aside is not None:
+            cancel_jobs(self.journal, self._executor_for, below=aside[0])
+            changes.move_aside(self.work_dir / aside[0], self.work_dir / aside[1])

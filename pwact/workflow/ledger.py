@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -12,8 +12,6 @@ STARTED = "stage_started"
 DONE = "stage_done"
 KEPT = "stage_kept"
 ASIDE = "stage_set_aside"
-
-_ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,8 @@ class StageState:
         What retention may delete, relative to the work directory.
     position
         Number of the last event that says something about the stage.
+    begun_at
+        Number of the event with which it was begun.
     aside
         Directory → where it goes, both relative, while the stage waits to be done again.
     started_at, ended_at
@@ -44,6 +44,7 @@ class StageState:
     transient: tuple[str, ...] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
     position: int = -1
+    begun_at: int = -1
     aside: Optional[tuple[str, str]] = None
     started_at: float = 0.0
     ended_at: Optional[float] = None
@@ -62,7 +63,8 @@ def stages(events: Iterable[Mapping[str, Any]]) -> dict[str, StageState]:
             name = event["name"]
             before = found.get(name, StageState(name))
             after = _READERS[event["event"]](before, event)
-            found[name] = replace(after, position=position)
+            begun_at = position if event["event"] == STARTED else after.begun_at
+            found[name] = replace(after, position=position, begun_at=begun_at)
     return found
 
 
@@ -115,25 +117,3 @@ def key_of(inputs: Mapping[str, Any]) -> str:
 
 def _text(inputs: Mapping[str, Any]) -> str:
     return json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    """Name every field that differs: ``settings.rcut was 5.0, is 6.0``."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted({*old, *new}):
-            where = f"{path}.{key}" if path else str(key)
-            yield from differences(old.get(key, _ABSENT), new.get(key, _ABSENT), where)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (before, after) in enumerate(zip(old, new)):
-            yield from differences(before, after, f"{path}[{index}]")
-    elif isinstance(old, list) and isinstance(new, list):
-        yield f"{path} had {len(old)} entries, has {len(new)}"
-    elif old is not new and (type(old), old) != (type(new), new):
-        yield f"{path} was {_short(old)}, is {_short(new)}"
-
-
-def _short(value: Any, longest: int = 60) -> str:
-    if value is _ABSENT:
-        return "absent"
-    text = json.dumps(value)
-    return text if len(text) <= longest else text[: longest - 1] + "…"
