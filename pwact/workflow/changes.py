@@ -1,0 +1,88 @@
+"""What changed about a stage since it was done, in words, and how it gives way."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pwact.io import files
+from pwact.workflow.ledger import StageState
+
+_LOG = logging.getLogger(__name__)
+_ABSENT = object()
+
+
+def changes(work_dir: Path, state: StageState, inputs: Mapping[str, Any]) -> list[str]:
+    """Name every input that differs and every product that is not as the stage left it."""
+    found = list(differences(dict(state.inputs), dict(inputs)))
+    return found + (damage(work_dir, state.files) if state.done else [])
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """Name every field that differs: ``settings.rcut was 5.0, is 6.0``."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            where = f"{path}.{key}" if path else str(key)
+            yield from differences(old.get(key, _ABSENT), new.get(key, _ABSENT), where)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (before, after) in enumerate(zip(old, new)):
+            yield from differences(before, after, f"{path}[{index}]")
+    elif isinstance(old, list) and isinstance(new, list):
+        yield f"{path} had {len(old)} entries, has {len(new)}"
+    elif old is not new and (type(old), old) != (type(new), new):
+        yield f"{path} was {_short(old)}, is {_short(new)}"
+
+
+def _short(value: Any, longest: int = 60) -> str:
+    if value is _ABSENT:
+        return "absent"
+    text = json.dumps(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def damage(work_dir: Path, products: Mapping[str, str]) -> list[str]:
+    """Say in words which products are missing or altered; `products` maps path → hash."""
+    present = hashes(work_dir, products)
+    words = []
+    for name, known in products.items():
+        if name not in present:
+            words.append(f"its result {name} is missing")
+        elif present[name] != known:
+            words.append(f"its result {name} was altered")
+    return words
+
+
+def hashes(work_dir: Path, names: Mapping[str, Any] | Sequence[str]) -> dict[str, str]:
+    """Hashes of those files or directories that exist; paths are relative to `work_dir`."""
+    return {name: files.tree_hash(work_dir / name) for name in names if (work_dir / name).exists()}
+
+
+def changed_text(state: StageState, words: Sequence[str], shown: int = 3) -> str:
+    """Tell the user what changed and what can be done about it."""
+    more = f" and {len(words) - shown} more" if len(words) > shown else ""
+    done = "done" if state.done else "begun"
+    return (
+        f"{state.name}: changed since it was {done}: {'; '.join(words[:shown])}{more}. "
+        f"Undo the change, or start with --redo {state.name} to do it again (what is there is kept "
+        "aside, and what follows from it is done again too), or with --keep-finished to go on "
+        "with what is there"
+    )
+
+
+def free_backup(directory: Path) -> Path:
+    """``<directory>-bk-<n>``, the first that does not exist."""
+    number = 1
+    while (backup := directory.with_name(f"{directory.name}-bk-{number}")).exists():
+        number += 1
+    return backup
+
+
+def move_aside(directory: Path, backup: Path) -> None:
+    """Move a directory out of the way; done again, it changes nothing."""
+    if directory.exists() and not backup.exists():
+        directory.rename(backup)
+        files.sync_directory(backup.parent)
+        _LOG.warning("%s is done again; what was there is now %s", directory, backup.name)

@@ -1,0 +1,95 @@
+"""Ends a campaign: its master, if it is ours, and the jobs that its journal holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Callable
+
+from pwact import layout
+from pwact.config.resources import ResourceBlock
+from pwact.errors import LockedError, PwactError
+from pwact.executors import executor_for as default_executor_for
+from pwact.executors.base import Executor
+from pwact.executors.cancel import cancel_jobs
+from pwact.io import files
+from pwact.io.journal import Journal, read_events
+from pwact.io.lock import WorkLock
+from pwact.workflow import master
+
+_PATIENCE_S = 15.0
+_LOOK_S = 0.05
+
+
+def kill(
+    work_dir: Path,
+    command: str,
+    executor_for: Callable[[ResourceBlock], Executor] = default_executor_for,
+) -> list[str]:
+    """End the master of `command` in `work_dir` and every open job of it; say what was ended.
+
+    Works as well when the master is dead. No process is touched that the journal does not know.
+
+    Parameters
+    ----------
+    command
+        ``init_bulk`` or ``run``.
+
+    Raises
+    ------
+    PwactError
+        When pwact never worked here, or the master is out of reach: on another host, or busy with
+        the other command.
+    """
+    path = work_dir / layout.STATE_DIR / layout.JOURNAL
+    started = _masters(path)
+    if not any(event["command"] == command for event in started):
+        raise PwactError(f"{work_dir}: no 'pwact {command}' was ever started here")
+    lock = WorkLock(path.with_name(layout.LOCK))
+    ended = []
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(lock)
+        except LockedError as error:
+            ended.append(_stop_master(command, started[-1], str(error)))
+            held.enter_context(lock)
+        files.remove(work_dir / layout.PID)
+        journal = Journal(path)
+        held.callback(journal.close)
+        ended += cancel_jobs(journal, executor_for)
+    return ended
+
+
+def _masters(path: Path) -> list[dict[str, Any]]:
+    return [event for event in read_events(path) if event["event"] == master.EVENT]
+
+
+def _stop_master(command: str, last: Mapping[str, Any], held: str) -> str:
+    """Stop the living master; return when it let go of the lock."""
+    pid = int(last["pid"])
+    if last["host"] != socket.gethostname():
+        raise PwactError(f"{held}; give this command on that host")
+    if last["command"] != command:
+        raise PwactError(f"{held}; it is 'pwact {last['command']}', not 'pwact {command}'")
+    if last["mark"] is None or master.start_mark(pid) != last["mark"]:
+        raise PwactError(f"{held}; it has only just begun or ends just now, try again")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        if _gone(pid, last["mark"]):
+            return f"process {pid} ended: the master of 'pwact {command}'"
+    raise PwactError(f"process {pid} does not end")
+
+
+def _gone(pid: int, mark: str) -> bool:
+    end = time.monotonic() + _PATIENCE_S
+    while master.start_mark(pid) == mark:
+        if time.monotonic() > end:
+            return False
+        time.sleep(_LOOK_S)
+    return True
