@@ -18,7 +18,7 @@ from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor
 from pwact.executors.cancel import cancel_jobs
 from pwact.io import files
-from pwact.io.journal import Journal, read_events
+from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
 from pwact.workflow import master
 
@@ -66,7 +66,7 @@ def kill(
 
 
 def _masters(path: Path) -> list[dict[str, Any]]:
-    return [event for event in read_events(path) if event["event"] == master.EVENT]
+    return [event for event in Journal(path).events() if event["event"] == master.EVENT]
 
 
 def _stop_master(command: str, last: Mapping[str, Any], held: str) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import socket
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Optional
 
 from pwact import layout
 from pwact.errors import PwactError
+from pwact.executors.processes import read_process
 from pwact.io import files
 
 EVENT = "master_started"
@@ -68,16 +68,8 @@ def myself() -> dict[str, Any]:
 
 def start_mark(pid: int) -> Optional[str]:
     """Text that tells a process from another that later gets the same number; None if dead."""
-    with contextlib.suppress(OSError, IndexError):
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        fields = stat.rpartition(")")[2].split()
-        if fields[0] in "ZX":
-            return None
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {fields[19]}"
-    if Path("/proc/self/stat").exists():
+    process = read_process(pid)
+    if process is None:
         return None
-    shown = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return shown.stdout.strip() or None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot} {process.start}"

@@ -1,0 +1,203 @@
+"""Runs molecular dynamics of every system with the committee."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from pwact import layout
+from pwact.config.exploration import MdJob, StructureFile
+from pwact.config.resources import ResourceBlock
+from pwact.config.run import RunConfig
+from pwact.engines.base import Condition, Explorer, Potential
+from pwact.executors.base import Task, TaskResult
+from pwact.io import files
+from pwact.io.structures import read_structure
+from pwact.report.records import ExploreRecord
+from pwact.verdict import Verdict
+from pwact.workflow.quorum import check_quorum
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.prepare import demand_all, prepare, relative
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+DEFAULT_LIMIT = 100  # candidates of one system, when neither select_sys nor max_select is given
+MAX_FAILED_RATE = 0.1
+
+
+@dataclass(frozen=True)
+class System:
+    """One structure of one md dict.
+
+    Attributes
+    ----------
+    md, number
+        Position of the md dict in its iteration, and of the structure in that dict.
+    limit
+        How many candidates of this system may be labelled.
+    """
+
+    md: int
+    number: int
+    structure: StructureFile
+    limit: int
+    job: MdJob
+
+    @property
+    def name(self) -> str:
+        """``md.000.sys.000``."""
+        return layout.system_name(self.md, self.number)
+
+    def runs(self) -> Iterator[tuple[str, Condition, tuple[int, int]]]:
+        """Directory name, condition and (temperature, pressure) indices of each trajectory."""
+        npt = self.job.ensemble.startswith("npt")
+        pressures: Sequence[Optional[float]] = self.job.press if npt else (None,)
+        for (t, temp), (p, press) in product(enumerate(self.job.temps), enumerate(pressures)):
+            name = layout.trajectory_name(self.md, self.number, t, p if npt else None)
+            yield name, condition(self.job, temp, press), (t, p)
+
+
+def condition(job: MdJob, temp_k: float, press_bar: Optional[float]) -> Condition:
+    """The condition of one trajectory of `job`."""
+    return Condition(
+        ensemble=job.ensemble,
+        nsteps=int(job.nsteps or 0),
+        trj_freq=job.trj_freq,
+        temp_k=temp_k,
+        press_bar=press_bar,
+        dt_ps=job.md_dt,
+        taut_ps=job.taut,
+        taup_ps=job.taup,
+        neigh_delay=job.neigh_modify,
+    )
+
+
+def systems_of(config: RunConfig, iteration: int) -> list[System]:
+    """Every structure that `iteration` explores, in the order of its numbers."""
+    systems = []
+    for md, job in enumerate(config.explore.md_jobs[iteration]):
+        number = 0
+        for position, entry in enumerate(job.sys_idx):
+            limit = config.strategy.max_select or DEFAULT_LIMIT
+            if job.select_sys is not None:
+                limit = job.select_sys[position]
+            for structure in config.explore.systems[entry]:
+                systems.append(System(md, number, structure, limit, job))
+                number += 1
+    return systems
+
+
+@dataclass(frozen=True)
+class ExploreStage:
+    """All trajectories of one iteration.
+
+    Attributes
+    ----------
+    potential
+        The committee as LAMMPS needs it.
+    """
+
+    config: RunConfig
+    explorer: Explorer
+    potential: Potential
+    block: ResourceBlock
+    iteration: int
+
+    @property
+    def name(self) -> str:
+        """``iter.0000/explore``."""
+        return f"{layout.iteration_name(self.iteration)}/explore"
+
+    @property
+    def directory(self) -> Path:
+        """``01.explore/md``."""
+        return layout.md_dir(self.config.work_dir, self.iteration)
+
+    def inputs(self) -> Mapping[str, Any]:
+        """Models, structures and conditions."""
+        return {
+            "models": {
+                name: files.tree_hash(path) for name, path in sorted(self.potential.links.items())
+            },
+            "pair_lines": list(self.potential.pair_lines),
+            "lmps_tolerance": self.config.strategy.lmps_tolerance,
+            "systems": {
+                system.name: {
+                    "structure": files.tree_hash(system.structure.path),
+                    "format": system.structure.format,
+                    "md": {name: asdict(state) for name, state, _ in system.runs()},
+                }
+                for system in systems_of(self.config, self.iteration)
+            },
+        }
+
+    def work(self, services: Services) -> StageOutput:
+        """Run the trajectories; a tenth of them, or one, may come to nothing."""
+        systems = systems_of(self.config, self.iteration)
+        tasks: list[Task] = []
+        owners: dict[Path, System] = {}
+        for system in systems:
+            for task in self._tasks(services, system):
+                tasks.append(task)
+                owners[task.directory] = system
+        results = list(services.dispatch("md", self.directory, tasks, self.block))
+        check_quorum(results, MAX_FAILED_RATE, self.name, services.work_dir)
+        if not self.config.strategy.lmps_tolerance:
+            demand_all(results, f"{self.name} (strategy.lmps_tolerance is false)")
+        return self._output(services.work_dir, results, owners)
+
+    def _tasks(self, services: Services, system: System) -> Iterator[Task]:
+        atoms = read_structure(system.structure.path, system.structure.format)
+        for name, state, (temp_idx, press_idx) in system.runs():
+            directory = self.directory / system.name / name
+            seed = services.seed(
+                self.iteration, "md", system.md, system.number, temp_idx, press_idx
+            )
+            prepare(directory, partial(self._write, atoms, state, seed))
+            yield Task(
+                directory,
+                self.explorer.command(self.potential),
+                partial(self._check, state),
+                self.explorer.log,
+                self.explorer.shell_check,
+            )
+
+    def _write(self, atoms: Atoms, state: Condition, seed: int, directory: Path) -> None:
+        self.explorer.write_input(directory, atoms, self.potential, state, seed)
+
+    def _check(self, state: Condition, directory: Path) -> Verdict:
+        return self.explorer.check(directory, self.config.strategy.lmps_tolerance, state)
+
+    def _output(
+        self, work_dir: Path, results: Sequence[TaskResult], owners: Mapping[Path, System]
+    ) -> StageOutput:
+        verdicts = {result.task.directory: result.verdict for result in results}
+        products, transient, trajectories = [], [], []
+        for directory, system in owners.items():  # in the order of their numbers
+            usable, normal = verdicts[directory].done, False
+            if usable:
+                normal = self.explorer.read_result(directory).ended_normally
+                products += sorted(directory.glob(layout.MODEL_DEVI_FILES))
+            transient += self.explorer.transient_files(directory)
+            trajectories.append(
+                {
+                    "system": system.name,
+                    "directory": relative(directory, work_dir),
+                    "usable": usable,
+                    "normal": normal,
+                }
+            )
+        temps = {float(temp) for system in owners.values() for temp in system.job.temps}
+        normal_ends = sum(bool(entry["normal"]) for entry in trajectories)
+        record = ExploreRecord(tuple(sorted(temps)), len(trajectories), normal_ends)
+        kept = self.config.reserve_md_traj
+        return StageOutput(
+            products,
+            [] if kept else transient,
+            {**record.to_json(), "paths": trajectories},
+        )

@@ -1,0 +1,217 @@
+"""Labels the candidates, and tells how wrong the exploring model was about them."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pwact import layout
+from pwact.config.resources import ResourceBlock
+from pwact.config.run import RunConfig
+from pwact.engines.base import Explorer, Labeler, Purpose, Trajectory
+from pwact.executors.base import TaskResult
+from pwact.geometry import shortest_distance
+from pwact.io import files
+from pwact.io.frames import ordered, write_frames
+from pwact.io.labels import labels_of
+from pwact.report import selection as tables
+from pwact.report.label_error import LabelError, force_errors, write_label_error
+from pwact.report.records import LabelRecord
+from pwact.verdict import Outcome
+from pwact.workflow.quorum import check_quorum
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.first_principles import Calculation, calculate
+from pwact.workflow.stages.prepare import relative
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One line of ``candidate.csv``.
+
+    Attributes
+    ----------
+    trajectory
+        Directory of the trajectory relative to the work directory.
+    """
+
+    devi_force: float
+    step: int
+    trajectory: str
+
+
+class Explored:
+    """The explored frames; each trajectory is opened once."""
+
+    def __init__(self, explorer: Explorer, work_dir: Path) -> None:
+        self._explorer = explorer
+        self._work_dir = work_dir
+        self._open: dict[str, Trajectory] = {}
+
+    def frame(self, candidate: Candidate) -> Atoms:
+        """The frame, with the forces of the exploring model as array ``forces``."""
+        name = candidate.trajectory
+        if name not in self._open:
+            self._open[name] = self._explorer.read_result(self._work_dir / name)
+        return self._open[name].frame(candidate.step)
+
+
+@dataclass
+class _Gathered:
+    """What the finished tasks gave."""
+
+    frames: list[Atoms] = field(default_factory=list)
+    errors: list[LabelError] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LabelStage:
+    """The labelling of one iteration's candidates."""
+
+    config: RunConfig
+    labeler: Labeler
+    explorer: Explorer
+    block: ResourceBlock
+    iteration: int
+
+    @property
+    def name(self) -> str:
+        """``iter.0000/label``."""
+        return f"{layout.iteration_name(self.iteration)}/label"
+
+    @property
+    def directory(self) -> Path:
+        """``02.label``."""
+        return layout.label_dir(self.config.work_dir, self.iteration)
+
+    @property
+    def _candidates(self) -> Path:
+        return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
+
+    def inputs(self) -> Mapping[str, Any]:
+        """Labeler, candidates, and what decides about them."""
+        return {
+            "labeler": self.labeler.fingerprint(Purpose.SCF),
+            "candidates": files.tree_hash(self._candidates),
+            "min_distance": self.config.dft.min_distance,
+            "data_format": self.config.data_format,
+        }
+
+    def work(self, services: Services) -> StageOutput:
+        """Label what can be labelled and write the data set."""
+        explored = Explored(self.explorer, services.work_dir)
+        asked, too_close = self._sane(read_candidates(self._candidates), explored)
+        _write_too_close(self.directory / layout.TOO_CLOSE, too_close)
+        calculations = [self._calculation(candidate, explored) for candidate in asked]
+        scf = layout.scf_dir(services.work_dir, self.iteration)
+        results = list(calculate(services, Purpose.SCF, scf, calculations, self.block))
+        broken = [result for result in results if result.verdict.outcome is not Outcome.UNUSABLE]
+        check_quorum(broken, self.config.dft.max_failed_rate, self.name, services.work_dir)
+        ends = {result.task.directory: result for result in results}
+        gathered = self._gather(asked, [ends[one.directory] for one in calculations], explored)
+        return self._output(gathered, [one.directory for one in calculations])
+
+    def _sane(
+        self, candidates: Sequence[Candidate], explored: Explored
+    ) -> tuple[list[Candidate], list[Candidate]]:
+        """Separate the frames whose atoms sit on top of each other: no DFT helps them."""
+        limit, near, sane = self.config.dft.min_distance, [], []
+        for candidate in candidates:
+            distance = shortest_distance(explored.frame(candidate))
+            (near if distance < limit else sane).append(candidate)
+        if near:
+            log.warning(
+                "%s: %d candidates are left out: two atoms are closer than %g Å (%s)",
+                self.name,
+                len(near),
+                limit,
+                layout.TOO_CLOSE,
+            )
+        return sane, near
+
+    def _calculation(self, candidate: Candidate, explored: Explored) -> Calculation:
+        work_dir = self.config.work_dir
+        md = layout.md_dir(work_dir, self.iteration)
+        place = (work_dir / candidate.trajectory).relative_to(md)
+        return Calculation(
+            self.labeler,
+            layout.scf_dir(work_dir, self.iteration) / place / layout.scf_name(candidate.step),
+            partial(explored.frame, candidate),
+            step=candidate.step,
+        )
+
+    def _gather(
+        self, asked: Sequence[Candidate], results: Sequence[TaskResult], explored: Explored
+    ) -> _Gathered:
+        gathered = _Gathered()
+        for candidate, result in zip(asked, results):
+            directory = result.task.directory
+            if not result.verdict.done:
+                gathered.lost.append(relative(directory, self.config.work_dir))
+                continue
+            frame = self.labeler.read_result(directory, Purpose.SCF)[-1]
+            predicted = ordered(explored.frame(candidate)).arrays["forces"]
+            rmse, largest = force_errors(predicted, labels_of(frame).forces)
+            gathered.frames.append(frame)
+            gathered.errors.append(
+                LabelError(
+                    candidate.trajectory, candidate.step, candidate.devi_force, rmse, largest
+                )
+            )
+        return gathered
+
+    def _output(self, gathered: _Gathered, directories: Sequence[Path]) -> StageOutput:
+        result = layout.result_dir(self.config.work_dir, self.iteration)
+        files.remove(result)
+        result.mkdir(parents=True)
+        products = [result / layout.LABEL_ERROR]
+        rmse = write_label_error(products[0], gathered.errors)
+        data = layout.labelled(result, self.config.data_format)
+        if gathered.frames:
+            write_frames(data, gathered.frames, self.config.data_format)
+            products.append(data)
+        labelled, failed = len(gathered.frames), len(gathered.lost)
+        record = LabelRecord(labelled, failed, rmse)
+        transient: list[Path] = []
+        if not self.config.reserve_scf_files:
+            transient = [path for folder in directories for path in self._waste(folder)]
+        report = {
+            **record.to_json(),
+            "data": relative(data, self.config.work_dir) if labelled else "",
+            "entry": tables.label_entry(labelled, gathered.lost),
+        }
+        return StageOutput(products, transient, report)
+
+    def _waste(self, directory: Path) -> list[Path]:
+        if not directory.is_dir():
+            return []
+        return [path for path in directory.iterdir() if not self.labeler.kept_files(path.name)]
+
+
+def read_candidates(path: Path) -> list[Candidate]:
+    """Read ``candidate.csv`` by column names."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [
+            Candidate(float(row["devi_force"]), int(float(row["config_index"])), row["file_path"])
+            for row in csv.DictReader(stream)
+        ]
+
+
+def _write_too_close(path: Path, candidates: Sequence[Candidate]) -> None:
+    if not candidates:
+        files.remove(path)
+        return
+    with files.replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(tables.COLUMNS)
+        writer.writerows((f"{c.devi_force!r}", c.step, c.trajectory) for c in candidates)

@@ -1,0 +1,118 @@
+"""Sorts the explored frames into accurate, candidate and failed, and picks what to label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pwact import layout
+from pwact.config.run import RunConfig
+from pwact.engines.base import Explorer
+from pwact.query.candidates import Group, select_candidates
+from pwact.report import selection as tables
+from pwact.report.plots import deviation_histogram
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.explore import System, systems_of
+from pwact.workflow.stages.prepare import content, link_inside, relative
+
+
+@dataclass(frozen=True)
+class SelectStage:
+    """The selection of one iteration.
+
+    Attributes
+    ----------
+    explored
+        The ``paths`` of the exploration's report: one entry a trajectory.
+    """
+
+    config: RunConfig
+    explorer: Explorer
+    iteration: int
+    explored: Sequence[Mapping[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """``iter.0000/select``."""
+        return f"{layout.iteration_name(self.iteration)}/select"
+
+    @property
+    def directory(self) -> Path:
+        """``01.explore/select``."""
+        return layout.select_dir(self.config.work_dir, self.iteration)
+
+    def inputs(self) -> Mapping[str, Any]:
+        """Window, limits and the deviations."""
+        strategy, work_dir = self.config.strategy, self.config.work_dir
+        return {
+            "lower_model_devi_f": strategy.lower_model_devi_f,
+            "upper_model_devi_f": strategy.upper_model_devi_f,
+            "limits": {system.name: system.limit for system in self._systems()},
+            "deviations": {
+                entry["directory"]: content(
+                    sorted((work_dir / entry["directory"]).glob(layout.MODEL_DEVI_FILES))
+                )
+                for entry in self.explored
+                if entry["usable"]
+            },
+        }
+
+    def work(self, services: Services) -> StageOutput:
+        """Write the tables, the summary and the pictures."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        strategy = self.config.strategy
+        groups = [self._group(system) for system in self._systems()]
+        window = (strategy.lower_model_devi_f, strategy.upper_model_devi_f)
+
+        def generator(md: int, system: int) -> np.random.Generator:
+            return services.rng(self.iteration, "select", md, system)
+
+        selection = select_candidates(groups, *window, generator)
+        ends = [tables.MdEnd(entry["directory"], entry["normal"]) for entry in self.explored]
+        tables.write_selection(self.directory, selection, ends)
+        for system, group in zip(self._systems(), groups):
+            self._picture(system, group)
+        names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
+        products = [self.directory / name for name in names]
+        counts = tables.record(selection)
+        return StageOutput(
+            [path for path in products if path.exists()],
+            report={
+                **counts.to_json(),
+                "candidates": relative(self.directory / tables.CANDIDATE, services.work_dir),
+                "entry": tables.iteration_entry(
+                    layout.iteration_name(self.iteration), counts, ends
+                ),
+            },
+        )
+
+    def _systems(self) -> list[System]:
+        return systems_of(self.config, self.iteration)
+
+    def _group(self, system: System) -> Group:
+        trajectories = []
+        for entry in self.explored:
+            if entry["system"] == system.name and entry["usable"]:
+                directory = self.config.work_dir / entry["directory"]
+                deviations = self.explorer.read_result(directory).deviations()
+                trajectories.append((entry["directory"], deviations))
+        return Group(system.md, system.number, system.limit, trajectories)
+
+    def _picture(self, system: System, group: Group) -> None:
+        """Draw the histogram of one system; an extra that nothing depends on."""
+        strategy = self.config.strategy
+        values = [deviations.max_f for _, deviations in group.trajectories]
+        parent = layout.md_dir(self.config.work_dir, self.iteration) / system.name
+        picture = parent / layout.HISTOGRAM
+        if values and deviation_histogram(
+            picture,
+            np.concatenate(values),
+            strategy.lower_model_devi_f,
+            strategy.upper_model_devi_f,
+        ):
+            stem, postfix = picture.stem, picture.suffix
+            link_inside(picture, self.directory / f"{stem}-{system.name}{postfix}")

@@ -1,0 +1,174 @@
+"""Trains the committee, or keeps the previous one when there is nothing new to learn."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Optional
+
+from pwact import layout
+from pwact.config.resources import ResourceBlock
+from pwact.config.run import RunConfig
+from pwact.engines.base import TrainedModel, Trainer, TrainingData
+from pwact.executors.base import Task
+from pwact.io import files
+from pwact.report.records import TrainRecord
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.prepare import (
+    content,
+    demand_all,
+    link_inside,
+    prepare,
+    relative,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainStage:
+    """One training of all members.
+
+    Attributes
+    ----------
+    labelled
+        Data sets that earlier iterations of this campaign labelled.
+    previous
+        The committee of the iteration before; empty in iteration 0.
+    """
+
+    config: RunConfig
+    trainer: Trainer
+    block: ResourceBlock
+    iteration: int
+    labelled: Sequence[Path]
+    previous: Sequence[TrainedModel] = ()
+
+    @property
+    def name(self) -> str:
+        """``iter.0000/train``."""
+        return f"{layout.iteration_name(self.iteration)}/train"
+
+    @property
+    def directory(self) -> Path:
+        """``00.train``."""
+        return layout.train_dir(self.config.work_dir, self.iteration)
+
+    @property
+    def data(self) -> TrainingData:
+        """All frames that this training may see."""
+        train = (*self.config.init_data, *self.labelled)
+        return TrainingData(train, self.config.valid_data, self.config.data_format)
+
+    def start_from(self, member: int) -> Optional[Path]:
+        """Model that `member` starts from: its own of the iteration before, or the user's."""
+        if self.iteration == 0:
+            models = self.config.init_model_list
+            return models[member] if models else None
+        if self.config.use_pre_model and self.previous:
+            return self.previous[member].directory
+        return None
+
+    def inputs(self) -> Mapping[str, Any]:
+        """Trainer, data and the models to start from."""
+        members = self.config.strategy.model_num
+        start: list[Any] = []
+        if self.iteration == 0:
+            start = content(self.config.init_model_list)
+        elif self.config.use_pre_model:
+            start = [model_content(model) for model in self.previous]
+        return {
+            "trainer": self.trainer.fingerprint(),
+            "model_num": members,
+            "data_format": self.config.data_format,
+            "init_data": content(self.config.init_data),
+            "labelled": content(self.labelled),
+            "valid_data": content(self.config.valid_data),
+            "start_from": start,
+        }
+
+    def work(self, services: Services) -> StageOutput:
+        """Train all members; every one of them is needed."""
+        tasks = [self._task(services, member) for member in range(self.config.strategy.model_num)]
+        results = list(services.dispatch("train", self.directory, tasks, self.block))
+        demand_all(results, self.name)
+        models = [self.trainer.read_result(task.directory) for task in tasks]
+        return output(services.work_dir, self.directory, models)
+
+    def _task(self, services: Services, member: int) -> Task:
+        directory = layout.member_dir(self.config.work_dir, self.iteration, member)
+        seed = services.seed(self.iteration, "train", member)
+        write = partial(
+            self.trainer.write_input,
+            data=self.data,
+            seed=seed,
+            start_from=self.start_from(member),
+        )
+        prepare(directory, write)
+        trainer = self.trainer
+        return Task(directory, trainer.command(), trainer.check, trainer.log, trainer.shell_check)
+
+
+@dataclass(frozen=True)
+class ReuseStage:
+    """Takes over the committee of the iteration before, which labelled nothing."""
+
+    config: RunConfig
+    trainer: Trainer
+    iteration: int
+    previous: Sequence[TrainedModel]
+
+    @property
+    def name(self) -> str:
+        """The same as that of a training."""
+        return f"{layout.iteration_name(self.iteration)}/train"
+
+    @property
+    def directory(self) -> Path:
+        """``00.train``."""
+        return layout.train_dir(self.config.work_dir, self.iteration)
+
+    def inputs(self) -> Mapping[str, Any]:
+        """The models that are kept."""
+        return {"kept_models": [model_content(model) for model in self.previous]}
+
+    def work(self, services: Services) -> StageOutput:
+        """Link to the previous members."""
+        log.info(
+            "%s: the iteration before labelled nothing; its models are kept",
+            layout.iteration_name(self.iteration),
+        )
+        models = []
+        for member, model in enumerate(self.previous):
+            directory = layout.member_dir(self.config.work_dir, self.iteration, member)
+            link_inside(model.directory, directory)
+            models.append(self.trainer.read_result(directory))
+        return output(services.work_dir, self.directory, models)
+
+
+def model_content(model: TrainedModel) -> dict[str, str]:
+    """Role → hash of each file of a model."""
+    return {role: files.tree_hash(path) for role, path in sorted(model.files.items())}
+
+
+def output(work_dir: Path, directory: Path, models: Sequence[TrainedModel]) -> StageOutput:
+    """What a training leaves; errors on the validation data are written beside the members."""
+    products = [path for model in models for path in model.files.values()]
+    rows = [(model.directory.name, model.valid) for model in models if model.valid is not None]
+    record = TrainRecord()
+    if rows:
+        path = directory / layout.VALID_ERROR
+        with files.replacing(path) as aside, aside.open("w", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(("model", "rmse_energy_per_atom", "rmse_force"))
+            writer.writerows((name, f"{e.rmse_e:.8g}", f"{e.rmse_f:.8g}") for name, e in rows)
+        products.append(path)
+    first = models[0].valid if models else None
+    if first is not None:
+        record = TrainRecord(first.rmse_e, first.rmse_f)
+    places = [relative(model.directory, work_dir) for model in models]
+    return StageOutput(products, report={**record.to_json(), "models": places})
