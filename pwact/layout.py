@@ -46,7 +46,7 @@ VALID_ERROR = "valid_error.csv"
 LABEL_ERROR = "label_error.csv"
 TOO_CLOSE = "too_close.csv"
 HISTOGRAM = "model_devi_distribution.png"
-MODEL_DEVI = "model_devi.out"
+MODEL_DEVI_FILES = "model_devi*.out"  # a continued MD has its earlier rows in a second file
 
 TRAIN_XYZ = "train.xyz"
 PWDATA = "PWdata"

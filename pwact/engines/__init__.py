@@ -50,6 +50,12 @@ def labeler_for(config: LabelConfig, input_idx: int, block: ResourceBlock) -> La
     return labeler
 
 
+def intermediate_files(config: LabelConfig) -> tuple[str, str]:
+    """Format name and postfix of the structure files between two steps of a chain."""
+    made = _load(LABELERS, config.style, config.file, f"{config.key}.dft_style".lstrip("."))
+    return str(made.structure_format), str(made.structure_postfix)
+
+
 def trainer_for(config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> Trainer:
     """The trainer that `train.engine` names."""
     made = _load(TRAINERS, config.train.engine, config.file, "train.engine")

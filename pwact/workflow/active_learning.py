@@ -1,0 +1,209 @@
+"""The loop: train, explore, select, label, and a last training on everything.
+
+Iteration k of n trains on the user's data and all labels of the iterations before it. Every step
+is a stage of the campaign, so that a second start goes on where the first one stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional, Union
+
+from pwact import layout
+from pwact.config.resources import ResourceBlock, Resources
+from pwact.config.run import RunConfig
+from pwact.engines import explorer_for, labeler_for, trainer_for
+from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
+from pwact.report.records import (
+    ExploreRecord,
+    IterationRow,
+    LabelRecord,
+    SelectRecord,
+    TrainRecord,
+)
+from pwact.workflow import views
+from pwact.workflow.campaign import Campaign
+from pwact.workflow.ledger import StageState
+from pwact.workflow.stages.explore import ExploreStage
+from pwact.workflow.stages.label import LabelStage
+from pwact.workflow.stages.prepare import needed
+from pwact.workflow.stages.select import SelectStage
+from pwact.workflow.stages.train import ReuseStage, TrainStage
+
+log = logging.getLogger(__name__)
+
+STEPS = ("train", "explore", "select", "label")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run leaves.
+
+    Attributes
+    ----------
+    rows
+        One line of the final table an iteration; the last training is the last row.
+    data_sets
+        Labelled data sets, one an iteration that labelled something.
+    models
+        Directories of the last committee.
+    """
+
+    work_dir: Path
+    rows: list[IterationRow]
+    data_sets: list[Path]
+    models: list[Path]
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Engines and resources of one run."""
+
+    trainer: Trainer
+    explorer: Explorer
+    labeler: Labeler
+    train: ResourceBlock
+    explore: ResourceBlock
+    dft: ResourceBlock
+
+
+def engines_of(config: RunConfig, resources: Resources) -> Engines:
+    """The engines that the input names.
+
+    Raises
+    ------
+    InputError
+        When an engine is not available or a block of the resource file is missing.
+    """
+    train = needed(resources.train, resources, "train")
+    explore = needed(resources.explore, resources, "explore")
+    dft = needed(resources.dft, resources, "DFT")
+    return Engines(
+        trainer_for(config, train, explore),
+        explorer_for(config, explore),
+        labeler_for(config.dft, 0, dft),
+        train,
+        explore,
+        dft,
+    )
+
+
+def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
+    """Do every iteration that is not done yet."""
+    last = len(config.explore.md_jobs)
+    loop = _Loop(config, engines_of(config, resources), campaign)
+    for iteration in range(last):
+        log.info("%s of %d", layout.iteration_name(iteration), last)
+        loop.iterate(iteration)
+    loop.train(last)
+    models = [model.directory for model in loop.committee]
+    return RunResult(config.work_dir, loop.rows(), loop.data_sets, models)
+
+
+class _Loop:
+    """The state that one iteration hands to the next."""
+
+    def __init__(self, config: RunConfig, engines: Engines, campaign: Campaign) -> None:
+        self.config = config
+        self.engines = engines
+        self.campaign = campaign
+        self.data_sets: list[Path] = []
+        self.committee: list[TrainedModel] = []
+        self._labelled_last = True
+
+    def iterate(self, iteration: int) -> None:
+        """Train, explore, select and label once."""
+        config, engines, run = self.config, self.engines, self.campaign.run
+        self.train(iteration)
+        potential = engines.trainer.potential(self.committee)
+        explored = run(
+            ExploreStage(config, engines.explorer, potential, engines.explore, iteration)
+        )
+        run(SelectStage(config, engines.explorer, iteration, explored["paths"]))
+        self._show()
+        label = LabelStage(config, engines.labeler, engines.explorer, engines.dft, iteration)
+        labelled = run(label)
+        self._labelled_last = bool(labelled["data"])
+        if labelled["data"]:
+            self.data_sets.append(config.work_dir / labelled["data"])
+        self._show()
+        self.campaign.clean([_stage_name(iteration, step) for step in STEPS])
+
+    def train(self, iteration: int) -> None:
+        """Train the committee of `iteration`, or keep that of the iteration before."""
+        config, engines = self.config, self.engines
+        previous = tuple(self.committee)
+        if self._labelled_last or not previous:
+            stage: Union[TrainStage, ReuseStage] = TrainStage(
+                config, engines.trainer, engines.train, iteration, tuple(self.data_sets), previous
+            )
+        else:
+            stage = ReuseStage(config, engines.trainer, iteration, previous)
+        self.campaign.run(stage)
+        self._show()
+        members = range(config.strategy.model_num)
+        places = [layout.member_dir(config.work_dir, iteration, member) for member in members]
+        self.committee = [engines.trainer.read_result(place) for place in places]
+
+    def _show(self) -> None:
+        """Write the views from what the journal holds."""
+        stages = self.campaign.stages()
+        steps, entries = [], []
+        for number in self._iterations:
+            done = {step: _done(stages, number, step) for step in STEPS}
+            for mark, step in enumerate(("train", "select", "label")):
+                if done[step] is not None:
+                    steps.append((number, mark))
+            reports = (done["select"], done["label"])
+            entries += [report["entry"] for report in reports if report is not None]
+        views.write_record(self.config.work_dir / self.config.record_file, steps)
+        views.write_iter_result(self.config.work_dir, entries)
+
+    def rows(self) -> list[IterationRow]:
+        """The final table."""
+        stages = self.campaign.stages()
+        return [_row(stages, iteration) for iteration in self._iterations]
+
+    @property
+    def _iterations(self) -> range:
+        return range(len(self.config.explore.md_jobs) + 1)
+
+
+def _stage_name(iteration: int, step: str) -> str:
+    return f"{layout.iteration_name(iteration)}/{step}"
+
+
+def _done(
+    stages: Mapping[str, StageState], iteration: int, step: str
+) -> Optional[Mapping[str, Any]]:
+    """Report of a finished stage, else None."""
+    state = stages.get(_stage_name(iteration, step))
+    return state.report if state is not None and state.done else None
+
+
+def _row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:
+    reports = [_done(stages, iteration, step) for step in STEPS]
+    train, explore, select, label = reports
+    return IterationRow(
+        layout.iteration_name(iteration),
+        TrainRecord.from_json(train or {}),
+        None if explore is None else ExploreRecord.from_json(explore),
+        None if select is None else SelectRecord.from_json(select),
+        None if label is None else LabelRecord.from_json(label),
+        _wall_s(stages, iteration),
+    )
+
+
+def _wall_s(stages: Mapping[str, StageState], iteration: int) -> Optional[float]:
+    states: Sequence[Optional[StageState]] = [
+        stages.get(_stage_name(iteration, step)) for step in STEPS
+    ]
+    spans = [
+        state.ended_at - state.started_at
+        for state in states
+        if state is not None and state.ended_at is not None
+    ]
+    return sum(spans) if spans else None

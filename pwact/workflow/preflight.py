@@ -1,0 +1,148 @@
+"""Checks what a pair of input files asks for, before anything is written.
+
+The configuration has been checked key by key; here engines, structures and data have their say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from pwact.config.exploration import StructureFile
+from pwact.config.init_bulk import InitConfig
+from pwact.config.param import LoadedPair
+from pwact.config.resources import ResourceBlock, Resources
+from pwact.config.run import RunConfig
+from pwact.engines import explorer_for, labeler_for, trainer_for
+from pwact.engines.base import Purpose
+from pwact.errors import InputError
+from pwact.executors import EXECUTORS
+from pwact.geometry import shortest_distance
+from pwact.io.frames import read_frames
+from pwact.io.structures import read_structure
+from pwact.workflow.init_bulk import chain_of
+from pwact.workflow.stages.prepare import needed
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def preflight(pair: LoadedPair) -> list[str]:
+    """Raise InputError for what cannot work; return warnings about what may be meant otherwise.
+
+    Nothing is written.
+    """
+    if isinstance(pair.config, RunConfig):
+        _check_run(pair.config, pair.resources)
+    else:
+        _check_init_bulk(pair.config, pair.resources)
+    return []
+
+
+def _check_run(config: RunConfig, resources: Resources) -> None:
+    _refuse_later_engines(config)
+    train = needed(resources.train, resources, "train")
+    explore = needed(resources.explore, resources, "explore")
+    dft = needed(resources.dft, resources, "DFT")
+    _check_schedulers((train, explore, dft))
+    trainer = trainer_for(config, train, explore)
+    explorer_for(config, explore)
+    labeler = labeler_for(config.dft, 0, dft)
+    trainer.validate()
+    found: set[str] = set()
+    known = set(config.train.atom_type)
+    for key, structure in _explored(config):
+        atoms = _read(structure, config.file, key, config.dft.min_distance)
+        elements = set(atoms.get_chemical_symbols())
+        _check_known(elements - known, config, key, structure.path)
+        found |= elements
+    labeler.validate(Purpose.SCF, frozenset(found))
+    _check_data(config)
+
+
+def _refuse_later_engines(config: RunConfig) -> None:
+    strategy = config.strategy
+    uses_input = any(job.lmps_in_idx is not None for jobs in config.explore.md_jobs for job in jobs)
+    later = (
+        (strategy.uncertainty == "kpu", "strategy.uncertainty", "kpu"),
+        (strategy.direct, "strategy.direct", "DIRECT"),
+        (uses_input, "explore.md_jobs", "lmps_in_idx (user LAMMPS inputs)"),
+    )
+    for used, key, what in later:
+        if used:
+            raise InputError(f"{what} is not available yet", config.file, key)
+
+
+def _explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
+    """Every structure that some iteration explores, once."""
+    used = {idx for jobs in config.explore.md_jobs for job in jobs for idx in job.sys_idx}
+    for entry in sorted(used):
+        for structure in config.explore.systems[entry]:
+            yield f"explore.sys_configs[{entry}]", structure
+
+
+def _check_known(strange: set[str], config: RunConfig, key: str, path: Path) -> None:
+    if strange:
+        names = " ".join(sorted(strange))
+        message = f"{path} holds {names}, which train.atom_type does not list"
+        raise InputError(message, config.file, key)
+
+
+def _check_data(config: RunConfig) -> None:
+    if not config.init_data and not config.init_model_list:
+        raise InputError("no data to train on and no init_model_list", config.file, "init_data")
+    for key, paths in (("init_data", config.init_data), ("valid_data", config.valid_data)):
+        count = 0
+        for path in paths:
+            frames = read_frames(path, config.data_format)
+            count += len(frames)
+            elements = {symbol for frame in frames for symbol in frame.get_chemical_symbols()}
+            _check_known(elements - set(config.train.atom_type), config, key, path)
+        if paths and not count:
+            raise InputError("holds no frames", config.file, key)
+
+
+def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
+    for number, entry in enumerate(config.systems):
+        for used, word in (
+            (entry.bigmodel, "bigmodel"),
+            (entry.direct, "direct"),
+            (entry.scf, "scf"),
+        ):
+            if used:
+                key = f"sys_configs[{number}].{word}"
+                raise InputError(f"{word} is not available yet", config.file, key)
+    chain = chain_of(config, resources)
+    if chain.relax or chain.aimd:
+        _check_schedulers((resources.dft,))
+    for number, entry in enumerate(config.systems):
+        key = f"sys_configs[{number}].config"
+        atoms = _read(entry.structure, config.file, key, config.aimd.min_distance)
+        elements = frozenset(atoms.get_chemical_symbols())
+        if entry.relax:
+            chain.relax[entry.relax_input_idx].validate(Purpose.RELAX, elements)
+        if entry.aimd:
+            chain.aimd[entry.aimd_input_idx].validate(Purpose.AIMD, elements)
+
+
+def _check_schedulers(blocks: Iterable[Optional[ResourceBlock]]) -> None:
+    for block in blocks:
+        if block is not None and EXECUTORS.get(block.scheduler) is None:
+            ready = ", ".join(name for name, place in EXECUTORS.items() if place)
+            message = f"{block.scheduler} is not available yet; available: {ready}"
+            raise InputError(message, block.file, f"{block.name}.scheduler")
+
+
+def _read(structure: StructureFile, file: Path, key: str, closest: float) -> Atoms:
+    """The structure, whose cell must have a volume and whose atoms must be `closest` Å apart."""
+    atoms = read_structure(structure.path, structure.format)
+    if len(atoms) == 0:
+        raise InputError(f"{structure.path} holds no atoms", file, key)
+    if not atoms.cell.volume > 0:
+        raise InputError(f"{structure.path}: the cell has no volume", file, key)
+    distance = shortest_distance(atoms)
+    if distance < closest:
+        message = f"{structure.path}: two atoms are only {distance:.2f} Å apart"
+        raise InputError(message, file, key)
+    return atoms
