@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from pwact.workflow.gather import gather
+
+
+def make(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+
+
+def test_files_and_folders_of_all_layouts_are_copied_and_listed(tmp_path):
+    source, target = tmp_path / "run 1", tmp_path / "there"
+    target.mkdir()
+    make(
+        source,
+        "iter.0001/02.label/result/PWdata/Ag1Au3/energies.npy",
+        "iter.0001/02.label/result/PWdata/Ag1Au3/forces.npy",
+        "iter.0001/02.label/result/PWdata/Ag2/energies.npy",
+        "iter.0000/02.label/result/train.xyz",
+        "iter.0000/02.label/result/label_error.csv",
+        "iter.0000/02.label/result-bk-1/train.xyz",
+        "iter.0002/label/result/md.000.sys.000.t.000/Ag4/energies.npy",
+        "iter.0003/02.label/scf/train.xyz",
+        "iter_result.txt",
+        "elsewhere/02.label/result/train.xyz",
+    )
+    found = gather(source, target)
+    final = target / "final_pwdata"
+    assert found == [
+        final / "iter.0000/train.xyz",
+        final / "iter.0001/PWdata/Ag1Au3",
+        final / "iter.0001/PWdata/Ag2",
+        final / "iter.0002/md.000.sys.000.t.000/Ag4",
+    ]
+    assert found[0].read_text() == "iter.0000/02.label/result/train.xyz"
+    assert (found[1] / "forces.npy").exists()
+    text = (final / "final_pwdata_list.txt").read_text()
+    assert text == "\n".join(f'"{path}",' for path in found)
+    copied = sorted(path.name for path in final.rglob("*") if path.is_file())
+    assert "label_error.csv" not in copied
+    assert copied.count("train.xyz") == 1
+
+
+@pytest.mark.parametrize("as_given", ["run", "run/", "./run/../run"])
+def test_relative_input_gives_absolute_paths(tmp_path, monkeypatch, as_given):
+    from pathlib import Path  # noqa: PLC0415
+
+    make(tmp_path, "run/iter.0000/02.label/result/train.xyz")
+    monkeypatch.chdir(tmp_path)
+    (found,) = gather(Path(as_given), Path())
+    assert found == tmp_path / "final_pwdata/iter.0000/train.xyz"
+
+
+def test_again_replaces_what_an_earlier_call_left(tmp_path):
+    make(tmp_path, "iter.0000/02.label/result/PWdata/Cu4/energies.npy")
+    gather(tmp_path, tmp_path)
+    (tmp_path / "iter.0000/02.label/result/PWdata/Cu4").rename(
+        tmp_path / "iter.0000/02.label/result/PWdata/Cu8"
+    )
+    make(tmp_path, "final_pwdata/iter.0000/.PWdata.new/left_by_a_kill")
+    (found,) = gather(tmp_path, tmp_path)
+    assert found.name == "Cu8"
+    assert sorted(path.name for path in found.parent.parent.rglob("*")) == [
+        "Cu8",
+        "PWdata",
+        "energies.npy",
+    ]
+
+
+def test_without_data_nothing_is_written(tmp_path):
+    make(tmp_path, "iter.0000/00.train/train.xyz")
+    assert gather(tmp_path, tmp_path) == []
+    assert not (tmp_path / "final_pwdata").exists()
