@@ -1,0 +1,99 @@
+"""Labels of a frame: energy, forces and virial, in one convention for the whole package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculatorError, PropertyNotImplementedError
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from pwact.errors import TaskError
+
+_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a labeler says about a frame.
+
+    Attributes
+    ----------
+    energy
+        Potential energy in eV.
+    forces
+        Shape (N, 3), eV/Å.
+    virial
+        Shape (3, 3), eV: −V times ASE's stress, so positive when the cell wants to expand.
+    """
+
+    energy: float
+    forces: np.ndarray
+    virial: Optional[np.ndarray] = None
+
+
+class LabelCalculator(SinglePointCalculator):  # type: ignore[misc]
+    """ASE's holder of fixed results, which also keeps the virial as it was given."""
+
+    def __init__(self, atoms: Atoms, virial: Optional[np.ndarray], **results: Any) -> None:
+        super().__init__(atoms, **results)
+        self.virial = virial
+
+
+def set_labels(
+    atoms: Atoms, energy: float, forces: np.ndarray, virial: Optional[np.ndarray] = None
+) -> None:
+    """Attach labels to `atoms`, to be read by `labels_of` or by ASE's own getters.
+
+    Parameters
+    ----------
+    atoms
+        The frame; its cell and positions must not change afterwards.
+    energy
+        eV.
+    forces
+        Shape (N, 3), eV/Å.
+    virial
+        Shape (3, 3), eV, see `Labels`.
+    """
+    forces = np.array(forces, dtype=float).reshape(len(atoms), 3)
+    results: dict[str, Any] = {"energy": float(energy), "forces": forces}
+    if virial is not None:
+        virial = np.array(virial, dtype=float).reshape(3, 3)
+        if atoms.cell.rank == 3:
+            stress = -(virial + virial.T) / (2 * atoms.get_volume())
+            results["stress"] = np.array([stress[place] for place in _VOIGT])
+    atoms.calc = LabelCalculator(atoms, virial, **results)
+
+
+def labels_of(atoms: Atoms) -> Labels:
+    """Labels of `atoms`, as set by `set_labels` or by an ASE calculator.
+
+    Raises
+    ------
+    TaskError
+        Energy or forces are missing, or the atoms were moved after they were labelled.
+    """
+    if atoms.calc is None:
+        raise TaskError(f"a frame of {atoms.get_chemical_formula()} has no labels")
+    try:
+        energy = float(atoms.get_potential_energy())
+        forces = np.array(atoms.get_forces(apply_constraint=False), dtype=float)
+    except (CalculatorError, PropertyNotImplementedError) as error:
+        formula = atoms.get_chemical_formula()
+        raise TaskError(f"the labels of a frame of {formula} are incomplete: {error}") from error
+    return Labels(energy, forces, _virial(atoms))
+
+
+def _virial(atoms: Atoms) -> Optional[np.ndarray]:
+    if isinstance(atoms.calc, LabelCalculator):
+        return None if atoms.calc.virial is None else atoms.calc.virial.copy()
+    if atoms.cell.rank < 3:
+        return None
+    try:
+        stress = atoms.get_stress(voigt=False, apply_constraint=False)
+    except (CalculatorError, PropertyNotImplementedError):
+        return None
+    return -float(atoms.get_volume()) * np.asarray(stress, dtype=float)

@@ -1,0 +1,158 @@
+"""Single structures in any format, by the names that PWact's input files use.
+
+PWmat, VASP, LAMMPS and extxyz files are read here; outputs of codes through pwdata, and every
+other format through ASE, by ASE's own name. A structure has elements, positions and a cell; its
+velocities, constraints and labels are left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+from collections import deque
+from pathlib import Path
+from typing import Callable, Optional
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.io.formats import ioformats
+
+from pwact.errors import InputError
+from pwact.io import files
+from pwact.io.atom_config import read_atom_config, write_atom_config
+from pwact.io.extxyz import iterate_extxyz, write_extxyz
+from pwact.io.lammps_data import read_lammps_data, write_lammps_data
+from pwact.io.poscar import read_poscar, write_poscar
+
+
+def _last_extxyz(path: Path) -> Atoms:
+    last = deque(iterate_extxyz(path), maxlen=1)
+    if not last:
+        raise InputError("holds no frame", path)
+    return last[0]
+
+
+def _write_extxyz(path: Path, atoms: Atoms) -> None:
+    write_extxyz(path, [atoms])
+
+
+def _write_lammps(path: Path, atoms: Atoms) -> None:
+    write_lammps_data(path, atoms, list(dict.fromkeys(atoms.get_chemical_symbols())))
+
+
+_OWN: dict[str, tuple[Callable[[Path], Atoms], Callable[[Path, Atoms], None]]] = {
+    "pwmat/config": (read_atom_config, write_atom_config),
+    "vasp/poscar": (read_poscar, write_poscar),
+    "lammps/lmp": (read_lammps_data, _write_lammps),
+    "extxyz": (_last_extxyz, _write_extxyz),
+}
+_PWDATA = ("pwmat/movement", "vasp/outcar", "cp2k/scf", "cp2k/md")
+_ALIASES = {
+    "pwmat": "pwmat/config",
+    "config": "pwmat/config",
+    "vasp": "vasp/poscar",
+    "poscar": "vasp/poscar",
+    "vasp/contcar": "vasp/poscar",
+    "contcar": "vasp/poscar",
+    "lmp": "lammps/lmp",
+    "lammps/data": "lammps/lmp",
+    "movement": "pwmat/movement",
+    "outcar": "vasp/outcar",
+}
+
+
+def structure_formats() -> tuple[str, ...]:
+    """Names of the formats that do not go through ASE."""
+    return (*_OWN, *_PWDATA)
+
+
+def check_format_name(name: str) -> str:
+    """Canonical form of a format name, which may be one of ASE's.
+
+    Raises
+    ------
+    InputError
+        Nobody knows the name; tells the nearest.
+    """
+    lower = name.lower()
+    lower = _ALIASES.get(lower, lower)
+    known = structure_formats()
+    if lower in known:
+        return lower
+    if lower in ioformats:
+        return lower
+    near = difflib.get_close_matches(lower, [*known, *_ALIASES, *ioformats], 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(f"unknown structure format {name!r}{hint} Known: {', '.join(known)}, ASE's")
+
+
+def read_structure(path: Path, structure_format: str) -> Atoms:
+    """Read a structure; of a file with several, the last.
+
+    Raises
+    ------
+    InputError
+        The format is not known or the file cannot be read; names the file.
+    """
+    name = check_format_name(structure_format)
+    if not path.is_file():
+        raise InputError("is a directory" if path.is_dir() else "does not exist", path)
+    atoms = _read(path, name)
+    if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
+        raise InputError(f"holds no structure in format {name}", path)
+    periodic = atoms.cell.rank == 3 or atoms.pbc
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=periodic)
+
+
+def _read(path: Path, name: str) -> Atoms:
+    if name in _OWN:
+        return _OWN[name][0](path)
+    try:
+        atoms = _by_pwdata(path, name) if name in _PWDATA else _by_ase(path, name)
+    except Exception as error:  # noqa: BLE001 - other people's readers raise anything
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise InputError(f"cannot be read in format {name}: {reason}", path) from error
+    if atoms is None:
+        raise InputError(f"holds no structure in format {name}", path)
+    return atoms
+
+
+def _by_ase(path: Path, name: str) -> Optional[Atoms]:
+    found = ase.io.read(str(path), index=slice(-1, None), format=name)
+    return found[-1] if found else None
+
+
+def _by_pwdata(path: Path, name: str) -> Optional[Atoms]:
+    from pwdata import Config
+
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),  # its progress bars
+    ):
+        images = Config(format=name, data_path=str(path)).images
+    if not images:
+        return None
+    image = images[-1] if isinstance(images, list) else images
+    place = {"positions" if image.cartesian else "scaled_positions": np.array(image.position)}
+    numbers = np.array(image.atom_types_image).ravel().astype(int)
+    return Atoms(numbers, cell=np.array(image.lattice).reshape(3, 3), pbc=True, **place)
+
+
+def write_structure(path: Path, atoms: Atoms, structure_format: str) -> None:
+    """Write one structure in one step.
+
+    Raises
+    ------
+    InputError
+        The format is not known, or is one that cannot be written.
+    """
+    name = check_format_name(structure_format)
+    if name in _OWN:
+        _OWN[name][1](path, Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
+        return
+    if name in _PWDATA:
+        raise InputError(f"structures are not written in format {name}", path)
+    with files.replacing(path) as aside:
+        ase.io.write(str(aside), atoms, format=name)
