@@ -34,7 +34,7 @@ HEAVY = {
     "lammps": set(),
     "deepmd": set(),
     "pwdata": {"io"},
-    "ase": {"io"},
+    "ase": {"io", "geometry"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -12,44 +12,11 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from pwact.errors import InputError
+from pwact.geometry import lower_triangular
 from pwact.io import files
 from pwact.io.masses import mass_of, number_of_mass
 
 _SECTION = re.compile(r"[A-Z][A-Za-z ]*$")
-
-
-def lammps_cell(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn a cell into the form that LAMMPS asks for.
-
-    Parameters
-    ----------
-    cell
-        Lattice vectors as rows, shape (3, 3), Å, right-handed.
-
-    Returns
-    -------
-    tuple
-        The lower-triangular cell L, and the rotation R (3, 3) with L = cell · R.
-
-    Raises
-    ------
-    InputError
-        The cell has no volume or is left-handed.
-    """
-    a, b, c = np.asarray(cell, dtype=float)
-    volume = float(np.dot(np.cross(a, b), c))
-    if not volume > 0:
-        kind = "is left-handed" if volume < 0 else "has no volume"
-        raise InputError(f"LAMMPS needs a right-handed periodic cell; this one {kind}")
-    lx = float(np.linalg.norm(a))
-    xy = float(np.dot(b, a)) / lx
-    ly = float(np.linalg.norm(np.cross(a, b))) / lx
-    xz = float(np.dot(c, a)) / lx
-    yz = (float(np.dot(b, c)) - xy * xz) / ly
-    lower = np.array([[lx, 0, 0], [xy, ly, 0], [xz, yz, volume / (lx * ly)]])
-    if not np.any(np.triu(cell, 1)) and np.all(np.diagonal(cell) > 0):
-        lower = np.array(cell, dtype=float)  # is of that form: keep every bit
-    return lower, np.linalg.solve(np.asarray(cell, dtype=float), lower)
 
 
 def write_lammps_data(path: Path, atoms: Atoms, types: Sequence[str]) -> None:
@@ -75,7 +42,7 @@ def write_lammps_data(path: Path, atoms: Atoms, types: Sequence[str]) -> None:
         raise InputError(
             f"{', '.join(missing)} of the structure not in the model ({', '.join(types)})"
         )
-    cell, rotation = lammps_cell(atoms.cell.array)
+    cell, rotation = lower_triangular(atoms.cell.array)
     numbers = [types.index(symbol) + 1 for symbol in symbols]
     lines = ["written by pwact", "", f"{len(atoms)} atoms", f"{len(types)} atom types", ""]
     for axis, length in zip("xyz", np.diagonal(cell)):

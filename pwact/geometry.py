@@ -1,0 +1,213 @@
+"""Super cells, scaling, random distortion, and distances. Lengths in Å, lattice vectors as rows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+from ase.geometry import cell_to_cellpar
+from ase.neighborlist import primitive_neighbor_list
+
+from pwact.errors import InputError
+
+PERTURB_STYLES = ("normal", "uniform")
+_EDGE = 1e-5  # fractions this close below 0 or 1 stay where they are, or become 0
+_FIRST_CUTOFF = 3.0
+
+
+def super_cell(atoms: Atoms, matrix: Sequence[float], pbc: Sequence[int] = (1, 1, 1)) -> Atoms:
+    """Repeat a cell.
+
+    Parameters
+    ----------
+    atoms
+        The structure; labels are not kept.
+    matrix
+        3 integers for the diagonal, or 9, row by row, of M; the new lattice is M · A.
+    pbc
+        Axes along which atoms are wrapped into the cell.
+
+    Returns
+    -------
+    ase.Atoms
+        det(M) times as many atoms, by ascending Z; those of one element keep their order.
+
+    Raises
+    ------
+    InputError
+        The matrix does not hold 3 or 9 integers, or its determinant is not positive.
+    """
+    multiple = _matrix(matrix)
+    count = round(float(np.linalg.det(multiple)))
+    if count < 1:
+        raise InputError(f"super_cell must have a positive determinant, not {count}")
+    lattice = multiple @ atoms.cell.array
+    lattice[np.abs(lattice) < 1e-12] = 0
+    inverse = np.linalg.inv(multiple)
+    corners = np.array(list(itertools.product((0, 1), repeat=3))) @ multiple
+    ranges = [range(int(low), int(high) + 1) for low, high in zip(corners.min(0), corners.max(0))]
+    points = np.array(list(itertools.product(*ranges)))
+    inside = points @ inverse
+    points = points[np.all((inside > -1e-10) & (inside < 1 - 1e-10), axis=1)]
+    if len(points) != count:
+        raise InputError(f"super_cell gives {len(points)} cells instead of {count}")
+    original = atoms.cell.scaled_positions(atoms.positions)
+    fractions = (points[:, None, :] + original[None, :, :]).reshape(-1, 3) @ inverse
+    numbers = np.tile(atoms.numbers, count)
+    order = np.argsort(numbers, kind="stable")
+    return Atoms(
+        numbers[order],
+        cell=lattice,
+        scaled_positions=_wrapped(fractions[order], pbc),
+        pbc=atoms.pbc,
+    )
+
+
+def _matrix(values: Sequence[float]) -> np.ndarray:
+    numbers = np.asarray(values, dtype=float).ravel()
+    if numbers.size not in (3, 9) or not np.array_equal(numbers, np.round(numbers)):
+        raise InputError(f"super_cell must be 3 or 9 integers, not {list(values)}")
+    matrix: np.ndarray = np.diag(numbers) if numbers.size == 3 else numbers.reshape(3, 3)
+    return matrix
+
+
+def _wrapped(fractions: np.ndarray, pbc: Sequence[int]) -> np.ndarray:
+    periodic = np.asarray(pbc, dtype=bool)
+    wrapped = fractions - np.floor(fractions + _EDGE)
+    return np.where(periodic, wrapped, fractions)
+
+
+def scale(atoms: Atoms, factor: float) -> Atoms:
+    """Multiply the lattice vectors by `factor`; fractional positions stay. Labels are not kept.
+
+    Raises
+    ------
+    InputError
+        The factor is not a positive number.
+    """
+    if not (factor > 0 and np.isfinite(factor)):
+        raise InputError(f"a scale factor must be a positive number, not {factor}")
+    scaled = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    scaled.set_cell(atoms.cell.array * factor, scale_atoms=True)
+    return scaled
+
+
+def perturb(
+    atoms: Atoms,
+    cell_fraction: float,
+    distance: float,
+    rng: np.random.Generator,
+    style: str = "normal",
+) -> Atoms:
+    """Strain the cell and displace the atoms at random. Labels are not kept.
+
+    Parameters
+    ----------
+    atoms
+        The structure, with a right-handed cell.
+    cell_fraction
+        The strains e1 … e6 are uniform in ±cell_fraction; A' = A · E with
+        E = [[1+e1, e6/2, e5/2], [e6/2, 1+e2, e4/2], [e5/2, e4/2, 1+e3]].
+    distance
+        ``normal``: each component is displaced by distance · N(0, 1)/√3, so that `distance` is the
+        root-mean-square length; ``uniform``: each component uniformly in ±distance. Å.
+    rng
+        Source of the random numbers; six for the cell come first.
+    style
+        One of `PERTURB_STYLES`.
+
+    Returns
+    -------
+    ase.Atoms
+        Rotated so that the cell is lower triangular with a positive diagonal; not wrapped.
+
+    Raises
+    ------
+    InputError
+        A size is negative or not a number, the style is unknown, or the cell is left-handed.
+    """
+    for name, value in (("cell_pert_fraction", cell_fraction), ("atom_pert_distance", distance)):
+        if not (value >= 0 and np.isfinite(value)):
+            raise InputError(f"{name} must not be negative, but is {value}")
+    if style not in PERTURB_STYLES:
+        raise InputError(f"perturb_style must be one of {', '.join(PERTURB_STYLES)}, not {style!r}")
+    e1, e2, e3, e4, e5, e6 = rng.uniform(-cell_fraction, cell_fraction, 6)
+    strain = np.array(
+        [[1 + e1, e6 / 2, e5 / 2], [e6 / 2, 1 + e2, e4 / 2], [e5 / 2, e4 / 2, 1 + e3]]
+    )
+    shape = (len(atoms), 3)
+    if style == "normal":
+        shifts = rng.standard_normal(shape) * (distance / np.sqrt(3))
+    else:
+        shifts = rng.uniform(-distance, distance, shape)
+    positions = atoms.positions @ strain + shifts
+    cell, rotation = lower_triangular(atoms.cell.array @ strain)
+    return Atoms(atoms.numbers, positions @ rotation, cell=cell, pbc=atoms.pbc)
+
+
+def lower_triangular(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate a cell so that a lies along x and b in the xy plane.
+
+    Parameters
+    ----------
+    cell
+        Lattice vectors as rows, shape (3, 3), right-handed.
+
+    Returns
+    -------
+    tuple
+        The lower-triangular cell L with positive diagonal, and the rotation R with L = cell · R.
+
+    Raises
+    ------
+    InputError
+        The cell has no volume or is left-handed.
+    """
+    cell = np.asarray(cell, dtype=float)
+    a, b, c = cell
+    volume = float(np.dot(np.cross(a, b), c))
+    if not volume > 0:
+        kind = "is left-handed" if volume < 0 else "has no volume"
+        raise InputError(f"a right-handed periodic cell is needed; this one {kind}")
+    if not np.any(np.triu(cell, 1)) and np.all(np.diagonal(cell) > 0):
+        return cell.copy(), np.eye(3)  # is of that form: keep every bit
+    lx = float(np.linalg.norm(a))
+    xy = float(np.dot(b, a)) / lx
+    ly = float(np.linalg.norm(np.cross(a, b))) / lx
+    xz = float(np.dot(c, a)) / lx
+    yz = (float(np.dot(b, c)) - xy * xz) / ly
+    lower = np.array([[lx, 0, 0], [xy, ly, 0], [xz, yz, volume / (lx * ly)]])
+    return lower, np.linalg.solve(cell, lower)
+
+
+def shortest_distance(atoms: Atoms) -> float:
+    """Smallest distance between two atoms, periodic images included, in Å.
+
+    0 when a position is not finite, infinity for a lone atom without periodic images.
+    """
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        return 0.0
+    if len(atoms) < 2 and not atoms.pbc.any():
+        return float("inf")
+    cutoff = _FIRST_CUTOFF
+    largest = 2 * _reach(atoms)
+    while True:
+        found = primitive_neighbor_list("d", atoms.pbc, atoms.cell.array, atoms.positions, cutoff)
+        if len(found):
+            return float(found.min())
+        if cutoff > largest:
+            return float("inf")
+        cutoff *= 2
+
+
+def _reach(atoms: Atoms) -> float:
+    """A length within which every atom that has a neighbour at all has one."""
+    extent = np.ptp(atoms.positions, axis=0)
+    return float(np.linalg.norm(extent) + np.linalg.norm(atoms.cell.array, axis=1).sum())
+
+
+def cell_angles(atoms: Atoms) -> np.ndarray:
+    """Angles alpha, beta, gamma between the lattice vectors, in degrees, shape (3,)."""
+    return np.asarray(cell_to_cellpar(atoms.cell.array)[3:], dtype=float)

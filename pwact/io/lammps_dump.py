@@ -1,0 +1,174 @@
+"""Text dumps of LAMMPS, read frame by frame on demand. Lengths in Å, forces in eV/Å."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from pwact.errors import TaskError
+
+_FRAME = b"ITEM: TIMESTEP"
+_POSITIONS = (("x", "y", "z"), ("xu", "yu", "zu"), ("xs", "ys", "zs"), ("xsu", "ysu", "zsu"))
+_FORCES = ("fx", "fy", "fz")
+
+
+@dataclass(frozen=True)
+class _Place:
+    file: Path
+    start: int
+    end: int
+
+
+class DumpTrajectory:
+    """The frames of a dump: one file, or a directory with one file a frame.
+
+    Frames that were cut off are left out. Of frames with one step (LAMMPS writes the restart step
+    again) the last counts.
+
+    Parameters
+    ----------
+    path
+        The file or the directory.
+    types
+        Element symbol of type 1, 2, …
+    """
+
+    def __init__(self, path: Path, types: Sequence[str]) -> None:
+        self._path = path
+        self._types = np.array(["", *types], dtype=object)
+
+    def steps(self) -> np.ndarray:
+        """MD steps of all frames, ascending, int.
+
+        Raises
+        ------
+        TaskError
+            The dump cannot be read.
+        """
+        return np.array(sorted(self._places), dtype=np.int64)
+
+    def frame(self, step: int) -> Atoms:
+        """The frame of an MD step, atoms by ascending id.
+
+        The origin of the box is subtracted. Forces (N, 3), if there are any, are the array
+        ``forces``: a dump holds no energy, so they are no labels.
+
+        Raises
+        ------
+        TaskError
+            The dump has no such frame, or it cannot be understood.
+        """
+        place = self._places.get(int(step))
+        if place is None:
+            raise TaskError(f"{self._path}: no frame of step {step}")
+        with place.file.open("rb") as stream:
+            stream.seek(place.start)
+            content = stream.read(place.end - place.start)
+        try:
+            return _parse(content, self._types)
+        except (ValueError, IndexError, KeyError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else error
+            raise TaskError(f"{place.file}: step {step}: {reason}") from error
+
+    @cached_property
+    def _places(self) -> dict[int, _Place]:
+        try:
+            paths = sorted(self._path.iterdir()) if self._path.is_dir() else [self._path]
+            return {
+                step: place
+                for path in paths
+                if path.is_file()
+                for step, place in _complete_frames(path)
+            }
+        except OSError as error:
+            raise TaskError(f"{self._path}: cannot be read: {error.strerror}") from error
+
+
+def _complete_frames(path: Path) -> Iterator[tuple[int, _Place]]:
+    """Step and extent of each frame that has all its lines."""
+    with path.open("rb") as stream:
+        if stream.seek(0, 2) == 0:
+            return
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            start = content.find(_FRAME)
+            while start >= 0:
+                after = content.find(_FRAME, start + len(_FRAME))
+                end = after if after >= 0 else len(content)
+                frame = content[start:end]
+                step = _step_if_complete(frame)
+                if step is not None:
+                    yield step, _Place(path, start, end)
+                start = after
+
+
+def _step_if_complete(frame: bytes) -> int | None:
+    """The step of a frame that holds as many lines as it announces."""
+    table = frame.find(b"ITEM: ATOMS")
+    head = frame[: max(table, 0)].split(b"\n")
+    try:
+        atoms = int(head[head.index(b"ITEM: NUMBER OF ATOMS") + 1])
+        return int(head[1]) if frame.count(b"\n", table) >= atoms + 1 else None
+    except (ValueError, IndexError):
+        return None
+
+
+def _parse(content: bytes, types: np.ndarray) -> Atoms:
+    head, title, body = content.partition(b"ITEM: ATOMS")
+    if not title:
+        raise ValueError("no atoms")
+    heading, _, body = body.partition(b"\n")
+    columns = {name: place for place, name in enumerate(heading.decode("ascii").split())}
+    lines = head.decode("ascii").splitlines()
+    count = int(lines[lines.index("ITEM: NUMBER OF ATOMS") + 1])
+    words = np.array(body.split()).reshape(-1, len(columns))[:count]
+    if "id" in columns:
+        words = words[np.argsort(words[:, columns["id"]].astype(int), kind="stable")]
+    cell, origin = _box(lines)
+    numbers = words[:, columns["type"]].astype(int)
+    if numbers.min() < 1 or numbers.max() >= len(types):
+        raise ValueError(f"type {numbers.max()}, but only {len(types) - 1} elements are known")
+    positions = _positions(words, columns, cell, origin)
+    atoms = Atoms(types[numbers].tolist(), positions, cell=cell, pbc=True)
+    if all(name in columns for name in _FORCES):
+        atoms.set_array("forces", _numbers(words, columns, _FORCES), float, (3,))
+    return atoms
+
+
+def _numbers(words: np.ndarray, columns: dict[str, int], names: Sequence[str]) -> np.ndarray:
+    return words[:, [columns[name] for name in names]].astype(float)
+
+
+def _positions(
+    words: np.ndarray, columns: dict[str, int], cell: np.ndarray, origin: np.ndarray
+) -> np.ndarray:
+    names = next((names for names in _POSITIONS if all(name in columns for name in names)), None)
+    if names is None:
+        raise ValueError("no columns x y z")
+    numbers = _numbers(words, columns, names)
+    if not np.isfinite(numbers).all():
+        raise ValueError("positions are not finite")
+    result: np.ndarray = numbers @ cell if names[0].startswith("xs") else numbers - origin
+    return result
+
+
+def _box(lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Cell and origin; a tilted box is given by the bounds that enclose it."""
+    place = next((i for i, line in enumerate(lines) if line.startswith("ITEM: BOX BOUNDS")), None)
+    if place is None:
+        raise ValueError("no box")
+    words = lines[place].split()
+    if "abc" in words:
+        raise ValueError("general triclinic boxes are not supported")
+    rows = np.array([line.split() for line in lines[place + 1 : place + 4]]).astype(float)
+    xy, xz, yz = rows[:, 2] if "xy" in words else (0.0, 0.0, 0.0)
+    low = rows[:, 0] - [min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0]
+    high = rows[:, 1] - [max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0]
+    cell = np.diag(high - low)
+    cell[1, 0], cell[2, 0], cell[2, 1] = xy, xz, yz
+    return cell, low

@@ -1,0 +1,136 @@
+"""Sorts the frames of many trajectories by their deviation and picks candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+import numpy as np
+
+from pwact.io.model_devi import Deviations
+from pwact.query.pick import pick_random
+from pwact.query.window import ACCURATE, CANDIDATE, FAILED, classify
+
+
+@dataclass(frozen=True)
+class Group:
+    """The trajectories of one system in one md dict, at all temperatures and pressures.
+
+    Attributes
+    ----------
+    md, sys
+        Numbers of the md dict and of the system.
+    limit
+        The most candidates to be picked; None for all.
+    trajectories
+        Directory (relative to the work directory) and deviations of each.
+    """
+
+    md: int
+    sys: int
+    limit: Optional[int]
+    trajectories: Sequence[tuple[str, Deviations]]
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """Frames of one class, one row each.
+
+    Attributes
+    ----------
+    devi_force
+        Deviation used, eV/Å, shape (n,).
+    config_index
+        MD step, int, shape (n,).
+    file_path
+        Directory of the trajectory, str objects, shape (n,).
+    """
+
+    devi_force: np.ndarray
+    config_index: np.ndarray
+    file_path: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.devi_force)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """All frames by class; candidates beyond the limit are in `deleted`."""
+
+    accurate: FrameTable
+    candidate: FrameTable
+    deleted: FrameTable
+    failed: FrameTable
+
+    @property
+    def frames(self) -> int:
+        """Number of all frames."""
+        return sum(map(len, (self.accurate, self.candidate, self.deleted, self.failed)))
+
+
+def select_candidates(
+    groups: Sequence[Group],
+    lower: float,
+    upper: float,
+    rng_for: Callable[[int, int], np.random.Generator],
+) -> Selection:
+    """Classify the frames of all groups by max_devi_f and pick candidates within each limit.
+
+    Parameters
+    ----------
+    groups
+        In the order in which the tables list them.
+    lower, upper
+        The window, see `pwact.query.window.classify`, eV/Å.
+    rng_for
+        Gives the generator of the pick for (md, sys).
+
+    Returns
+    -------
+    Selection
+        Rows in the order of groups, trajectories, steps.
+    """
+    parts: dict[int, list[FrameTable]] = {ACCURATE: [], CANDIDATE: [], FAILED: []}
+    deleted = []
+    for group in groups:
+        table, failed = _gathered(group)
+        classes = classify(table.devi_force, failed, lower, upper)
+        for kind in (ACCURATE, FAILED):
+            parts[kind].append(_rows(table, classes == kind))
+        candidates = np.flatnonzero(classes == CANDIDATE)
+        picked = np.zeros(len(candidates), dtype=bool)
+        picked[pick_random(len(candidates), group.limit, rng_for(group.md, group.sys))] = True
+        parts[CANDIDATE].append(_rows(table, candidates[picked]))
+        deleted.append(_rows(table, candidates[~picked]))
+    return Selection(
+        _joined(parts[ACCURATE]),
+        _joined(parts[CANDIDATE]),
+        _joined(deleted),
+        _joined(parts[FAILED]),
+    )
+
+
+def _gathered(group: Group) -> tuple[FrameTable, np.ndarray]:
+    """All frames of a group, and which of them failed."""
+    rows = [deviations for _, deviations in group.trajectories]
+    names = np.array([directory for directory, _ in group.trajectories], dtype=object)
+    table = FrameTable(
+        np.concatenate([row.max_f for row in rows] or [np.empty(0)]),
+        np.concatenate([row.steps for row in rows] or [np.empty(0, dtype=np.int64)]),
+        np.repeat(names, [len(row.steps) for row in rows]),
+    )
+    return table, np.concatenate([row.failed for row in rows] or [np.empty(0, dtype=bool)])
+
+
+def _rows(table: FrameTable, which: np.ndarray) -> FrameTable:
+    return FrameTable(table.devi_force[which], table.config_index[which], table.file_path[which])
+
+
+def _joined(tables: Sequence[FrameTable]) -> FrameTable:
+    return FrameTable(
+        np.concatenate([table.devi_force for table in tables] or [np.empty(0)]),
+        np.concatenate([table.config_index for table in tables] or [np.empty(0, dtype=np.int64)]),
+        np.concatenate([table.file_path for table in tables] or [np.empty(0, dtype=object)]),
+    )
