@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,25 +35,22 @@ def check_quorum(
     failed = [result for result in results if not result.verdict.done]
     allowed = max(1, int(rate * len(results) + 1e-9))
     for result in failed:
-        _LOG.warning("%s: %s failed: %s", what, _place(result, work_dir), _story(result))
+        _LOG.warning("%s: failed: %s", what, _story(result))
     if len(failed) <= allowed:
         return [result for result in results if result.verdict.done]
-    told = [f"{_place(result, work_dir)}: {_story(result)}" for result in failed[:_SHOWN]]
+    told = [_story(result) for result in failed[:_SHOWN]]
     if len(failed) > _SHOWN:
         told.append(f"… and {len(failed) - _SHOWN} more, all in the log file")
     raise QuorumError(
-        f"{what}: {len(failed)} of {len(results)} tasks failed, at most {allowed} may\n"
+        f"{what}: {len(failed)} of {len(results)} tasks failed in {work_dir}, at most {allowed} may\n"
         + "\n".join(told)
         + "\nWhat next: repair the cause and give the same command again; tasks that are done "
         "are kept, the others are tried again."
     )
 
 
-def _place(result: TaskResult, work_dir: Path) -> str:
-    return os.path.relpath(result.task.directory, work_dir)
-
-
 def _story(result: TaskResult) -> str:
-    log = result.task.directory / result.task.log
-    story = result.explanation or result.verdict.reason or "no reason known"
-    return story if str(log) in story else f"{story} (log: {log})"
+    """Directory, reason and log of a failed task; the dispatcher's words, if there are any."""
+    task = result.task
+    reason = result.verdict.reason or "no reason known"
+    return result.explanation or f"{task.directory}: {reason} (log: {task.directory / task.log})"

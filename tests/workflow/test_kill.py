@@ -80,7 +80,6 @@ def test_master_and_the_whole_tree_of_its_job_end(sleeping):
     assert len(sleeping.processes()) >= 3
     job = sleeping.job
     with pytest.raises(PwactError, match="it is 'pwact run'"):
-        Journal(sleeping.work_dir / layout.STATE_DIR / layout.JOURNAL)
         kill_of_other(sleeping.work_dir)
     assert sleeping.process.poll() is None
     lines = kill(sleeping.work_dir, "run")

@@ -13,7 +13,7 @@ def results(tmp_path, total, failed):
     for number in range(total):
         task = Task(tmp_path / f"scf/{number}-scf", "true", lambda _: DONE, "dft.log")
         bad = unusable("not converged") if number % 2 else incomplete("cut off")
-        story = "" if number % 2 else f"cut off; last lines of {task.directory / 'dft.log'}:\nboom"
+        story = "" if number % 2 else f"{task.directory}: cut off\nthe end of {task.directory / 'dft.log'}:\n    boom"
         made.append(TaskResult(task, bad if number < failed else DONE, 4, story))
     return made
 
@@ -49,10 +49,11 @@ def test_the_message_tells_all_that_is_needed(tmp_path, caplog):
     with pytest.raises(QuorumError) as caught:
         check_quorum(results(tmp_path, 20, 14), 0.1, "iter.0000/label", tmp_path)
     text = str(caught.value)
-    assert text.startswith("iter.0000/label: 14 of 20 tasks failed, at most 2 may\n")
-    assert "\nscf/0-scf: cut off" in text
+    assert text.startswith("iter.0000/label: 14 of 20 tasks failed in ")
+    assert "at most 2 may\n" in text
+    assert f"\n{tmp_path}/scf/0-scf: cut off\n" in text
     assert "boom" in text
-    assert f"\nscf/1-scf: not converged (log: {tmp_path / 'scf/1-scf/dft.log'})" in text
+    assert f"\n{tmp_path}/scf/1-scf: not converged (log: {tmp_path / 'scf/1-scf/dft.log'})" in text
     assert text.count(str(tmp_path / "scf/0-scf/dft.log")) == 1
     assert "and 4 more" in text
     assert "give the same command again" in text
