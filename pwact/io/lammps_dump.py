@@ -79,13 +79,10 @@ class DumpTrajectory:
     @cached_property
     def _places(self) -> dict[int, _Place]:
         try:
-            paths = sorted(self._path.iterdir()) if self._path.is_dir() else [self._path]
-            return {
-                step: place
-                for path in paths
-                if path.is_file()
-                for step, place in _complete_frames(path)
-            }
+            paths = [self._path]
+            if self._path.is_dir():
+                paths = sorted(path for path in self._path.iterdir() if path.is_file())
+            return {step: place for path in paths for step, place in _complete_frames(path)}
         except OSError as error:
             raise TaskError(f"{self._path}: cannot be read: {error.strerror}") from error
 
@@ -126,7 +123,7 @@ def _parse(content: bytes, types: np.ndarray) -> Atoms:
     columns = {name: place for place, name in enumerate(heading.decode("ascii").split())}
     lines = head.decode("ascii").splitlines()
     count = int(lines[lines.index("ITEM: NUMBER OF ATOMS") + 1])
-    words = np.array(body.split()).reshape(-1, len(columns))[:count]
+    words = np.array(body.split()[: count * len(columns)]).reshape(count, len(columns))
     if "id" in columns:
         words = words[np.argsort(words[:, columns["id"]].astype(int), kind="stable")]
     cell, origin = _box(lines)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+
+from pwact.errors import InputError
+from pwact.io.frames import ordered
+from pwact.io.poscar import read_poscar, write_poscar
+from tests.io.conftest import assert_same
+
+HEAD = "title\n{scale}\n4 0 0\n0 5 0\n1 0 6\n"
+DIRECT = "Si C\n1 2\nDirect\n0 0 0\n0.5 0.5 0.5\n0.25 0 0\n"
+
+
+def read_text(tmp_path: Path, text: str) -> Atoms:
+    path = tmp_path / "POSCAR"
+    path.write_text(text)
+    return read_poscar(path)
+
+
+def test_round_trip_and_ase(tmp_path: Path, frames: list[Atoms]) -> None:
+    for atoms in map(ordered, frames):
+        atoms.calc = None
+        write_poscar(tmp_path / "POSCAR", atoms)
+        assert_same(read_poscar(tmp_path / "POSCAR"), atoms, 1e-12)
+        assert_same(ase.io.read(tmp_path / "POSCAR", format="vasp"), atoms, 1e-12)
+        assert (tmp_path / "POSCAR").read_text().splitlines()[5] == "Ag Au"
+
+
+def test_atoms_that_are_not_grouped_keep_their_order(tmp_path: Path, frames: list[Atoms]) -> None:
+    atoms = frames[0].copy()
+    write_poscar(tmp_path / "POSCAR", atoms)
+    assert_same(read_poscar(tmp_path / "POSCAR"), atoms, 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scale", "factor"),
+    [
+        ("1.0", (1, 1, 1)),
+        ("2.0 ! a comment", (2, 2, 2)),
+        ("-960", (2, 2, 2)),
+        ("-120", (1, 1, 1)),
+        ("1 2 3", (1, 2, 3)),
+    ],
+)
+@pytest.mark.parametrize(
+    "mode", ["Direct", "direct", "D", "d", "", "Cartesian", "C", "c", "K", "k"]
+)
+def test_scale_factor_and_mode(
+    tmp_path: Path, scale: str, factor: tuple[float, ...], mode: str
+) -> None:
+    atoms = read_text(tmp_path, HEAD.format(scale=scale) + DIRECT.replace("Direct", mode))
+    np.testing.assert_allclose(
+        atoms.cell.array, [[4, 0, 0], [0, 5, 0], [1, 0, 6]] * np.array(factor)
+    )
+    place = [0.5, 0.5, 0.5] if mode[:1] in {*"CcKk"} - {""} else [2.5, 2.5, 3]
+    np.testing.assert_allclose(atoms.positions[1], np.array(place) * factor)
+    assert atoms.get_chemical_symbols() == ["Si", "C", "C"]
+    assert atoms.pbc.all()
+
+
+def test_selective_dynamics_and_velocities(tmp_path: Path) -> None:
+    text = DIRECT.replace("Direct", "Selective dynamics\nDirect")
+    text = text.replace("0.5 0.5 0.5", "0.5 0.5 0.5 T F T Si2") + "\n0.1 0.1 0.1\n" * 3
+    atoms = read_text(tmp_path, HEAD.format(scale="1") + text)
+    assert len(atoms) == 3
+    assert not atoms.constraints
+    np.testing.assert_allclose(atoms.positions[1], [2.5, 2.5, 3])
+
+
+def test_pseudopotential_names_in_the_header(tmp_path: Path) -> None:
+    atoms = read_text(tmp_path, HEAD.format(scale="1") + DIRECT.replace("Si C", "Si_sv C/ab12"))
+    assert atoms.get_chemical_symbols() == ["Si", "C", "C"]
+
+
+def test_real_contcar(samples: Path) -> None:
+    ours = read_poscar(samples / "vasp" / "CONTCAR.h2o.md")
+    assert_same(ours, ase.io.read(samples / "vasp" / "CONTCAR.h2o.md", format="vasp"), 1e-12)
+    assert ours.get_chemical_symbols() == ["O"] * 2 + ["H"] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "too short"),
+        (HEAD.format(scale="1") + DIRECT[:20], "too short|positions are announced"),
+        (HEAD.format(scale="1") + "1 2\nDirect\n0 0 0\n1 1 1\n", "VASP 4"),
+        (HEAD.format(scale="1") + DIRECT.replace("Si C", "Si Qq"), "must name elements"),
+        (HEAD.format(scale="1") + DIRECT.replace("1 2", "1"), "must hold 2 counts"),
+        (HEAD.format(scale="1") + DIRECT.replace("1 2", "-1 2"), "must hold 2 counts"),
+        (HEAD.format(scale="1") + DIRECT.replace("1 2", "1 x"), "invalid literal"),
+        (HEAD.format(scale="1") + DIRECT.replace("1 2", "1 3"), "4 positions .* 3 are there"),
+        (HEAD.format(scale="1") + DIRECT.replace("0.5 0.5 0.5", "0.5 0.5"), "could not convert"),
+        (HEAD.format(scale="1") + DIRECT.replace("0.25", "nan"), "finite"),
+        (HEAD.format(scale="0") + DIRECT, "scale factor"),
+        (HEAD.format(scale="one") + DIRECT, "scale factor"),
+    ],
+)
+def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read_text(tmp_path, text)
+    assert "POSCAR" in str(caught.value)
+
+
+def test_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read_poscar(tmp_path)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from pwact.errors import InputError
+from pwact.io.frames import ordered, read_frames, write_frames
+from pwact.io.labels import labels_of, set_labels
+from pwact.io.pwmlff_npy import composition_name, read_folder
+from tests.io.conftest import assert_same
+
+
+@pytest.fixture
+def folder(tmp_path: Path, frames: list[Atoms]) -> Path:
+    write_frames(tmp_path / "PWdata", frames, "pwmlff/npy")
+    return tmp_path / "PWdata" / "Ag5Au3"
+
+
+def test_shapes_and_types(folder: Path) -> None:
+    found = {path.stem: np.load(path) for path in folder.glob("*.npy")}
+    assert {name: array.shape for name, array in found.items()} == {
+        "lattice": (4, 9),
+        "position": (4, 24),
+        "forces": (4, 24),
+        "energies": (4, 1),
+        "ei": (4, 8),
+        "virials": (4, 9),
+        "atom_type": (1, 2),
+        "image_type": (1, 8),
+    }
+    integers = {name for name, array in found.items() if array.dtype == np.int64}
+    assert integers == {"atom_type", "image_type"}
+    assert all(found[name].dtype == np.float64 for name in set(found) - integers)
+    assert found["atom_type"].tolist() == [[47, 79]]
+    assert found["image_type"].tolist() == [[47] * 5 + [79] * 3]
+
+
+def test_content(folder: Path, frames: list[Atoms]) -> None:
+    atoms, labels = ordered(frames[0]), labels_of(ordered(frames[0]))
+    cell = np.load(folder / "lattice.npy")[0].reshape(3, 3)
+    fractions = np.load(folder / "position.npy")[0].reshape(8, 3)
+    np.testing.assert_allclose(fractions @ cell, atoms.positions, atol=1e-12)
+    np.testing.assert_array_equal(np.load(folder / "forces.npy")[0].reshape(8, 3), labels.forces)
+    np.testing.assert_array_equal(np.load(folder / "virials.npy")[0].reshape(3, 3), labels.virial)
+    atomic = np.load(folder / "ei.npy")[0]
+    assert atomic.sum() == pytest.approx(labels.energy, abs=1e-12)
+    np.testing.assert_allclose(atomic, labels.energy * np.array([5] * 5 + [3] * 3) / 34)
+
+
+def test_virials_are_left_out_unless_all_have_one(tmp_path: Path, frames: list[Atoms]) -> None:
+    bare = frames[0].copy()
+    labels = labels_of(frames[0])
+    set_labels(bare, labels.energy, labels.forces)
+    write_frames(tmp_path / "PWdata", [bare, frames[2]], "pwmlff/npy")
+    assert not (tmp_path / "PWdata" / "Ag5Au3" / "virials.npy").exists()
+    assert all(labels_of(f).virial is None for f in read_frames(tmp_path / "PWdata", "pwmlff/npy"))
+
+
+def test_pwdata_reads_the_same(folder: Path, frames: list[Atoms]) -> None:
+    from pwdata import Config
+
+    # pwdata 0.5.10 cannot take its own (nf, 1) any more with numpy 2.4
+    np.save(folder / "energies.npy", np.load(folder / "energies.npy").ravel())
+    images = Config(format="pwmlff/npy", data_path=str(folder)).images
+    expected = [ordered(atoms) for atoms in frames if composition_name(atoms) == "Ag5Au3"]
+    assert len(images) == len(expected)
+    for image, atoms in zip(images, expected):
+        labels = labels_of(atoms)
+        np.testing.assert_allclose(image.position @ image.lattice, atoms.positions, atol=1e-12)
+        np.testing.assert_array_equal(np.ravel(image.atom_types_image), atoms.numbers)
+        np.testing.assert_array_equal(image.force, labels.forces)
+        np.testing.assert_array_equal(image.virial, labels.virial)
+        assert pytest.approx(labels.energy, abs=0) == image.Ep
+
+
+def test_older_layouts(folder: Path, frames: list[Atoms]) -> None:
+    np.save(folder / "atom_type.npy", np.array([47, 79]))
+    np.save(folder / "image_type.npy", np.load(folder / "image_type.npy").ravel())
+    virials = np.load(folder / "virials.npy")
+    virials[1] = -1e6
+    np.save(folder / "virials.npy", virials)
+    (folder / "ei.npy").unlink()
+    for part in ("train", "valid"):
+        (folder / part).mkdir()
+        for path in folder.glob("*.npy"):
+            (folder / part / path.name).write_bytes(path.read_bytes())
+    for path in folder.glob("*.npy"):
+        path.unlink()
+    found = read_frames(folder, "pwmlff/npy")
+    assert len(found) == 8
+    assert [labels_of(atoms).virial is None for atoms in found] == [False, True, False, False] * 2
+    assert_same(found[0], ordered(frames[0]), 1e-12)
+
+
+def test_real_data(samples: Path) -> None:
+    found = read_frames(samples / "pwmlff_npy", "pwmlff/npy")
+    assert len(found) == 187
+    assert {composition_name(atoms) for atoms in found} == {"Li1Si24"}
+    labels = labels_of(found[3])
+    energies = np.load(samples / "pwmlff_npy" / "Li1Si24" / "energies.npy")
+    assert labels.energy == energies[3, 0]
+    assert np.abs(labels.forces.sum(axis=0)).max() < 0.05
+    assert min(found[3].get_all_distances(mic=True)[np.triu_indices(25, 1)]) > 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda d: (d / "forces.npy").unlink(), r"forces\.npy: cannot be read"),
+        (lambda d: (d / "forces.npy").write_bytes(b""), r"forces\.npy: is no complete"),
+        (
+            lambda d: (d / "forces.npy").write_bytes((d / "forces.npy").read_bytes()[:-8]),
+            r"forces\.npy: is no complete",
+        ),
+        (lambda d: np.save(d / "forces.npy", np.zeros((3, 24))), r"forces\.npy: holds \(3, 24\)"),
+        (lambda d: np.save(d / "forces.npy", np.full((4, 24), np.nan)), "not finite"),
+        (lambda d: np.save(d / "lattice.npy", np.array(["a"] * 36)), "not numbers"),
+        (
+            lambda d: np.save(d / "lattice.npy", np.array([object()]), allow_pickle=True),
+            r"lattice\.npy: is no complete",
+        ),
+    ],
+)
+def test_damaged_folders_are_refused_by_name(folder: Path, damage, message: str) -> None:
+    damage(folder)
+    with pytest.raises(InputError, match=message):
+        read_folder(folder)

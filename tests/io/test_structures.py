@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.constraints import FixAtoms
+
+from pwact.errors import InputError
+from pwact.io.frames import ordered
+from pwact.io.structures import (
+    check_format_name,
+    read_structure,
+    structure_formats,
+    write_structure,
+)
+
+WRITABLE = ["pwmat/config", "vasp/poscar", "lammps/lmp", "extxyz", "cif", "gen", "xsf"]
+
+
+@pytest.mark.parametrize("name", WRITABLE)
+def test_round_trip(tmp_path: Path, frames: list[Atoms], name: str) -> None:
+    atoms = ordered(frames[0])
+    write_structure(tmp_path / "some file", atoms, name)
+    found = read_structure(tmp_path / "some file", name.upper() if "/" in name else name)
+    assert found.get_chemical_symbols() == atoms.get_chemical_symbols()
+    assert found.calc is None
+    assert found.pbc.all()
+    np.testing.assert_allclose(
+        found.get_all_distances(mic=True), atoms.get_all_distances(mic=True), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [
+        ("PWmat/Config", "pwmat/config"),
+        ("pwmat", "pwmat/config"),
+        ("POSCAR", "vasp/poscar"),
+        ("vasp/contcar", "vasp/poscar"),
+        ("lammps/data", "lammps/lmp"),
+        ("cif", "cif"),
+    ],
+)
+def test_names(name: str, canonical: str) -> None:
+    assert check_format_name(name) == canonical
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(InputError, match=r"'vasp/posca'; did you mean vasp/poscar\?"):
+        check_format_name("vasp/posca")
+    assert {"pwmat/config", "vasp/poscar", "lammps/lmp", "cp2k/scf"} <= set(structure_formats())
+
+
+def test_of_several_frames_the_last(tmp_path: Path, frames: list[Atoms]) -> None:
+    ase.io.write(tmp_path / "many.traj", frames)
+    ase.io.write(tmp_path / "many.xyz", frames, format="extxyz")
+    for name, structure_format in (("many.traj", "traj"), ("many.xyz", "extxyz")):
+        found = read_structure(tmp_path / name, structure_format)
+        np.testing.assert_allclose(found.positions, frames[-1].positions, atol=1e-7)
+
+
+def test_velocities_and_constraints_are_left_out(tmp_path: Path, frames: list[Atoms]) -> None:
+    atoms = frames[0].copy()
+    atoms.set_constraint(FixAtoms([0]))
+    atoms.set_velocities(np.ones((8, 3)))
+    ase.io.write(tmp_path / "a.traj", atoms)
+    found = read_structure(tmp_path / "a.traj", "traj")
+    assert not found.constraints
+    assert set(found.arrays) == {"numbers", "positions"}
+
+
+@pytest.mark.parametrize(
+    ("name", "structure_format", "formula"),
+    [
+        ("pwmat/atom.config", "pwmat/config", "CH4"),
+        ("pwmat/MOVEMENT_LiSi_4frames", "pwmat/movement", "Li60Si16"),
+        ("vasp/CONTCAR.h2o.md", "vasp/poscar", "H4O2"),
+        ("vasp/OUTCAR.h2o.md", "vasp/outcar", "H4O2"),
+        ("dftbplus/01_sp_si8/geo.gen", "gen", "Si8"),
+    ],
+)
+def test_real_files(samples: Path, name: str, structure_format: str, formula: str) -> None:
+    atoms = read_structure(samples / name, structure_format)
+    assert atoms.get_chemical_formula() == formula
+    assert atoms.cell.rank == 3
+
+
+@pytest.mark.parametrize("name", ["pwmat/config", "vasp/poscar", "extxyz", "cif", "pwmat/movement"])
+@pytest.mark.parametrize("content", ["", "nonsense\n" * 9, "\x00\xff"])
+def test_nonsense_is_refused_by_name(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / "bad file").write_bytes(content.encode("latin1"))
+    with pytest.raises(InputError) as caught:
+        read_structure(tmp_path / "bad file", name)
+    assert caught.value.file == tmp_path / "bad file"
+
+
+def test_not_a_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a directory"):
+        read_structure(tmp_path, "vasp/poscar")
+    with pytest.raises(InputError, match="absent: does not exist"):
+        read_structure(tmp_path / "absent", "vasp/poscar")
+
+
+def test_outputs_are_not_written(tmp_path: Path, frames: list[Atoms]) -> None:
+    with pytest.raises(InputError, match="not written in format cp2k/scf"):
+        write_structure(tmp_path / "dft.log", frames[0], "cp2k/scf")

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+import pytest
+
+from pwact.io.model_devi import Deviations
+from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
+
+LOWER, UPPER = 0.1, 0.2
+
+
+def trajectory(values: list[float], failed: tuple[int, ...] = ()) -> Deviations:
+    array = np.array(values, dtype=float)
+    flags = np.isin(np.arange(len(values)), failed)
+    return Deviations(np.arange(len(values)) * 10, array, array / 2, array / 4, flags)
+
+
+def rng_for(md: int, system: int) -> np.random.Generator:
+    return np.random.default_rng((md, system))
+
+
+def select(*groups: Group) -> Selection:
+    return select_candidates(groups, LOWER, UPPER, rng_for)
+
+
+def rows(table: FrameTable) -> list[tuple[str, int, float]]:
+    return list(
+        zip(table.file_path.tolist(), table.config_index.tolist(), table.devi_force.tolist())
+    )
+
+
+def test_every_frame_is_in_one_table_in_order() -> None:
+    found = select(
+        Group(
+            0, 0, None, [("a", trajectory([0.05, 0.1, 0.2])), ("b", trajectory([0.15], every=5))]
+        ),
+        Group(0, 1, None, [("c", trajectory([0.19, np.nan, 0.05, 0.12], failed=(3,)))]),
+    )
+    assert rows(found.accurate) == [("a", 0, 0.05), ("c", 20, 0.05)]
+    assert rows(found.candidate) == [("a", 10, 0.1), ("b", 0, 0.15), ("c", 0, 0.19)]
+    assert [(path, step) for path, step, _ in rows(found.failed)] == [
+        ("a", 20),
+        ("c", 10),
+        ("c", 30),
+    ]
+    assert len(found.deleted) == 0
+    assert found.frames == 8
+
+
+@pytest.mark.parametrize(("limit", "picked"), [(None, 40), (0, 0), (7, 7), (40, 40), (99, 40)])
+def test_the_limit_counts_over_all_trajectories_of_a_group(
+    limit: Optional[int], picked: int
+) -> None:
+    both = [("a", trajectory([0.15] * 20)), ("b", trajectory([0.15] * 20))]
+    found = select(Group(0, 0, limit, both))
+    assert (len(found.candidate), len(found.deleted)) == (picked, 40 - picked)
+    together = rows(found.candidate) + rows(found.deleted)
+    assert len(set(together)) == 40
+    assert rows(found.candidate) == sorted(rows(found.candidate))
+    assert rows(found.deleted) == sorted(rows(found.deleted))
+
+
+def test_limits_belong_to_their_group() -> None:
+    found = select(
+        Group(0, 0, 1, []),  # a system without a usable trajectory shifts nothing
+        Group(0, 1, 3, [("a", trajectory([0.15] * 20))]),
+        Group(1, 1, 5, [("b", trajectory([0.15] * 20))]),
+    )
+    assert found.candidate.file_path.tolist() == ["a"] * 3 + ["b"] * 5
+
+
+def test_each_group_has_a_pick_of_its_own() -> None:
+    one = Group(0, 1, 5, [("a", trajectory([0.15] * 50))])
+    other = Group(1, 0, 5, [("a", trajectory([0.15] * 50))])
+    alone, together = select(one), select(other, one)
+    assert rows(alone.candidate) == rows(together.candidate)[5:]
+    assert rows(together.candidate)[:5] != rows(together.candidate)[5:]
+
+
+@pytest.mark.parametrize(
+    "groups", [[], [Group(0, 0, 3, [])], [Group(0, 0, 3, [("a", trajectory([]))])]]
+)
+def test_nothing_to_select(groups: list[Group]) -> None:
+    found = select(*groups)
+    assert found.frames == 0
+    assert found.candidate.config_index.tolist() == []
