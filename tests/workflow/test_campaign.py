@@ -170,7 +170,8 @@ def test_a_deleted_directory_is_worked_again(chain):
 
 def test_a_begun_stage_with_changed_inputs(chain):
     def ask(services):
-        services.journal.append("job_asked", name="x", kind="toy", group=0, directory=TWO)
+        asked = {"name": "x", "kind": "toy", "group": 0, "directory": TWO, "scheduler": "local"}
+        services.journal.append("job_asked", **asked)
         raise RuntimeError
 
     def die(_services):
