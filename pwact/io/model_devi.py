@@ -5,6 +5,7 @@ MatPL and DeePMD-kit order the columns differently, so they are found by name. F
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,12 +96,14 @@ def _table(content: bytes) -> tuple[dict[str, int], np.ndarray]:
     if width < len(names):
         raise ValueError(f"line 1 names {len(names)} columns, line 2 has {width}")
     try:
-        numbers = np.fromstring(body.decode("ascii"), dtype=float, sep=" ")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # how numpy 2.0 meets a bad word
+            numbers = np.fromstring(body.decode("ascii"), dtype=float, sep=" ")
         lines = body.count(b"\n")
         if numbers.size != width * lines:
             numbers = np.array(body.split(), dtype=float)  # also says what cannot be read
         return names, numbers.reshape(-1, width)
-    except (ValueError, DeprecationWarning) as error:
+    except ValueError as error:
         raise ValueError(f"a row does not hold {width} numbers: {error}") from error
 
 

@@ -33,9 +33,7 @@ def rows(table: FrameTable) -> list[tuple[str, int, float]]:
 
 def test_every_frame_is_in_one_table_in_order() -> None:
     found = select(
-        Group(
-            0, 0, None, [("a", trajectory([0.05, 0.1, 0.2])), ("b", trajectory([0.15], every=5))]
-        ),
+        Group(0, 0, None, [("a", trajectory([0.05, 0.1, 0.2])), ("b", trajectory([0.15]))]),
         Group(0, 1, None, [("c", trajectory([0.19, np.nan, 0.05, 0.12], failed=(3,)))]),
     )
     assert rows(found.accurate) == [("a", 0, 0.05), ("c", 20, 0.05)]
