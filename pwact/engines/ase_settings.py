@@ -1,0 +1,104 @@
+"""The JSON file behind ``dft_style: "ase"``: a calculator, and how to relax and run MD with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pwact.config.document import plain, read_document
+from pwact.config.kinds import Anything, Choice, Flag, Real, Section, Text, Whole
+from pwact.config.schema import Context, Key, Node, declare, keys_of, read
+
+KELVIN_HIGH = 1e5
+
+
+@dataclass(frozen=True)
+class RelaxSettings:
+    """How structures are relaxed."""
+
+    fmax: float = declare(
+        0.05, Real(positive=True), "Largest force on an atom at the end.", unit="eV/Å"
+    )
+    steps: int = declare(500, Whole(1), "Steps after which the relaxation counts as failed.")
+    optimizer: str = declare(
+        "BFGS", Choice(("BFGS", "LBFGS", "FIRE", "BFGSLineSearch")), "ASE's optimizer."
+    )
+    cell: bool = declare(False, Flag(), "Relax the cell as well as the atoms.")
+
+
+@dataclass(frozen=True)
+class AimdSettings:
+    """How molecular dynamics is run."""
+
+    ensemble: str = declare(
+        "nvt", Choice(("nve", "nvt")), "nve: velocity Verlet; nvt: Langevin thermostat."
+    )
+    temperature_k: float = declare(
+        300.0, Real(0.0, KELVIN_HIGH), "Temperature of the start velocities and of nvt.", unit="K"
+    )
+    timestep_fs: float = declare(1.0, Real(positive=True, high=100.0), "Time step.", unit="fs")
+    steps: int = declare(100, Whole(1), "MD steps after the first frame.")
+    interval: int = declare(1, Whole(1), "Every so many steps a frame is written.")
+    friction_per_fs: float = declare(
+        0.01, Real(positive=True), "Friction of the thermostat.", unit="1/fs"
+    )
+
+
+@dataclass(frozen=True)
+class AseSettings:
+    """Everything in the file.
+
+    Attributes
+    ----------
+    calculator
+        A name that ASE knows (``emt``, ``lj``), one of `KNOWN` packages (``tblite``, ``chgnet``),
+        or ``module:Class``.
+    arguments
+        Keyword arguments of the calculator.
+    """
+
+    calculator: str
+    arguments: dict[str, Any]
+    relax: RelaxSettings
+    aimd: AimdSettings
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON, defaults included."""
+        return asdict(self)
+
+
+_KEYS = (
+    Key("calculator", Text(one_line=True), help="The calculator.", required=True),
+    Key("arguments", Section(), help="Keyword arguments of the calculator."),
+    Key("relax", Section(), help="Settings of relaxations."),
+    Key("aimd", Section(), help="Settings of molecular dynamics."),
+)
+
+
+def read_settings(path: Path) -> AseSettings:
+    """Read and check the file.
+
+    Raises
+    ------
+    InputError
+        With file and key path.
+    """
+    document = read_document(path)
+    context = Context(path, path.parent)
+    values = read(Node(document.root, "", context), _KEYS)
+    arguments = values["arguments"]
+    relax, aimd = (_section(values[name], name, context) for name in ("relax", "aimd"))
+    settings = AseSettings(
+        calculator=values["calculator"],
+        arguments=plain(Anything().convert(arguments)) if arguments is not None else {},
+        relax=RelaxSettings(**read(relax, keys_of(RelaxSettings))),
+        aimd=AimdSettings(**read(aimd, keys_of(AimdSettings))),
+    )
+    if context.unknown:
+        raise context.unknown[0]
+    return settings
+
+
+def _section(node: Any, name: str, context: Context) -> Node:
+    return node if node is not None else Node({}, name, context)

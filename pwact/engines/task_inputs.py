@@ -1,0 +1,50 @@
+"""What the files and commands of several engines have in common."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pwact
+from pwact.io.files import link, log_tail
+
+WALL_TIME = "Total wall time"
+
+
+def lammps_program(command: str) -> str:
+    """Return the shell text that starts LAMMPS, without the input file a user may have named.
+
+    >>> lammps_program("mpirun -np 4 lmp -in in.lammps > md.log")
+    'mpirun -np 4 lmp'
+    """
+    for marker in (" -in ", " -i "):
+        command = command.partition(marker)[0]
+    return command.strip()
+
+
+def ended_well(log: Path) -> bool:
+    """Whether the last line of a LAMMPS log or screen output says that the program ended."""
+    return WALL_TIME in log_tail(log, 1)
+
+
+def link_files(directory: Path, links: Mapping[str, Path]) -> None:
+    """Make links with relative targets, so that a moved work directory stays whole."""
+    start = directory.resolve()
+    for name, target in links.items():
+        link(Path(os.path.relpath(target.resolve(), start)), directory / name)
+
+
+def python_module(module: str, *args: object, python: str = "") -> str:
+    """Shell text that runs a module of this package with the Python that runs now.
+
+    `python` is shell text of the user's that starts another one.
+    """
+    words = " ".join(shlex.quote(str(word)) for word in ("-m", module, *args))
+    words = f"{python.strip() or shlex.quote(sys.executable)} {words}"
+    root = Path(pwact.__file__).resolve().parent.parent
+    if root.name in ("site-packages", "dist-packages"):
+        return words
+    return f'PYTHONPATH={shlex.quote(str(root))}"${{PYTHONPATH:+:$PYTHONPATH}}" {words}'
