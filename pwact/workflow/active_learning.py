@@ -7,7 +7,7 @@ is a stage of the campaign, so that a second start goes on where the first one s
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -164,8 +164,20 @@ class _Loop:
 
     def rows(self) -> list[IterationRow]:
         """The final table."""
+        return [self._row(iteration) for iteration in self._iterations]
+
+    def _row(self, iteration: int) -> IterationRow:
         stages = self.campaign.stages()
-        return [_row(stages, iteration) for iteration in self._iterations]
+        train, explore, select, label = (_done(stages, iteration, step) for step in STEPS)
+        spans = [self.campaign.wall_s(_stage_name(iteration, step)) for step in STEPS]
+        return IterationRow(
+            layout.iteration_name(iteration),
+            TrainRecord.from_json(train or {}),
+            None if explore is None else ExploreRecord.from_json(explore),
+            None if select is None else SelectRecord.from_json(select),
+            None if label is None else LabelRecord.from_json(label),
+            sum(span for span in spans if span is not None),
+        )
 
     @property
     def _iterations(self) -> range:
@@ -182,28 +194,3 @@ def _done(
     """Report of a finished stage, else None."""
     state = stages.get(_stage_name(iteration, step))
     return state.report if state is not None and state.done else None
-
-
-def _row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:
-    reports = [_done(stages, iteration, step) for step in STEPS]
-    train, explore, select, label = reports
-    return IterationRow(
-        layout.iteration_name(iteration),
-        TrainRecord.from_json(train or {}),
-        None if explore is None else ExploreRecord.from_json(explore),
-        None if select is None else SelectRecord.from_json(select),
-        None if label is None else LabelRecord.from_json(label),
-        _wall_s(stages, iteration),
-    )
-
-
-def _wall_s(stages: Mapping[str, StageState], iteration: int) -> Optional[float]:
-    states: Sequence[Optional[StageState]] = [
-        stages.get(_stage_name(iteration, step)) for step in STEPS
-    ]
-    spans = [
-        state.ended_at - state.started_at
-        for state in states
-        if state is not None and state.ended_at is not None
-    ]
-    return sum(spans) if spans else None

@@ -190,11 +190,6 @@ class Campaign:
         """Delete what these finished stages have left for deletion; see `retention`."""
         retention.clean(self.work_dir, self.stages(), names)
 
-    @property
-    def redoing(self) -> bool:
-        """Whether the user asked for a stage to be done again."""
-        return self._options.redo is not None
-
     def open_jobs(self) -> list[str]:
         """Names of the jobs that were asked for and have not ended as far as is known."""
         return [job.name for job in open_jobs(self.journal)]

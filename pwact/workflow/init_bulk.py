@@ -17,6 +17,7 @@ from pwact.engines import intermediate_files, labeler_for
 from pwact.engines.base import Labeler, Purpose
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
+from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import Stage
 from pwact.workflow.stages.collect import AimdStage, CollectStage
 from pwact.workflow.stages.prepare import link_inside, needed
@@ -95,7 +96,7 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     temp, work_dir = chain.places.temp, config.work_dir
     trash = temp.with_name(f".{temp.name}.trash")
     files.remove(trash)
-    if temp.exists() or not _collected(campaign):
+    if temp.exists() or not campaign.finished(collection_of(chain, campaign)):
         for stage in stages_of(chain):
             _link(work_dir, stage)
             campaign.run(stage)
@@ -133,8 +134,9 @@ def collection_of(chain: Chain, campaign: Campaign) -> CollectStage:
     made: dict[str, Mapping[str, str]] = {}
     trajectories: list[Mapping[str, Any]] = []
     for stage in stages_of(chain):
-        made[stage.name] = known[stage.name].files
-        trajectories += known[stage.name].report.get("trajectories", ())
+        state = known.get(stage.name, StageState(stage.name))
+        made[stage.name] = state.files
+        trajectories += state.report.get("trajectories", ())
     settings = {
         layout.init_config(entry.index): _asked(chain, entry) for entry in chain.config.systems
     }
@@ -159,13 +161,6 @@ def _asked(chain: Chain, entry: SystemEntry) -> dict[str, Any]:
     if entry.aimd:
         asked["aimd"] = chain.aimd[entry.aimd_input_idx].fingerprint(Purpose.AIMD)
     return asked
-
-
-def _collected(campaign: Campaign) -> bool:
-    """Whether the collection stands and nothing is to be done again."""
-    state = campaign.stages().get(layout.COLLECTION)
-    there = (campaign.work_dir / layout.COLLECTION).is_dir()
-    return state is not None and state.done and there and not campaign.redoing
 
 
 def _link(work_dir: Path, stage: Stage) -> None:
