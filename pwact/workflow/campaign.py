@@ -19,6 +19,7 @@ from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor, Task, TaskResult
 from pwact.executors.cancel import cancel_jobs, open_jobs
 from pwact.executors.dispatcher import Dispatcher
+from pwact.executors.history import ASKED
 from pwact.io import files
 from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
@@ -296,7 +297,7 @@ class Campaign:
 
     def _asked_since(self, position: int) -> bool:
         later = self.journal.events()[position + 1 :]
-        return any(event["event"] == "job_asked" for event in later)
+        return any(event["event"] == ASKED for event in later)
 
     def _keep(self, state: StageState, inputs: Mapping[str, Any], words: Sequence[str]) -> None:
         """Record what was accepted about a finished stage, so that it is not asked again."""

@@ -16,7 +16,8 @@ from pwact.config.resources import ResourceBlock
 from pwact.errors import LockedError, PwactError
 from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor
-from pwact.executors.cancel import cancel_jobs
+from pwact.executors.cancel import cancel_jobs, open_jobs
+from pwact.executors.history import ASKED
 from pwact.io import files
 from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
@@ -61,8 +62,21 @@ def kill(
         files.remove(work_dir / layout.PID)
         journal = Journal(path)
         held.callback(journal.close)
-        ended += cancel_jobs(journal, executor_for)
+        for directory in _directories(journal, command):
+            ended += cancel_jobs(journal, executor_for, below=directory)
     return ended
+
+
+def _directories(journal: Journal, command: str) -> list[str]:
+    """Where the open jobs lie that masters of `command` asked for, relative."""
+    still_open = {job.name for job in open_jobs(journal)}
+    asking, found = "", set()
+    for event in journal.events():
+        if event["event"] == master.EVENT:
+            asking = event["command"]
+        elif event["event"] == ASKED and asking == command and event["name"] in still_open:
+            found.add(event["directory"])
+    return sorted(found)
 
 
 def _masters(path: Path) -> list[dict[str, Any]]:

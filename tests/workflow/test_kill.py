@@ -11,6 +11,8 @@ import pytest
 
 from pwact import layout
 from pwact.errors import PwactError
+from pwact.executors.base import JobPhase, JobState
+from pwact.executors.local import LocalExecutor
 from pwact.executors.processes import own_processes
 from pwact.io.journal import Journal
 from pwact.workflow import master
@@ -25,16 +27,17 @@ class Master:
 
     def __init__(self, work_dir, command="run"):
         self.work_dir = work_dir
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.workflow.sleeping_master", str(work_dir), command],
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.log = work_dir / "master.log"
+        with self.log.open("w") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.workflow.sleeping_master", str(work_dir), command],
+                cwd=ROOT,
+                stderr=stream,
+            )
         until(
             lambda: list(work_dir.glob("iter.0000/*/t/started")) or self.process.poll() is not None
         )
-        assert self.process.poll() is None, self.process.stderr.read()
+        assert self.process.poll() is None, self.log.read_text()
 
     @property
     def job(self):
@@ -46,7 +49,8 @@ class Master:
 
     def end(self, number=signal.SIGKILL):
         self.process.send_signal(number)
-        return self.process.communicate()[1]
+        self.process.wait()
+        return self.log.read_text()
 
 
 @pytest.fixture
@@ -62,7 +66,12 @@ def sleeping(tmp_path):
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    running.process.communicate()
+    running.process.wait()
+
+
+def end(work_dir, command="run"):
+    """Kill, with less patience for a job that ignores a gentle signal."""
+    return kill(work_dir, command, lambda _: LocalExecutor(1, kill_wait_s=0.2))
 
 
 def until(condition):
@@ -82,7 +91,7 @@ def test_master_and_the_whole_tree_of_its_job_end(sleeping):
     with pytest.raises(PwactError, match="it is 'pwact run'"):
         kill_of_other(sleeping.work_dir)
     assert sleeping.process.poll() is None
-    lines = kill(sleeping.work_dir, "run")
+    lines = end(sleeping.work_dir)
     assert sleeping.process.wait(10) != 0
     assert sleeping.processes() == []
     assert any(str(sleeping.process.pid) in line for line in lines)
@@ -107,7 +116,7 @@ def test_a_dead_master_s_job_ends(sleeping):
     sleeping.end()
     assert (sleeping.work_dir / layout.PID).exists()
     assert len(sleeping.processes()) >= 3
-    (line,) = kill(sleeping.work_dir, "run")
+    (line,) = end(sleeping.work_dir)
     assert sleeping.job in line
     assert sleeping.processes() == []
     assert not (sleeping.work_dir / layout.PID).exists()
@@ -119,8 +128,39 @@ def test_an_interrupted_master_names_what_it_leaves(sleeping, number):
     assert f"left running: {sleeping.job}" in said
     assert len(sleeping.processes()) >= 3
     assert not (sleeping.work_dir / layout.PID).exists()
-    assert kill(sleeping.work_dir, "run")
+    assert end(sleeping.work_dir)
     assert sleeping.processes() == []
+
+
+def test_jobs_of_the_other_command_go_on(tmp_path):
+    class Recorder:
+        cancelled: list[str] = []
+
+        def __init__(self, _block):
+            pass
+
+        def poll(self, jobs):
+            phases = {name: JobPhase.ENDED for name in self.cancelled}
+            return {one: JobState(phases.get(name, JobPhase.RUNNING)) for one, name in jobs.items()}
+
+        def cancel(self, jobs):
+            self.cancelled.extend(jobs.values())
+
+    for command, place in (
+        ("init_bulk", "temp_init_bulk_work/aimd"),
+        ("run", "iter.0000/00.train"),
+    ):
+        with open_campaign(tmp_path, command, 1) as campaign:
+            for number in range(2):
+                name = f"{command}{number}"
+                asked = {"kind": "x", "group": number, "directory": place, "scheduler": "local"}
+                campaign.journal.append("job_asked", name=name, **asked)
+                campaign.journal.append("job_submitted", name=name, id=f"id-{name}")
+    lines = kill(tmp_path, "run", Recorder)
+    assert Recorder.cancelled == ["run0", "run1"]
+    assert len(lines) == 2
+    kill(tmp_path, "init_bulk", Recorder)
+    assert Recorder.cancelled == ["run0", "run1", "init_bulk0", "init_bulk1"]
 
 
 def test_nothing_was_started(tmp_path):
