@@ -1,0 +1,123 @@
+"""A real campaign that is killed at every journal line ends as the undisturbed one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pwact import layout
+from pwact.executors.processes import own_processes
+from pwact.io.journal import Journal
+from tests.requirements import need_program
+from tests.workflow import small_campaign
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    need_program("lmp")
+    work_dir = tmp_path_factory.mktemp("undisturbed") / "work"
+    small_campaign.write_inputs(work_dir)
+    result = small_campaign.run(work_dir)
+    assert [row.name for row in result.rows] == ["iter.0000", "iter.0001"]
+    return work_dir
+
+
+def events(work_dir):
+    return Journal(work_dir / layout.STATE_DIR / layout.JOURNAL).events()
+
+
+def test_undisturbed_it_does_what_it_should(undisturbed):
+    results = small_campaign.results(undisturbed)
+    assert len(results) == 5
+    picked = results["iter.0000/01.explore/select/candidate.csv"].decode().splitlines()[1:]
+    assert len(picked) == 4
+    lattices = results["iter.0000/02.label/result/train.xyz"].decode().count("Lattice=")
+    assert lattices == 4
+    assert not (undisturbed / "PID").exists()
+    assert (undisturbed / "al.record").read_text() == "\n0 0\n0 1\n0 2\n1 0"
+    assert (
+        (undisturbed / "iter_select.txt").read_text().startswith("iter.0000  Total structures 22")
+    )
+    check_work_done_once(undisturbed)
+
+
+def test_a_second_start_does_nothing(undisturbed):
+    before = events(undisturbed)
+    stamps = {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}
+    small_campaign.run(undisturbed)
+    later = events(undisturbed)[len(before) :]
+    assert [event["event"] for event in later] == ["master_started"]
+    changed = [path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp]
+    assert {path.name for path in changed} <= {layout.JOURNAL, layout.LOCK}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plan", "jobs"),
+    [("after", "keep"), ("before", "keep"), ("before", "kill"), ("random", "kill")],
+)
+def test_killed_at_every_line_it_ends_the_same(undisturbed, tmp_path, plan, jobs):
+    work_dir = tmp_path / "work"
+    driver = subprocess.run(
+        [sys.executable, "-m", "tests.workflow.killing_driver", work_dir, plan, jobs, "3"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert driver.returncode == 0, driver.stderr
+    told = json.loads(driver.stdout)
+    lines = [event["event"] for event in events(work_dir)]
+    if plan == "random":
+        assert told["kills"] == 20
+    else:  # every line but those of the starts themselves was the last one of a master
+        own = sum(line not in ("master_started", "campaign_started") for line in lines)
+        assert told["kills"] >= own - 3
+        assert own >= 25
+    assert told["left"] == 0
+    assert small_campaign.results(work_dir) == small_campaign.results(undisturbed)
+    check_work_done_once(work_dir)
+    check_stages_done_once(work_dir)
+    leftovers = [path.name for path in work_dir.rglob(".*.tmp")]
+    assert leftovers == []
+
+
+def test_another_seed_gives_other_results(undisturbed, tmp_path):
+    work_dir = tmp_path / "work"
+    small_campaign.write_inputs(work_dir, seed=2)
+    small_campaign.run(work_dir)
+    one, other = small_campaign.results(undisturbed), small_campaign.results(work_dir)
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] == other[name]] == []
+
+
+def test_a_moved_campaign_is_still_whole(undisturbed, tmp_path):
+    moved = tmp_path / "another 'place"
+    shutil.copytree(undisturbed, moved, symlinks=True)
+    small_campaign.run(moved)
+    new = events(moved)[len(events(undisturbed)) :]
+    assert [event["event"] for event in new] == ["master_started"]
+
+
+def check_work_done_once(work_dir):
+    """No program was started again where its result lay already."""
+    twice = work_dir / small_campaign.TWICE
+    assert not twice.exists(), twice.read_text()
+    names = {event["name"] for event in events(work_dir) if event["event"] == "job_asked"}
+    assert not [process for process in own_processes() if process.job in names]
+
+
+def check_stages_done_once(work_dir):
+    done = Counter(event["name"] for event in events(work_dir) if event["event"] == "stage_done")
+    assert set(done.values()) == {1}
+    assert len(done) == 5
