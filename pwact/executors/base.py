@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Callable, Optional, Protocol
+from typing import Callable, Optional, Protocol, runtime_checkable
 
 from pwact.config.resources import ResourceBlock
+from pwact.errors import PwactError
 from pwact.verdict import Verdict
+
+ARRAY_SPAN = 1000  # an array holds groups of one thousand: SLURM's default MaxArraySize is 1001
+
+
+class OutageError(PwactError):
+    """The scheduler did not answer; what was asked of it may or may not have happened."""
+
+
+class LimitError(PwactError):
+    """The scheduler takes no more jobs for now; nothing was submitted."""
+
+
+class ArrayRefusedError(PwactError):
+    """The scheduler takes no job array; nothing was submitted."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,22 @@ class JobSpec:
         """The job script."""
         return self.directory / f"{self.group}-{self.kind}.job"
 
+    @property
+    def record(self) -> Path:
+        """The exit record that the script leaves."""
+        return self.directory / f"{self.group}-{self.kind}.exit"
+
+    @property
+    def output(self) -> Path:
+        """What the script itself prints."""
+        return self.directory / f"{self.group}-{self.kind}.out"
+
+
+def name_suffix(campaign_id: str, directory: str, group: int, attempt: int) -> str:
+    """Return the part of a job's name that no other job has, 12 hex digits."""
+    text = f"{campaign_id}\0{directory}\0{group}\0{attempt}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
 
 class JobPhase(Enum):
     """Where a job is in its life."""
@@ -75,6 +107,14 @@ class JobPhase(Enum):
     RUNNING = "running"
     ENDED = "ended"
     GONE = "gone"  # the scheduler does not know it (any more)
+
+
+class Fault(Enum):
+    """Who is to blame that a job ended before its tasks were done."""
+
+    TASK = "task"  # counts as a try
+    MACHINE = "machine"  # run again without counting
+    TIMEOUT = "timeout"  # counts only if no task was finished
 
 
 @dataclass(frozen=True)
@@ -89,30 +129,70 @@ class JobState:
         The scheduler's own word (``PENDING``, ``NODE_FAIL`` …).
     reason
         The scheduler's reason, if it gives one.
+    fault
+        Of an ended job: who is to blame if tasks are not done.
+    stuck
+        Of a waiting job: it can never start as it is.
+    remark
+        What the user should read about it, once.
     """
 
     phase: JobPhase
     word: str = ""
     reason: str = ""
+    fault: Fault = Fault.TASK
+    stuck: bool = False
+    remark: str = ""
 
     @property
     def alive(self) -> bool:
         """Whether the job may still do something."""
         return self.phase in (JobPhase.WAITING, JobPhase.RUNNING)
 
+    def __str__(self) -> str:
+        word = self.word or self.phase.value
+        return f"{word} ({self.reason})" if self.reason not in ("", "None") else word
+
 
 class Executor(Protocol):
-    """Runs job scripts somewhere. Only `submit` and `cancel` change the world."""
+    """Runs job scripts somewhere. Only `submit` and `cancel` change the world.
+
+    Every call may raise OutageError, which is never an outcome of a job: ask again later.
+
+    Attributes
+    ----------
+    poll_first_s, poll_longest_s
+        Shortest and longest time between two polls.
+    grace_s
+        How long a job that was asked for may stay invisible.
+    believes_records
+        Whether a script's exit record ends the job without a question to the scheduler.
+    settle_s
+        How long the files of a job that ended well may be late.
+    stuck_s
+        How long a job that can never start is left in the queue.
+    """
 
     poll_first_s: float
     poll_longest_s: float
-    grace_s: float  # how long a job that was asked for may stay invisible after a restart
+    grace_s: float
+    believes_records: bool
+    settle_s: float
+    stuck_s: float
 
     def room(self, live: int) -> Optional[int]:
         """How many more jobs may be submitted while `live` ones exist; None: any number."""
 
     def submit(self, spec: JobSpec) -> str:
-        """Submit the script of `spec` and return the job's id."""
+        """Submit the script of `spec`, which is written already, and return the job's id.
+
+        Raises
+        ------
+        LimitError
+            When a limit forbids it for now.
+        SchedulerError
+            When it is refused for good.
+        """
 
     def output_file(self, spec: JobSpec, job_id: str) -> Path:
         """The file that takes the script's own output."""
@@ -125,6 +205,23 @@ class Executor(Protocol):
 
     def cancel(self, jobs: Mapping[str, str]) -> None:
         """End the jobs, given as id → name, with all their processes."""
+
+
+@runtime_checkable
+class ArrayExecutor(Protocol):
+    """An executor that can also take many jobs in one call."""
+
+    def array_size(self, waiting: int) -> int:
+        """How many of `waiting` jobs to hand over in one call; 1: no array."""
+
+    def submit_array(self, specs: Sequence[JobSpec]) -> list[str]:
+        """Submit jobs of one kind and directory, whose names end alike, and return their ids.
+
+        Raises what `Executor.submit` raises, and ArrayRefusedError.
+        """
+
+    def find_all(self, names: Sequence[str]) -> dict[str, str]:
+        """Name → id of those of the jobs that the scheduler knows, in one call."""
 
 
 @dataclass(frozen=True)

@@ -18,22 +18,24 @@ _TAIL_BYTES = 1 << 16
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     """Give a path beside `path` to write to, and put what was written in its place.
 
-    The file is fsynced and renamed when the block ends well; else it is deleted and `path` stays
-    as it was.
+    The file is fsynced (unless not `sync`) and renamed when the block ends well; else it is
+    deleted and `path` stays as it was.
     """
     aside = path.with_name(f".{path.name[-100:]}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield aside
-        with aside.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        if sync:
+            with aside.open("rb+") as stream:
+                os.fsync(stream.fileno())
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    if sync:
+        sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:
@@ -46,9 +48,12 @@ def sync_directory(path: Path) -> None:
             os.close(handle)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 in one step; names that are not valid text are kept as bytes."""
-    with replacing(path) as aside:
+def write_text(path: Path, text: str, sync: bool = True) -> None:
+    """Write `text` as UTF-8 in one step; names that are not valid text are kept as bytes.
+
+    Without `sync` a power cut may lose it: for files that are written anew whenever needed.
+    """
+    with replacing(path, sync) as aside:
         aside.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 

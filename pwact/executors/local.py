@@ -1,0 +1,179 @@
+"""Jobs on this machine: the scripts that SLURM would get, run with bash."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Callable, Optional
+
+from pwact.config.resources import ResourceBlock
+from pwact.errors import SchedulerError
+from pwact.executors.base import JobPhase, JobSpec, JobState
+from pwact.executors.processes import VARIABLE, own_processes, processes_of, read_process
+
+_LOG = logging.getLogger(__name__)
+
+
+class LocalExecutor:
+    """Runs each job in a session of its own; jobs survive the master.
+
+    A job's id is ``<pid>.<start>``: the pid of its script and when that process was started, so
+    that a pid that is used again is not taken for the job.
+
+    Parameters
+    ----------
+    max_parallel_jobs
+        Jobs at the same time.
+    poll_longest_s
+        Longest time between two looks at the jobs.
+    kill_wait_s
+        How long a job may take to end after SIGTERM.
+    """
+
+    poll_first_s = 0.01
+    grace_s = 0.3
+    believes_records = False  # an ended job's processes are reaped
+    settle_s = 0.0
+    stuck_s = 0.0
+
+    def __init__(
+        self,
+        max_parallel_jobs: int,
+        poll_longest_s: float = 0.5,
+        kill_wait_s: float = 5.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.max_parallel_jobs = max_parallel_jobs
+        self.poll_longest_s = poll_longest_s
+        self._kill_wait_s = kill_wait_s
+        self._sleep = sleep
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    @classmethod
+    def from_block(cls, block: ResourceBlock) -> LocalExecutor:
+        """Make the executor that a resource block asks for."""
+        jobs = block.max_parallel_jobs or max(1, (os.cpu_count() or 1) // block.cpu_per_node)
+        return cls(jobs, poll_longest_s=block.poll_interval or 0.5)
+
+    def room(self, live: int) -> Optional[int]:
+        """How many more jobs may be started."""
+        return max(0, self.max_parallel_jobs - live)
+
+    def submit(self, spec: JobSpec) -> str:
+        """Start the script. Raises SchedulerError when no process can be made."""
+        try:
+            with spec.output.open("ab") as output:
+                child = subprocess.Popen(
+                    ["bash", os.fspath(spec.script)],
+                    cwd=spec.directory,
+                    env={**os.environ, VARIABLE: spec.name},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise SchedulerError(f"{spec.script}: cannot be started: {error}") from error
+        process = read_process(child.pid)
+        job_id = f"{child.pid}.{process.start if process else 0}"
+        self._children[job_id] = child
+        return job_id
+
+    def output_file(self, spec: JobSpec, job_id: str) -> Path:  # noqa: ARG002
+        """The file that takes the script's own output."""
+        return spec.output
+
+    def find(self, name: str) -> Optional[str]:
+        """Id of the living job called `name`."""
+        found = [process for process in own_processes() if process.job == name]
+        for process in found:
+            if process.pid == process.session:
+                return f"{process.pid}.{process.start}"
+        if not found:
+            return None
+        # the script is dead, what it started lives
+        first = min(found, key=lambda process: process.start)
+        return f"{first.session}.{first.start}"
+
+    def poll(self, jobs: Mapping[str, str]) -> dict[str, JobState]:
+        """State of every job, given as id → name.
+
+        What an ended script has left running is ended, too, as SLURM does.
+        """
+        states, ended = {}, {}
+        for job_id, name in jobs.items():
+            if self._script_lives(job_id, name):
+                states[job_id] = JobState(JobPhase.RUNNING, "RUNNING")
+            else:
+                ended[job_id] = name
+        if ended:
+            self._end_leftovers(ended)
+        for job_id in ended:
+            child = self._children.pop(job_id, None)
+            states[job_id] = _ended(child.returncode if child else None)
+        return states
+
+    def cancel(self, jobs: Mapping[str, str]) -> None:
+        """End the jobs with all their processes, first gently; return when they are gone."""
+        wanted = [_identity(job_id, name) for job_id, name in jobs.items()]
+        waited, step = 0.0, 0.02
+        signals = iter([signal.SIGTERM])
+        while any(living := processes_of(wanted).values()):
+            number = next(signals, signal.SIGKILL if waited >= self._kill_wait_s else None)
+            for process in (one for found in living for one in found):
+                _signal(process.pid, number)
+            self._reap()
+            if waited > 2 * self._kill_wait_s + 1:
+                _LOG.error("some processes of %s cannot be ended", ", ".join(jobs.values()))
+                return
+            self._sleep(step)
+            waited += step
+        self._reap()
+
+    def _script_lives(self, job_id: str, name: str) -> bool:
+        child = self._children.get(job_id)
+        if child is not None:
+            return child.poll() is None
+        _, pid, start = _identity(job_id, name)
+        process = read_process(pid)
+        return process is not None and process.start == start and process.job == name
+
+    def _end_leftovers(self, jobs: Mapping[str, str]) -> None:
+        wanted = [_identity(job_id, name) for job_id, name in jobs.items()]
+        for name, left in processes_of(wanted).items():
+            if left:
+                _LOG.warning("job %s has left %d processes running: ended", name, len(left))
+                ids = {job_id: job for job_id, job in jobs.items() if job == name}
+                self.cancel(ids)
+
+    def _reap(self) -> None:
+        for child in self._children.values():
+            child.poll()
+
+
+def _identity(job_id: str, name: str) -> tuple[str, int, int]:
+    pid, _, start = job_id.partition(".")
+    return name, int(pid), int(start or 0)
+
+
+def _signal(pid: int, number: Optional[signal.Signals]) -> None:
+    if number is not None:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+
+def _ended(returncode: Optional[int]) -> JobState:
+    if returncode is None:
+        return JobState(JobPhase.ENDED, "ENDED")
+    if returncode == 0:
+        return JobState(JobPhase.ENDED, "COMPLETED")
+    if returncode < 0:
+        return JobState(JobPhase.ENDED, "KILLED", f"signal {-returncode}")
+    return JobState(JobPhase.ENDED, "FAILED", f"exit status {returncode}")

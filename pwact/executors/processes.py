@@ -1,0 +1,96 @@
+"""The processes of a job, found again through /proc whatever has happened to their parents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "PWACT_JOB"  # every process of a job inherits it, with the job's name
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A living process of this user.
+
+    Attributes
+    ----------
+    session
+        Id of its session: the pid of the job's script.
+    start
+        When it was started, in clock ticks since the boot.
+    job
+        Name of the job that it belongs to, "" if its environment tells none.
+    """
+
+    pid: int
+    session: int
+    start: int
+    job: str
+
+
+def own_processes() -> Iterator[Process]:
+    """All living processes of this user."""
+    me = os.getuid()
+    for entry in os.scandir(_PROC):
+        if entry.name.isdigit():
+            try:
+                if entry.stat().st_uid != me:
+                    continue
+                found = read_process(int(entry.name))
+            except OSError:
+                continue
+            if found is not None:
+                yield found
+
+
+def read_process(pid: int) -> Process | None:
+    """Look at one process; None if it is dead or a zombie."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_bytes()
+        fields = stat[stat.rindex(b")") + 2 :].split()
+        if fields[0] in (b"Z", b"X"):
+            return None
+        return Process(pid, int(fields[3]), int(fields[19]), _job_of(pid))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _job_of(pid: int) -> str:
+    prefix = f"{VARIABLE}=".encode()
+    try:
+        environment = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    for entry in environment:
+        if entry.startswith(prefix):
+            return os.fsdecode(entry[len(prefix) :])
+    return ""
+
+
+def processes_of(jobs: Collection[tuple[str, int, int]]) -> dict[str, list[Process]]:
+    """All processes of some jobs, in one walk through /proc.
+
+    A process belongs to a job if its environment says so, or if it cleaned its environment but
+    stayed in the job's session.
+
+    Parameters
+    ----------
+    jobs
+        Name, pid and start time of each job's script.
+    """
+    sessions = {pid: (name, start) for name, pid, start in jobs}
+    found: dict[str, list[Process]] = {name: [] for name, _, _ in jobs}
+    everyone = list(own_processes())
+    leaders = {process.pid: process.start for process in everyone}
+    for process in everyone:
+        if process.job in found:
+            found[process.job].append(process)
+        elif not process.job and process.session in sessions:
+            name, start = sessions[process.session]
+            # a session without its leader keeps the pid taken, so it is still the job's own
+            if leaders.get(process.session, start) == start and process.start >= start:
+                found[name].append(process)
+    return found

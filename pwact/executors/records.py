@@ -1,0 +1,86 @@
+"""Exit records: what a job script writes last, read back."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+_NAME = re.compile(r"(\d+)-(.+)\.exit")
+
+
+@dataclass(frozen=True)
+class ExitRecord:
+    """How a script ended.
+
+    Attributes
+    ----------
+    name
+        The job's name. A record under another name is left from an earlier job.
+    missing
+        Tasks without success tag.
+    seconds
+        Wall time of the script.
+    how
+        ``end``, or the signal that ended it (its programs may then still be dying).
+    """
+
+    name: str
+    missing: int
+    seconds: int
+    how: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether the script came to its last line."""
+        return self.how == "end"
+
+
+def read_record(path: Path) -> Optional[ExitRecord]:
+    """Read an exit record; None if there is none that can be read."""
+    try:
+        name, missing, seconds, how = path.read_text(encoding="utf-8").split()
+        return ExitRecord(name, int(missing), int(seconds), how)
+    except (OSError, ValueError):
+        return None
+
+
+class RecordWatch:
+    """Sees new exit records of one kind in one directory, reading each file once.
+
+    One listing of the directory and a stat for every record: no call to the scheduler.
+    """
+
+    def __init__(self, directory: Path, kind: str) -> None:
+        self._directory = directory
+        self._kind = kind
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def fresh(self) -> dict[str, ExitRecord]:
+        """Return the records that were written since the last look, by job name."""
+        found = {}
+        try:
+            with os.scandir(self._directory) as entries:
+                names = [entry.name for entry in entries if self._ours(entry.name)]
+        except OSError:
+            return {}
+        for name in names:
+            path = self._directory / name
+            try:
+                stat = path.stat()
+            except OSError:
+                continue
+            mark = (stat.st_ino, stat.st_mtime_ns)
+            if self._seen.get(name) == mark:
+                continue
+            record = read_record(path)
+            if record:
+                self._seen[name] = mark
+                found[record.name] = record
+        return found
+
+    def _ours(self, name: str) -> bool:
+        match = _NAME.fullmatch(name)
+        return bool(match) and match is not None and match.group(2) == self._kind

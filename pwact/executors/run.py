@@ -1,0 +1,277 @@
+"""One run of tasks through the scheduler: the state of `Dispatcher.run`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pwact.config.resources import ResourceBlock
+from pwact.errors import SchedulerError
+from pwact.executors.base import (
+    ArrayExecutor,
+    Fault,
+    JobPhase,
+    JobState,
+    OutageError,
+    Task,
+    TaskResult,
+)
+from pwact.executors.jobs import Group, Job, Surroundings, Unit, grouped, told
+from pwact.executors.judge import (
+    account,
+    certainly_ran,
+    explain,
+    given_up,
+    hopeless,
+    job_ended,
+    judge,
+)
+from pwact.executors.records import ExitRecord, RecordWatch, read_record
+from pwact.executors.submission import Submission, journal_ended
+from pwact.verdict import Outcome, Verdict
+
+_LOG = logging.getLogger(__name__)
+
+
+class Run:
+    """Brings every task of one `Dispatcher.run` to a result."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        kind: str,
+        directory: Path,
+        tasks: Sequence[Task],
+        block: ResourceBlock,
+    ) -> None:
+        self._at = surroundings
+        self._block = block
+        self._pool = surroundings.pool_for(block.scheduler)
+        self._submission = Submission(surroundings, kind, directory, block)
+        self._groups = grouped(tasks, block)
+        self._jobs: dict[str, Job] = {}  # with the scheduler, or (without id) perhaps
+        self._watch = RecordWatch(directory, kind)
+        self._records: dict[str, ExitRecord] = {}
+
+    def results(self) -> Iterator[TaskResult]:
+        """Work until every task has a result, and yield each as it comes."""
+        try:
+            yield from self._begin()
+            while self._jobs or not self._submission.empty:
+                for job in self._submission.submit(bool(self._jobs)):
+                    self._jobs[job.spec.name] = job
+                if not self._submission.ready(bool(self._jobs)):
+                    self._pool.pause(self._news)
+                yield from self._look()
+        finally:
+            for job in self._jobs.values():  # they live on, but nobody here watches them
+                job.pool.drop(job.id)
+
+    # ---- the beginning
+
+    def _begin(self) -> Iterator[TaskResult]:
+        """Take over the jobs of an earlier master, and judge the tasks that none of them has."""
+        held = self._attach()
+        ready = []
+        for group in self._groups:
+            for unit in [unit for unit in group.units if unit not in held]:
+                verdict = judge(unit.task)
+                if verdict.outcome is Outcome.INCOMPLETE and not hopeless(unit.task):
+                    continue
+                del group.units[unit]
+                spec = self._submission.spec(group.number, "", [unit])
+                why = "" if verdict.done else explain(unit, verdict, spec, "", spec.output)
+                ready.append(TaskResult(unit.task, verdict, 0, why))
+            self._let_wait(group)
+        yield from ready
+
+    def _attach(self) -> set[Unit]:
+        """Watch the jobs that an earlier master has left; return the tasks that they have."""
+        units = {
+            self._submission.relative(unit): unit for group in self._groups for unit in group.units
+        }
+        held: set[Unit] = set()
+        for left in self._at.left:
+            mine = [units[name] for name in left.tasks if name in units]
+            spec = self._submission.spec(left.group, left.name, mine)
+            groups = {unit.group: None for unit in mine}
+            if left.group < len(self._groups):
+                groups[self._groups[left.group]] = None  # its script is in use
+            for group in groups:
+                group.jobs += 1
+            pool = self._at.pool_for(left.scheduler)
+            job = Job(spec, list(groups), mine, pool, left.id, attached=True)
+            self._jobs[left.name] = job
+            held.update(mine)
+            if left.id:
+                pool.add(left.id, left.name)
+                _LOG.info("%s", told("is watched on", [job]))
+                for unit in mine:
+                    unit.jobs += 1
+            else:
+                age = max(0.0, time.time() - left.asked_at)  # a clock may have been set back
+                job.give_up_at = self._at.clock() + max(0.0, pool.executor.grace_s - age)
+        return held
+
+    def _let_wait(self, group: Group) -> None:
+        if group.units and not group.jobs:
+            self._submission.add(group)
+
+    # ---- watching
+
+    def _news(self) -> bool:
+        """Whether the exit record of a job has come: then nobody needs to ask the scheduler."""
+        if not self._pool.executor.believes_records:
+            return False
+        fresh = self._watch.fresh()
+        self._records.update((name, fresh[name]) for name in fresh if name in self._jobs)
+        return any(record.complete for record in self._records.values())
+
+    def _look(self) -> Iterator[TaskResult]:
+        """Find out which jobs have ended, and bring their tasks to results."""
+        self._news()
+        for name, record in self._records.items():
+            if record.complete and name in self._jobs:
+                self._end_by_record(self._jobs[name], record)
+        self._records.clear()
+        for pool in {job.pool: None for job in self._jobs.values()}:
+            pool.refresh()
+        self._look_up_lost()
+        for job in self._jobs.values():
+            if not job.ended and job.id:
+                self._heed(job)
+        self._end_stuck()
+        ended = [job for job in self._jobs.values() if job.ended and self._settled(job)]
+        for job in ended:
+            del self._jobs[job.spec.name]
+        if ended:
+            journal_ended(self._at, ended)
+            _LOG.info("%s", told("ended", ended))
+        for job in ended:
+            yield from self._judged(job)
+
+    def _end_by_record(self, job: Job, record: ExitRecord) -> None:
+        job.record = record
+        job.state = JobState(JobPhase.ENDED, "FAILED" if record.missing else "COMPLETED")
+        job.give_up_at = None
+        job.pool.drop(job.id)
+
+    def _heed(self, job: Job) -> None:
+        """Take note of what the scheduler says of a job."""
+        state = job.pool.state(job.id)
+        if state is None:
+            return
+        if state.remark and state.remark != job.state.remark:
+            _LOG.warning("job %s (%s): %s", job.spec.name, job.id, state.remark)
+        stuck_before, job.state = job.state.stuck, state
+        if state.alive:
+            if state.stuck and not stuck_before:
+                job.give_up_at = self._at.clock() + job.pool.executor.stuck_s
+            return
+        record = read_record(job.spec.record)
+        job.record = record if record and record.name == job.spec.name else None
+        lost = state.phase is JobPhase.GONE and job.record is None
+        fault = Fault.MACHINE if lost else state.fault  # forgotten with the scheduler's own state
+        job.state = replace(state, phase=JobPhase.ENDED, fault=fault)
+        if state.phase is JobPhase.GONE:
+            job.state = replace(job.state, word="gone from the queue")
+        job.give_up_at = None
+        job.pool.drop(job.id)
+
+    def _end_stuck(self) -> None:
+        """End the jobs that can never start, after some time, and stop with them."""
+        now = self._at.clock()
+        stuck = [
+            job
+            for job in self._jobs.values()
+            if job.state.stuck and not job.ended and now >= (job.give_up_at or now)
+        ]
+        if not stuck:
+            return
+        first = stuck[0]
+        executor, jobs = first.pool.executor, {job.id: job.spec.name for job in stuck}
+        try:
+            executor.cancel(jobs)
+        except OutageError as error:
+            first.pool.outage(error)
+            return
+        journal_ended(self._at, stuck, f"cancelled: {first.state}")
+        raise SchedulerError(
+            f"job {first.spec.name} ({first.id}) can never start: {first.state.reason}; "
+            f"change {self._block.file}: {self._block.name}"
+        )
+
+    def _look_up_lost(self) -> None:
+        """Search for the jobs whose submission had no answer; after some time ask anew."""
+        lost = [job for job in self._jobs.values() if not job.id and not job.ended]
+        if not lost:
+            return
+        found = lost[0].pool.ask(lambda: _find(lost))
+        if found is None:
+            return
+        for job in lost:
+            now = self._at.clock()
+            if job.spec.name in found:
+                self._submission.submitted([job], [found[job.spec.name]])
+            elif job.give_up_at is None:
+                job.give_up_at = now + job.pool.executor.grace_s
+            elif now >= job.give_up_at:
+                job.give_up_at = None
+                job.state = JobState(JobPhase.ENDED, "never submitted")
+
+    # ---- results
+
+    def _settled(self, job: Job) -> bool:
+        """Judge an ended job's tasks; False while files may be late, as on a network."""
+        job.verdicts = {unit: judge(unit.task) for unit in job.units}
+        well = job.state.word == "COMPLETED" or (job.record and not job.record.missing)
+        settle_s = job.pool.executor.settle_s if well else 0.0
+        if all(verdict.outcome is not Outcome.INCOMPLETE for verdict in job.verdicts.values()):
+            return True
+        if job.give_up_at is None:
+            job.give_up_at = self._at.clock() + settle_s
+        return self._at.clock() >= job.give_up_at
+
+    def _judged(self, job: Job) -> list[TaskResult]:
+        """Make the results of an ended job; what is not done waits for another."""
+        again = [unit for unit in job.units if _worth_another(unit, job.verdicts[unit])]
+        progress = len(again) < len(job.units)
+        for group in job.groups:
+            group.jobs -= 1
+            mine = [unit for unit in again if unit.group is group]
+            if not mine or not job.id or job.attached:
+                continue
+            ran = certainly_ran(job.spec, job.units, again, job.record)
+            account(group, progress, ran, job.state.fault)
+            if not progress:  # another task goes first, in case the first one ends every job
+                for unit in job.units[: max(1, self._block.parallel_num)]:
+                    group.units[unit] = group.units.pop(unit)
+        ended = job_ended(job.state, job.record)
+        output = job.pool.executor.output_file(job.spec, job.id)
+        results = []
+        for unit in job.units:
+            verdict = job.verdicts[unit]
+            if unit in again and not given_up(unit.group, unit):
+                continue
+            del unit.group.units[unit]
+            why = "" if verdict.done else explain(unit, verdict, job.spec, ended, output)
+            results.append(TaskResult(unit.task, verdict, unit.jobs, why))
+        for group in job.groups:
+            self._let_wait(group)
+        return results
+
+
+def _worth_another(unit: Unit, verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.INCOMPLETE and not hopeless(unit.task)
+
+
+def _find(jobs: Sequence[Job]) -> dict[str, str]:
+    executor = jobs[0].pool.executor
+    names = [job.spec.name for job in jobs]
+    if isinstance(executor, ArrayExecutor):
+        return executor.find_all(names)
+    found = {name: executor.find(name) for name in names}
+    return {name: job_id for name, job_id in found.items() if job_id}

@@ -1,0 +1,181 @@
+"""Job scripts as text. Nothing here touches the world."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pwact
+from pwact.config.resources import ResourceBlock
+from pwact.errors import InputError
+from pwact.executors.base import JobSpec, Task
+
+_SHELL_WORDS = ("source", "export", "module", "conda")
+_ERROR_TAGS = ("md", "direct")  # these two call their failed tag "error"
+
+
+def quote(text: object) -> str:
+    """Make one word of any text for bash. Everything that enters a script passes here."""
+    return shlex.quote(str(text))
+
+
+def python_module(module: str, *args: object) -> str:
+    """Shell text that runs a module of this package with the Python that runs now."""
+    words = " ".join(quote(word) for word in (sys.executable, "-m", module, *args))
+    root = Path(pwact.__file__).resolve().parent.parent
+    if root.name in ("site-packages", "dist-packages"):
+        return words
+    return f'PYTHONPATH={quote(root)}"${{PYTHONPATH:+:$PYTHONPATH}}" {words}'
+
+
+def tags(kind: str) -> tuple[str, str]:
+    """Names of the files that a finished and a failed task of this kind leave."""
+    return f"tag.{kind}.success", f"tag.{kind}.{'error' if kind in _ERROR_TAGS else 'failed'}"
+
+
+def header(name: str, block: ResourceBlock) -> list[str]:
+    """Return the first lines of a job script: the interpreter, and what is asked for.
+
+    Raises
+    ------
+    InputError
+        When a value holds a line break or another control character.
+    """
+    flags = [
+        ("", f"--job-name={name}"),
+        ("number_node", f"--nodes={block.number_node}"),
+        ("cpu_per_node", f"--ntasks-per-node={block.cpu_per_node}"),
+    ]
+    if block.gpu_per_node:
+        flags.append(("gpu_per_node", f"--gres=gpu:{block.gpu_per_node}"))
+    queues = "".join(block.queue_name.split())
+    if queues:
+        flags.append(("queue_name", f"--partition={queues}"))
+    lines = [_header_line(block, key, f"#SBATCH {flag}") for key, flag in flags]
+    for position, text in enumerate(block.custom_flags):
+        flag = text.strip()
+        if flag:
+            given = flag.upper().find("#SBATCH")
+            line = "#SBATCH " + (flag if given < 0 else flag[given + len("#SBATCH") :].strip())
+            lines.append(_header_line(block, f"custom_flags[{position}]", line))
+    return ["#!/bin/bash", *lines]
+
+
+def _header_line(block: ResourceBlock, key: str, line: str) -> str:
+    if any(ord(char) < 32 or char in "\x7f\x85\u2028\u2029" for char in line):
+        raise InputError(
+            f"a line of the job header cannot hold a line break: {line!r}",
+            file=block.file,
+            key=f"{block.name}.{key}",
+        )
+    return line
+
+
+def environment(block: ResourceBlock) -> list[str]:
+    """Return the lines that set up the shell, in the order source, module, env."""
+    sources = [_with_word(text, _SHELL_WORDS, "source") for text in block.source_list]
+    modules = [_with_word(text, ("module",), "module load") for text in block.module_list]
+    return [line for line in (*sources, *modules, *block.env_list) if line.strip()]
+
+
+def _with_word(text: str, words: Sequence[str], default: str) -> str:
+    first = text.split(maxsplit=1)[:1]
+    return text if not first or first[0] in words else f"{default} {text.strip()}"
+
+
+def render(spec: JobSpec) -> str:
+    """Return the script of a job.
+
+    It can be run by hand with bash. A task with a success tag is skipped. At its end, and when a
+    signal ends it, the script leaves its exit record: the job's name, the number of tasks without
+    success tag, the seconds it took, and ``end`` or the signal's name.
+    """
+    lines = [*header(spec.name, spec.resources), ""]
+    lines += _prologue(spec)
+    lines += ["", *environment(spec.resources), "set +eu  # whatever the lines above have set", ""]
+    functions: dict[tuple[str, str], str] = {}
+    for task in spec.tasks:
+        functions.setdefault((task.command, task.shell_check), f"run_{len(functions)}")
+    for (command, check), function in functions.items():
+        lines += _function(spec.kind, function, command, check)
+    lines += _waves(spec, functions)
+    lines += ["finish end", "exit $((missing > 0))"]
+    return "\n".join(lines) + "\n"
+
+
+_PROLOGUE = """\
+finish() {  # $1: "end", or the signal that ends the job
+    missing=0
+    for task in "${pwact_tasks[@]}"; do
+        [ -f "$task/@OK@" ] || missing=$((missing + 1))
+    done
+    echo "$pwact_job $missing $((SECONDS - pwact_start)) $1" > "$pwact_record.tmp" &&
+        mv -f "$pwact_record.tmp" "$pwact_record"
+    echo "end: $(date), $missing of ${#pwact_tasks[@]} tasks missing"
+}
+end_children() {
+    for child in $(pgrep -P "$1"); do
+        (end_children "$child")
+        kill -TERM "$child" 2>/dev/null
+    done
+}
+stop() {
+    trap '' "$1"
+    end_children $$
+    finish "$1"
+    exit 1
+}
+for pwact_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do
+    trap "stop $pwact_signal" "$pwact_signal"
+done
+echo "job: $pwact_job ${SLURM_JOB_ID-}, directory: $PWD"
+echo "start: $(date), nodes: ${SLURM_JOB_NODELIST-$(hostname)}\""""
+
+
+def _prologue(spec: JobSpec) -> list[str]:
+    return [
+        f"pwact_job={quote(spec.name)}",
+        f"pwact_record={quote(spec.record)}",
+        "pwact_start=$SECONDS",
+        "pwact_tasks=(",
+        *(f"    {quote(task.directory)}" for task in spec.tasks),
+        ")",
+        *_PROLOGUE.replace("@OK@", tags(spec.kind)[0]).splitlines(),
+    ]
+
+
+def _function(kind: str, function: str, command: str, check: str) -> Iterable[str]:
+    done, failed = tags(kind)
+    return (
+        f"{function}() {{  # $1: directory of the task",
+        '    cd "$1" || return 1',
+        f"    [ -f {done} ] && return 0",
+        f"    rm -f {failed}",
+        "    (",
+        command,
+        "    )",
+        "    rc=$?",
+        "    if",
+        check,
+        f"    then : > {done}",
+        f"    else : > {failed}",
+        "    fi",
+        "}",
+        "",
+    )
+
+
+def _waves(spec: JobSpec, functions: dict[tuple[str, str], str]) -> list[str]:
+    """Start `parallel_num` tasks at a time and wait for them."""
+
+    def call(task: Task) -> str:
+        return f"{functions[task.command, task.shell_check]} {quote(task.directory)} &"
+
+    lines = []
+    width = max(1, spec.resources.parallel_num)
+    for start in range(0, len(spec.tasks), width):
+        lines += [call(task) for task in spec.tasks[start : start + width]]
+        lines.append("wait")
+    return lines
