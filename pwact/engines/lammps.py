@@ -1,0 +1,171 @@
+"""Molecular dynamics with LAMMPS.
+
+The MD is believed when three things agree: ``md.log`` ends with the wall time, the deviation file
+has its rows, and the dump holds their frames. A job that was cut off leaves no ``md.exit`` and is
+incomplete; a LAMMPS that gave up by itself (lost atoms, say) leaves one, and what it wrote until
+then can be used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+import numpy as np
+
+from pwact.engines.base import Condition, Potential
+from pwact.engines.lammps_input import (
+    DATA,
+    DEVIATION,
+    DUMP,
+    EARLIER_DEVIATION,
+    INPUT,
+    RESTART,
+    TYPES,
+    render,
+)
+from pwact.engines.task_inputs import ended_well, lammps_program, link_files, python_module
+from pwact.errors import TaskError
+from pwact.io.files import write_text
+from pwact.io.lammps_data import write_lammps_data
+from pwact.io.lammps_dump import DumpTrajectory
+from pwact.io.model_devi import Deviations, read_model_devi
+from pwact.verdict import DONE, Verdict, incomplete
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.config.resources import ResourceBlock
+
+LOG = "md.log"
+EXIT = "md.exit"
+# exit codes of a shell or wrapper whose program was killed by SIGHUP, INT, KILL or TERM
+_KILLED = frozenset(code for signal in (1, 2, 9, 15) for code in (128 + signal, 256 - signal))
+
+
+class LammpsTrajectory:
+    """A trajectory that is read on demand. See `pwact.engines.base.Trajectory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.ended_normally = _exit_code(directory) == 0 and ended_well(directory / LOG)
+        self._dump: Optional[DumpTrajectory] = None
+
+    def deviations(self) -> Deviations:
+        """The rows of all parts of the run, in the order of their steps."""
+        rows = read_model_devi(self.directory / DEVIATION)
+        before = self.directory / EARLIER_DEVIATION
+        if not before.exists():
+            return rows
+        return _joined(read_model_devi(before), rows)
+
+    def frame(self, step: int) -> Atoms:
+        """The frame of MD step `step`, with the exploring model's forces as array ``forces``."""
+        return self.dump.frame(step)
+
+    @property
+    def dump(self) -> DumpTrajectory:
+        """The dump file, opened when first asked for. Raises TaskError."""
+        if self._dump is None:
+            try:
+                types = (self.directory / TYPES).read_text().split()
+            except OSError as error:
+                raise TaskError(f"{self.directory / TYPES}: {error.strerror}") from error
+            self._dump = DumpTrajectory(self.directory / DUMP, types)
+        return self._dump
+
+
+class LammpsExplorer:
+    """Writes and reads LAMMPS tasks. See `pwact.engines.base.Explorer`."""
+
+    log = LOG
+    shell_check = '[ "$rc" -eq 0 ]'
+
+    def __init__(self, block: ResourceBlock) -> None:
+        self._program = lammps_program(block.command)
+
+    def write_input(
+        self,
+        directory: Path,
+        atoms: Atoms,
+        potential: Potential,
+        condition: Condition,
+        seed: int,
+    ) -> None:
+        """Write ``in.lammps``, ``lmp.config``, ``atom_type.txt`` and the links."""
+        strange = sorted(set(atoms.get_chemical_symbols()) - set(potential.types))
+        if strange:
+            raise TaskError(f"{directory}: the models do not know {' '.join(strange)}")
+        write_lammps_data(directory / DATA, atoms, potential.types)
+        write_text(directory / TYPES, " ".join(potential.types) + "\n")
+        link_files(directory, potential.links)
+        write_text(directory / INPUT, render(potential, condition, seed))
+
+    def command(self, potential: Potential) -> str:
+        """Shell text that runs the MD, or goes on from its last restart file."""
+        # LAMMPS and the pair styles begin their files anew, so an old one never passes for theirs
+        parts = [
+            f"rm -f {EXIT}; restart=0",
+            f"if ls {RESTART}.* > /dev/null 2>&1; then "
+            f"{python_module('pwact.engines.lammps_restart')} && restart=1; fi",
+            f'if [ "$restart" -eq 0 ]; then rm -f {DEVIATION} {EARLIER_DEVIATION}; fi',
+            f'{self._program} -var restart "$restart" -in {INPUT} > {LOG}; md_rc=$?',
+        ]
+        parts.append(potential.after or "true")
+        end = f'after_rc=$?; echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ] && [ "$after_rc" -eq 0 ]'
+        return "; ".join([*parts, end])
+
+    def check(self, directory: Path, tolerance: bool, condition: Condition) -> Verdict:
+        """Whether the run ended, and deviations and frames belong together."""
+        code = _exit_code(directory)
+        if code is None or code in _KILLED:
+            return incomplete("the MD was cut off or did not start")
+        trajectory = LammpsTrajectory(directory)
+        try:
+            rows = trajectory.deviations()
+            lost = np.setdiff1d(rows.steps, trajectory.dump.steps())
+        except TaskError as error:
+            return incomplete(str(error))
+        if lost.size:
+            return incomplete(f"{DUMP} lacks step {lost[0]} of {DEVIATION}")
+        whole = condition.nsteps // condition.trj_freq + 1
+        return _judge(trajectory.ended_normally, tolerance, len(rows.steps), whole)
+
+    def read_result(self, directory: Path) -> LammpsTrajectory:
+        """The trajectory of a done task."""
+        return LammpsTrajectory(directory)
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """Dump, restart files and LAMMPS's own log."""
+        restarts = sorted(directory.glob(f"{RESTART}.*"))
+        candidates = [directory / DUMP, *restarts, directory / "log.lammps"]
+        return [path for path in candidates if path.exists()]
+
+
+def _judge(ended_normally: bool, tolerance: bool, rows: int, whole: int) -> Verdict:
+    if ended_normally:
+        return DONE if rows >= whole else incomplete(f"{DEVIATION} has {rows} of {whole} rows")
+    if not tolerance:
+        return incomplete("the MD ended early and strategy.lmps_tolerance is false")
+    if rows < 1:
+        return incomplete("the MD ended before its first frame")
+    return Verdict(DONE.outcome, "the MD ended early")
+
+
+def _exit_code(directory: Path) -> Optional[int]:
+    """Exit code that LAMMPS left, None when the job was cut off before."""
+    try:
+        return int((directory / EXIT).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _joined(before: Deviations, after: Deviations) -> Deviations:
+    """Rows of an earlier part up to where the later part begins, then the later part."""
+    keep = before.steps < (after.steps[0] if len(after.steps) else np.inf)
+    return Deviations(
+        *(
+            np.concatenate([getattr(before, name)[keep], getattr(after, name)])
+            for name in ("steps", "max_f", "avg_f", "min_f", "failed")
+        )
+    )

@@ -1,0 +1,186 @@
+"""ML-POD (Nguyen and Rohskopf, J. Comput. Phys. 480, 112030), fitted inside LAMMPS.
+
+The fit is linear, hence unique: the members of a committee differ by the seeded bootstrap of
+the frames they are fitted to, and there is nothing that a warm start could improve.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from pwact.engines import pod_files
+from pwact.engines.base import Potential, TrainedModel, TrainingData
+from pwact.engines.task_inputs import ended_well, lammps_program, python_module
+from pwact.errors import InputError, TaskError
+from pwact.io.files import write_text
+from pwact.io.frames import read_frames
+from pwact.io.labels import labels_of
+from pwact.verdict import DONE, Verdict, incomplete
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.config.resources import ResourceBlock
+    from pwact.config.run import RunConfig
+
+logger = logging.getLogger(__name__)
+
+PARAMETER_ROLE = "param"
+COEFFICIENT_ROLE = "coefficients"
+
+DEFAULTS: dict[str, Any] = {
+    "rin": 1.0,
+    "rcut": 5.0,
+    "bessel_polynomial_degree": 4,
+    "inverse_polynomial_degree": 8,
+    "onebody": 1,
+    "twobody_number_radial_basis_functions": 8,
+    "threebody_number_radial_basis_functions": 6,
+    "threebody_angular_degree": 4,
+    "fourbody_number_radial_basis_functions": 3,
+    "fourbody_angular_degree": 2,
+    "fivebody_number_radial_basis_functions": 0,
+    "fivebody_angular_degree": 0,
+    "fitting_weight_energy": 100.0,
+    "fitting_weight_force": 1.0,
+    "fitting_regularization_parameter": 1e-10,
+}
+
+
+class PodTrainer:
+    """Writes and reads ``fitpod`` tasks. See `pwact.engines.base.Trainer`."""
+
+    log = pod_files.LOG
+    shell_check = '[ "$rc" -eq 0 ]'
+
+    def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
+        self._config = config
+        self._settings = settings_of(config)
+        self._types = tuple(config.train.atom_type)
+        self._program = lammps_program(train.command)
+        self._explore_program = lammps_program(explore.command)
+        self._told = False
+
+    def validate(self) -> None:
+        """Refuse what a linear fit inside LAMMPS cannot honour."""
+        config = self._config
+        refused = [
+            (config.strategy.uncertainty != "committee", "strategy.uncertainty", "committees only"),
+            (config.strategy.compress, "strategy.compress", "no compression"),
+            (
+                bool(config.init_model_list),
+                "init_model_list",
+                "no start models (its fit is linear)",
+            ),
+        ]
+        for wrong, key, what in refused:
+            if wrong:
+                raise InputError(f"the engine pod knows {what}", config.file, key)
+        if self._settings["rin"] >= self._settings["rcut"]:
+            raise InputError("must be smaller than train.rcut", config.file, "train.rin")
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The engine, the order of elements and all settings."""
+        return {"engine": "pod", "atom_type": list(self._types), "settings": self._settings}
+
+    def write_input(
+        self,
+        directory: Path,
+        data: TrainingData,
+        seed: int,
+        start_from: Optional[Path],
+    ) -> None:
+        """Write the bootstrapped frames, the validation frames and the input files."""
+        train = self._frames(data.train, data.data_format)
+        valid = self._frames(data.valid, data.data_format)
+        if not train:
+            raise TaskError(f"{directory}: no training frames")
+        picks = np.random.default_rng(seed).integers(0, len(train), len(train))
+        rcut = float(self._settings["rcut"])
+        for folder, frames in (
+            (pod_files.TRAIN_FOLDER, [train[pick] for pick in picks]),
+            (pod_files.VALID_FOLDER, valid),
+        ):
+            if frames:
+                (directory / folder).mkdir(exist_ok=True)
+                pod_files.write_frames(directory / folder / pod_files.FRAMES, frames, rcut)
+        pod_files.write_parameters(directory / pod_files.PARAMETERS, self._types, self._settings)
+        pod_files.write_data_file(directory / pod_files.DATA, self._settings, bool(valid))
+        write_text(
+            directory / pod_files.INPUT,
+            f"units metal\nfitpod {pod_files.PARAMETERS} {pod_files.DATA}\n",
+        )
+
+    def command(self) -> str:
+        """Shell text that runs the fit."""
+        return f"{self._program} -in {pod_files.INPUT} > {pod_files.LOG}"
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether the fit ended and left all coefficients."""
+        if not ended_well(directory / pod_files.LOG):
+            return incomplete(f"{pod_files.LOG} does not end with the wall time")
+        try:
+            self.read_result(directory)
+        except TaskError as error:
+            return incomplete(str(error))
+        return DONE
+
+    def read_result(self, directory: Path) -> TrainedModel:
+        """The descriptor and its coefficients, with the errors on the validation frames."""
+        coefficients = directory / pod_files.COEFFICIENTS
+        pod_files.read_coefficients(coefficients)
+        with_valid = (directory / pod_files.VALID_FOLDER).is_dir()
+        return TrainedModel(
+            directory=directory,
+            files={
+                PARAMETER_ROLE: directory / pod_files.PARAMETERS,
+                COEFFICIENT_ROLE: coefficients,
+            },
+            valid=pod_files.read_errors(directory / pod_files.ERRORS) if with_valid else None,
+        )
+
+    def potential(self, models: Sequence[TrainedModel]) -> Potential:
+        """Pair lines for the first model; all are evaluated on the dump after the MD."""
+        links = {}
+        for number, model in enumerate(models):
+            links[f"{number}_{pod_files.PARAMETERS}"] = model.files[PARAMETER_ROLE]
+            links[f"{number}_{pod_files.COEFFICIENTS}"] = model.files[COEFFICIENT_ROLE]
+        after = python_module(
+            "pwact.engines.pod_deviation", str(len(models)), self._explore_program
+        )
+        return Potential(
+            types=self._types, links=links, pair_lines=pair_lines(0, self._types), after=after
+        )
+
+    def _frames(self, paths: Sequence[Path], data_format: str) -> list[Atoms]:
+        frames = [frame for path in paths for frame in read_frames(path, data_format)]
+        known = set(self._types)
+        for frame in frames:
+            strange = sorted(set(frame.get_chemical_symbols()) - known)
+            if strange:  # fitpod would take them for whatever stood in its memory
+                message = f"the data hold {' '.join(strange)}, which it does not list"
+                raise InputError(message, self._config.file, "train.atom_type")
+            if not self._told and labels_of(frame).virial is not None:
+                self._told = True
+                logger.warning("fitpod fits energies and forces; virials of the data are not used")
+        return frames
+
+
+def settings_of(config: RunConfig) -> dict[str, Any]:
+    """All settings of fitpod, in its own words, with the defaults filled in."""
+    return {**DEFAULTS, **config.train.settings}
+
+
+def pair_lines(member: int, types: Sequence[str]) -> tuple[str, str]:
+    """Pair commands for one member, whose files are linked by its number.
+
+    ``pair_style pod`` does not look at the element names: LAMMPS type t is species t of the
+    parameter file, so both follow ``train.atom_type``.
+    """
+    files = f"{member}_{pod_files.PARAMETERS} {member}_{pod_files.COEFFICIENTS}"
+    return ("pair_style pod", f"pair_coeff * * {files} {' '.join(types)}")

@@ -1,0 +1,152 @@
+"""Files of ``fitpod``, the ML-POD trainer inside LAMMPS.
+
+What fitpod does without a word, and what is done about it here:
+
+- it looks for periodic images along the diagonal of the cell matrix, and assumes that all atoms
+  lie inside the cell: cells are reduced, turned to lower-triangular form and wrapped;
+- it always looks one image far, but in skewed cells no further than the diagonal suggests: cells
+  lower than the cutoff are repeated until they are not;
+- it does not read stresses, whatever the weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pwact.engines.base import ValidError
+from pwact.errors import TaskError
+from pwact.io.files import write_text
+from pwact.io.labels import labels_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+INPUT = "in.fitpod"
+PARAMETERS = "param.pod"
+DATA = "data.pod"
+LOG = "train.log"
+NAME = "pod"
+COEFFICIENTS = f"{NAME}_coefficients.pod"
+ERRORS = f"{NAME}_test_errors.pod"
+TRAIN_FOLDER = "train"
+VALID_FOLDER = "valid"
+FRAMES = "frames.xyz"
+
+_FITTING = ("fitting_weight_energy", "fitting_weight_force", "fitting_regularization_parameter")
+
+
+def write_parameters(path: Path, species: Sequence[str], settings: Mapping[str, Any]) -> None:
+    """Write the descriptor; the order of `species` is the order of the LAMMPS types."""
+    lines = [f"species {' '.join(species)}", "pbc 1 1 1"]
+    lines += [f"{key} {value}" for key, value in settings.items() if key not in _FITTING]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_data_file(path: Path, settings: Mapping[str, Any], with_valid: bool) -> None:
+    """Write which frames are fitted, with which weights."""
+    lines = [
+        *["file_format extxyz", "file_extension xyz"],
+        f'path_to_training_data_set "{TRAIN_FOLDER}"',
+        *([f'path_to_test_data_set "{VALID_FOLDER}"'] if with_valid else []),
+        *[f"{key} {settings[key]}" for key in _FITTING],
+        "error_analysis_for_training_data_set 0",
+        f"error_analysis_for_test_data_set {int(with_valid)}",
+        f"basename_for_output_files {NAME}",
+        "precision_for_pod_coefficients 16",
+        "group_weights global",
+        *["fraction_training_data_set 1", "randomize_training_data_set 0"],
+        *["fraction_test_data_set 1", "randomize_test_data_set 0"],
+    ]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def write_frames(path: Path, frames: Sequence[Atoms], rcut: float) -> None:
+    """Write labelled frames as fitpod's own reader wants them.
+
+    Parameters
+    ----------
+    rcut
+        Cutoff (Å) of the descriptor.
+    """
+    write_text(path, "".join(frame_text(frame, rcut) for frame in frames))
+
+
+def frame_text(atoms: Atoms, rcut: float) -> str:
+    """One frame, prepared so that fitpod finds all neighbours."""
+    labels = labels_of(atoms)
+    if not np.isfinite(labels.energy) or not np.isfinite(labels.forces).all():
+        raise TaskError(f"a frame of {atoms.get_chemical_formula()} has labels that are no numbers")
+    cell, positions, forces = _fit_for_search(atoms, labels.forces)
+    copies = _copies(cell, rcut)
+    shifts = np.indices(copies).reshape(3, -1).T @ cell
+    number = len(shifts)
+    cell = cell * np.array(copies)[:, None]
+    positions = (positions[None] + shifts[:, None]).reshape(-1, 3)
+    table = np.hstack([positions, np.tile(forces, (number, 1))])
+    lattice = " ".join(f"{value:.12f}" for value in cell.ravel())
+    lines = [
+        f"{len(table)}",
+        f'Lattice="{lattice}" Properties=species:S:1:pos:R:3:forces:R:3'
+        f' energy={labels.energy * number:.12f} pbc="T T T"',
+    ]
+    symbols = atoms.get_chemical_symbols() * number
+    row = "%s" + " %.12f" * 6
+    lines += [row % (symbol, *values) for symbol, values in zip(symbols, table.tolist())]
+    return "\n".join(lines) + "\n"
+
+
+def _fit_for_search(
+    atoms: Atoms, forces: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Cell (3, 3; lower-triangular), wrapped positions and forces (N, 3), all turned alike."""
+    reduced, _ = atoms.cell.minkowski_reduce()
+    turned, rotation = reduced.standard_form()
+    cell = np.asarray(turned)
+    inside = np.linalg.solve(reduced.T, atoms.positions.T).T % 1.0
+    inside[inside >= 1.0] = 0.0  # a tiny negative number modulo 1
+    return cell, inside @ cell, forces @ np.asarray(rotation).T
+
+
+def _copies(cell: np.ndarray[Any, Any], rcut: float) -> tuple[int, int, int]:
+    """How often to repeat the cell along each vector so that it is `rcut` high."""
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    first, second, third = (int(count) for count in np.ceil(rcut / heights))
+    return first, second, third
+
+
+def read_coefficients(path: Path) -> np.ndarray[Any, Any]:
+    """Coefficients of a fit.
+
+    Raises
+    ------
+    TaskError
+        The file is not there or cut off, or holds something that is not a number.
+    """
+    try:
+        header, *rows = path.read_text().split("\n")
+        count = int(header.split()[1])
+        values = np.array([float(row) for row in rows if row.strip()])
+    except (OSError, ValueError, IndexError) as error:
+        raise TaskError(f"{path}: {error}") from error
+    if len(values) != count:
+        raise TaskError(f"{path}: {len(values)} of {count} coefficients")
+    if not np.isfinite(values).all():
+        raise TaskError(f"{path}: a coefficient is not finite")
+    return values
+
+
+def read_errors(path: Path) -> ValidError:
+    """Errors over all validation frames. Raises TaskError."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise TaskError(f"{path}: {error.strerror}") from error
+    for line in lines:
+        if line.startswith("All files"):
+            numbers = [float(word) for word in line.split()[4:]]  # after 2 words and 2 counts
+            return ValidError(rmse_e=numbers[1], rmse_f=numbers[3])
+    raise TaskError(f"{path}: no line 'All files'")

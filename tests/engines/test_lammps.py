@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pwact.engines.base import Condition, Potential
+from pwact.engines.lammps import LammpsExplorer, LammpsTrajectory
+from pwact.errors import TaskError
+from pwact.geometry import lower_triangular
+from pwact.verdict import Outcome
+from tests.engines.pod_helpers import BLOCK, SHORT, alloy, explore, shell, thermo
+from tests.requirements import need_program
+
+EXPLORER = LammpsExplorer(BLOCK)
+LENNARD_JONES = Potential(
+    types=("Ag", "Au"),
+    links={},
+    pair_lines=("pair_style lj/cut 4.0", "pair_coeff * * 0.1 2.6"),
+)
+
+
+@pytest.fixture(scope="module")
+def run(committee: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pod, _, models = committee
+    directory: Path = tmp_path_factory.mktemp("md") / "a 0"
+    assert explore(directory, alloy(80), pod.potential(models), SHORT) == 0
+    return directory
+
+
+def test_a_finished_run(run: Path) -> None:
+    assert EXPLORER.check(run, False, SHORT) == EXPLORER.check(run, True, SHORT)
+    assert EXPLORER.check(run, False, SHORT).done
+    trajectory = EXPLORER.read_result(run)
+    assert trajectory.ended_normally
+    rows = trajectory.deviations()
+    assert rows.steps.tolist() == [0, 10, 20, 30, 40]
+    assert not rows.failed.any()
+    start = alloy(80)
+    frame = trajectory.frame(0)
+    assert frame.get_chemical_symbols() == start.get_chemical_symbols()
+    np.testing.assert_allclose(frame.cell.array, lower_triangular(start.cell.array)[0], atol=1e-9)
+    np.testing.assert_allclose(
+        frame.get_all_distances(mic=True), start.get_all_distances(mic=True), atol=1e-9
+    )
+    with pytest.raises(TaskError):
+        trajectory.frame(15)
+    assert (run / "atom_type.txt").read_text().split() == ["Ag", "Au"]
+    assert [path.name for path in EXPLORER.transient_files(run)] == ["traj.lammpstrj", "log.lammps"]
+    assert not any(path.readlink().is_absolute() for path in run.iterdir() if path.is_symlink())
+
+
+def test_same_seed_same_bytes(run: Path, committee: Any, tmp_path: Path) -> None:
+    pod, _, models = committee
+    for name, seed in (("same", 7), ("other", 8)):
+        explore(tmp_path / name, alloy(80), pod.potential(models), SHORT, seed)
+    for name in ("traj.lammpstrj", "model_devi.out"):
+        same, other = ((tmp_path / place / name).read_bytes() for place in ("same", "other"))
+        assert (run / name).read_bytes() == same != other
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "reason"),
+    [
+        ("traj.lammpstrj", None, "traj.lammpstrj"),
+        ("traj.lammpstrj", lambda text: text[:-30], "lacks step 40"),
+        ("model_devi.out", None, "model_devi.out"),
+        ("model_devi.out", lambda text: text[: text.rindex("40 ")], "4 of 5 rows"),
+        ("md.log", None, "ended early"),
+        ("md.log", lambda text: text[: text.index("Total wall")], "ended early"),
+        ("md.exit", None, "cut off"),
+        ("md.exit", lambda _: "137\n", "cut off"),
+        ("md.exit", lambda _: "241\n", "cut off"),
+        ("md.exit", lambda _: "1\n", "ended early"),
+    ],
+)
+def test_check_believes_files_only(
+    run: Path, tmp_path: Path, name: str, damage: Any, reason: str
+) -> None:
+    directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)
+    text = (directory / name).read_text()
+    (directory / name).unlink()
+    if damage:
+        (directory / name).write_text(damage(text))
+    verdict = EXPLORER.check(directory, False, SHORT)
+    assert verdict.outcome is Outcome.INCOMPLETE
+    assert reason in verdict.reason
+    early = reason == "ended early"
+    assert EXPLORER.check(directory, True, SHORT).done is early
+    assert not (early and LammpsTrajectory(directory).ended_normally)
+
+
+def test_death_before_the_first_frame(committee: Any, tmp_path: Path) -> None:
+    pod, _, models = committee
+    potential = replace(pod.potential(models), head_lines=("no_such_command",))
+    assert explore(tmp_path / "md", alloy(80), potential, SHORT) != 0
+    assert EXPLORER.check(tmp_path / "md", True, SHORT).outcome is Outcome.INCOMPLETE
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt-iso", "npt-aniso", "npt-tri"])
+def test_ensembles_move_what_they_should(tmp_path: Path, ensemble: str) -> None:
+    need_program("lmp")
+    condition = Condition(ensemble, 20, 10, 400.0, press_bar=3e5)
+    assert explore(tmp_path / "md", alloy(81), LENNARD_JONES, condition) == 0
+    first, last = (LammpsTrajectory(tmp_path / "md").frame(step) for step in (0, 20))
+    assert thermo(tmp_path / "md")["Temp"] == pytest.approx(400.0)
+    change = last.cell.array - first.cell.array
+    ratios = np.diag(last.cell.array) / np.diag(first.cell.array)
+    assert np.abs(last.positions - first.positions).max() > 1e-3
+    assert (np.abs(change).max() > 1e-6) == ("npt" in ensemble)
+    assert (np.ptp(ratios) > 1e-6) == (ensemble in ("npt-aniso", "npt-tri"))
+    skew = [
+        last.cell[i, j] / last.cell[i, i] - first.cell[i, j] / first.cell[i, i]
+        for i, j in ((1, 0), (2, 1))
+    ]
+    assert (np.abs(skew).max() > 1e-6) == (ensemble == "npt-tri")
+
+
+def test_unknown_element(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="do not know Au"):
+        EXPLORER.write_input(tmp_path, alloy(1), replace(LENNARD_JONES, types=("Ag",)), SHORT, 1)
+
+
+LONG = Condition("nvt", 10400, 200, 300.0, dt_ps=0.0005)
+ROWS = "printf '#  step max_devi_f\\n'; seq -f '%.0f 0.5' FIRST 200 10400"
+
+
+def rows_from(first: int) -> Potential:
+    """A pair style that begins model_devi.out anew, as MatPL's does."""
+    after = "(" + ROWS.replace("FIRST", str(first)) + ") > model_devi.out"
+    return replace(LENNARD_JONES, after=after)
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    need_program("lmp")
+    directory: Path = tmp_path_factory.mktemp("long") / "md"
+    assert explore(directory, alloy(82, repeat=1) * 2, rows_from(0), LONG) == 0
+    assert EXPLORER.check(directory, False, LONG).done
+    return directory
+
+
+def cut_off(run: Path, tmp_path: Path) -> Path:
+    """A copy that looks as if the job had been killed in step 10350."""
+    directory: Path = shutil.copytree(run, tmp_path / "md")
+    dump = directory / "traj.lammpstrj"
+    text = dump.read_text()
+    dump.write_text(text[: text.index("TIMESTEP\n10400") - 200])
+    rows = (directory / "model_devi.out").read_text()
+    (directory / "model_devi.out").write_text(rows[: rows.index("10200")] + "102")
+    (directory / "md.exit").unlink()
+    assert EXPLORER.check(directory, True, LONG).outcome is Outcome.INCOMPLETE
+    return directory
+
+
+def test_continuation_merges(long_run: Path, tmp_path: Path) -> None:
+    directory = cut_off(long_run, tmp_path)
+    assert shell(directory, EXPLORER.command(rows_from(10000))) == 0
+    assert EXPLORER.check(directory, False, LONG).done
+    before, after = (LammpsTrajectory(place) for place in (long_run, directory))
+    steps = list(range(0, 10401, 200))
+    assert after.deviations().steps.tolist() == after.dump.steps().tolist() == steps
+    texts = [(place / "traj.lammpstrj").read_text() for place in (long_run, directory)]
+    heads = [text[: text.index("TIMESTEP\n10000\n")] for text in texts]
+    assert heads[0] == heads[1]
+    assert texts[1].count("TIMESTEP\n") == len(steps)
+    moved = after.frame(10400).positions - before.frame(10400).positions
+    assert np.abs(moved).max() < 0.5  # the same state went on
+    assert thermo(directory)["Step"] == 10000
+
+
+def test_torn_restart_file_starts_anew(long_run: Path, tmp_path: Path) -> None:
+    directory = cut_off(long_run, tmp_path)
+    restart = directory / "lmps.restart.10000"
+    restart.write_bytes(restart.read_bytes()[:-100])
+    assert shell(directory, EXPLORER.command(rows_from(0))) == 0
+    for name in ("traj.lammpstrj", "model_devi.out"):
+        assert (directory / name).read_bytes() == (long_run / name).read_bytes()
+
+
+def test_command_keeps_the_users_program() -> None:
+    block: Any = SimpleNamespace(command="mpirun -np 2 lmp -in x.in > y.log")
+    command = LammpsExplorer(block).command(replace(LENNARD_JONES, after="AFTER"))
+    assert 'mpirun -np 2 lmp -var restart "$restart" -in in.lammps > md.log; md_rc=$?' in command
+    assert "x.in" not in command
+    assert command.index("md.log") < command.index("AFTER")

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pwact.engines import pod_deviation
+from pwact.engines.lammps import LammpsTrajectory
+from pwact.io.model_devi import read_model_devi
+from tests.engines.pod_helpers import SHORT, STILL, alloy, driven_alone, explore, shell
+
+
+@pytest.fixture(scope="module")
+def run(committee: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pod, _, models = committee
+    directory: Path = tmp_path_factory.mktemp("md") / "it's a $run"
+    assert explore(directory, alloy(70), pod.potential(models), SHORT) == 0
+    return directory
+
+
+def test_equals_numpy_on_the_forces_of_each_member(
+    run: Path, committee: Any, tmp_path: Path
+) -> None:
+    pod, _, models = committee
+    trajectory = LammpsTrajectory(run)
+    rows = np.loadtxt(run / "model_devi.out")
+    assert rows[:, 0].tolist() == [0, 10, 20, 30, 40]
+    for row in rows[[1, 4]]:
+        frame = trajectory.frame(int(row[0]))
+        forces = []
+        for member in range(3):
+            directory = tmp_path / f"{row[0]:.0f}.{member}"
+            potential = driven_alone(pod.potential(models), member)
+            assert explore(directory, frame, potential, STILL) == 0
+            forces.append(LammpsTrajectory(directory).frame(0).arrays["forces"])
+        np.testing.assert_allclose(forces[0], frame.arrays["forces"], atol=1e-8)
+        spread = np.array(forces) - np.mean(forces, axis=0)
+        sigma = np.sqrt(np.mean(np.sum(spread**2, axis=2), axis=0))
+        expected = [sigma.mean(), sigma.min(), sigma.max()]
+        np.testing.assert_allclose(row[1:4], expected, atol=1e-6)
+        assert 0 < row[5] < row[4] < row[6]  # energies: min < avg < max
+
+
+def test_layout_is_that_of_matpl(run: Path) -> None:
+    header, first = (run / "model_devi.out").read_text().splitlines()[:2]
+    assert header.split() == (
+        [
+            "#",
+            "step",
+            "avg_devi_f",
+            "min_devi_f",
+            "max_devi_f",
+            "avg_devi_e",
+            "min_devi_e",
+            "max_devi_e",
+        ]
+    )
+    assert len(first.split()) == 7
+    assert not list(run.glob("deviation.*.lammpstrj"))
+
+
+def copy_of(run: Path, tmp_path: Path) -> Path:
+    directory = tmp_path / "copy"
+    shutil.copytree(run, directory, symlinks=True)
+    for path in directory.iterdir():
+        if path.is_symlink():
+            path.unlink()
+            path.symlink_to((run / path.name).resolve())
+    (directory / "model_devi.out").unlink()
+    return directory
+
+
+def moved(text: str, step: int, value: str) -> str:
+    """The dump with the first atom of a frame moved far away."""
+    place = text.index(f"TIMESTEP\n{step}\n")
+    start = text.index("fz\n", place) + 3
+    end = text.index("\n", start)
+    words = text[start:end].split()
+    return text[:start] + " ".join([*words[:2], value, *words[3:]]) + text[end:]
+
+
+@pytest.mark.parametrize(
+    ("damage", "failed"),
+    [
+        (lambda text: moved(text, 20, "nan"), [0, 0, 1, 1, 1]),
+        (lambda text: moved(text, 30, "-1e300"), [0, 0, 0, 1, 1]),
+        (lambda text: moved(text, 0, "inf"), [1, 1, 1, 1, 1]),
+        (lambda text: text[:-50], [0, 0, 0, 0]),
+        (lambda text: text + text[: text.index("ITEM: TIMESTEP\n20")], [0, 0, 0, 0, 0]),
+    ],
+)
+def test_broken_frames_are_failed_rows(
+    run: Path, tmp_path: Path, damage: Any, failed: list[int]
+) -> None:
+    directory = copy_of(run, tmp_path)
+    dump = directory / "traj.lammpstrj"
+    dump.write_text(damage(dump.read_text()))
+    pod_deviation.evaluate(directory, 3, "lmp")
+    before, after = (read_model_devi(place / "model_devi.out") for place in (run, directory))
+    assert after.failed.tolist() == [bool(row) for row in failed]
+    good = ~after.failed
+    np.testing.assert_array_equal(after.max_f[good], before.max_f[: len(good)][good])
+
+
+STOPS = """\
+#!/bin/bash
+# like LAMMPS, but the second member cannot take frames after step 20
+last=$(sed -n 's/^rerun .* last \\([0-9]*\\) .*/\\1/p' in.deviation | head -n 1)
+if [ "$last" -gt 20 ]; then
+    awk '/^clear/ {n++} n == 2 && /^rerun/ {sub("last [0-9]*", "last 20")} n < 3' \\
+        in.deviation > in.part
+    lmp -log none -in in.part
+    exit 1
+fi
+echo "$last" >> asked
+exec lmp "$@"
+"""
+
+
+def test_lammps_that_stops_loses_later_frames_only(run: Path, tmp_path: Path) -> None:
+    directory = copy_of(run, tmp_path)
+    (directory / "stops").write_text(STOPS)
+    pod_deviation.evaluate(directory, 3, "bash stops")
+    rows = read_model_devi(directory / "model_devi.out")
+    assert rows.failed.tolist() == [False, False, False, True, True]
+    assert (directory / "asked").read_text() == "20\n"
+
+
+def test_lammps_that_never_works(run: Path, tmp_path: Path) -> None:
+    directory = copy_of(run, tmp_path)
+    pod_deviation.evaluate(directory, 3, "false")
+    assert read_model_devi(directory / "model_devi.out").failed.tolist() == [True] * 5
+
+
+def test_no_dump_no_rows(tmp_path: Path) -> None:
+    pod_deviation.evaluate(tmp_path, 3, "false")
+    assert not (tmp_path / "model_devi.out").exists()
+
+
+def test_explosion(committee: Any, tmp_path: Path) -> None:
+    """An MD that blows up ends by itself and leaves failed rows, not a stuck job."""
+    pod, _, models = committee
+    wild = replace(SHORT, nsteps=2000, trj_freq=5, temp_k=20000.0, dt_ps=0.02, neigh_delay=1)
+    explore(tmp_path / "md", alloy(71), pod.potential(models), wild)
+    trajectory = LammpsTrajectory(tmp_path / "md")
+    assert not trajectory.ended_normally
+    rows = trajectory.deviations()
+    assert len(rows.steps) >= 2
+    assert rows.steps.tolist() == trajectory.dump.steps().tolist()
+    assert (rows.failed | (rows.max_f > 1.0))[1:].all()
+    assert shell(tmp_path / "md", "ls deviation.*.lammpstrj 2> /dev/null") != 0
