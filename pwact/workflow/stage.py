@@ -55,18 +55,15 @@ class Services(Protocol):
 
 
 class Stage(Protocol):
-    """One step of a campaign.
+    """One step of a campaign."""
 
-    Attributes
-    ----------
-    name
-        Unique in the campaign: ``iter.0000/train``, ``aimd`` …
-    directory
-        Where it works; moved aside to ``<directory>-bk-<n>`` when the stage is redone.
-    """
+    @property
+    def name(self) -> str:
+        """Unique in the campaign: ``iter.0000/train``, ``aimd`` …."""
 
-    name: str
-    directory: Path
+    @property
+    def directory(self) -> Path:
+        """Where it works; moved aside to ``<directory>-bk-<n>`` when the stage is redone."""
 
     def inputs(self) -> Mapping[str, Any]:
         """Everything that the result depends on, as JSON; files by their hash."""

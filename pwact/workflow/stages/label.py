@@ -125,7 +125,9 @@ class LabelStage:
         self, candidates: Sequence[Candidate], explored: Explored
     ) -> tuple[list[Candidate], list[Candidate]]:
         """Separate the frames whose atoms sit on top of each other: no DFT helps them."""
-        limit, near, sane = self.config.dft.min_distance, [], []
+        limit = self.config.dft.min_distance
+        near: list[Candidate] = []
+        sane: list[Candidate] = []
         for candidate in candidates:
             distance = shortest_distance(explored.frame(candidate))
             (near if distance < limit else sane).append(candidate)

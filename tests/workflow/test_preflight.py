@@ -1,0 +1,132 @@
+"""Inputs that are well written and still cannot work: refused before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from pwact.errors import InputError
+from pwact.io.frames import write_frames
+from pwact.io.labels import set_labels
+from pwact.io.structures import write_structure
+from pwact.workflow.preflight import preflight
+from tests.workflow.pairs import (
+    LOCAL,
+    alloy,
+    deep_update,
+    init_param,
+    load,
+    resources,
+    run_param,
+    write_files,
+)
+from tests.workflow.toy_campaign import use_toys
+
+SLURM = {**LOCAL, "scheduler": "slurm", "queue_name": "cpu", "command": "lmp"}
+JOB = run_param()["explore"]["md_jobs"][0]
+
+
+def close_atoms() -> Atoms:
+    atoms = alloy()
+    atoms.positions[1] = atoms.positions[0] + [0.1, 0, 0]
+    return atoms
+
+
+def left_handed() -> Atoms:
+    atoms = alloy()
+    atoms.set_cell(atoms.cell.array[[1, 0, 2]])
+    return atoms
+
+
+def with_xenon() -> Atoms:
+    return Atoms("Xe4", alloy().positions, cell=alloy().cell, pbc=True)
+
+
+RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
+    ({"strategy.uncertainty": "kpu"}, {}, None, "strategy.uncertainty", "not available yet"),
+    ({"train.engine": "matpl", "train.model_type": "DP"}, {}, None, "train.engine", "matpl"),
+    ({"DFT.dft_style": "vasp"}, {}, None, "DFT.dft_style", "vasp is not available yet"),
+    ({"init_data": []}, {}, None, "init_data", "nothing to train on"),
+    ({"train.atom_type": ["Ag"]}, {}, None, "sys_configs[0]", "Au"),
+    ({"train.atom_type": ["Au", "Ag"], "valid_data": ["xe.xyz"]}, {}, None, "valid_data", "Xe"),
+    ({}, {"explore": SLURM}, None, "explore.scheduler", "slurm"),
+    ({}, {"DFT": None}, None, "DFT", "missing"),
+    ({}, {}, close_atoms, "sys_configs[0]", "only 0.10 Å apart"),
+    ({}, {}, left_handed, "sys_configs[0]", "left-handed"),
+]
+
+
+@pytest.mark.parametrize(("param", "resource", "structure", "key", "message"), RUN_FAULTS)
+def test_a_run_that_cannot_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    param: dict[str, Any],
+    resource: dict[str, Any],
+    structure: Any,
+    key: str,
+    message: str,
+) -> None:
+    refused(tmp_path, monkeypatch, (run_param(), param), resource, structure, (key, message))
+
+
+ENTRY = "sys_configs.0."
+INIT_FAULTS: list[tuple[dict[str, Any], Any, str, str]] = [
+    ({ENTRY + "super_cell": [1, 0, 1]}, None, "sys_configs[0].super_cell", "determinant"),
+    ({}, with_xenon, "", "Xe"),
+    ({}, close_atoms, "sys_configs[0].config", "apart"),
+    ({ENTRY + "perturb": 1}, left_handed, "sys_configs[0].config", "left-handed"),
+    ({"dft_style": "pwmat"}, None, "dft_style", "pwmat is not available yet"),
+]
+
+
+@pytest.mark.parametrize(("param", "structure", "key", "message"), INIT_FAULTS)
+def test_a_chain_that_cannot_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    param: dict[str, Any],
+    structure: Any,
+    key: str,
+    message: str,
+) -> None:
+    refused(tmp_path, monkeypatch, (init_param(), param), {}, structure, (key, message))
+
+
+def refused(
+    work_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    param: tuple[dict[str, Any], dict[str, Any]],
+    resource: dict[str, Any],
+    structure: Any,
+    expected: tuple[str, str],
+) -> None:
+    use_toys(monkeypatch)
+    write_files(work_dir, {"calculator": "emt"})
+    xenon = with_xenon()
+    set_labels(xenon, 0.0, np.zeros((4, 3)))
+    write_frames(work_dir / "xe.xyz", [xenon], "extxyz")
+    if structure is not None:
+        write_structure(work_dir / "structures/a.poscar", structure(), "vasp/poscar")
+    document = deep_update(*param)
+    blocks = deep_update(resources(), resource)
+    with pytest.raises(InputError) as caught:
+        preflight(load(work_dir, document, blocks))
+    key, message = expected
+    assert key in str(caught.value)
+    assert message in str(caught.value)
+    assert not (work_dir / ".pwact").exists()
+
+
+@pytest.mark.parametrize("param", [run_param(), init_param()], ids=["run", "init_bulk"])
+def test_what_can_work_passes_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, param: dict[str, Any]
+) -> None:
+    use_toys(monkeypatch)
+    write_files(tmp_path, {"calculator": "emt"})
+    pair = load(tmp_path, param, resources())
+    before = sorted(tmp_path.rglob("*"))
+    assert preflight(pair) == []
+    assert sorted(tmp_path.rglob("*")) == before
