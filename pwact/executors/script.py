@@ -115,15 +115,15 @@ finish() {  # $1: "end", or the signal that ends the job
         mv -f "$pwact_record.tmp" "$pwact_record"
     echo "end: $(date), $missing of ${#pwact_tasks[@]} tasks missing"
 }
-end_children() {
+descendants() {
     for child in $(pgrep -P "$1"); do
-        (end_children "$child")
-        kill -TERM "$child" 2>/dev/null
+        echo "$child"
+        descendants "$child"
     done
 }
 stop() {
     trap '' "$1"
-    end_children $$
+    kill -TERM $(descendants $$) 2>/dev/null  # parents first, or they would go on
     finish "$1"
     exit 1
 }

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pwact.config.resources import ResourceBlock
+from pwact.errors import SchedulerError
+from pwact.executors import executor_for
+from pwact.executors.base import JobPhase, JobSpec, Task
+from pwact.executors.local import LocalExecutor
+from pwact.executors.processes import own_processes
+from pwact.executors.script import render
+from pwact.io.files import write_text
+from pwact.verdict import DONE
+
+BLOCK = ResourceBlock(name="DFT", command="x", scheduler="local")
+
+
+@pytest.fixture
+def executor():
+    made = LocalExecutor(4, kill_wait_s=0.3)
+    yield made
+    for process in own_processes():
+        if process.job.startswith("test"):
+            os.kill(process.pid, signal.SIGKILL)
+
+
+def job(directory: Path, command: str) -> JobSpec:
+    directory.mkdir(exist_ok=True)
+    task = Task(directory, command, lambda path: DONE, "log")
+    spec = JobSpec(f"test0-{directory.name}", "test", 0, directory, (task,), BLOCK)
+    write_text(spec.script, render(spec))
+    return spec
+
+
+def until(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def living(name):
+    return [process.pid for process in own_processes() if process.job == name]
+
+
+def ended(executor, job_id, name):
+    until(lambda: not executor.poll({job_id: name})[job_id].alive)
+    return executor.poll({job_id: name})[job_id]
+
+
+@pytest.mark.parametrize(("command", "word"), [("true", "COMPLETED"), ("false", "FAILED")])
+def test_a_job_ends_with_its_word(executor, tmp_path, command, word):
+    spec = job(tmp_path / "a b", f"echo out; echo err >&2; {command}")
+    job_id = executor.submit(spec)
+    states = []
+    until(lambda: states.append(executor.poll({job_id: spec.name})[job_id]) or not states[-1].alive)
+    assert states[-1].word == word
+    text = executor.output_file(spec, job_id).read_text()
+    assert "out\n" in text
+    assert "err\n" in text
+    assert executor.find(spec.name) is None
+
+
+def test_room_and_defaults():
+    assert LocalExecutor(3).room(1) == 2
+    assert LocalExecutor(3).room(5) == 0
+    made = executor_for(replace(BLOCK, cpu_per_node=10**6, poll_interval=7.0))
+    assert (made.max_parallel_jobs, made.poll_longest_s) == (1, 7.0)
+    assert executor_for(BLOCK).max_parallel_jobs == os.cpu_count()
+    assert executor_for(replace(BLOCK, max_parallel_jobs=9)).max_parallel_jobs == 9
+
+
+@pytest.mark.parametrize("wrapper", ["plain", "own session", "clean environment", "deaf"])
+def test_cancel_ends_every_process(executor, tmp_path, wrapper):
+    script = tmp_path / "wrapper.py"
+    script.write_text(
+        "import subprocess, sys, signal\n"
+        + ("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" if wrapper == "deaf" else "")
+        + "child = subprocess.Popen(\n"
+        + f"    {['env', '-i', 'sleep', '61'][0 if wrapper == 'clean environment' else 2 :]},\n"
+        + f"    start_new_session={wrapper == 'own session'})\n"
+        + "open('pid', 'w').write(str(child.pid) + ' ')\n"
+        + "child.wait()\n"
+    )
+    spec = job(tmp_path / "work", f"{sys.executable} {script}")
+    job_id = executor.submit(spec)
+    pid_file = spec.directory / "pid"
+    until(lambda: pid_file.exists() and pid_file.read_text().endswith(" "))
+    child = int(pid_file.read_text())
+    assert executor.poll({job_id: spec.name})[job_id].phase is JobPhase.RUNNING
+    executor.cancel({job_id: spec.name})
+    assert living(spec.name) == []
+    assert child not in [process.pid for process in own_processes()]
+    assert not executor.poll({job_id: spec.name})[job_id].alive
+
+
+def test_another_master_finds_the_job_and_ends_it(executor, tmp_path):
+    spec = job(tmp_path / "work", "sleep 62")
+    job_id = executor.submit(spec)
+    other = LocalExecutor(4, kill_wait_s=0.3)
+    assert other.find(spec.name) == job_id
+    assert other.find("test0-other") is None
+    assert other.poll({job_id: spec.name})[job_id].alive
+    other.cancel({job_id: spec.name})
+    assert not other.poll({job_id: spec.name})[job_id].alive
+    assert executor.poll({job_id: spec.name})[job_id].word in ("FAILED", "KILLED")
+
+
+def test_a_pid_that_is_used_again_is_not_the_job(executor, tmp_path):
+    spec = job(tmp_path / "work", "sleep 63")
+    job_id = executor.submit(spec)
+    pid, _, start = job_id.partition(".")
+    other = LocalExecutor(4, kill_wait_s=0.3)
+    for false_id, name in (
+        (f"{pid}.{int(start) + 1}", "test0-older"),
+        (job_id, "test0-older"),
+        (f"{os.getpid()}.1", "test0-older"),
+    ):
+        assert not other.poll({false_id: name})[false_id].alive
+        other.cancel({false_id: name})
+    assert executor.poll({job_id: spec.name})[job_id].alive
+    executor.cancel({job_id: spec.name})
+
+
+def test_a_killed_script_takes_its_programs_with_it(executor, tmp_path):
+    spec = job(tmp_path / "work", "sleep 64")
+    job_id = executor.submit(spec)
+    until(lambda: len(living(spec.name)) >= 3)
+    os.kill(int(job_id.partition(".")[0]), signal.SIGKILL)
+    state = ended(executor, job_id, spec.name)
+    assert living(spec.name) == []
+    assert (state.word, state.reason) == ("KILLED", "signal 9") or state.word == "ENDED"
+
+
+def test_what_a_finished_job_leaves_behind_is_ended(executor, tmp_path):
+    spec = job(tmp_path / "work", "setsid sleep 65 &")
+    job_id = executor.submit(spec)
+    ended(executor, job_id, spec.name)
+    assert living(spec.name) == []
+
+
+def test_jobs_survive_their_master(executor, tmp_path):
+    spec = job(tmp_path / "work", "sleep 0.3; touch out")
+    driver = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from tests.executors.test_local import job\n"
+        "from pwact.executors.local import LocalExecutor\n"
+        "spec = job(Path(sys.argv[1]), 'sleep 0.3; touch out')\n"
+        "print(LocalExecutor(1).submit(spec), flush=True)\n"
+        "os.killpg(0, 9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", driver, str(spec.directory)],
+        check=False,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        timeout=20,
+    )
+    assert done.returncode == -9
+    job_id = done.stdout.decode().strip()
+    assert executor.poll({job_id: spec.name})[job_id].alive
+    until(lambda: not executor.poll({job_id: spec.name})[job_id].alive)
+    assert (spec.directory / "out").exists()
+
+
+def test_a_directory_that_is_gone(executor, tmp_path):
+    spec = job(tmp_path / "work", "true")
+    with pytest.raises(SchedulerError, match="cannot be started"):
+        executor.submit(replace(spec, directory=tmp_path / "gone"))

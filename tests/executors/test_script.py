@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pwact.config.resources import ResourceBlock
+from pwact.errors import InputError
+from pwact.executors.base import JobSpec, Task
+from pwact.executors.records import RecordWatch, read_record
+from pwact.executors.script import environment, header, python_module, quote, render, tags
+from pwact.verdict import DONE
+
+BLOCK = ResourceBlock(name="DFT", command="x", queue_name="cpu")
+NAMES = ["a 0", "a'; echo x", "$HOME", "line\nbreak", "öß 原子", '"quoted" `id` \\', "-n", "*?[a]"]
+
+
+def spec_of(directory: Path, tasks, kind="scf", block=BLOCK) -> JobSpec:
+    return JobSpec(f"{kind}3-0123456789ab", kind, 3, directory, tuple(tasks), block)
+
+
+def task_in(directory: Path, command: str, **more) -> Task:
+    directory.mkdir(parents=True, exist_ok=True)
+    return Task(directory, command, lambda path: DONE, "log", **more)
+
+
+def run(spec: JobSpec) -> subprocess.CompletedProcess:
+    spec.script.write_text(render(spec), encoding="utf-8", errors="surrogateescape")
+    return subprocess.run(
+        ["bash", spec.script], capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ["--nodes=1", "--ntasks-per-node=1", "--partition=cpu"]),
+        (
+            {"number_node": 2, "cpu_per_node": 8, "gpu_per_node": 4, "queue_name": "a, b ,c"},
+            ["--nodes=2", "--ntasks-per-node=8", "--gres=gpu:4", "--partition=a,b,c"],
+        ),
+        ({"queue_name": ""}, ["--nodes=1", "--ntasks-per-node=1"]),
+        (
+            {"custom_flags": ("--mem=1G", "#SBATCH -t 10", " #sbatch -A me ", " ")},
+            ["--nodes=1", "--ntasks-per-node=1", "--partition=cpu", "--mem=1G", "-t 10", "-A me"],
+        ),
+    ],
+)
+def test_header(changes, expected):
+    lines = header("scf0-ab", replace(BLOCK, **changes))
+    assert lines == ["#!/bin/bash", "#SBATCH --job-name=scf0-ab"] + [
+        f"#SBATCH {x}" for x in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"custom_flags": ("-t 10", "--mem=1G\nrm -rf /")}, "DFT.custom_flags[1]"),
+        ({"custom_flags": ("--comment=a\rb",)}, "DFT.custom_flags[0]"),
+        ({"custom_flags": ("--comment=a\u2028b",)}, "DFT.custom_flags[0]"),
+        ({"queue_name": "a\x00b"}, "DFT.queue_name"),
+    ],
+)
+def test_no_line_break_enters_the_header(changes, key):
+    with pytest.raises(InputError) as error:
+        header("scf0-ab", replace(BLOCK, **changes))
+    assert error.value.key == key
+
+
+def test_environment_lines_in_their_order():
+    block = replace(
+        BLOCK,
+        env_list=("export A=1", ""),
+        module_list=("intel/2020", "module purge"),
+        source_list=("/opt/a b.sh", "source x", "conda activate y", "export B=2", "module load z"),
+    )
+    assert environment(block) == [
+        "source /opt/a b.sh",
+        "source x",
+        "conda activate y",
+        "export B=2",
+        "module load z",
+        "module load intel/2020",
+        "module purge",
+        "export A=1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "failed"),
+    [
+        ("md", "error"),
+        ("direct", "error"),
+        ("scf", "failed"),
+        ("train", "failed"),
+        ("kpu", "failed"),
+    ],
+)
+def test_tags_and_record_tell_how_tasks_ended(tmp_path, kind, failed):
+    assert tags(kind) == (f"tag.{kind}.success", f"tag.{kind}.{failed}")
+    good = task_in(tmp_path / "good", "echo $A > out")
+    bad = task_in(tmp_path / "bad", "echo no > log; exit 7")
+    checked = task_in(tmp_path / "checked", "false", shell_check='[ "$rc" -eq 1 ] # ha')
+    multiline = task_in(tmp_path / "multi", "if true\nthen echo x\nfi # comment")
+    block = replace(BLOCK, env_list=("set -eu", "export A=42"), parallel_num=3)
+    spec = spec_of(tmp_path, [good, bad, checked, multiline], kind, block)
+    done = run(spec)
+    assert done.returncode == 1
+    assert (good.directory / "out").read_text() == "42\n"
+    assert (bad.directory / f"tag.{kind}.{failed}").exists()
+    for task in (good, checked, multiline):
+        assert (task.directory / f"tag.{kind}.success").exists()
+        assert not (task.directory / f"tag.{kind}.{failed}").exists()
+    record = read_record(spec.record)
+    assert (record.name, record.missing, record.how) == (spec.name, 1, "end")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_directory_name(tmp_path, name):
+    base = tmp_path / name
+    tasks = [task_in(base / name, "pwd > out"), task_in(base / "b", "pwd > out")]
+    spec = spec_of(base, tasks)
+    done = run(spec)
+    assert done.returncode == 0, done.stderr
+    assert (base / name / "out").read_text() == f"{base / name}\n"
+    assert (base / name / "tag.scf.success").exists()
+    assert read_record(spec.record).missing == 0
+    assert not [line for line in done.stdout.splitlines() if line == "x"]
+
+
+def test_a_finished_task_is_skipped_and_an_old_failure_forgotten(tmp_path):
+    skipped = task_in(tmp_path / "skipped", "echo again > out")
+    (skipped.directory / "tag.scf.success").touch()
+    retried = task_in(tmp_path / "retried", "[ ! -e tag.scf.failed ] && echo done > out")
+    (retried.directory / "tag.scf.failed").touch()
+    assert run(spec_of(tmp_path, [skipped, retried])).returncode == 0
+    assert not (skipped.directory / "out").exists()
+    assert (retried.directory / "out").exists()
+
+
+def test_waves_keep_to_parallel_num(tmp_path):
+    command = f"mkdir {quote(tmp_path)}/on.$$ 2>&1; ls -d {quote(tmp_path)}/on.* | wc -l > out; "
+    command = command.replace("$$", "$BASHPID") + f"sleep 0.05; rmdir {quote(tmp_path)}/on.$BASHPID"
+    tasks = [task_in(tmp_path / f"t{index}", command) for index in range(5)]
+    spec = spec_of(tmp_path, tasks, block=replace(BLOCK, parallel_num=2))
+    assert run(spec).returncode == 0
+    counts = [int((task.directory / "out").read_text()) for task in tasks]
+    assert max(counts) == 2
+    text = render(spec)
+    assert text.count("\nwait\n") == 3
+
+
+def test_a_missing_directory_fails_its_task_only(tmp_path):
+    there = task_in(tmp_path / "there", "touch out")
+    gone = replace(there, directory=tmp_path / "gone")
+    spec = spec_of(tmp_path, [gone, there])
+    assert run(spec).returncode == 1
+    assert (there.directory / "out").exists()
+    assert read_record(spec.record).missing == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_leaves_a_record_and_no_program(tmp_path, number):
+    done = task_in(tmp_path / "done", "touch out")
+    slow = task_in(tmp_path / "slow", "echo $BASHPID > pid; sleep 30; touch out")
+    spec = spec_of(tmp_path, [done, slow])
+    spec.script.write_text(render(spec))
+    process = subprocess.Popen(["bash", spec.script], stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 10
+    while not (slow.directory / "pid").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(10) == 1
+    record = read_record(spec.record)
+    assert (record.name, record.missing, record.how) == (spec.name, 1, number.name[3:])
+    assert not record.complete
+    pid = int((slow.directory / "pid").read_text())
+    assert not Path(f"/proc/{pid}").exists() or "zombie" in Path(f"/proc/{pid}/status").read_text()
+    assert not (slow.directory / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["", "a b", "name x 3 end", "name 1 2 end more", "\xff"])
+def test_an_unreadable_record_is_none(tmp_path, text):
+    path = tmp_path / "3-scf.exit"
+    path.write_text(text, encoding="latin-1")
+    assert read_record(path) is None
+    assert RecordWatch(tmp_path, "scf").fresh() == {}
+
+
+def test_a_record_is_seen_once_and_again_when_rewritten(tmp_path):
+    watch = RecordWatch(tmp_path, "scf")
+    path = tmp_path / "3-scf.exit"
+    path.write_text("scf3-a 0 5 end\n")
+    (tmp_path / "3-md.exit").write_text("md3-a 0 5 end\n")
+    assert [record.seconds for record in watch.fresh().values()] == [5]
+    assert watch.fresh() == {}
+    aside = tmp_path / "aside"
+    aside.write_text("scf3-b 1 5 TERM\n")
+    aside.replace(path)
+    assert list(watch.fresh()) == ["scf3-b"]
+
+
+def test_a_module_of_this_package_runs_from_anywhere(tmp_path):
+    command = python_module("pwact.executors.script", "a b", "$x")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, timeout=20, check=False
+    )
+    assert done.returncode == 0
+    assert command.endswith(" -m pwact.executors.script 'a b' '$x'")
