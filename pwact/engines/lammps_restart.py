@@ -1,7 +1,7 @@
 """Prepares the continuation of a cut-off MD in the current directory; run inside the job.
 
-Exit status 0: a whole restart file exists, and the dump and the deviation file hold only what
-came before its step. Exit status 1: start anew.
+Exit status 0: a whole restart file exists, the dump holds only what came before its step, and the
+deviation rows are set aside. Exit status 1: start anew.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def prepare(directory: Path) -> bool:
             path.unlink()
         return False
     _cut_dump(directory / DUMP, max(steps))
-    _set_rows_aside(directory, max(steps))
+    _set_rows_aside(directory)
     return True
 
 
@@ -77,8 +77,8 @@ def _frames(stream: BinaryIO) -> Iterator[tuple[int, int]]:
         offset += len(line)
 
 
-def _set_rows_aside(directory: Path, step: int) -> None:
-    """Keep deviation rows of steps before `step`; most pair styles begin the file anew."""
+def _set_rows_aside(directory: Path) -> None:
+    """Keep the deviation rows so far, because most pair styles begin the file anew."""
     kept: dict[int, str] = {}
     header = ""
     for name in (EARLIER_DEVIATION, DEVIATION):
@@ -88,7 +88,7 @@ def _set_rows_aside(directory: Path, step: int) -> None:
             words = line.split()
             if line.startswith("#"):
                 header = line
-            elif words and words[0].isdigit() and int(words[0]) < step:
+            elif words and words[0].isdigit():
                 kept[int(words[0])] = line
     if kept:
         rows = [kept[number] for number in sorted(kept)]

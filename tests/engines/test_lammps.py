@@ -127,12 +127,14 @@ def test_unknown_element(tmp_path: Path) -> None:
 
 
 LONG = Condition("nvt", 10400, 200, 300.0, dt_ps=0.0005)
-ROWS = "printf '#  step max_devi_f\\n'; seq -f '%.0f 0.5' FIRST 200 10400"
+ROWS = "printf '#  step max_devi_f\\n'; seq -f '%.0f VALUE' FIRST 200 10400"
 
 
-def rows_from(first: int) -> Potential:
+def rows_from(first: int, value: float = 0.5) -> Potential:
     """A pair style that begins model_devi.out anew, as MatPL's does."""
-    after = "(" + ROWS.replace("FIRST", str(first)) + ") > model_devi.out"
+    after = (
+        "(" + ROWS.replace("FIRST", str(first)).replace("VALUE", str(value)) + ") > model_devi.out"
+    )
     return replace(LENNARD_JONES, after=after)
 
 
@@ -160,11 +162,12 @@ def cut_off(run: Path, tmp_path: Path) -> Path:
 
 def test_continuation_merges(long_run: Path, tmp_path: Path) -> None:
     directory = cut_off(long_run, tmp_path)
-    assert shell(directory, EXPLORER.command(rows_from(10000))) == 0
+    assert shell(directory, EXPLORER.command(rows_from(10000, 0.7))) == 0
     assert EXPLORER.check(directory, False, LONG).done
     before, after = (LammpsTrajectory(place) for place in (long_run, directory))
     steps = list(range(0, 10401, 200))
     assert after.deviations().steps.tolist() == after.dump.steps().tolist() == steps
+    assert after.deviations().max_f.tolist() == [0.5] * 50 + [0.7] * 3
     texts = [(place / "traj.lammpstrj").read_text() for place in (long_run, directory)]
     heads = [text[: text.index("TIMESTEP\n10000\n")] for text in texts]
     assert heads[0] == heads[1]

@@ -110,13 +110,13 @@ STOPS = """\
 #!/bin/bash
 # like LAMMPS, but the second member cannot take frames after step 20
 last=$(sed -n 's/^rerun .* last \\([0-9]*\\) .*/\\1/p' in.deviation | head -n 1)
+echo "$last" >> asked
 if [ "$last" -gt 20 ]; then
     awk '/^clear/ {n++} n == 2 && /^rerun/ {sub("last [0-9]*", "last 20")} n < 3' \\
         in.deviation > in.part
     lmp -log none -in in.part
     exit 1
 fi
-echo "$last" >> asked
 exec lmp "$@"
 """
 
@@ -127,7 +127,7 @@ def test_lammps_that_stops_loses_later_frames_only(run: Path, tmp_path: Path) ->
     pod_deviation.evaluate(directory, 3, "bash stops")
     rows = read_model_devi(directory / "model_devi.out")
     assert rows.failed.tolist() == [False, False, False, True, True]
-    assert (directory / "asked").read_text() == "20\n"
+    assert (directory / "asked").read_text() == "40\n20\n"
 
 
 def test_lammps_that_never_works(run: Path, tmp_path: Path) -> None:
