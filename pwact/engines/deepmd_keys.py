@@ -7,11 +7,12 @@ prefactors of the loss keep their meaning (both programs scale them with the lea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pwact.config.schema import nearest
+from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Text, Whole
+from pwact.config.schema import Context, Kind, Node, nearest
 from pwact.errors import InputError
 
 DESCRIPTOR, FITTING, RATE, LOSS, TRAINING = (
@@ -21,85 +22,76 @@ DESCRIPTOR, FITTING, RATE, LOSS, TRAINING = (
     "loss",
     "training",
 )
+_SIZES = Items(Whole(1), low=1)
+_RATE = Real(positive=True)
 
-# MatPL's or DeePMD-kit's own name (lower case) in each section -> place in DeePMD-kit's input
-_DESCRIPTOR_KEYS = {
-    "rmax": "rcut",
-    "rmin": "rcut_smth",
-    "m2": "axis_neuron",
-    "network_size": "neuron",
-    "sel": "sel",
-    "resnet_dt": "resnet_dt",
-    "activation_function": "activation_function",
-    "type_one_side": "type_one_side",
-    "tebd_dim": "tebd_dim",
+# MatPL's or DeePMD-kit's own name (lower case) -> place in DeePMD-kit's input, and what it holds
+_Table = Mapping[str, tuple[str, str, Kind]]
+_DESCRIPTOR_KEYS: _Table = {
+    "rmax": (DESCRIPTOR, "rcut", _RATE),
+    "rmin": (DESCRIPTOR, "rcut_smth", Real(0.0)),
+    "m2": (DESCRIPTOR, "axis_neuron", Whole(1)),
+    "network_size": (DESCRIPTOR, "neuron", _SIZES),
+    "sel": (DESCRIPTOR, "sel", Anything()),
+    "resnet_dt": (DESCRIPTOR, "resnet_dt", Flag()),
+    "activation_function": (DESCRIPTOR, "activation_function", Text()),
+    "type_one_side": (DESCRIPTOR, "type_one_side", Flag()),
 }
-_FITTING_KEYS = {
-    "network_size": "neuron",
-    "resnet_dt": "resnet_dt",
-    "activation_function": "activation_function",
+_FITTING_KEYS: _Table = {
+    "network_size": (FITTING, "neuron", _SIZES),
+    "resnet_dt": (FITTING, "resnet_dt", Flag()),
+    "activation_function": (FITTING, "activation_function", Text()),
 }
-_OPTIMIZER_KEYS = {
-    "learning_rate": (RATE, "start_lr"),
-    "stop_lr": (RATE, "stop_lr"),
-    "decay_step": (RATE, "decay_steps"),
-    "start_pre_fac_etot": (LOSS, "start_pref_e"),
-    "end_pre_fac_etot": (LOSS, "limit_pref_e"),
-    "start_pre_fac_force": (LOSS, "start_pref_f"),
-    "end_pre_fac_force": (LOSS, "limit_pref_f"),
-    "start_pre_fac_virial": (LOSS, "start_pref_v"),
-    "end_pre_fac_virial": (LOSS, "limit_pref_v"),
-    "numb_steps": (TRAINING, "numb_steps"),
-    "print_freq": (TRAINING, "disp_freq"),
-    "batch_size": (TRAINING, "batch_size"),
+_OPTIMIZER_KEYS: _Table = {
+    "learning_rate": (RATE, "start_lr", _RATE),
+    "stop_lr": (RATE, "stop_lr", _RATE),
+    "decay_step": (RATE, "decay_steps", Whole(1)),
+    "start_pre_fac_etot": (LOSS, "start_pref_e", Real(0.0)),
+    "end_pre_fac_etot": (LOSS, "limit_pref_e", Real(0.0)),
+    "start_pre_fac_force": (LOSS, "start_pref_f", Real(0.0)),
+    "end_pre_fac_force": (LOSS, "limit_pref_f", Real(0.0)),
+    "start_pre_fac_virial": (LOSS, "start_pref_v", Real(0.0)),
+    "end_pre_fac_virial": (LOSS, "limit_pref_v", Real(0.0)),
+    "numb_steps": (TRAINING, "numb_steps", Whole(1)),
+    "print_freq": (TRAINING, "disp_freq", Whole(1)),
+    "batch_size": (TRAINING, "batch_size", Whole(1)),
 }
-_FLAGS = {"train_energy": "e", "train_force": "f", "train_virial": "v"}
-_TOP_KEYS = {"save_step": "save_freq", "max_save_num": "max_ckpt_keep"}
+_TOP_KEYS: _Table = {
+    "save_step": (TRAINING, "save_freq", Whole(1)),
+    "max_save_num": (TRAINING, "max_ckpt_keep", Whole(1)),
+}
+_OPTIMIZER_WORDS: Mapping[str, Kind] = {
+    "optimizer": Text(),
+    "epochs": Whole(1),
+    "train_energy": Flag(),
+    "train_force": Flag(),
+    "train_virial": Flag(),
+}
+_PRECISIONS = ("float64", "float32", "default")
+_TOP_WORDS: Mapping[str, Kind] = {
+    "max_neigh_num": Whole(1),
+    "type_embedding": Flag(),
+    "precision": Choice(_PRECISIONS),
+}
+_EMBEDDING_WORDS: Mapping[str, Kind] = {"network_size": _SIZES, "tebd_dim": Whole(1)}
+_OWN_SECTIONS = {
+    "model.descriptor": [*_DESCRIPTOR_KEYS],
+    "model.fitting_net": [*_FITTING_KEYS],
+    "optimizer": [*_OPTIMIZER_KEYS, *_OPTIMIZER_WORDS],
+}
 # known to MatPL, without a counterpart: named in a warning
 _WITHOUT_EFFECT = frozenset(
-    (
-        "block_size",
-        "kalman_lambda",
-        "kalman_nue",
-        "p0_weight",
-        "pre_fac_force",
-        "pre_fac_etot",
-        "pre_fac_virial",
-        "pre_fac_ei",
-        "pre_fac_egroup",
-        "train_ei",
-        "train_egroup",
-        "start_pre_fac_ei",
-        "start_pre_fac_egroup",
-        "end_pre_fac_ei",
-        "end_pre_fac_egroup",
-        "lambda_2",
-        "max_norm",
-        "norm_type",
-        "clip_value",
-        "t_0",
-        "t_mult",
-        "stop_step",
-        "reset_epoch",
-        "start_epoch",
-        "nselect",
-        "groupsize",
-        "data_shuffle",
-        "valid_shuffle",
-        "train_valid_ratio",
-        "recover_train",
-        "model_load_file",
-        "nep_txt_file",
-        "fix_cij",
-        "fix_hiddenlayer",
-        "fix_outlayer",
-        "train_2b",
-        "batch_max_types",
-        "feature_type",
-        "physical_property",
-        "seed",
-        "format",
+    word
+    for line in (
+        "block_size kalman_lambda kalman_nue p0_weight nselect groupsize pre_fac_force",
+        "pre_fac_etot pre_fac_virial pre_fac_ei pre_fac_egroup train_ei train_egroup",
+        "start_pre_fac_ei start_pre_fac_egroup end_pre_fac_ei end_pre_fac_egroup lambda_2",
+        "max_norm norm_type clip_value t_0 t_mult stop_step reset_epoch start_epoch",
+        "data_shuffle valid_shuffle train_valid_ratio recover_train model_load_file",
+        "nep_txt_file fix_cij fix_hiddenlayer fix_outlayer train_2b batch_max_types",
+        "feature_type physical_property save_p_matrix seed format raw_files",
     )
+    for word in line.split()
 )
 _LOSS_DEFAULTS = {
     "start_pref_e": 0.02,
@@ -113,6 +105,8 @@ _LOSS_DEFAULTS = {
 
 class Translation:
     """One set of training keys in DeePMD-kit's words.
+
+    Virials are trained on where the data have them, unless `train_virial` is false.
 
     Parameters
     ----------
@@ -139,14 +133,16 @@ class Translation:
     """
 
     def __init__(self, settings: Mapping[str, Any], types: tuple[str, ...], file: Path) -> None:
-        self.file = file
         self.types = types
         self.warnings: list[str] = []
         self.epochs = 30
         self.neighbours = 100
         self.embedded = False
+        self.embedding_size = 8
         self.precision = ""
-        self._disabled: set[str] = set()
+        self._context = Context(file, file.parent)
+        self._keys: dict[str, str] = {}
+        self._untrained: set[str] = set()
         self.sections: dict[str, dict[str, Any]] = {
             DESCRIPTOR: {"rcut": 6.0, "rcut_smth": 0.5, "neuron": [25, 25, 25], "axis_neuron": 16},
             FITTING: {"neuron": [50, 50, 50]},
@@ -154,118 +150,138 @@ class Translation:
             LOSS: {"type": "ener", **_LOSS_DEFAULTS},
             TRAINING: {"batch_size": 1},
         }
-        self._read(settings)
+        for node in _leaves(Node(dict(settings), "train", self._context)):
+            self._take(node)
+        self._check()
         self.input = self._finish()
 
-    def _read(self, settings: Mapping[str, Any]) -> None:
-        for path, name, value in _flat(settings):
-            section = path.rpartition(".")[2]
-            reader = {
-                "descriptor": self._descriptor,
-                "type_embedding": self._embedding,
-                "fitting_net": self._fitting,
-                "optimizer": self._optimizer,
-            }.get(section, self._top)
-            reader(name.lower(), value, f"train.{path}.{name}".replace("..", "."))
-
-    def _descriptor(self, name: str, value: Any, key: str) -> None:
-        if name == "type_embedding":
-            self.embedded = bool(value)
-        else:
-            self._take(_DESCRIPTOR_KEYS, DESCRIPTOR, name, value, key)
-
-    def _embedding(self, name: str, value: Any, key: str) -> None:
-        self.embedded = True
-        if name == "network_size":
-            self.sections[DESCRIPTOR]["tebd_dim"] = int(_numbers(value)[-1])
-        else:
-            self._strange(name, key, ["network_size", "physical_property"])
-
-    def _fitting(self, name: str, value: Any, key: str) -> None:
-        if name == "network_size":
-            sizes = _numbers(value)
-            value = sizes[:-1] if len(sizes) > 1 and sizes[-1] == 1 else sizes
-        self._take(_FITTING_KEYS, FITTING, name, value, key)
-
-    def _optimizer(self, name: str, value: Any, key: str) -> None:
-        if name == "optimizer":
-            if str(value).upper() != "ADAM":
-                self._refuse(key, f"found {value!r}; DeePMD-kit's TensorFlow backend knows ADAM")
-        elif name == "epochs":
-            self.epochs = int(value)
-        elif name in _FLAGS:
-            if not value:
-                self._disabled.add(_FLAGS[name])
-        elif name in _OPTIMIZER_KEYS:
-            section, word = _OPTIMIZER_KEYS[name]
-            self.sections[section][word] = value
-        else:
-            self._strange(name, key, ["optimizer", "epochs", *_FLAGS, *_OPTIMIZER_KEYS])
-
-    def _top(self, name: str, value: Any, key: str) -> None:
-        if name == "max_neigh_num":
-            self.neighbours = int(value)
-        elif name == "type_embedding":
-            self.embedded = bool(value)
-        elif name == "precision":
-            self.precision = str(value)
-        elif name in _TOP_KEYS:
-            self.sections[TRAINING][_TOP_KEYS[name]] = value
-        else:
-            known = ["max_neigh_num", "type_embedding", "precision", "model", "optimizer"]
-            self._strange(name, key, [*known, *_TOP_KEYS])
-
-    def _take(self, table: dict[str, str], section: str, name: str, value: Any, key: str) -> None:
+    def _take(self, node: Node) -> None:
+        section, _, name = node.key.lower().rpartition(".")
+        section = section.rpartition(".")[2]
+        tables: dict[str, tuple[_Table, Mapping[str, Kind]]] = {
+            "descriptor": (_DESCRIPTOR_KEYS, {**_EMBEDDING_WORDS, "type_embedding": Flag()}),
+            "type_embedding": ({}, _EMBEDDING_WORDS),
+            "fitting_net": (_FITTING_KEYS, {}),
+            "optimizer": (_OPTIMIZER_KEYS, _OPTIMIZER_WORDS),
+            "model": ({}, {"type_embedding": Flag()}),
+            "train": (_TOP_KEYS, _TOP_WORDS),
+        }
+        if section not in tables:
+            known = ["model", "model.descriptor", "model.fitting_net", "optimizer"]
+            raise node.error(
+                f"no section {section} in the engine deepmd; it has {', '.join(known)}"
+            )
+        table, words = tables[section]
         if name in table:
-            self.sections[section][table[name]] = value
+            place, word, kind = table[name]
+            value = kind.convert(node)
+            self.sections[place][word] = list(value) if isinstance(value, tuple) else value
+            self._keys[f"{place}.{word}"] = node.key
+        elif name in words:
+            self._take_word(name, node, words[name].convert(node))
+        elif name in _WITHOUT_EFFECT:
+            self.warnings.append(f"{node.key} has no counterpart in DeePMD-kit and is not used")
         else:
-            self._strange(name, key, list(table))
+            raise node.error(_unknown(name, section, [*table, *words]))
 
-    def _strange(self, name: str, key: str, known: list[str]) -> None:
-        if name in _WITHOUT_EFFECT:
-            self.warnings.append(f"{key} has no counterpart in DeePMD-kit and is not used")
-            return
-        near = nearest(name, known)
-        hint = f"; did you mean {near}?" if near else f"; allowed: {', '.join(sorted(known))}"
-        self._refuse(key, f"unknown key of the engine deepmd{hint}")
+    def _take_word(self, name: str, node: Node, value: Any) -> None:
+        if name == "type_embedding":
+            self.embedded = value
+        elif name in _EMBEDDING_WORDS:
+            self.embedding_size = value if isinstance(value, int) else value[-1]
+        elif name == "optimizer" and value.upper() != "ADAM":
+            raise node.error(f"found {value!r}; DeePMD-kit's TensorFlow backend knows ADAM only")
+        elif name.startswith("train_") and not value:
+            self._untrained.add(name[len("train_")])
+        elif name == "epochs":
+            self.epochs = value
+        elif name == "max_neigh_num":
+            self.neighbours = value
+        elif name == "precision":
+            self.precision = value
 
-    def _refuse(self, key: str, message: str) -> None:
-        raise InputError(message, self.file, key)
+    def _check(self) -> None:
+        descriptor, fitting = self.sections[DESCRIPTOR], self.sections[FITTING]
+        if len(fitting["neuron"]) > 1 and fitting["neuron"][-1] == 1:
+            del fitting["neuron"][-1]  # MatPL counts the output as a layer
+        if descriptor["rcut_smth"] >= descriptor["rcut"]:
+            self._refuse("rcut_smth", f"must be less than Rmax, {descriptor['rcut']:g}")
+        widest = descriptor["neuron"][-1]
+        if descriptor["axis_neuron"] > widest:
+            self._refuse("axis_neuron", f"must not exceed the last of network_size, {widest}")
+        rate = self.sections[RATE]
+        if rate["stop_lr"] > rate["start_lr"]:
+            message = f"found {rate['start_lr']:g}; must not be less than stop_lr"
+            self._refuse("start_lr", message, RATE)
+        if self._untrained >= {"e", "f"}:
+            raise InputError(
+                "train_energy and train_force cannot both be false",
+                self._context.file,
+                "train.optimizer",
+            )
+
+    def _refuse(self, word: str, message: str, section: str = DESCRIPTOR) -> None:
+        key = self._keys.get(f"{section}.{word}", "train.model.descriptor")
+        raise InputError(message, self._context.file, key)
+
+    def _sel(self) -> Any:
+        """Numbers of neighbours: one for each type, or one in all with type embedding."""
+        given = self.sections[DESCRIPTOR].get("sel")
+        if given is None:
+            return self.neighbours if self.embedded else [self.neighbours] * len(self.types)
+        automatic = isinstance(given, str) and given.partition(":")[0] == "auto"
+        numbers = given if isinstance(given, list) else [given]
+        whole = all(isinstance(one, int) and one > 0 for one in numbers)
+        length = 1 if self.embedded else len(self.types)
+        if not automatic and (not whole or len(numbers) != length):
+            self._refuse("sel", f"found {given!r}; expected 'auto' or {length} integer(s) > 0")
+        return given if automatic or not self.embedded else numbers[0]
 
     def _finish(self) -> dict[str, Any]:
         descriptor, fitting = self.sections[DESCRIPTOR], self.sections[FITTING]
-        for letter in self._disabled:
+        for letter in sorted(self._untrained):
             self.sections[LOSS][f"start_pref_{letter}"] = 0.0
             self.sections[LOSS][f"limit_pref_{letter}"] = 0.0
         model: dict[str, Any] = {"type_map": list(self.types)}
-        dimension = descriptor.pop("tebd_dim", 8)
+        descriptor["sel"] = self._sel()
         if self.embedded:
-            descriptor.update(
-                type="se_atten", attn_layer=0, tebd_input_mode="strip", tebd_dim=dimension
-            )
-            descriptor.setdefault("sel", self.neighbours)
+            descriptor.update(type="se_atten", attn_layer=0, tebd_input_mode="strip")
             # without this section the embedding of se_atten takes no seed
-            model["type_embedding"] = {"neuron": [dimension], "resnet_dt": False}
+            model["type_embedding"] = {"neuron": [self.embedding_size], "resnet_dt": False}
         else:
             descriptor["type"] = "se_e2_a"
-            descriptor.setdefault("sel", [self.neighbours] * len(self.types))
         if self.precision:
             descriptor["precision"] = fitting["precision"] = self.precision
         model.update(descriptor=descriptor, fitting_net=fitting)
         return {"model": model, **{name: self.sections[name] for name in (RATE, LOSS, TRAINING)}}
 
 
-def check_compressible(descriptor: Mapping[str, Any], file: Path, key: str) -> None:
-    """Raise InputError for a descriptor that ``dp compress`` refuses.
+def check_compressible(model: Mapping[str, Any], file: Path, key: str) -> None:
+    """Raise InputError for a model that ``dp compress`` is known to refuse.
 
-    se_e2_a takes any network; se_atten needs attn_layer 0, tebd_input_mode strip, and layers that
-    double (seen with DeePMD-kit 3.2.0).
+    se_e2_a takes any network but no type embedding; se_atten needs attn_layer 0,
+    tebd_input_mode strip, and layers that double (seen with DeePMD-kit 3.2.0).
+
+    Parameters
+    ----------
+    model
+        Section ``model`` of DeePMD-kit's input.
     """
-    if descriptor.get("type") == "se_e2_a":
+    descriptor = model.get("descriptor", {})
+    kind = descriptor.get("type")
+    if kind in ("se_e2_a", "se_a") and model.get("type_embedding"):
+        message = f"dp compress refuses {kind} with type_embedding; se_a_ebd_v2 does the same"
+        raise InputError(message, file, key)
+    if kind not in ("se_atten", "se_atten_v2", "dpa1"):
         return
-    if descriptor.get("attn_layer", 0) != 0:
+    if descriptor.get("attn_layer", 2) != 0:
         raise InputError("dp compress needs attn_layer 0", file, key)
-    sizes = list(descriptor.get("neuron", []))
+    stripped = descriptor.get("tebd_input_mode") == "strip" or descriptor.get(
+        "stripped_type_embedding"
+    )
+    if kind != "se_atten_v2" and not stripped:
+        raise InputError("dp compress needs tebd_input_mode strip", file, key)
+    sizes = list(descriptor.get("neuron", [10, 20, 40]))
     if any(wide != 2 * narrow for narrow, wide in zip(sizes, sizes[1:])):
         doubled = [sizes[0] * 2**power for power in range(len(sizes))]
         raise InputError(
@@ -276,18 +292,22 @@ def check_compressible(descriptor: Mapping[str, Any], file: Path, key: str) -> N
         )
 
 
-def _flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Section, name and value of every leaf; comments left out."""
-    for name, value in settings.items():
-        if name.startswith("_"):
-            continue
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}.{name.lower()}".lstrip("."))
-            if name.lower() == "type_embedding" and value:
-                yield path, name, True
+def _unknown(name: str, section: str, known: Sequence[str]) -> str:
+    near = nearest(name, known)
+    homes = [home for home, names in _OWN_SECTIONS.items() if name in names]
+    if near:
+        return f"unknown key of the engine deepmd; did you mean {near}?"
+    if homes and section != homes[0].rpartition(".")[2]:
+        return f"unknown key here; it belongs in {homes[0]}"
+    return f"unknown key of the engine deepmd; allowed: {', '.join(sorted(known))}"
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    """Every value that is no object; comments and nulls left out."""
+    for name, member in node.members().items():
+        if isinstance(member.value, Mapping):
+            if name == "type_embedding" and member.members():
+                yield Node(True, member.key, member.context)
+            yield from _leaves(member)
         else:
-            yield path, name, value
-
-
-def _numbers(value: Any) -> list[int]:
-    return [int(item) for item in value] if isinstance(value, (list, tuple)) else [int(value)]
+            yield member
