@@ -1,0 +1,240 @@
+"""First-principles calculations: the section ``DFT`` of a run, and the inputs of init_bulk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Optional
+
+from pwact.config.elements import Elements
+from pwact.config.kinds import Choice, Items, Located, Nodes, Real, Section, Text, Whole
+from pwact.config.schema import Key, Node, declare, keys_of, read
+
+STYLES = ("pwmat", "vasp", "cp2k", "dftb", "dftb+", "ase", "bigmodel")
+WITHOUT_INPUT = ("bigmodel",)  # styles that a script of the user stands for
+WITH_BASIS = ("cp2k",)  # styles that need basis sets and potentials by name
+_DETAIL = re.compile(r"^[ \t]*DFTB_DETAIL[ \t]*=[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
+_NO_SKF = "3"  # DFTB_DETAIL that needs no Slater-Koster files
+
+
+@dataclass(frozen=True)
+class FlagSymm:
+    """An integer, also as text."""
+
+    words: str = "integer"
+
+    def convert(self, node: Node) -> int:
+        """The integer."""
+        value = node.value
+        if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,9}\s*", value):
+            return int(value)
+        return Whole().convert(node)
+
+
+@dataclass(frozen=True)
+class DftInput:
+    """A control file with what stands beside it in the JSON."""
+
+    path: Path = declare(Path(), Located(), "The control file.", name="input", required=True)
+    kspacing: Optional[float] = declare(
+        None,
+        Real(positive=True),
+        "Distance of k-points for PWmat, where the control file has no MP_N123.",
+        unit="1/Å",
+        default_words="0.5 for PWmat",
+    )
+    flag_symm: Optional[int] = declare(
+        None,
+        FlagSymm(),
+        "Symmetry flag of PWmat's MP_N123.",
+        default_words="AIMD 3, else 0",
+    )
+
+
+@dataclass(frozen=True)
+class GaussianConfig:
+    """Basis sets and potentials by element; the lists are empty where the control file rules."""
+
+    basis_set_file: Path = declare(Path(), Located(), "File of basis sets.", required=True)
+    potential_file: Path = declare(Path(), Located(), "File of potentials.", required=True)
+    atom_list: tuple[str, ...] = declare((), Elements(), "The elements.", required=True)
+    basis_set_list: tuple[str, ...] = declare(
+        (), Items(Text(one_line=True), low=1), "Basis set of each element.", required=True
+    )
+    potential_list: tuple[str, ...] = declare(
+        (), Items(Text(one_line=True), low=1), "Potential of each element.", required=True
+    )
+    kspacing: Optional[float] = declare(
+        None, Real(positive=True), "Distance of k-points (CP2K).", unit="1/Å", default_words="0.5"
+    )
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """How one program computes energies and forces.
+
+    Attributes
+    ----------
+    key
+        Prefix of the keys in messages: ``DFT`` in a run, empty in init_bulk.
+    inputs
+        Control files; calculations choose by index.
+    """
+
+    file: Path = Path("param.json")
+    key: str = "DFT"
+    style: str = declare(
+        "pwmat",
+        Choice(STYLES),
+        'The program; "dftb" is PWmat that insists on USE_DFTB, "dftb+" the program of that name, '
+        '"ase" any ASE calculator, "bigmodel" a script of the user.',
+        name="dft_style",
+    )
+    inputs: tuple[DftInput, ...] = ()
+    pseudo: tuple[Path, ...] = declare(
+        (), Items(Located()), "Pseudopotentials, one per element.", default_words="[]"
+    )
+    in_skf: Optional[Path] = declare(
+        None, Text(one_line=True), "Directory of the Slater-Koster files (DFTB in PWmat)."
+    )
+    gaussian: Optional[GaussianConfig] = declare(
+        None, Section(), "Basis sets and potentials (CP2K, or PWmat).", name="gaussian_param"
+    )
+    max_failed_rate: float = declare(
+        0.1,
+        Real(0.0, 1.0),
+        "Largest share of calculations that may fail; one failure is always borne.",
+    )
+    bigmodel_script: Optional[Path] = declare(
+        None, Located(), "Script that labels; required for bigmodel."
+    )
+    scf_max_num: Optional[int] = declare(
+        None, Whole(1), "init_bulk: at most this many frames chosen by DIRECT are relabelled."
+    )
+    min_distance: float = declare(
+        0.5, Real(0.0, 10.0), "Frames with atoms closer than this are not labelled.", unit="Å"
+    )
+
+
+HISTORIC_FILES = (
+    Key(
+        "basis_set_file_name",
+        Located(),
+        help="As gaussian_param.basis_set_file, if the control file has full &KIND blocks (old).",
+        aliases=("basis_set_file",),
+    ),
+    Key(
+        "potential_file_name",
+        Located(),
+        help="As gaussian_param.potential_file, if the control file has full &KIND blocks (old).",
+        aliases=("potential_file",),
+    ),
+)
+LABEL_KEYS = keys_of(LabelConfig)
+INPUT_KEYS = keys_of(DftInput)
+GAUSSIAN_KEYS = keys_of(GaussianConfig)
+DFT_KEYS = (
+    *(replace(key, required=key.name == "dft_style") for key in LABEL_KEYS),
+    Key(
+        "input",
+        Nodes("file, or {input, kspacing, flag_symm}"),
+        help="The control file; required unless dft_style is bigmodel.",
+    ),
+    *(key for key in INPUT_KEYS if key.name != "input"),
+    Key("scf_pseudo", Items(Located()), default=(), help="Accepted, not used in a run."),
+    *HISTORIC_FILES,
+)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all calculations of an init_bulk have in common, as fields of LabelConfig."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+def load_dft(node: Node) -> LabelConfig:
+    """Read the section ``DFT`` of a run.
+
+    Raises
+    ------
+    InputError
+        A key is wrong, or one that the style needs is missing.
+    """
+    values = read(node, DFT_KEYS)
+    given, kspacing, symmetry = (values.pop(name) for name in ("input", "kspacing", "flag_symm"))
+    values.pop("scf_pseudo")
+    style = values["style"]
+    if given is None and style not in WITHOUT_INPUT:
+        raise node.child("input", None).error(f"this key is required for {style}")
+    if style in WITHOUT_INPUT and values["bigmodel_script"] is None:
+        raise node.child("bigmodel_script", None).error(f"this key is required for {style}")
+    inputs = dft_inputs(given or (), flag_symm=0 if symmetry is None else symmetry)
+    if len(inputs) > 1:
+        raise node.child("input", None).error(f"found {len(inputs)} files; expected one")
+    if kspacing is not None:
+        inputs = tuple(replace(one, kspacing=one.kspacing or kspacing) for one in inputs)
+    finish(node, values, inputs)
+    return LabelConfig(file=node.context.file, key=node.key, inputs=inputs, **values)
+
+
+def dft_inputs(nodes: Sequence[Node], flag_symm: int) -> tuple[DftInput, ...]:
+    """Read control files in all their short forms.
+
+    Parameters
+    ----------
+    flag_symm
+        Where an entry does not give its own.
+    """
+    made = []
+    for node in nodes:
+        if isinstance(node.value, dict):
+            values = read(node, INPUT_KEYS)
+        else:
+            values = {"path": Located().convert(node), "kspacing": None, "flag_symm": None}
+        if values["flag_symm"] is None:
+            values["flag_symm"] = flag_symm
+        made.append(DftInput(**values))
+    return tuple(made)
+
+
+def finish(node: Node, values: dict[str, Any], inputs: Sequence[DftInput]) -> None:
+    """Turn basis sets and Slater-Koster files in `values` into what LabelConfig holds.
+
+    Raises
+    ------
+    InputError
+        They are wrong, or the style needs basis sets and has none.
+    """
+    section: Optional[Node] = values.pop("gaussian")
+    old_files = [values.pop(key.name) for key in HISTORIC_FILES]
+    values["gaussian"] = None
+    if section is not None:
+        values["gaussian"] = _gaussian(section)
+    elif all(old_files):
+        values["gaussian"] = GaussianConfig(old_files[0], old_files[1])
+    elif values["style"] in WITH_BASIS:
+        place = node.child("gaussian_param", None)
+        raise place.error(f"this key is required for {values['style']}")
+    if values["in_skf"] is not None:
+        values["in_skf"] = _slater_koster(node.child("in_skf", values["in_skf"]), inputs)
+
+
+def _gaussian(node: Node) -> GaussianConfig:
+    config = GaussianConfig(**read(node, GAUSSIAN_KEYS))
+    for name in ("basis_set_list", "potential_list"):
+        found, wanted = len(getattr(config, name)), len(config.atom_list)
+        if found != wanted:
+            message = f"found {found} names; expected {wanted}, as many as atom_list"
+            raise node.child(name, None).error(message)
+    return config
+
+
+def _slater_koster(node: Node, inputs: Sequence[DftInput]) -> Optional[Path]:
+    texts = [one.path.read_text(encoding="utf-8", errors="replace") for one in inputs]
+    details = [_DETAIL.search(text) for text in texts]
+    if details and all(found and found.group(1) == _NO_SKF for found in details):
+        return None  # this mode looks at no Slater-Koster files, so they may be missing
+    return Located("directory").convert(node)

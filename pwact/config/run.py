@@ -1,0 +1,175 @@
+"""param.json of ``pwact run``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from pwact.config.exploration import ExploreConfig, load_explore
+from pwact.config.init_bulk import DATA_FORMATS, LARGEST_SEED
+from pwact.config.kinds import (
+    Anything,
+    Choice,
+    Flag,
+    Items,
+    Located,
+    Nodes,
+    Section,
+    Text,
+    Whole,
+    existing,
+    is_there,
+)
+from pwact.config.labeling import LabelConfig, load_dft
+from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
+from pwact.config.strategy import StrategyConfig, check_models, load_strategy
+from pwact.config.training import TrainConfig, load_train
+
+_NEP_MARK = b"nep"  # in the first line of a NEP model in text form
+
+
+@dataclass(frozen=True)
+class FileName:
+    """The name of a file, without directories."""
+
+    words: str = "file name without directories"
+
+    def convert(self, node: Node) -> str:
+        """The name."""
+        name = Text(one_line=True).convert(node)
+        if Path(name).name != name or name == "..":
+            raise node.wrong(f"a {self.words}")
+        return name
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The active-learning loop.
+
+    Attributes
+    ----------
+    init_data, valid_data
+        Data sets that exist; missing ones are left out with a warning.
+    """
+
+    file: Path = Path("param.json")
+    work_dir: Path = Path()
+    record_file: str = declare("al.record", FileName(), "Name of the record of finished steps.")
+    reserve_work: bool = declare(False, Flag(), "Keep what else would be deleted on the way.")
+    reserve_md_traj: bool = declare(False, Flag(), "Keep the trajectories of MD.")
+    reserve_scf_files: bool = declare(False, Flag(), "Keep all files of labelling tasks.")
+    data_format: str = declare(
+        "extxyz",
+        Choice(tuple(DATA_FORMATS)),
+        "Format of init_data, valid_data and the labelled data.",
+    )
+    init_data: tuple[Path, ...] = ()
+    valid_data: tuple[Path, ...] = ()
+    init_model_list: tuple[Path, ...] = declare(
+        (),
+        Items(Located("path")),
+        "Start models of iteration 0, one per model.",
+        default_words="[]",
+    )
+    use_pre_model: bool = declare(
+        True, Flag(), "From iteration 1 on, training starts from the model's last iteration."
+    )
+    seed: Optional[int] = declare(
+        None,
+        Whole(0, LARGEST_SEED),
+        "Root of all random numbers.",
+        default_words="drawn once and kept",
+    )
+    streaming: bool = declare(
+        True, Flag(), "Begin to label a system as soon as its trajectories are in."
+    )
+    train: TrainConfig = field(default_factory=TrainConfig)
+    strategy: StrategyConfig = field(default_factory=StrategyConfig)
+    explore: ExploreConfig = field(default_factory=ExploreConfig)
+    dft: LabelConfig = field(default_factory=LabelConfig)
+
+
+_DATA = Nodes("path, or list of paths", low=0)
+SECTIONS = (
+    Key("train", Section(), help="The training.", required=True),
+    Key("strategy", Section(), help="The choice of candidates.", required=True),
+    Key("explore", Section(), help="Structures and MD.", required=True),
+    Key("DFT", Section(), help="The labelling.", required=True),
+)
+KEYS = (
+    Key(
+        "work_dir",
+        Text(),
+        help="Directory to work in; relative paths start there.",
+        default_words="launch directory",
+    ),
+    *keys_of(RunConfig),
+    Key("init_data", _DATA, (), "Data sets of the first training.", default_words="[]"),
+    Key("valid_data", _DATA, (), "Data sets to validate every training.", default_words="[]"),
+    *SECTIONS,
+    obsolete("reserve_feature", Anything(), "Once kept features."),
+    obsolete("init_data_only_pretrain", Anything(), "Once trained on new data only."),
+)
+
+
+def load_run(root: Node) -> RunConfig:
+    """Read param.json of run; `root.context.base` is the work directory.
+
+    Raises
+    ------
+    InputError
+        A key is wrong, a file is missing, or keys contradict each other.
+    """
+    values = read(root, KEYS)
+    train = load_train(values["train"])
+    strategy = load_strategy(values["strategy"])
+    check_models(root, strategy, train)
+    init_data = _data_sets(values["init_data"], values["data_format"])
+    models = values["init_model_list"]
+    _check_start_models(root.child("init_model_list", None), models, strategy, train)
+    if not init_data and not models:
+        raise root.child("init_data", None).error(
+            "no data set to begin with; give one that exists, or init_model_list"
+        )
+    own: dict[str, Any] = {key.attribute: values[key.attribute] for key in keys_of(RunConfig)}
+    return RunConfig(
+        file=root.context.file,
+        work_dir=root.context.base,
+        init_data=init_data,
+        valid_data=_data_sets(values["valid_data"], values["data_format"]),
+        train=train,
+        strategy=strategy,
+        explore=load_explore(values["explore"]),
+        dft=load_dft(values["DFT"]),
+        **own,
+    )
+
+
+def _data_sets(nodes: Sequence[Node], data_format: str) -> tuple[Path, ...]:
+    made = []
+    for node in nodes:
+        path = Path(Text(one_line=True).convert(node))
+        if is_there(node.context.base / path):
+            made.append(existing(node, path, DATA_FORMATS[data_format]))
+        else:
+            node.warn(f"there is no data set {path}; it is left out")
+    return tuple(made)
+
+
+def _check_start_models(
+    node: Node, models: Sequence[Path], strategy: StrategyConfig, train: TrainConfig
+) -> None:
+    if models and len(models) != strategy.model_num:
+        raise node.error(
+            f"found {len(models)} models; strategy.model_num asks for {strategy.model_num}"
+        )
+    for position, model in enumerate(models):
+        if model.suffix.lower() != ".txt" or not model.is_file():
+            continue
+        with model.open("rb") as stream:
+            found = "NEP" if _NEP_MARK in stream.readline(1000).lower() else ""
+        if found and found != train.model_type:
+            one = Node(None, f"{node.key}[{position}]", node.context)
+            raise one.error(f"this is a {found} model; train.model_type is {train.model_type}")

@@ -1,0 +1,143 @@
+"""The section ``strategy`` of a run: what is a candidate, and how many are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from pwact.config.kinds import Anything, Choice, Flag, Located, Real, Whole
+from pwact.config.schema import Node, declare, keys_of, obsolete, read
+from pwact.config.training import TrainConfig
+
+SMALLEST_COMMITTEE = 3
+
+
+@dataclass(frozen=True)
+class StrategyConfig:
+    """How candidates are chosen. The window is lower <= max_devi_f < upper, in eV/Å."""
+
+    uncertainty: str = declare(
+        "committee", Choice(("committee", "kpu")), "Where the uncertainty comes from."
+    )
+    model_num: int = declare(
+        4, Whole(1, 100), "Models of the committee, at least 3; with kpu always 1."
+    )
+    lower_model_devi_f: float = declare(
+        0.05,
+        Real(0.0),
+        "Below it a frame is accurate.",
+        unit="eV/Å",
+        aliases=("lower_model_deiv_f",),
+    )
+    upper_model_devi_f: float = declare(
+        0.15,
+        Real(0.0),
+        "From it on a frame is failed.",
+        unit="eV/Å",
+        aliases=("upper_model_deiv_f",),
+    )
+    kpu_lower: float = declare(5.0, Real(positive=True), "Lower limit = base x kpu_lower.")
+    kpu_upper: float = declare(10.0, Real(positive=True), "Upper limit = lower limit x kpu_upper.")
+    max_select: Optional[int] = declare(
+        None,
+        Whole(1),
+        "At most this many candidates of each explored structure, where select_sys is absent.",
+        default_words="100",
+    )
+    lmps_tolerance: bool = declare(
+        True, Flag(), "MD that dies early still counts if it left deviations."
+    )
+    md_type: int = declare(2, Whole(1, 2), "2: the pair style of the engine; 1 is not available.")
+    compress: bool = declare(False, Flag(), "Compress the models (DP only, not with kpu).")
+    compress_order: int = declare(3, Whole(3, 5), "Order of the compression: 3 or 5.")
+    compress_dx: float = declare(0.01, Real(positive=True), "Step of the compression table.")
+    direct: bool = declare(False, Flag(), "Filter the candidates by the user's DIRECT script.")
+    direct_script: Optional[Path] = declare(
+        None, Located(), "The DIRECT script; required if direct is true."
+    )
+
+
+KEYS = (
+    *keys_of(StrategyConfig),
+    obsolete("base_kpu_max_images", Anything(), "Once frames of the KPU base."),
+    obsolete("base_kpu_mvm_ratio", Anything(), "Once the ratio of the KPU base."),
+)
+
+
+def load_strategy(node: Node) -> StrategyConfig:
+    """Read the section ``strategy``.
+
+    Raises
+    ------
+    InputError
+        A key is wrong or contradicts another.
+    """
+    values = read(node, KEYS)
+    if values["uncertainty"] == "kpu":
+        values["model_num"] = 1
+    for name, fault in _faults(values):
+        if fault:
+            raise node.child(name, None).error(fault)
+    return StrategyConfig(**values)
+
+
+def _faults(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Keys and what is wrong with them; "" where nothing is."""
+    models = values["model_num"]
+    lower, upper = values["lower_model_devi_f"], values["upper_model_devi_f"]
+    few = values["uncertainty"] == "committee" and models < SMALLEST_COMMITTEE
+    return [
+        ("model_num", f"found {models}; a committee has at least 3 models" if few else ""),
+        (
+            "lower_model_devi_f",
+            f"found {lower:g}; it must be below upper_model_devi_f ({upper:g})"
+            if lower >= upper
+            else "",
+        ),
+        (
+            "kpu_upper",
+            "it multiplies the lower limit, so it must be larger than 1"
+            if values["kpu_upper"] <= 1.0
+            else "",
+        ),
+        ("md_type", "1 is not available; expected 2" if values["md_type"] == 1 else ""),
+        ("compress_order", "found 4; expected 3 or 5" if values["compress_order"] == 4 else ""),
+        (
+            "direct_script",
+            "this key is required if direct is true"
+            if values["direct"] and values["direct_script"] is None
+            else "",
+        ),
+    ]
+
+
+def check_models(root: Node, strategy: StrategyConfig, train: TrainConfig) -> None:
+    """Check what only some kinds of models can do.
+
+    Raises
+    ------
+    InputError
+        KPU or compression is asked for where it cannot be had.
+    """
+    optimizer = train.settings.get("optimizer")
+    word = optimizer.get("optimizer", "LKF") if isinstance(optimizer, dict) else "LKF"
+    kpu, model = strategy.uncertainty == "kpu", train.model_type
+    rules = [
+        (kpu and model != "DP", "strategy.uncertainty", f"kpu needs the model DP, not {model}"),
+        (
+            kpu and str(word).upper() != "LKF",
+            "train.optimizer.optimizer",
+            f"found {word}; kpu needs LKF",
+        ),
+        (kpu and strategy.compress, "strategy.compress", "kpu and compress exclude each other"),
+        (
+            strategy.compress and model != "DP",
+            "strategy.compress",
+            f"only DP can be compressed, not {model}",
+        ),
+    ]
+    for broken, key, message in rules:
+        if broken:
+            raise Node(None, key, root.context).error(message)

@@ -1,0 +1,109 @@
+"""The section ``train`` of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Optional
+
+from pwact.config.document import plain, read_document
+from pwact.config.elements import Elements
+from pwact.config.kinds import Choice, Located, Text
+from pwact.config.schema import Key, Node, declare, keys_of
+from pwact.config.train_keys import ENGINES, settings_of
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What is trained, and by which program.
+
+    Attributes
+    ----------
+    settings
+        The other keys of the user, those known to the engine in its own spelling. From
+        `input_file` if there is one. Unknown keys stay where the engine passes them on.
+    raw
+        The section as it stands in param.json.
+    """
+
+    engine: str = declare("matpl", Choice(tuple(ENGINES)), "The program that trains the models.")
+    model_type: str = declare(
+        "DP",
+        Text(one_line=True),
+        "matpl: DP or NEP (required); deepmd: DP; pod: POD.",
+        default_words="by engine",
+    )
+    atom_type: tuple[str, ...] = declare(
+        (), Elements(), "All elements of the data, as symbols or atomic numbers.", required=True
+    )
+    input_file: Optional[Path] = declare(
+        None,
+        Located(),
+        "A JSON file of the training program that replaces the other keys of this section.",
+        name="train_input_file",
+    )
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+KEYS = keys_of(TrainConfig)
+OWN = frozenset(key.name for key in KEYS)
+
+
+def load_train(node: Node) -> TrainConfig:
+    """Read the section ``train``.
+
+    Raises
+    ------
+    InputError
+        A key is wrong, or the engine cannot train what is asked for.
+    """
+    own = {key.attribute: key for key in KEYS}
+    members = node.members()
+    engine = _value(own["engine"], members) or own["engine"].default
+    keys = ENGINES[engine]
+    input_file: Optional[Path] = _value(own["input_file"], members)
+    source, native = node, False
+    if input_file is not None:
+        context = replace(node.context, file=input_file)
+        source = Node(read_document(input_file).root, "", context)
+        native = bool(keys.native_key) and keys.native_key in source.members()
+    given = {**members, **source.members()}
+    return TrainConfig(
+        engine=engine,
+        model_type=_model_type(source, given, engine),
+        atom_type=_atom_type(source, given, native),
+        input_file=input_file,
+        settings=plain(source.value) if native else settings_of(source, engine, OWN),
+        raw=plain(node.value),
+    )
+
+
+def _value(key: Key, members: Mapping[str, Node]) -> Any:
+    return key.kind.convert(members[key.name]) if key.name in members else None
+
+
+def _model_type(node: Node, given: Mapping[str, Node], engine: str) -> str:
+    keys = ENGINES[engine]
+    found = given.get("model_type")
+    if found is None:
+        if keys.default_type is None:
+            words = " or ".join(keys.model_types)
+            raise node.child("model_type", None).error(
+                f"this key is required and missing: {words} for {engine}"
+            )
+        return keys.default_type
+    word: str = Text(one_line=True).convert(found).upper()
+    if word not in keys.model_types:
+        raise found.wrong(f"{' or '.join(keys.model_types)} for train.engine {engine}")
+    return word
+
+
+def _atom_type(node: Node, given: Mapping[str, Node], native: bool) -> tuple[str, ...]:
+    found = given.get("atom_type")
+    if found is None and native and "model" in given:
+        found = given["model"].members().get("type_map")
+    if found is None:
+        raise node.child("atom_type", None).error("this key is required and missing")
+    return Elements().convert(found)
