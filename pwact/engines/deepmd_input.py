@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,8 @@ import numpy as np
 
 from pwact.config.document import plain, read_document
 from pwact.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 CURVE = "lcurve.out"
 _LENGTHS = {
@@ -152,11 +155,15 @@ def with_length(document: dict[str, Any], epochs: int, frames: int) -> bool:
         batch = training["training_data"]["batch_size"]
         training["numb_steps"] = max(1, math.ceil(epochs * frames / batch))
     steps = training.get("numb_steps")
-    if steps is None:
-        return False
-    training.setdefault("disp_freq", rows_of(steps))
-    training.setdefault("save_freq", steps)
-    return bool(steps % training["disp_freq"] == 0)
+    if steps is not None:
+        training.setdefault("disp_freq", rows_of(steps))
+    whole = steps is not None and steps % training["disp_freq"] == 0
+    saved = training.setdefault("save_freq", 0)
+    # dp 3.2.0 loses the last step if it is due for a checkpoint but not for a row of the curve
+    if saved and (steps is None or (not whole and steps % saved == 0)):
+        logger.info("only the last step is saved: save_freq %s could lose it", saved)
+        training["save_freq"] = 0
+    return whole
 
 
 def rows_of(steps: int) -> int:

@@ -157,20 +157,22 @@ class Translation:
 
     def _take(self, node: Node) -> None:
         section, _, name = node.key.lower().rpartition(".")
-        section = section.rpartition(".")[2]
+        section = section.partition(".")[2]
+        flag: Mapping[str, Kind] = {"type_embedding": Flag()}
+        embedding: tuple[_Table, Mapping[str, Kind]] = ({}, _EMBEDDING_WORDS)
         tables: dict[str, tuple[_Table, Mapping[str, Kind]]] = {
-            "descriptor": (_DESCRIPTOR_KEYS, {**_EMBEDDING_WORDS, "type_embedding": Flag()}),
-            "type_embedding": ({}, _EMBEDDING_WORDS),
-            "fitting_net": (_FITTING_KEYS, {}),
+            "": (_TOP_KEYS, _TOP_WORDS),
+            "model": ({}, flag),
+            "model.descriptor": (_DESCRIPTOR_KEYS, {**_EMBEDDING_WORDS, **flag}),
+            "model.fitting_net": (_FITTING_KEYS, {}),
             "optimizer": (_OPTIMIZER_KEYS, _OPTIMIZER_WORDS),
-            "model": ({}, {"type_embedding": Flag()}),
-            "train": (_TOP_KEYS, _TOP_WORDS),
+            "type_embedding": embedding,
+            "model.type_embedding": embedding,
+            "model.descriptor.type_embedding": embedding,
         }
         if section not in tables:
-            known = ["model", "model.descriptor", "model.fitting_net", "optimizer"]
-            raise node.error(
-                f"no section {section} in the engine deepmd; it has {', '.join(known)}"
-            )
+            known = ", ".join(("model", *_OWN_SECTIONS))
+            raise node.error(f"the engine deepmd has no section {section}; it has {known}")
         table, words = tables[section]
         if name in table:
             place, word, kind = table[name]
@@ -297,7 +299,7 @@ def _unknown(name: str, section: str, known: Sequence[str]) -> str:
     homes = [home for home, names in _OWN_SECTIONS.items() if name in names]
     if near:
         return f"unknown key of the engine deepmd; did you mean {near}?"
-    if homes and section != homes[0].rpartition(".")[2]:
+    if homes and section != homes[0]:
         return f"unknown key here; it belongs in {homes[0]}"
     return f"unknown key of the engine deepmd; allowed: {', '.join(sorted(known))}"
 
