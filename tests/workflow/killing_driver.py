@@ -1,10 +1,10 @@
-"""Starts the small campaign again and again, and lets it die each time a little later.
+"""Starts the small campaign again and again, and lets it die at every journal line once.
 
 Every start is a fork of this process, which has imported everything: it costs milliseconds. Run as
 ``python -m tests.workflow.killing_driver WORK_DIR PLAN JOBS SEED``; PLAN says when the master dies:
 
-- ``after``: as soon as the next new journal line is on disk;
-- ``before``: with half of the next new line on disk, that is after what it tells of was done;
+- ``after``: as soon as a line of a sort that was not seen before is on disk;
+- ``before``: with half of such a line on disk, that is after what it tells of was done;
 - ``random``: 20 times at a random instant.
 
 JOBS is ``keep`` or ``kill``: what happens to the jobs of the dead master. Prints what it did.
@@ -30,7 +30,8 @@ from tests.workflow import small_campaign
 
 RANDOM_KILLS = 20
 LONGEST_S = 0.4
-MOST_STARTS = 250
+MOST_STARTS = 100
+SEEN = "lines.seen"
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     for start in range(MOST_STARTS):
         child = os.fork()
         if child == 0:
-            work(work_dir, plan, start)
+            work(work_dir, plan)
         if plan == "random" and kills < RANDOM_KILLS:
             time.sleep(dice.uniform(0.0, LONGEST_S))
             os.kill(child, signal.SIGKILL)
@@ -58,11 +59,12 @@ def main() -> None:
     print(json.dumps({"kills": kills, "left": len(processes(work_dir))}))
 
 
-def work(work_dir: Path, plan: str, start: int) -> None:
+def work(work_dir: Path, plan: str) -> None:
     """Be the master; never return."""
     log = os.open(work_dir / "master.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 2)
-    die_at_line(plan, start)
+    if plan != "random":
+        die_at_line(work_dir, plan)
     try:
         small_campaign.run(work_dir)
     except BaseException:  # noqa: BLE001
@@ -71,24 +73,36 @@ def work(work_dir: Path, plan: str, start: int) -> None:
     os._exit(0)
 
 
-def die_at_line(plan: str, start: int) -> None:
-    """Let this process kill itself at a journal line; each start begins with one or two."""
-    last = {"after": 2 if start else 1, "before": 3 if start else 1}.get(plan, -1)
+def die_at_line(work_dir: Path, plan: str) -> None:
+    """Let this process kill itself at the first journal line that none before it has died at."""
+    seen_file = work_dir / SEEN
+    seen = set(seen_file.read_text().splitlines()) if seen_file.exists() else set()
     whole = Journal.append_all
-    lines = 0
 
     def append_all(self: Journal, event: str, records: Sequence[Mapping[str, Any]]) -> None:
-        nonlocal lines
-        lines += 1
-        if lines == last and plan == "before":
+        lines = [{"event": event, **fields} for fields in records]
+        new = [sort for sort in sorts([*self.events(), *lines])[-len(lines) :] if sort not in seen]
+        if new and plan == "before":
             with self.path.open("ab") as stream:
                 stream.write(b'{"event": "' + event.encode()[: len(event) // 2])
-        if lines < last or last < 0 or plan == "after":
+        else:
             whole(self, event, records)
-        if lines == last:
+        if new:
+            with seen_file.open("a") as stream:
+                stream.write("".join(f"{sort}\n" for sort in new))
             os.kill(os.getpid(), signal.SIGKILL)
 
     Journal.append_all = append_all  # type: ignore[method-assign]
+
+
+def sorts(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Stage, event and job group of every line: equal for lines that tell the same."""
+    stage, found = "", []
+    for event in events:
+        name = event.get("name", "")
+        stage = name if event["event"].startswith("stage") else stage
+        found.append(f"{stage} {event['event']} {name.split('-')[0]}")
+    return found
 
 
 def processes(work_dir: Path) -> list[int]:
