@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
 import shlex
+import shutil
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from pwact.config.schema import nearest
 from pwact.engines.ase_settings import AseSettings, read_settings
 from pwact.engines.base import Purpose
 from pwact.engines.task_inputs import python_module
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
 
     from pwact.config.labeling import LabelConfig
     from pwact.config.resources import ResourceBlock
+
+logger = logging.getLogger(__name__)
 
 SETTINGS = "ase.json"
 STRUCTURE = "structure.xyz"
@@ -42,7 +49,7 @@ def calculator_class(name: str) -> Any:
 
     Raises
     ------
-    ImportError, AttributeError, KeyError, ValueError
+    ImportError, AttributeError, TypeError, ValueError
         There is no such calculator here.
     """
     from ase.calculators.calculator import get_calculator_class  # noqa: PLC0415
@@ -65,7 +72,7 @@ class AseLabeler:
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
         self.config = config
         self.input_file = config.inputs[input_idx].path
-        self.python = block.command
+        self.block = block
         self._settings: Optional[AseSettings] = None
 
     @property
@@ -80,32 +87,45 @@ class AseLabeler:
         name = self.settings.calculator
         try:
             found = calculator_class(name)
-        except (ImportError, AttributeError, KeyError, ValueError) as error:
-            raise InputError(
-                f"there is no calculator {name!r} here ({error}); allowed: a name of ASE such as"
-                f" emt, {', '.join(KNOWN)}, or module:Class",
-                self.input_file,
-                "calculator",
-            ) from error
-        missing = sorted(elements - _elements_of(found)) if _elements_of(found) else []
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            if isinstance(error, ImportError) and _is_elsewhere(self.block):
+                logger.warning("%s: %s cannot be checked here (%s)", self.input_file, name, error)
+                return
+            raise InputError(_unknown(name, error), self.input_file, "calculator") from error
+        known = _elements_of(found)
+        missing = sorted(elements - known) if known else []
         if missing:
-            raise InputError(
-                f"{name} has no parameters for {', '.join(missing)}",
-                self.input_file,
-                "calculator",
-            )
+            message = f"{name} has no parameters for {', '.join(missing)}"
+            raise InputError(message, self.input_file, "calculator")
+        self._check_arguments(found)
+
+    def _check_arguments(self, found: Any) -> None:
+        try:
+            signature = inspect.signature(found)
+        except (TypeError, ValueError):  # some classes written in C tell nothing
+            return
+        try:
+            signature.bind(**self.settings.arguments)
+        except TypeError as error:
+            message = f"{self.settings.calculator} does not take these: {error}"
+            raise InputError(message, self.input_file, "arguments") from error
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:
         """The settings that matter for `purpose`, and the files that they name."""
         settings = self.settings.to_json()
         others = {one.value for one in (Purpose.RELAX, Purpose.AIMD)} - {purpose.value}
         used = {key: value for key, value in settings.items() if key not in others}
-        files = {
-            value: tree_hash(Path(value))
-            for value in self.settings.arguments.values()
-            if isinstance(value, str) and Path(value).is_file()
+        return {**used, "files": {name: tree_hash(path) for name, path in self._files().items()}}
+
+    def _files(self) -> dict[str, Path]:
+        """Arguments that name an existing file, from the directory of the input file on."""
+        here = self.input_file.resolve().parent
+        named = {
+            name: here / value
+            for name, value in self.settings.arguments.items()
+            if isinstance(value, str) and value.strip()
         }
-        return {**used, "files": files}
+        return {name: path for name, path in named.items() if path.is_file()}
 
     def write_input(
         self,
@@ -120,11 +140,15 @@ class AseLabeler:
 
         bare = Frame(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         write_extxyz(directory / STRUCTURE, [bare])
-        write_json(directory / SETTINGS, {**self.settings.to_json(), "seed": seed})
+        # the worker runs elsewhere, so it is told whole paths
+        paths = {name: str(path) for name, path in self._files().items()}
+        arguments = {**self.settings.arguments, **paths}
+        settings = {**self.settings.to_json(), "arguments": arguments, "seed": seed}
+        write_json(directory / SETTINGS, settings)
 
     def command(self, purpose: Purpose) -> str:
         """Run the worker, with the Python of the resource block if it names one."""
-        worker = python_module("pwact.engines.ase_worker", purpose.value, python=self.python)
+        worker = python_module("pwact.engines.ase_worker", purpose.value, python=self.block.command)
         return f"{worker} > {shlex.quote(LOG)} 2>&1"
 
     def check(self, directory: Path, purpose: Purpose) -> Verdict:
@@ -133,6 +157,8 @@ class AseLabeler:
             status = json.loads((directory / STATUS).read_text())
             if not status["converged"]:
                 return unusable(status["reason"])
+            if tree_hash(directory / RESULT) != status["result"]:
+                return incomplete(f"{RESULT} is not what the calculator left")
             self._frames(directory, purpose)
         except (OSError, ValueError, KeyError, TaskError, InputError) as error:
             return incomplete(f"no complete result ({error})")
@@ -159,8 +185,29 @@ class AseLabeler:
 
 def _elements_of(found: Any) -> frozenset[str]:
     """Elements a calculator class is limited to; empty when it does not say."""
-    if found.__module__ != "ase.calculators.emt":
+    if getattr(found, "__module__", "") != "ase.calculators.emt":
         return frozenset()
     from ase.calculators.emt import parameters  # noqa: PLC0415
 
     return frozenset(parameters)
+
+
+def _unknown(name: str, error: Exception) -> str:
+    near = nearest(name, (*KNOWN, *_names_of_ase()))
+    hint = f"did you mean {near}?" if near and near != name.lower() else ""
+    hint = hint or f"allowed: a name of ASE such as emt, {', '.join(KNOWN)}, or module:Class"
+    return f"there is no calculator {name!r} here ({error}); {hint}"
+
+
+def _names_of_ase() -> list[str]:
+    from ase.calculators.calculator import names  # noqa: PLC0415
+
+    return [str(name) for name in names]
+
+
+def _is_elsewhere(block: ResourceBlock) -> bool:
+    """Whether the jobs use a Python that may have other packages than this one."""
+    if block.source_list or block.module_list:
+        return True
+    program = shutil.which(block.command.split()[-1]) if block.command.strip() else None
+    return program is not None and Path(program).parent != Path(sys.executable).parent

@@ -9,6 +9,7 @@ from typing import Any
 from pwact.config.document import plain, read_document
 from pwact.config.kinds import Anything, Choice, Flag, Real, Section, Text, Whole
 from pwact.config.schema import Context, Key, Node, declare, keys_of, read
+from pwact.errors import InputError
 
 KELVIN_HIGH = 1e5
 
@@ -95,8 +96,8 @@ def read_settings(path: Path) -> AseSettings:
         relax=RelaxSettings(**read(relax, keys_of(RelaxSettings))),
         aimd=AimdSettings(**read(aimd, keys_of(AimdSettings))),
     )
-    if context.unknown:
-        raise context.unknown[0]
+    for unknown in context.unknown:
+        raise InputError(unknown.message.replace(", ignored", ""), path, unknown.key)
     return settings
 
 

@@ -2,13 +2,12 @@
 
 ``python -m pwact.engines.ase_worker {relax|aimd|scf}`` reads ``structure.xyz`` and ``ase.json``
 and leaves ``result.xyz`` (labelled frames) and ``status.json``. Exit status 0 means that both are
-complete; whether the result is usable stands in ``status.json``.
+complete; whether the result is usable stands in ``status.json``, beside its hash.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,8 @@ import numpy as np
 
 from pwact.engines.ase_calculator import RESULT, SETTINGS, STATUS, STRUCTURE, calculator_class
 from pwact.io.extxyz import read_extxyz, write_extxyz
-from pwact.io.files import remove, write_json
-from pwact.io.labels import set_labels
+from pwact.io.files import remove, tree_hash, write_json
+from pwact.io.labels import labels_of, set_labels
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -29,18 +28,16 @@ def labelled(atoms: Atoms) -> Atoms:
 
     The virial is -V times ASE's stress; a calculator without stress gives none.
     """
-    from ase.calculators.calculator import PropertyNotImplementedError  # noqa: PLC0415
-
     copy = atoms.copy()
     copy.info.clear()
     copy.arrays.pop("momenta", None)
-    virial = None
+    energy, forces, virial = float(atoms.get_potential_energy()), atoms.get_forces(), None
     if atoms.cell.rank == 3:
         try:
             virial = -atoms.get_volume() * atoms.get_stress(voigt=False)
-        except PropertyNotImplementedError:
+        except NotImplementedError:  # ASE's own error is one, too
             virial = None
-    set_labels(copy, float(atoms.get_potential_energy()), atoms.get_forces(), virial)
+    set_labels(copy, energy, forces, virial)
     return copy
 
 
@@ -62,15 +59,13 @@ def aimd(atoms: Atoms, settings: dict[str, Any], seed: int) -> tuple[list[Atoms]
     """Run MD; returns the frames from the first on."""
     from ase import units  # noqa: PLC0415
     from ase.md.langevin import Langevin  # noqa: PLC0415
-    from ase.md.velocitydistribution import (  # noqa: PLC0415
-        MaxwellBoltzmannDistribution,
-        Stationary,
-    )
+    from ase.md.velocitydistribution import Stationary  # noqa: PLC0415
     from ase.md.verlet import VelocityVerlet  # noqa: PLC0415
 
     wanted = settings["aimd"]
     rng = np.random.RandomState(seed)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=wanted["temperature_k"], rng=rng)
+    spread = np.sqrt(atoms.get_masses() * units.kB * wanted["temperature_k"])[:, None]
+    atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * spread)
     if len(atoms) > 1:
         Stationary(atoms)
     step = wanted["timestep_fs"] * units.fs
@@ -94,6 +89,14 @@ def scf(atoms: Atoms, settings: dict[str, Any], seed: int) -> tuple[list[Atoms],
     return [labelled(atoms)], ""
 
 
+def is_finite(frame: Atoms) -> bool:
+    """Whether all labels are numbers; a calculator gives nan where it cannot go on."""
+    labels = labels_of(frame)
+    virial = np.zeros(1) if labels.virial is None else labels.virial
+    numbers = np.concatenate([[labels.energy], labels.forces.ravel(), virial.ravel()])
+    return bool(np.isfinite(numbers).all())
+
+
 PURPOSES = {"relax": relax, "aimd": aimd, "scf": scf}
 
 
@@ -106,12 +109,12 @@ def work(directory: Path, purpose: str) -> None:
     atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
     frames, reason = PURPOSES[purpose](atoms, settings, settings["seed"])
     for number, frame in enumerate(frames):
-        results = frame.calc.results
-        if not math.isfinite(results["energy"]) or not np.isfinite(results["forces"]).all():
-            frames, reason = frames[:number], f"energy or forces of frame {number} are not finite"
+        if not is_finite(frame):
+            frames, reason = frames[:number], f"the labels of frame {number} are not finite"
             break
     write_extxyz(directory / RESULT, frames)
-    write_json(directory / STATUS, {"converged": not reason, "reason": reason})
+    status = {"converged": not reason, "reason": reason, "result": tree_hash(directory / RESULT)}
+    write_json(directory / STATUS, status)
 
 
 if __name__ == "__main__":
