@@ -10,6 +10,8 @@ from pwact.errors import QuorumError
 from tests.requirements import need_program
 from tests.workflow import small_campaign
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def work_dir(tmp_path):
