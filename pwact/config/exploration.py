@@ -123,7 +123,6 @@ KEYS = (
         Nodes("file, or list of files", low=0),
         default=(),
         help="LAMMPS inputs of the user.",
-        default_words="[]",
     ),
     Key(
         "md_jobs",

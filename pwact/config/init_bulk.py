@@ -66,11 +66,11 @@ _INPUT = Nodes("file, {input, kspacing, flag_symm}, or list of such", low=0)
 _ENTRIES = "object, or list of objects"
 _SCRIPT = Nodes("file, {input}, or list of such", low=0)
 INPUT_KEYS = (
-    Key("relax_input", _INPUT, (), "Control files of relaxations.", default_words="[]"),
-    Key("aimd_input", _INPUT, (), "Control files of AIMD.", default_words="[]"),
-    Key("scf_input", _INPUT, (), "Control files of relabelling.", default_words="[]"),
-    Key("bigmodel_input", _SCRIPT, (), "MD scripts of the user.", default_words="[]"),
-    Key("direct_input", _SCRIPT, (), "DIRECT scripts of the user.", default_words="[]"),
+    Key("relax_input", _INPUT, (), "Control files of relaxations."),
+    Key("aimd_input", _INPUT, (), "Control files of AIMD."),
+    Key("scf_input", _INPUT, (), "Control files of relabelling."),
+    Key("bigmodel_input", _SCRIPT, (), "MD scripts of the user."),
+    Key("direct_input", _SCRIPT, (), "DIRECT scripts of the user."),
 )
 SCF_KEYS = (
     Key("scf_style", Choice(STYLES), help="Program of scf_input.", default_words="dft_style"),

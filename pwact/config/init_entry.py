@@ -116,7 +116,7 @@ class SystemEntry:
     relax_input_idx: int = declare(0, _INDEX, "Which entry of relax_input is used.")
     super_cell: Optional[CellNumbers] = declare(None, SuperCell(), "The super cell.")
     scale: tuple[ScaleFactor, ...] = declare(
-        (), Items(Factor()), "Factors of the cell lengths, a structure each.", default_words="[]"
+        (), Items(Factor()), "Factors of the cell lengths, a structure each."
     )
     perturb: int = declare(0, Whole(0, 1_000_000), "Random structures made of each; 0: none.")
     cell_pert_fraction: float = declare(

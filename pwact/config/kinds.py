@@ -234,10 +234,10 @@ def _short(path: Path) -> str:
 
 def _range_words(low: float, high: float, huge: float) -> str:
     if low > -huge and high < huge:
-        return f" from {low:g} to {high:g}"
+        return f" from {low:.9g} to {high:.9g}"
     if low > -huge:
-        return f" >= {low:g}"
-    return f" <= {high:g}" if high < huge else ""
+        return f" >= {low:.9g}"
+    return f" <= {high:.9g}" if high < huge else ""
 
 
 def _count_words(low: int, high: Optional[int]) -> str:

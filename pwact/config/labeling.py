@@ -93,9 +93,7 @@ class LabelConfig:
         name="dft_style",
     )
     inputs: tuple[DftInput, ...] = ()
-    pseudo: tuple[Path, ...] = declare(
-        (), Items(Located()), "Pseudopotentials, one per element.", default_words="[]"
-    )
+    pseudo: tuple[Path, ...] = declare((), Items(Located()), "Pseudopotentials, one per element.")
     in_skf: Optional[Path] = declare(
         None, Text(one_line=True), "Directory of the Slater-Koster files (DFTB in PWmat)."
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from pwact.config.document import shown
 from pwact.config.exploration import ExploreConfig, load_explore
 from pwact.config.init_bulk import DATA_FORMATS, LARGEST_SEED
 from pwact.config.kinds import (
@@ -71,7 +72,6 @@ class RunConfig:
         (),
         Items(Located("path")),
         "Start models of iteration 0, one per model.",
-        default_words="[]",
     )
     use_pre_model: bool = declare(
         True, Flag(), "From iteration 1 on, training starts from the model's last iteration."
@@ -106,8 +106,8 @@ KEYS = (
         default_words="launch directory",
     ),
     *keys_of(RunConfig),
-    Key("init_data", _DATA, (), "Data sets of the first training.", default_words="[]"),
-    Key("valid_data", _DATA, (), "Data sets to validate every training.", default_words="[]"),
+    Key("init_data", _DATA, (), "Data sets of the first training."),
+    Key("valid_data", _DATA, (), "Data sets to validate every training."),
     *SECTIONS,
     obsolete("reserve_feature", Anything(), "Once kept features."),
     obsolete("init_data_only_pretrain", Anything(), "Once trained on new data only."),
@@ -130,9 +130,9 @@ def load_run(root: Node) -> RunConfig:
     models = values["init_model_list"]
     _check_start_models(root.child("init_model_list", None), models, strategy, train)
     if not init_data and not models:
-        raise root.child("init_data", None).error(
-            "no data set to begin with; give one that exists, or init_model_list"
-        )
+        given = ", ".join(shown(one.value) for one in values["init_data"][:3])
+        message = f"none of the data sets exists: {given}" if given else "no data set to begin with"
+        raise root.child("init_data", None).error(f"{message}; init_model_list is not given either")
     own: dict[str, Any] = {key.attribute: values[key.attribute] for key in keys_of(RunConfig)}
     return RunConfig(
         file=root.context.file,

@@ -1,0 +1,122 @@
+"""Writes docs/parameters.md from the declarations: ``python -m pwact.config.manual [FILE]``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pwact.config import (
+    exploration,
+    init_bulk,
+    init_entry,
+    labeling,
+    resources,
+    run,
+    strategy,
+    train_keys,
+    training,
+)
+from pwact.config.schema import Key
+
+PAGE = Path("docs/parameters.md")
+INTRO = """# Parameters
+
+This page is made by `python -m pwact.config.manual` from the declarations in `pwact/config/`.
+
+Keys may be written in any case. A key that begins with `_` is a comment, and `null` stands for an
+absent key. Where a list is expected, a single value will do. Relative paths start at `work_dir`.
+Unknown keys are reported and ignored; `pwact check --strict` refuses them. Keys marked *old* are
+accepted and have no effect. Files are JSON in UTF-8.
+"""
+Table = tuple[str, str, Sequence[Key]]
+
+
+def tables() -> Iterator[Table]:
+    """Heading, words of introduction and keys of each table."""
+    yield "## param.json of `run`", "", run.KEYS
+    yield "### `train`", "Besides, the keys of the engine below.", training.KEYS
+    for engine, sections, words in _ENGINES:
+        for section, keys in sections.items():
+            place = f"train.{section}".rstrip(".")
+            yield f"#### `{place}`, engine {engine}", words if not section else "", keys
+    yield "### `strategy`", "", strategy.KEYS
+    yield "### `explore`", "", exploration.KEYS
+    yield "#### `explore.sys_configs[]`", "Or the path alone.", exploration.SYSTEM_KEYS
+    yield "#### `explore.md_jobs[]`", "", exploration.MD_KEYS
+    yield "### `DFT`", "", labeling.DFT_KEYS
+    yield "#### `gaussian_param`", "In `DFT`, or in the param.json of init_bulk.", _GAUSSIAN
+    yield "## param.json of `init_bulk`", "", init_bulk.KEYS
+    entries = "Or the path alone. Order: relax, super_cell, scale, perturb, MD."
+    yield "### `sys_configs[]`", entries, init_entry.KEYS
+    forms = "In a list of control files. Or the path alone."
+    yield "### `relax_input[]`, `aimd_input[]`, `scf_input[]`", forms, labeling.INPUT_KEYS
+    yield "## resource.json", _shared_words(), resources.TOP_KEYS
+    yield "### A block of resource.json", "", resources.BLOCK_KEYS
+
+
+_GAUSSIAN = labeling.GAUSSIAN_KEYS
+_ENGINES: Sequence[tuple[str, Mapping[str, tuple[Key, ...]], str]] = (
+    (
+        "matpl",
+        train_keys.MATPL,
+        "All keys are passed on, unknown ones too. Defaults are MatPL's own.",
+    ),
+    ("deepmd, besides matpl's", train_keys.DEEPMD_MORE, ""),
+    ("pod", train_keys.POD, ""),
+)
+
+
+def manual() -> str:
+    """The whole page."""
+    parts = [INTRO]
+    for heading, words, keys in tables():
+        parts.append(f"{heading}\n")
+        if words:
+            parts.append(f"{words}\n")
+        parts.append(_table(keys))
+    return "\n".join(parts)
+
+
+def _shared_words() -> str:
+    names = ", ".join(f"`{name}`" for name in resources.SHARED)
+    return f"{names} may stand at the top level as well and then hold for all blocks."
+
+
+def _table(keys: Sequence[Key]) -> str:
+    lines = ["| key | type | default | unit | meaning |", "|---|---|---|---|---|"]
+    for key in keys:
+        cells = (f"`{key.name}`", key.kind.words, _default(key), key.unit, _meaning(key))
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(key: Key) -> str:
+    if key.required:
+        return "**required**"
+    if key.default_words:
+        return key.default_words
+    return "" if key.default is None else _json(key.default)
+
+
+def _json(value: Any) -> str:
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _meaning(key: Key) -> str:
+    old = "*Old.* " if key.obsolete else ""
+    names = ", ".join(f"`{alias}`" for alias in key.aliases)
+    also = f" Also spelt {names}." if names else ""
+    return f"{old}{key.help}{also}"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the page to the file named first, or to its place below the working directory."""
+    target = Path(arguments[0]) if arguments else PAGE
+    target.write_text(manual(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
