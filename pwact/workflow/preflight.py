@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Optional
 
 from pwact.config.exploration import StructureFile
 from pwact.config.init_bulk import InitConfig
-from pwact.config.init_entry import SystemEntry
 from pwact.config.param import LoadedPair
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
@@ -19,7 +18,7 @@ from pwact.engines import explorer_for, labeler_for, trainer_for
 from pwact.engines.base import Purpose
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
-from pwact.geometry import lower_triangular, shortest_distance, super_cell
+from pwact.geometry import lower_triangular, shortest_distance
 from pwact.io.frames import read_frames
 from pwact.io.structures import read_structure
 from pwact.workflow.init_bulk import chain_of
@@ -93,9 +92,7 @@ def _check_known(strange: set[str], config: RunConfig, key: str, path: Path) -> 
 
 def _check_data(config: RunConfig) -> None:
     if not config.init_data:
-        message = "there is nothing to train on"
-        if config.init_model_list:
-            message = "exploring with init_model_list before any training is not available yet"
+        message = "exploring with init_model_list before any training is not available yet"
         raise InputError(message, config.file, "init_data")
     for key, paths in (("init_data", config.init_data), ("valid_data", config.valid_data)):
         count = 0
@@ -125,22 +122,12 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
         key = f"sys_configs[{number}].config"
         atoms = _read(entry.structure, config.file, key, config.aimd.min_distance)
         elements = frozenset(atoms.get_chemical_symbols())
-        _try_geometry(entry, atoms, config.file, f"sys_configs[{number}]")
+        if entry.perturb:
+            _check_handedness(atoms, entry.structure.path, config.file, key)
         if entry.relax:
             chain.relax[entry.relax_input_idx].validate(Purpose.RELAX, elements)
         if entry.aimd:
             chain.aimd[entry.aimd_input_idx].validate(Purpose.AIMD, elements)
-
-
-def _try_geometry(entry: SystemEntry, atoms: Atoms, file: Path, key: str) -> None:
-    """Make the entry's super cell, and see that its cell can be turned as `perturb` turns it."""
-    try:
-        if entry.super_cell is not None:
-            super_cell(atoms, entry.super_cell, entry.pbc)
-    except InputError as error:
-        raise InputError(error.message, file, f"{key}.super_cell") from error
-    if entry.perturb:
-        _check_handedness(atoms, entry.structure.path, file, f"{key}.config")
 
 
 def _check_handedness(atoms: Atoms, path: Path, file: Path, key: str) -> None:

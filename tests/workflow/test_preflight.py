@@ -10,6 +10,7 @@ import pytest
 from ase import Atoms
 
 from pwact.errors import InputError
+from pwact.executors import EXECUTORS
 from pwact.io.frames import write_frames
 from pwact.io.labels import set_labels
 from pwact.io.structures import write_structure
@@ -47,10 +48,22 @@ def with_xenon() -> Atoms:
 
 
 RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
-    ({"strategy.uncertainty": "kpu"}, {}, None, "strategy.uncertainty", "not available yet"),
+    (
+        {"strategy.direct": True, "strategy.direct_script": "calculator.json"},
+        {"direct": {**LOCAL, "command": "python"}},
+        None,
+        "strategy.direct",
+        "DIRECT is not available yet",
+    ),
     ({"train.engine": "matpl", "train.model_type": "DP"}, {}, None, "train.engine", "matpl"),
     ({"DFT.dft_style": "vasp"}, {}, None, "DFT.dft_style", "vasp is not available yet"),
-    ({"init_data": []}, {}, None, "init_data", "nothing to train on"),
+    (
+        {"init_data": [], "init_model_list": ["init.xyz"] * 3},
+        {},
+        None,
+        "init_data",
+        "init_model_list before any training is not available yet",
+    ),
     ({"train.atom_type": ["Ag"]}, {}, None, "sys_configs[0]", "Au"),
     ({"train.atom_type": ["Au", "Ag"], "valid_data": ["xe.xyz"]}, {}, None, "valid_data", "Xe"),
     ({}, {"explore": SLURM}, None, "explore.scheduler", "slurm"),
@@ -75,7 +88,6 @@ def test_a_run_that_cannot_work(
 
 ENTRY = "sys_configs.0."
 INIT_FAULTS: list[tuple[dict[str, Any], Any, str, str]] = [
-    ({ENTRY + "super_cell": [1, 0, 1]}, None, "sys_configs[0].super_cell", "determinant"),
     ({}, with_xenon, "", "Xe"),
     ({}, close_atoms, "sys_configs[0].config", "apart"),
     ({ENTRY + "perturb": 1}, left_handed, "sys_configs[0].config", "left-handed"),
@@ -104,6 +116,7 @@ def refused(
     expected: tuple[str, str],
 ) -> None:
     use_toys(monkeypatch)
+    monkeypatch.setitem(EXECUTORS, "slurm", None)
     write_files(work_dir, {"calculator": "emt"})
     xenon = with_xenon()
     set_labels(xenon, 0.0, np.zeros((4, 3)))

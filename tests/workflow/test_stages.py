@@ -258,6 +258,17 @@ def test_labels_their_errors_and_their_places(tmp_path: Path) -> None:
     )
 
 
+def test_labelling_can_be_worked_again_after_a_kill(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    first = rig.label()
+    (tmp_path / "iter.0000/02.label/result/half").touch()
+    ran = len(rig.services.ran)
+    again = rig.services.run(rig.label_stage())
+    assert len(rig.services.ran) == ran
+    assert again.report == first.report
+    assert not (tmp_path / "iter.0000/02.label/result/half").exists()
+
+
 def test_labels_as_npy(tmp_path: Path) -> None:
     write_frames(tmp_path / "npy", labelled(3), "pwmlff/npy")
     rig = Rig(tmp_path, data_format="pwmlff/npy", init_data=["npy"])
