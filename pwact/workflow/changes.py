@@ -82,7 +82,7 @@ def free_backup(directory: Path) -> Path:
 
 def move_aside(directory: Path, backup: Path) -> None:
     """Move a directory out of the way; done again, it changes nothing."""
-    if directory.exists() and not backup.exists():
+    if directory.exists():
         directory.rename(backup)
         files.sync_directory(backup.parent)
         _LOG.warning("%s is done again; what was there is now %s", directory, backup.name)

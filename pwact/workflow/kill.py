@@ -16,7 +16,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.errors import LockedError, PwactError
 from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor
-from pwact.executors.cancel import cancel_jobs, open_jobs
+from pwact.executors.cancel import cancel_jobs
 from pwact.executors.history import ASKED
 from pwact.io import files
 from pwact.io.journal import Journal
@@ -68,13 +68,12 @@ def kill(
 
 
 def _directories(journal: Journal, command: str) -> list[str]:
-    """Where the open jobs lie that masters of `command` asked for, relative."""
-    still_open = {job.name for job in open_jobs(journal)}
+    """Where masters of `command` asked for jobs, relative."""
     asking, found = "", set()
     for event in journal.events():
         if event["event"] == master.EVENT:
             asking = event["command"]
-        elif event["event"] == ASKED and asking == command and event["name"] in still_open:
+        elif event["event"] == ASKED and asking == command:
             found.add(event["directory"])
     return sorted(found)
 

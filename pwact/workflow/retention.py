@@ -31,22 +31,17 @@ def clean(work_dir: Path, stages: Mapping[str, StageState], names: Iterable[str]
             continue
         for transient in state.transient:
             relative = PurePosixPath(transient)
-            if relative in kept or products & set(relative.parents) or not _inside(relative):
-                _LOG.warning("%s: not deleted, it is needed or lies outside", transient)
+            if relative in kept or products & set(relative.parents):
+                _LOG.warning("%s: not deleted, a result lies there", transient)
                 continue
             _delete(work_dir, work_dir / relative)
-
-
-def _inside(relative: PurePosixPath) -> bool:
-    return not relative.is_absolute() and ".." not in relative.parts and bool(relative.parts)
 
 
 def _delete(work_dir: Path, path: Path) -> None:
     if not (path.exists() or path.is_symlink()):
         return
-    if work_dir.resolve() not in path.parent.resolve().parents and (
-        work_dir.resolve() != path.parent.resolve()
-    ):
-        _LOG.warning("%s: not deleted, a link leads out of the work directory", path)
+    place = path.parent.resolve()
+    if work_dir.resolve() not in (place, *place.parents):
+        _LOG.warning("%s: not deleted, it lies outside the work directory", path)
         return
     files.remove(path)

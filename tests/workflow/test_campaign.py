@@ -75,6 +75,10 @@ def test_a_changed_seed_is_a_changed_input(chain):
         chain.go(seed=8)
     assert chain.go(seed=7) == []
     assert chain.go(seed=None) == []
+    begun = [
+        event["seed"] for event in events(chain.work_dir) if event["event"] == "campaign_started"
+    ]
+    assert begun == [7, 8, 7]
 
 
 def test_redo_keeps_the_old_directory_and_what_follows_is_done_again(chain):
@@ -96,6 +100,15 @@ def test_redo_with_the_same_result_leaves_later_stages_alone(chain):
     chain.second.given = {"x": 2}
     with pytest.raises(StageChangedError):  # the redo is over, this change is another one
         chain.go()
+
+
+def test_a_stage_is_redone_once_in_a_start(chain):
+    chain.go()
+    with open_campaign(chain.work_dir, "run", 7, CampaignOptions(redo=(ONE,))) as campaign:
+        campaign.run(chain.first)
+        campaign.run(chain.first)
+    assert len(chain.first.worked) == 2
+    assert not (chain.work_dir / "iter.0000/one-bk-2").exists()
 
 
 def test_redo_that_is_cut_short_goes_on_without_the_option(chain):

@@ -21,6 +21,7 @@ def test_files_and_folders_of_all_layouts_are_copied_and_listed(tmp_path):
         "iter.0001/02.label/result/PWdata/Ag2/energies.npy",
         "iter.0000/02.label/result/train.xyz",
         "iter.0000/02.label/result/label_error.csv",
+        "iter.0000/02.label/result/plots/train.png",
         "iter.0000/02.label/result-bk-1/train.xyz",
         "iter.0002/label/result/md.000.sys.000.t.000/Ag4/energies.npy",
         "iter.0003/02.label/scf/train.xyz",
@@ -40,7 +41,7 @@ def test_files_and_folders_of_all_layouts_are_copied_and_listed(tmp_path):
     text = (final / "final_pwdata_list.txt").read_text()
     assert text == "\n".join(f'"{path}",' for path in found)
     copied = sorted(path.name for path in final.rglob("*") if path.is_file())
-    assert "label_error.csv" not in copied
+    assert not {"label_error.csv", "train.png"} & set(copied)
     assert copied.count("train.xyz") == 1
 
 
