@@ -75,11 +75,11 @@ class DeepmdTrainer:
                 config.file,
                 "train.model_type",
             )
-        model = self._document()["model"]
+        document = self._document()
         for message in self._warnings:
             logger.warning("%s", message)
         if strategy.compress:
-            check_compressible(model, *self._descriptor_place)
+            check_compressible(document, *self._descriptor_place)
             if strategy.compress_order != 5:
                 logger.info("dp compress always uses fifth order; compress_order is not used")
 

@@ -258,17 +258,23 @@ class Translation:
         return {"model": model, **{name: self.sections[name] for name in (RATE, LOSS, TRAINING)}}
 
 
-def check_compressible(model: Mapping[str, Any], file: Path, key: str) -> None:
-    """Raise InputError for a model that ``dp compress`` is known to refuse.
+def check_compressible(document: Mapping[str, Any], file: Path, key: str) -> None:
+    """Raise InputError for an input whose model ``dp compress`` is known to refuse.
 
     se_e2_a takes any network but no type embedding; se_atten needs attn_layer 0,
     tebd_input_mode strip, and layers that double (seen with DeePMD-kit 3.2.0).
 
     Parameters
     ----------
-    model
-        Section ``model`` of DeePMD-kit's input.
+    document
+        DeePMD-kit's input.
+    key
+        Where the user wrote the descriptor, for the message.
     """
+    if "numb_epoch" in document.get("training", {}):
+        message = "dp compress cannot count epochs; give numb_steps instead"
+        raise InputError(message, file, "training.numb_epoch")
+    model = document["model"]
     descriptor = model.get("descriptor", {})
     kind = descriptor.get("type")
     if kind in ("se_e2_a", "se_a") and model.get("type_embedding"):

@@ -60,6 +60,7 @@ def place(document: dict[str, Any], path: str) -> Any:
             {"model": {"fitting_net": {"network_size": [20, 10]}}},
             {"model.fitting_net.neuron": [20, 10]},
         ),
+        ({"model": {"fitting_net": {"network_size": [1]}}}, {"model.fitting_net.neuron": [1]}),
         ({"model": {"fitting_net": {"network_size": 40}}}, {"model.fitting_net.neuron": [40]}),
         ({"max_neigh_num": 70}, {"model.descriptor.sel": [70, 70]}),
         ({"model": {"descriptor": {"sel": "auto:1.2"}}}, {"model.descriptor.sel": "auto:1.2"}),
@@ -223,6 +224,7 @@ STRIPPED = {"type": "se_atten", "attn_layer": 0, "tebd_input_mode": "strip"}
         ({"descriptor": {"type": "se_a_ebd_v2", "neuron": [8, 8]}, "type_embedding": {"a": 1}}, ""),
         ({"descriptor": {**STRIPPED, "neuron": [25, 25, 25]}}, "[25, 50, 100]"),
         ({"descriptor": {**STRIPPED, "neuron": [8, 16, 16]}}, "[8, 16, 32]"),
+        ({"descriptor": {**STRIPPED, "neuron": [8, 20, 40]}}, "[8, 16, 32]"),
         ({"descriptor": {**STRIPPED, "attn_layer": 2}}, "attn_layer 0"),
         ({"descriptor": {"type": "se_atten", "tebd_input_mode": "strip"}}, "attn_layer 0"),
         ({"descriptor": {"type": "se_atten", "attn_layer": 0}}, "tebd_input_mode strip"),
@@ -231,14 +233,21 @@ STRIPPED = {"type": "se_atten", "attn_layer": 0, "tebd_input_mode": "strip"}
 )
 def test_compressible(model: dict[str, Any], words: str) -> None:
     if not words:
-        check_compressible(model, FILE, "train.model")
+        check_compressible({"model": model}, FILE, "train.model")
         return
     with pytest.raises(InputError, match=re.escape(words)) as caught:
-        check_compressible(model, FILE, "train.model")
+        check_compressible({"model": model}, FILE, "train.model")
     assert (caught.value.file, caught.value.key) == (FILE, "train.model")
 
 
 def test_matpl_defaults_with_embedding_do_not_compress() -> None:
     with pytest.raises(InputError, match=re.escape("[25, 50, 100]")):
-        check_compressible(translate({"type_embedding": True}).input["model"], FILE, "train")
-    check_compressible(translate({}).input["model"], FILE, "train")
+        check_compressible(translate({"type_embedding": True}).input, FILE, "train")
+    check_compressible(translate({}).input, FILE, "train")
+
+
+def test_epochs_do_not_compress() -> None:
+    document = {"model": {"descriptor": {"type": "se_e2_a"}}, "training": {"numb_epoch": 3}}
+    with pytest.raises(InputError, match="numb_steps") as caught:
+        check_compressible(document, FILE, "train")
+    assert caught.value.key == "training.numb_epoch"
