@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 EXECUTORS: dict[str, Optional[str]] = {  # None: not available yet
     "local": "pwact.executors.local:LocalExecutor",
-    "slurm": None,
+    "slurm": "pwact.executors.slurm:SlurmExecutor",
 }
 
 

@@ -166,9 +166,11 @@ class Run:
             return
         if state.remark and state.remark != job.state.remark:
             _LOG.warning("job %s (%s): %s", job.spec.name, job.id, state.remark)
-        stuck_before, job.state = job.state.stuck, state
+        before, job.state = job.state, state
+        if before.phase is JobPhase.RUNNING and state.phase is JobPhase.WAITING:
+            _LOG.warning("job %s (%s) is back in the queue: %s", job.spec.name, job.id, state)
         if state.alive:
-            if state.stuck and not stuck_before:
+            if state.stuck and not before.stuck:
                 job.give_up_at = self._at.clock() + job.pool.executor.stuck_s
             return
         record = read_record(job.spec.record)

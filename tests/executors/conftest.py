@@ -145,7 +145,7 @@ class Bench:
 
     def dispatcher(self, real_time: bool = False) -> Dispatcher:
         times = () if real_time else (self.clock.sleep, self.clock)
-        return Dispatcher(self.journal, "campaign", lambda block: self.executor, *times)
+        return Dispatcher(self.journal, str(self.root), lambda block: self.executor, *times)
 
     def run(self, tasks, kind="scf", real_time=False, **block):
         dispatcher = self.dispatcher(real_time)

@@ -171,7 +171,11 @@ def test_a_signal_leaves_a_record_and_no_program(tmp_path, number):
     slow = task_in(tmp_path / "slow", "echo $BASHPID > pid; sleep 30; touch out")
     spec = spec_of(tmp_path, [done, slow])
     spec.script.write_text(render(spec))
-    process = subprocess.Popen(["bash", spec.script], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        # a test run in the background has SIGINT ignored, which bash could not undo
+        ["env", "--default-signal=INT", "bash", spec.script],
+        stdout=subprocess.DEVNULL,
+    )
     end = time.monotonic() + 10
     while not (slow.directory / "pid").exists() and time.monotonic() < end:
         time.sleep(0.01)
