@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.config.train_keys import defaults
 from pwact.engines import pod_files
 from pwact.engines.base import Potential, TrainedModel, TrainingData
 from pwact.engines.task_inputs import ended_well, lammps_program, python_module
@@ -32,24 +33,6 @@ logger = logging.getLogger(__name__)
 
 PARAMETER_ROLE = "param"
 COEFFICIENT_ROLE = "coefficients"
-
-DEFAULTS: dict[str, Any] = {
-    "rin": 1.0,
-    "rcut": 5.0,
-    "bessel_polynomial_degree": 4,
-    "inverse_polynomial_degree": 8,
-    "onebody": 1,
-    "twobody_number_radial_basis_functions": 8,
-    "threebody_number_radial_basis_functions": 6,
-    "threebody_angular_degree": 4,
-    "fourbody_number_radial_basis_functions": 3,
-    "fourbody_angular_degree": 2,
-    "fivebody_number_radial_basis_functions": 0,
-    "fivebody_angular_degree": 0,
-    "fitting_weight_energy": 100.0,
-    "fitting_weight_force": 1.0,
-    "fitting_regularization_parameter": 1e-10,
-}
 
 
 class PodTrainer:
@@ -173,7 +156,7 @@ class PodTrainer:
 
 def settings_of(config: RunConfig) -> dict[str, Any]:
     """All settings of fitpod, in its own words, with the defaults filled in."""
-    return {**DEFAULTS, **config.train.settings}
+    return {**defaults("pod"), **config.train.settings}
 
 
 def pair_lines(member: int, types: Sequence[str]) -> tuple[str, str]:
