@@ -89,7 +89,8 @@ _WITHOUT_EFFECT = frozenset(
         "max_norm norm_type clip_value t_0 t_mult stop_step reset_epoch start_epoch",
         "data_shuffle valid_shuffle train_valid_ratio recover_train model_load_file",
         "nep_txt_file fix_cij fix_hiddenlayer fix_outlayer train_2b batch_max_types",
-        "feature_type physical_property save_p_matrix seed format raw_files",
+        "feature_type physical_property save_p_matrix seed format raw_files train_data",
+        "valid_data test_data",
     )
     for word in line.split()
 )

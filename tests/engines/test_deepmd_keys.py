@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pwact.config.kinds import Section
+from pwact.config.train_keys import DEEPMD
 from pwact.engines.deepmd_keys import Translation, check_compressible
 from pwact.errors import InputError
 
@@ -155,6 +157,33 @@ def test_what_has_no_counterpart_is_named() -> None:
         "train.optimizer.clip_value",
         "train.model.type_embedding.physical_property",
     ]
+
+
+def complaint(settings: dict[str, Any]) -> str:
+    """What is said about the settings: warnings, or the error."""
+    try:
+        return " ".join(translate(settings).warnings)
+    except InputError as error:
+        return error.message
+
+
+NEP = {"cutoff", "n_max", "basis_size", "l_max", "zbl"}
+DECLARED = [
+    (section, key.name)
+    for section, keys in DEEPMD.items()
+    for key in keys
+    if not isinstance(key.kind, Section) and key.name not in NEP
+]
+
+
+@pytest.mark.parametrize(("section", "name"), DECLARED, ids=map(".".join, DECLARED))
+def test_every_declared_key_is_known(section: str, name: str) -> None:
+    settings: dict[str, Any] = {name: [-1.5]}  # suits no key that is translated
+    for part in reversed(section.split(".")) if section else ():
+        settings = {part: settings}
+    said = complaint(settings)
+    assert said
+    assert "unknown" not in said
 
 
 def test_epochs() -> None:
