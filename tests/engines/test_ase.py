@@ -338,7 +338,7 @@ def test_a_damaged_result_is_incomplete(finished: Any, tmp_path: Path, damage: s
         file.unlink()
     else:
         text = file.read_text()
-        ends = {"empty": 0, "a number cut": -2, "a frame cut": text.rindex("\n4\n") + 1}
+        ends = {"empty": 0, "a number cut": -2, "a frame cut": text.rfind("\n4\n") + 1}
         file.write_text(text[: ends.get(damage, len(text) // 2)])
     assert made.check(task, Purpose.AIMD).outcome is Outcome.INCOMPLETE
 
