@@ -54,6 +54,8 @@ def read_pid(work_dir: Path) -> Optional[PidFile]:
 def pid_file(work_dir: Path) -> Iterator[None]:
     """Keep ``PID`` while the master works; the file of a killed master is replaced."""
     path = work_dir / layout.PID
+    for left in work_dir.glob(f".{layout.PID}.*.tmp"):  # by a master that died while writing it
+        files.remove(left)
     files.write_text(path, PidFile(os.getpid(), os.environ.get("SLURM_JOB_ID")).text)
     try:
         yield

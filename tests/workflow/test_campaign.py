@@ -238,7 +238,9 @@ def test_a_drawn_seed_is_drawn_once_for_each_command(tmp_path):
 
 def test_pid_file_lives_as_long_as_the_master(tmp_path, monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    (tmp_path / ".PID.0123abcd.tmp").touch()
     with open_campaign(tmp_path, "run"):
+        assert not list(tmp_path.glob(".PID*"))
         assert (tmp_path / "PID").read_text() == f"pid {os.getpid()}"
     assert not (tmp_path / "PID").exists()
     monkeypatch.setenv("SLURM_JOB_ID", "4711")

@@ -19,12 +19,13 @@ from tests.requirements import need_program
 from tests.workflow import killing_driver, small_campaign
 
 ROOT = Path(__file__).parents[2]
+WEIRD = "a 'b\" $HOME; ü\n#"  # the killed campaigns lie elsewhere: names must not matter
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     need_program("lmp")
-    work_dir = tmp_path_factory.mktemp("undisturbed") / "work"
+    work_dir = tmp_path_factory.mktemp("undisturbed") / WEIRD
     small_campaign.write_inputs(work_dir)
     result = small_campaign.run(work_dir)
     assert [row.name for row in result.rows] == ["iter.0000", "iter.0001"]
@@ -89,8 +90,8 @@ def test_killed_at_every_line_it_ends_the_same(undisturbed, tmp_path, plan, jobs
     assert small_campaign.results(work_dir) == small_campaign.results(undisturbed)
     check_work_done_once(work_dir)
     check_stages_done_once(work_dir)
-    leftovers = [path.name for path in work_dir.rglob(".*.tmp")]
-    assert leftovers == []
+    if plan != "random" and jobs == "keep":  # nobody died while writing a file
+        assert list(work_dir.rglob(".*.tmp")) == []
 
 
 def test_another_seed_gives_other_results(undisturbed, tmp_path):
