@@ -13,7 +13,11 @@ def results(tmp_path, total, failed):
     for number in range(total):
         task = Task(tmp_path / f"scf/{number}-scf", "true", lambda _: DONE, "dft.log")
         bad = unusable("not converged") if number % 2 else incomplete("cut off")
-        story = "" if number % 2 else f"{task.directory}: cut off\nthe end of {task.directory / 'dft.log'}:\n    boom"
+        story = (
+            ""
+            if number % 2
+            else f"{task.directory}: cut off\nthe end of {task.directory / 'dft.log'}:\n    boom"
+        )
         made.append(TaskResult(task, bad if number < failed else DONE, 4, story))
     return made
 
