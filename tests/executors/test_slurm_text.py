@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+
+from pwact.executors.base import Fault, JobPhase
+from pwact.executors.slurm_text import (
+    Row,
+    array_name,
+    cut,
+    is_array_refusal,
+    is_limit,
+    is_ours,
+    is_outage,
+    ranges,
+    rows,
+    state_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "phase", "fault"),
+    [
+        ("PENDING PD CONFIGURING CF REQUEUED RQ REQUEUE_HOLD RH", JobPhase.WAITING, Fault.TASK),
+        ("REQUEUE_FED RF RESV_DEL_HOLD RD SPECIAL_EXIT SE", JobPhase.WAITING, Fault.TASK),
+        ("RUNNING R COMPLETING CG SUSPENDED S STOPPED ST", JobPhase.RUNNING, Fault.TASK),
+        ("RESIZING RS SIGNALING SI STAGE_OUT SO NEVER_HEARD ??", JobPhase.RUNNING, Fault.TASK),
+        ("COMPLETED CD FAILED F CANCELLED CA DEADLINE DL", JobPhase.ENDED, Fault.TASK),
+        ("OUT_OF_MEMORY OOM", JobPhase.ENDED, Fault.TASK),
+        ("TIMEOUT TO", JobPhase.ENDED, Fault.TIMEOUT),
+        ("NODE_FAIL NF PREEMPTED PR BOOT_FAIL BF REVOKED RV", JobPhase.ENDED, Fault.MACHINE),
+    ],
+)
+def test_every_state(words, phase, fault):
+    for word in words.split():
+        state = state_of(Row("1", word, "x"))
+        assert (state.phase, state.fault) == (phase, fault), word
+        assert not state.stuck
+
+
+def test_rows_are_read_whatever_stands_around_them():
+    text = (
+        "Welcome to the cluster\n"
+        "12|RUNNING|scf0-0123456789ab|None\n"
+        "13_4|CANCELLED by 1000|scf0.array-0123456789ab|a|b\n"
+        "14.batch|COMPLETED\n\n"
+    )
+    assert rows(text) == [
+        Row("12", "RUNNING", "scf0-0123456789ab", "None"),
+        Row("13_4", "CANCELLED", "scf0.array-0123456789ab", "a|b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("job_id", "listed", "name", "ours"),
+    [
+        ("12", "scf3-0123456789ab", "scf3-0123456789ab", True),
+        ("12", "scf3-0123456789ac", "scf3-0123456789ab", False),
+        ("12_3", "scf0.array-0123456789ab", "scf3-0123456789ab", True),
+        ("12_4", "scf0.array-0123456789ab", "scf3-0123456789ab", False),
+        ("12_3", "scf1.array-0123456789ab", "scf3-0123456789ab", False),
+        ("12_3", "scf1.array-0123456789ab", "scf1003-0123456789ab", True),
+        ("12_3", "scf3-0123456789ab", "scf3-0123456789ab", False),
+        ("12_3", "md0.array-0123456789ab", "scf3-0123456789ab", False),
+    ],
+)
+def test_an_id_counts_only_with_its_name(job_id, listed, name, ours):
+    assert is_ours(Row(job_id, "RUNNING", listed), name) is ours
+
+
+def test_array_names_differ_by_kind_span_and_suffix():
+    names = [
+        f"{kind}{group}-{'0' * 11}{digit}"
+        for kind in ("md", "scf")
+        for group in (0, 1000)
+        for digit in "ab"
+    ]
+    assert len({array_name(name) for name in names}) == 8
+    assert array_name("scf7-0123456789ab") == array_name("scf999-0123456789ab")
+    assert array_name("somebody's job") is None
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"), [([], ""), ([4], "4"), ([3, 1, 2], "1-3"), ([0, 1, 3, 5, 6], "0-1,3,5-6")]
+)
+def test_ranges(numbers, text):
+    assert ranges(numbers) == text
+
+
+def test_cut():
+    assert cut([], 10) == []
+    assert cut(["123", "456", "789", "1"], 8) == [["123", "456"], ["789", "1"]]
+    assert cut(["a" * 20], 5) == [["a" * 20]]
+
+
+@pytest.mark.parametrize(
+    ("message", "outage", "limit", "array"),
+    [
+        ("Unable to contact slurm controller (connect failure)", True, False, False),
+        ("Zero Bytes were transmitted or received", True, False, False),
+        ("Munge encode failed: Failed to access socket", True, False, False),
+        ("Invalid partition name specified", False, False, False),
+        ("AssocGrpSubmitJobsLimit", False, True, False),
+        ("Slurm temporarily unable to accept job", False, True, False),
+        (
+            "Job violates accounting/QOS policy (job submit limit, user's size …)",
+            False,
+            True,
+            False,
+        ),
+        ("QOSMaxMemoryPerJobLimit; (job submit limit, user's size …)", False, False, False),
+        ("Invalid job array specification", False, False, True),
+    ],
+)
+def test_classes_of_messages(message, outage, limit, array):
+    assert (is_outage(message), is_limit(message), is_array_refusal(message)) == (
+        outage,
+        limit,
+        array,
+    )
