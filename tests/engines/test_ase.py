@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.filters import FrechetCellFilter
@@ -242,19 +242,22 @@ def test_aimd_depends_on_the_seed_only(tmp_path: Path) -> None:
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_start_velocities_have_the_temperature(
+def test_start_velocities_and_the_time_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
-    settings = {"calculator": "emt", "aimd": {"temperature_k": 700, "steps": 1}}
-    _, task = prepared(tmp_path, settings, Purpose.AIMD, bulk("Cu", cubic=True) * (5, 5, 5))
+    seen: list[Atoms] = []
     label = ase_worker.labelled
-    monkeypatch.setattr(
-        ase_worker, "labelled", lambda atoms: seen.append(atoms.copy()) or label(atoms)
-    )
+    monkeypatch.setattr(ase_worker, "labelled", lambda at: seen.append(at.copy()) or label(at))
+    aimd = {"ensemble": "nve", "temperature_k": 700, "timestep_fs": 2, "steps": 1}
+    crystal = bulk("Cu", cubic=True) * (5, 5, 5)
+    _, task = prepared(tmp_path, {"calculator": "emt", "aimd": aimd}, Purpose.AIMD, crystal)
     ase_worker.work(task, "aimd")
-    assert seen[0].get_temperature() == pytest.approx(700, rel=0.1)
-    assert abs(seen[0].get_momenta().sum(axis=0)).max() < 1e-9
+    first, second = seen
+    assert first.get_temperature() == pytest.approx(700, rel=0.1)
+    assert abs(first.get_momenta().sum(axis=0)).max() < 1e-9
+    # no forces yet, so that the atoms go straight on
+    way = first.get_velocities() * 2 * units.fs
+    np.testing.assert_allclose(second.positions - first.positions, way, atol=1e-9)
 
 
 def test_the_thermostat_holds_and_nve_keeps_the_energy(tmp_path: Path) -> None:
@@ -313,9 +316,9 @@ def test_a_relaxation_without_an_end_is_unusable(tmp_path: Path) -> None:
 
 
 def test_a_crash_is_incomplete_and_stands_in_the_log(tmp_path: Path) -> None:
-    silicon = bulk("Si", cubic=True)
-    made, task = prepared(tmp_path, EMT_SETTINGS, Purpose.SCF, silicon)
-    (task / STATUS).write_text('{"converged": true, "reason": ""}')  # of an earlier try
+    made, task = prepared(tmp_path, EMT_SETTINGS, Purpose.SCF)
+    ase_worker.work(task, "scf")  # leaves a good result, which must not pass for the next one
+    made.write_input(task, bulk("Si", cubic=True), Purpose.SCF, 1)
     code = subprocess.run(["bash", "-c", made.command(Purpose.SCF)], cwd=task, check=False)
     assert code.returncode != 0
     assert "No EMT-potential for Si" in (task / LOG).read_text()
