@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 from pwact import __version__, layout
-from pwact.cli import console
+from pwact.cli import console, logs
 from pwact.cli.signals import sigterm_raises
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
@@ -62,7 +62,7 @@ def check(options: Namespace) -> int:
 
 def kill(options: Namespace) -> int:
     """End the campaign of this directory and its jobs."""
-    with console.logging_to_screen():
+    with logs.logging_to_screen():
         ended = kill_campaign(Path.cwd(), options.kind)
     console.say("\n".join(ended) if ended else "there was nothing left to end")
     return EXIT_DONE
@@ -73,7 +73,7 @@ def gather_pwdata(options: Namespace) -> int:
     source = Path(options.input_dir)
     if not source.is_dir():
         raise UsageError(f"{source} is not a directory")
-    with console.logging_to_screen():
+    with logs.logging_to_screen():
         data_sets = gather(source, Path.cwd())
     console.say(quoted(data_sets) if data_sets else f"no labelled data in {source}")
     return EXIT_DONE
@@ -100,7 +100,7 @@ def quoted(paths: list[Path]) -> str:
 
 
 def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
-    with console.logging_to_screen():
+    with logs.logging_to_screen():
         param, resource = Path(options.param), Path(options.resource)
         pair = load_pair(param, resource, Path.cwd(), strict=options.strict, expected=expected)
         for warning in [*pair.warnings, *preflight(pair)]:
@@ -117,8 +117,8 @@ def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
     )
     with (
         sigterm_raises(),
-        console.logging_to_screen(),
-        console.logging_to_file(work_dir / layout.LOG),
+        logs.logging_to_screen(),
+        logs.logging_to_file(work_dir / layout.LOG),
         open_campaign(work_dir, pair.kind, pair.config.seed, chosen) as campaign,
     ):
         log.info("pwact %s %s in %s", __version__, pair.kind, work_dir)

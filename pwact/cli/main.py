@@ -9,10 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
-from typing import Callable, NoReturn, Optional
+from typing import Callable, NamedTuple, NoReturn, Optional
 
 from pwact import __version__
 from pwact.cli import console
@@ -38,8 +36,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{self.prog}: {message}\n{usage}")
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """One word that `pwact` understands.
 
     Attributes
@@ -188,7 +185,7 @@ def overview() -> str:
 
 
 def _unknown(word: str) -> str:
-    near = get_close_matches(word.lower(), COMMANDS, n=1)
+    near = import_module("difflib").get_close_matches(word.lower(), COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"commands: {', '.join(COMMANDS)}"
     return f"unknown command {word!r}; {hint}"
 

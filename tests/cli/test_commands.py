@@ -89,6 +89,17 @@ def test_bad_input_is_one_line_and_nothing_is_written(
     assert names(here) == before
 
 
+@pytest.mark.parametrize("command", ["check", "init_bulk"])
+def test_what_the_files_hold_is_checked_first(
+    here: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "cu.vasp").write_text("not a structure", encoding="utf-8")
+    before = names(here)
+    assert main([command, "param.json", "resource.json"]) == 2
+    assert "cu.vasp" in capsys.readouterr().err
+    assert names(here) == before
+
+
 def test_the_other_command_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "param.json", "resource.json"]) == 2
     assert "init_bulk" in capsys.readouterr().err

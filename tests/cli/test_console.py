@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.cli import console
+from pwact.cli import console, logs
 from pwact.errors import QuorumError
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
@@ -21,7 +21,7 @@ class Terminal(io.StringIO):
 
 def test_log_lines_have_times_and_warnings_are_marked(capsys: pytest.CaptureFixture[str]) -> None:
     log = logging.getLogger("pwact.workflow.campaign")
-    with console.logging_to_screen():
+    with logs.logging_to_screen():
         log.info("50 %% %s", "done")
         log.warning("careful")
         log.debug("not for users")
@@ -32,7 +32,7 @@ def test_log_lines_have_times_and_warnings_are_marked(capsys: pytest.CaptureFixt
 
 
 def _fail(path: Path, error: BaseException) -> None:
-    with console.logging_to_file(path):
+    with logs.logging_to_file(path):
         logging.getLogger("pwact.cli").info("began")
         raise error
 
@@ -64,7 +64,7 @@ def test_progress_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None
         assert bar is None
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with console.progress("train", 2) as bar, console.logging_to_screen():
+    with console.progress("train", 2) as bar, logs.logging_to_screen():
         assert bar is not None
         bar.update()
         logging.getLogger("pwact").info("a line above the bar")

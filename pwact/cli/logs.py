@@ -1,0 +1,70 @@
+"""Where the package's log lines go: to the screen and to ``pwact.log``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pwact.cli import console
+from pwact.errors import PwactError
+
+LINE = "%(asctime)s %(message)s"
+WARNING_LINE = "%(asctime)s %(levelname)s: %(message)s"
+TIME = "%Y-%m-%d %H:%M:%S"
+ROOT = "pwact"
+
+
+class _Lines(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__(LINE, TIME)
+        self._warning = logging.Formatter(WARNING_LINE, TIME)
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.levelno >= logging.WARNING:
+            return self._warning.format(record)
+        return super().format(record)
+
+
+class _Screen(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        console.note(self.format(record))
+
+
+@contextmanager
+def logging_to_screen() -> Iterator[None]:
+    """Show what the package logs on stderr, with times."""
+    with _handler(_Screen()):
+        yield
+
+
+@contextmanager
+def logging_to_file(path: Path) -> Iterator[None]:
+    """Append what the package logs to `path`, with times, and the error that ends the block."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    try:
+        with _handler(handler):
+            yield
+    except BaseException as error:
+        ours = isinstance(error, (PwactError, KeyboardInterrupt))
+        reason = str(error) or type(error).__name__
+        trace = None if ours else (type(error), error, error.__traceback__)
+        handler.handle(logging.LogRecord(ROOT, logging.ERROR, "", 0, reason, None, trace))
+        raise
+    finally:
+        handler.close()
+
+
+@contextmanager
+def _handler(handler: logging.Handler) -> Iterator[None]:
+    logger = logging.getLogger(ROOT)
+    level = logger.level
+    handler.setFormatter(_Lines())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
