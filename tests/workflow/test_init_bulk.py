@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pwact.errors import QuorumError, StageChangedError
+from pwact.errors import QuorumError, StageChangedError, TaskError
+from pwact.geometry import shortest_distance
 from pwact.io.frames import read_frames
 from pwact.io.labels import labels_of
 from pwact.io.structures import read_structure
 from pwact.workflow.campaign import open_campaign
 from pwact.workflow.init_bulk import run_init_bulk
+from pwact.workflow.stages import structures
 from tests.workflow.pairs import deep_update, init_param, load, resources, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, use_toys
 
@@ -159,6 +161,25 @@ def test_npy_and_another_seed(tmp_path: Path, executor: ToyExecutor) -> None:
     other = chain(tmp_path / "other", executor, data_format="pwmlff/npy", seed=9)
     first, second = (read_frames(one.data_sets[0], "pwmlff/npy") for one in (result, other))
     assert not np.allclose(first[0].positions, second[0].positions)
+
+
+def test_perturbed_atoms_never_collide(
+    tmp_path: Path, executor: ToyExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {
+        **init_param()["sys_configs"][1],
+        "perturb": 60,
+        "atom_pert_distance": 10,
+        "aimd": False,
+    }
+    chain(tmp_path, executor, sys_configs=[entry])
+    folder = tmp_path / "collection/init_config_0/init_pertub"
+    made = [read_structure(path, "vasp/poscar") for path in folder.glob("*_pertub.poscar")]
+    assert len(made) == 60
+    assert min(shortest_distance(atoms) for atoms in made) >= 0.5
+    monkeypatch.setattr(structures, "shortest_distance", lambda _: 0.4)
+    with pytest.raises(TaskError, match="atom_pert_distance is too large"):
+        chain(tmp_path / "absurd", executor, sys_configs=[entry])
 
 
 def test_a_finished_chain_is_not_begun_again(tmp_path: Path, executor: ToyExecutor) -> None:

@@ -17,7 +17,8 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
-from pwact.geometry import perturb, scale, super_cell
+from pwact.errors import TaskError
+from pwact.geometry import perturb, scale, shortest_distance, super_cell
 from pwact.io import files
 from pwact.io.structures import read_structure, write_structure
 from pwact.workflow.stage import Services, StageOutput
@@ -25,7 +26,10 @@ from pwact.workflow.stages.first_principles import Calculation, calculate
 from pwact.workflow.stages.prepare import demand_all
 
 if TYPE_CHECKING:
+    import numpy as np
     from ase import Atoms
+
+DRAWS = 100  # of a random distortion, before its size is held to be absurd
 
 
 @dataclass(frozen=True)
@@ -250,16 +254,22 @@ class PerturbStage:
         atoms, made = source.read(), []
         for k, target in enumerate(self.places.perturbed(entry, source)):
             rng = services.rng("perturb", entry.index, number, k)
-            distorted = perturb(
-                atoms,
-                entry.cell_pert_fraction,
-                entry.atom_pert_distance,
-                rng,
-                self.config.perturb_style,
-            )
+            distorted = self._distort(atoms, entry, rng)
             made.append(_write(target.file, distorted))
         shutil.copyfile(source.file.path, made[0].parent / source.file.path.name)
         return made
+
+    def _distort(self, atoms: Atoms, entry: SystemEntry, rng: np.random.Generator) -> Atoms:
+        """Draw until no two atoms sit on top of each other."""
+        sizes = (entry.cell_pert_fraction, entry.atom_pert_distance)
+        for _ in range(DRAWS):
+            distorted = perturb(atoms, *sizes, rng, self.config.perturb_style)
+            if shortest_distance(distorted) >= self.config.aimd.min_distance:
+                return distorted
+        raise TaskError(
+            f"{layout.init_config(entry.index)}: atoms collide in each of {DRAWS} perturbed "
+            f"structures; sys_configs[{entry.index}].atom_pert_distance is too large"
+        )
 
 
 def _write(file: StructureFile, atoms: Atoms) -> Path:
