@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
 
@@ -30,7 +31,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A launch directory with the input of an init_bulk of two MD steps."""
     place = tmp_path / "with a space"
     place.mkdir()
@@ -40,7 +41,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_steps(place, 2)
     block = {"command": shlex.quote(sys.executable)}
     write(place / "resource.json", {"scheduler": "local", "DFT": block})
-    return place
+    yield place
+    if (place / ".pwact").exists():
+        main(["kill", "init_bulk"])  # whatever a failed test has left
 
 
 def write(path: Path, content: object) -> None:
