@@ -58,7 +58,7 @@ def test_md_job(site: Path, tmp_path: Path) -> None:
 
 def test_wildcards_are_sorted_by_name(site: Path, tmp_path: Path) -> None:
     config, _ = loaded(site, tmp_path, {})
-    names = [f"s{number}.config" for number in (1, 10, 2)]
+    names = [f"s{number}.config" for number in ("05", 1, 10, 2, 7)]
     assert config.explore.systems == (
         (StructureFile(site / "a.poscar", "pwmat/config"),),
         tuple(StructureFile(site / "sys" / name, "pwmat/config") for name in names),
@@ -273,7 +273,11 @@ class TestTrain:
         ]
 
     def test_train_input_file_replaces_the_section(self, site: Path, tmp_path: Path) -> None:
-        train = {"train_input_file": "matpl.json", "model": {"descriptor": {"Rmax": 3}}}
+        train = {
+            "train_input_file": "matpl.json",
+            "model_type": "DP",
+            "model": {"descriptor": {"Rmax": 3}},
+        }
         config, _ = loaded(site, tmp_path, {"train": train})
         assert config.train.input_file == site / "matpl.json"
         assert (config.train.model_type, config.train.atom_type) == ("NEP", ("Cu", "Ag"))
@@ -306,7 +310,7 @@ class TestDft:
         config, _ = loaded(site, tmp_path, {"DFT": {**dft, "input": "etot.input"}})
         expected = DftInput(site / "etot.input", 0.4, 3)
         assert (config.dft.style, config.dft.inputs) == ("pwmat", (expected,))
-        dft = {"dft_style": "PWmat", "input": {"input": "etot.input", "kspacing": 0.2}}
+        dft = {**dft, "flag_symm": 0, "input": {"input": "etot.input", "kspacing": 0.2}}
         config, _ = loaded(site, tmp_path, {"DFT": dft})
         assert config.dft.inputs == (DftInput(site / "etot.input", 0.2, 0),)
 
