@@ -522,3 +522,76 @@ def test_thousands_of_tasks_stay_cheap(bench, monkeypatch):
     assert sum(1 for result in bench.run(tasks) if result.verdict.done) == 2000
     assert time.process_time() - start < 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 60_000  # kB
+
+
+def test_a_forgotten_job_with_an_old_record_is_the_machines_fault(bench):
+    def work(spec):
+        spec.record.write_text("scf0-000000000000 1 5 end\n")
+        return GONE
+
+    bench.executor.work = work
+    (result,) = bench.run(bench.tasks(1))
+    assert result.attempts == MAX_REQUEUES + 4
+    assert "gone from the queue" in result.explanation
+
+
+def test_a_run_that_is_given_up_leaves_its_room_to_others(bench):
+    bench.executor.limit = 2
+    tasks = bench.tasks(4)
+    bench.executor.work = lambda spec: succeed(spec) if spec.tasks[0] is not tasks[1] else RUNNING
+    dispatcher = bench.dispatcher()
+    first = dispatcher.run("md", bench.directory, tasks[:2], bench.block)
+    next(first)
+    first.close()
+    bench.executor.limit = 1
+    assert len(list(dispatcher.run("scf", bench.directory, tasks[2:], bench.block))) == 2
+
+
+def test_a_limit_that_is_lifted_is_forgotten(bench):
+    real, live = bench.executor.submit, []
+
+    def submit(spec):
+        if bench.clock() < 50 and len(bench.executor.specs) >= 2:
+            raise LimitError("QOSMaxSubmitJobPerUserLimit")
+        live.append(bench.clock())
+        return real(spec)
+
+    bench.executor.submit = submit
+    bench.executor.work = lambda spec: succeed(spec) if bench.clock() > 200 else RUNNING
+    assert len(list(bench.run(bench.tasks(7)))) == 7
+    assert len(set(live[2:])) == 1  # all the others in one go
+
+
+def test_progress_forgives_the_fruitless_jobs_before_it(bench):
+    jobs = []
+
+    def work(spec):
+        jobs.append(len(spec.tasks))
+        if len(jobs) % 4 == 0:
+            finish(spec.tasks[0])
+        return FAILED
+
+    bench.executor.work = work
+    results = list(bench.run(bench.tasks(3), group_size=-1, parallel_num=3))
+    assert sum(result.verdict.done for result in results) == 1  # its neighbours were tried 4 times
+    jobs.clear()
+    other = Bench(bench.root / "other", FakeExecutor(work))
+    results = list(other.run(other.tasks(12), group_size=-1))
+    assert jobs[:8] == [12, 12, 12, 12, 11, 11, 11, 11]
+    assert results[0].verdict.done
+    assert results[1].verdict.done
+
+
+def test_a_task_that_the_time_limit_cut_off_is_not_charged(bench):
+    tasks = bench.tasks(8)
+
+    def work(spec):
+        left = [task for task in spec.tasks if task is not tasks[0]]
+        (tasks[0].directory / "tag.scf.failed").touch()  # it died of the signal
+        finish(left[0] if left else tasks[0])
+        return ended("TIMEOUT", Fault.TIMEOUT)
+
+    bench.executor.work = work
+    results = list(bench.run(tasks, group_size=-1))
+    assert len(results) == 8
+    assert {result.verdict.done for result in results} == {True}

@@ -13,9 +13,9 @@ import pytest
 from pwact.config.resources import ResourceBlock
 from pwact.errors import SchedulerError
 from pwact.executors import executor_for
-from pwact.executors.base import JobPhase, JobSpec, Task
+from pwact.executors.base import JobPhase, JobSpec, Task, name_suffix
 from pwact.executors.local import LocalExecutor
-from pwact.executors.processes import own_processes
+from pwact.executors.processes import own_processes, processes_of, read_process
 from pwact.executors.script import render
 from pwact.io.files import write_text
 from pwact.verdict import DONE
@@ -24,18 +24,20 @@ BLOCK = ResourceBlock(name="DFT", command="x", scheduler="local")
 
 
 @pytest.fixture
-def executor():
+def executor(tmp_path):
     made = LocalExecutor(4, kill_wait_s=0.3)
     yield made
+    names = {f"test0-{name_suffix('test', str(path), 0, 0)}" for path in tmp_path.iterdir()}
     for process in own_processes():
-        if process.job.startswith("test"):
+        if process.job in names:
             os.kill(process.pid, signal.SIGKILL)
 
 
 def job(directory: Path, command: str) -> JobSpec:
     directory.mkdir(exist_ok=True)
     task = Task(directory, command, lambda path: DONE, "log")
-    spec = JobSpec(f"test0-{directory.name}", "test", 0, directory, (task,), BLOCK)
+    name = f"test0-{name_suffix('test', str(directory), 0, 0)}"  # other tests may run beside
+    spec = JobSpec(name, "test", 0, directory, (task,), BLOCK)
     write_text(spec.script, render(spec))
     return spec
 
@@ -176,3 +178,16 @@ def test_a_directory_that_is_gone(executor, tmp_path):
     spec = job(tmp_path / "work", "true")
     with pytest.raises(SchedulerError, match="cannot be started"):
         executor.submit(replace(spec, directory=tmp_path / "gone"))
+
+
+def test_a_session_under_a_pid_that_is_used_again_is_not_the_jobs(executor):
+    child = subprocess.Popen(["env", "-i", "sleep", "66"], start_new_session=True)
+    try:
+        until(lambda: read_process(child.pid).session == child.pid)
+        start = read_process(child.pid).start
+        assert processes_of([("x", child.pid, start - 1)]) == {"x": []}
+        found = processes_of([("x", child.pid, start)])["x"]
+        assert [process.pid for process in found] == [child.pid]
+    finally:
+        child.kill()
+        child.wait()

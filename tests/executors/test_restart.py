@@ -161,3 +161,14 @@ def test_a_new_master_gives_failed_tasks_new_tries(bench):
     bench.executor.work = succeed
     (result,) = bench.run(bench.tasks(1))
     assert (failed.attempts, result.attempts, result.verdict.done) == (4, 1, True)
+
+
+def test_a_job_of_the_dead_master_costs_no_try(bench):
+    bench.executor.poll, real = die, bench.executor.poll
+    with pytest.raises(KilledError):
+        list(bench.run(bench.tasks(1)))
+    bench.executor.poll = real
+    bench = bench.restarted()
+    bench.executor.work = lambda spec: FAILED
+    (result,) = bench.run(bench.tasks(1))
+    assert (len(bench.executor.specs), result.attempts) == (5, 5)
