@@ -8,7 +8,8 @@
     ├── StageChangedError     exit 2   a finished stage's inputs were changed
     ├── LockedError           exit 1   another pwact works in this directory
     ├── TaskError             exit 1   the output of one task cannot be used
-    │   └── NotConvergedError          … because its SCF did not converge
+    │   ├── NotConvergedError          … because its SCF did not converge
+    │   └── CutOffError                … because a file ends too early
     ├── QuorumError           exit 1   too many tasks of one stage failed
     ├── SchedulerError        exit 1   the scheduler refused what we asked, for good
     └── StoppedError          exit 3   stopped on request with work left
@@ -77,6 +78,10 @@ class TaskError(PwactError):
 
 class NotConvergedError(TaskError):
     """The output is complete, but its electronic structure is not converged."""
+
+
+class CutOffError(TaskError):
+    """A file ends in the middle of something."""
 
 
 class QuorumError(PwactError):

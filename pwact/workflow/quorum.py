@@ -42,7 +42,8 @@ def check_quorum(
     if len(failed) > _SHOWN:
         told.append(f"… and {len(failed) - _SHOWN} more, all in the log file")
     raise QuorumError(
-        f"{what}: {len(failed)} of {len(results)} tasks failed in {work_dir}, at most {allowed} may\n"
+        f"{what}: {len(failed)} of {len(results)} tasks failed in {work_dir}, "
+        f"at most {allowed} may\n"
         + "\n".join(told)
         + "\nWhat next: repair the cause and give the same command again; tasks that are done "
         "are kept, the others are tried again."

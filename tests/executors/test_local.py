@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def test_cancel_ends_every_process(executor, tmp_path, wrapper):
         + "open('pid', 'w').write(str(child.pid) + ' ')\n"
         + "child.wait()\n"
     )
-    spec = job(tmp_path / "work", f"{sys.executable} {script}")
+    spec = job(tmp_path / "work", shlex.join([sys.executable, str(script)]))
     job_id = executor.submit(spec)
     pid_file = spec.directory / "pid"
     until(lambda: pid_file.exists() and pid_file.read_text().endswith(" "))

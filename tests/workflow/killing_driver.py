@@ -1,13 +1,14 @@
 """Starts the small campaign again and again, and lets it die at every journal line once.
 
 Every start is a fork of this process, which has imported everything: it costs milliseconds. Run as
-``python -m tests.workflow.killing_driver WORK_DIR PLAN JOBS SEED``; PLAN says when the master dies:
+``python -m tests.workflow.killing_driver FOLDER PLAN JOBS SEED``; PLAN says when the master dies:
 
 - ``after``: as soon as a line of a sort that was not seen before is on disk;
 - ``before``: with half of such a line on disk, that is after what it tells of was done;
-- ``random``: 20 times at a random instant.
+- ``random``: 20 times at a random instant; where a campaign ends before that, another one follows.
 
-JOBS is ``keep`` or ``kill``: what happens to the jobs of the dead master. Prints what it did.
+JOBS is ``keep`` or ``kill``: what happens to the jobs of the dead master. The campaigns are run in
+``FOLDER/0``, ``FOLDER/1`` …. Prints what it did.
 """
 
 from __future__ import annotations
@@ -35,28 +36,35 @@ SEEN = "lines.seen"
 
 
 def main() -> None:
-    work_dir, plan, jobs, seed = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-    small_campaign.write_inputs(work_dir)
+    folder, plan, jobs, seed = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
     dice = random.Random(seed)
-    kills = 0
-    for start in range(MOST_STARTS):
+    wanted = RANDOM_KILLS if plan == "random" else 0
+    kills, campaigns = 0, []
+    while not campaigns or kills < wanted:
+        campaigns.append(folder / str(len(campaigns)))
+        kills += campaign(campaigns[-1], plan, jobs, dice, wanted - kills)
+    left = sum(len(processes(work_dir)) for work_dir in campaigns)
+    print(json.dumps({"kills": kills, "left": left, "campaigns": len(campaigns)}))
+
+
+def campaign(work_dir: Path, plan: str, jobs: str, dice: random.Random, most: int) -> int:
+    """Start one campaign until it is done; how often its master died."""
+    small_campaign.write_inputs(work_dir)
+    for kills in range(MOST_STARTS):
         child = os.fork()
         if child == 0:
             work(work_dir, plan)
-        if plan == "random" and kills < RANDOM_KILLS:
+        if kills < most:
             time.sleep(dice.uniform(0.0, LONGEST_S))
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
             if os.WEXITSTATUS(status):
-                sys.exit(f"start {start} failed\n{(work_dir / 'master.log').read_text()}")
-            break
-        kills += 1
+                sys.exit(f"start {kills} failed\n{(work_dir / 'master.log').read_text()}")
+            return kills
         if jobs == "kill":
             kill_jobs(work_dir)
-    else:
-        sys.exit(f"not done after {MOST_STARTS} starts")
-    print(json.dumps({"kills": kills, "left": len(processes(work_dir))}))
+    sys.exit(f"not done after {MOST_STARTS} starts")
 
 
 def work(work_dir: Path, plan: str) -> None:

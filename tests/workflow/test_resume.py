@@ -67,9 +67,8 @@ def test_a_second_start_does_nothing(undisturbed):
     [(plan, jobs) for plan in ("after", "before", "random") for jobs in ("keep", "kill")],
 )
 def test_killed_at_every_line_it_ends_the_same(undisturbed, tmp_path, plan, jobs):
-    work_dir = tmp_path / "work"
     driver = subprocess.run(
-        [sys.executable, "-m", "tests.workflow.killing_driver", work_dir, plan, jobs, "3"],
+        [sys.executable, "-m", "tests.workflow.killing_driver", tmp_path, plan, jobs, "3"],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -78,20 +77,23 @@ def test_killed_at_every_line_it_ends_the_same(undisturbed, tmp_path, plan, jobs
     )
     assert driver.returncode == 0, driver.stderr
     told = json.loads(driver.stdout)
+    campaigns = [tmp_path / str(number) for number in range(told["campaigns"])]
     if plan == "random":
         assert told["kills"] == 20
     else:
-        died_at = set((work_dir / killing_driver.SEEN).read_text().splitlines())
+        assert len(campaigns) == 1
+        died_at = set((campaigns[0] / killing_driver.SEEN).read_text().splitlines())
         lines = set(killing_driver.sorts(events(undisturbed)))
         assert len(lines) >= 30
         assert lines - died_at == set()
         assert told["kills"] >= 30
     assert told["left"] == 0
-    assert small_campaign.results(work_dir) == small_campaign.results(undisturbed)
-    check_work_done_once(work_dir)
-    check_stages_done_once(work_dir)
-    if plan != "random" and jobs == "keep":  # nobody died while writing a file
-        assert list(work_dir.rglob(".*.tmp")) == []
+    for work_dir in campaigns:
+        assert small_campaign.results(work_dir) == small_campaign.results(undisturbed)
+        check_work_done_once(work_dir)
+        check_stages_done_once(work_dir)
+        if plan != "random" and jobs == "keep":  # nobody died while writing a file
+            assert list(work_dir.rglob(".*.tmp")) == []
 
 
 def test_another_seed_gives_other_results(undisturbed, tmp_path):

@@ -1,0 +1,141 @@
+"""Outputs of first-principles codes, read line by line; every complaint names file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Optional
+
+import numpy as np
+
+from pwact.errors import CutOffError, TaskError
+
+
+class Lines:
+    """The complete lines of a text file, one after the other, in bounded memory.
+
+    A last line without line end was cut off while it was written, so it is not given out: its
+    last number may lack digits. Use it in a ``with`` block.
+
+    Attributes
+    ----------
+    number
+        Of the line that was given out last, from 1.
+
+    Raises
+    ------
+    TaskError
+        The file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.number = 0
+        try:
+            self._stream = path.open(encoding="utf-8", errors="replace", newline="\n")
+        except OSError as error:
+            raise TaskError(f"{path}: cannot be read: {error.strerror}") from error
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self._stream.close()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._stream.readline()
+        if not line.endswith("\n"):
+            raise StopIteration
+        self.number += 1
+        return line.rstrip("\r\n")
+
+    def take(self) -> str:
+        """The next line, which must be there.
+
+        Raises
+        ------
+        CutOffError
+            The file ends here.
+        """
+        line = next(self, None)
+        if line is None:
+            raise CutOffError(f"{self.path}, after line {self.number}: the file is cut off")
+        return line
+
+    def error(self, message: str) -> TaskError:
+        """An error at the line that was given out last."""
+        return TaskError(f"{self.path}, line {self.number}: {message}")
+
+    def numbers(self, words: Sequence[str]) -> list[float]:
+        """Words of the line that was given out last as finite numbers.
+
+        Raises
+        ------
+        TaskError
+            One is no finite number, such as the ``****`` of Fortran.
+        """
+        made = []
+        for word in words:
+            try:
+                value = float(word)
+            except ValueError:
+                raise self.error(f"{word!r} is not a number") from None
+            if not np.isfinite(value):
+                raise self.error(f"{word} is not finite")
+            made.append(value)
+        return made
+
+    def number_in(self, words: Sequence[str], place: int) -> float:
+        """One word of the line that was given out last as a finite number.
+
+        Raises
+        ------
+        TaskError
+            There is no such word, or it is no finite number.
+        """
+        try:
+            word = words[place]
+        except IndexError:
+            raise self.error("a number is missing") from None
+        return self.numbers([word])[0]
+
+    def table(self, rows: int, columns: slice, width: int) -> np.ndarray:
+        """The numbers of the next lines.
+
+        Parameters
+        ----------
+        rows
+            How many lines.
+        columns
+            Which words of each line.
+        width
+            How many words that must give.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (rows, width), float.
+
+        Raises
+        ------
+        CutOffError
+            The file ends before.
+        TaskError
+            A line holds fewer words, or one that is no finite number.
+        """
+        made = []
+        for _ in range(rows):
+            words = self.take().split()[columns]
+            if len(words) != width:
+                raise self.error(f"{len(words)} numbers where {width} are expected")
+            made.append(self.numbers(words))
+        return np.array(made, dtype=float).reshape(rows, width)
