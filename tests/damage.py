@@ -27,6 +27,16 @@ def spoiled(content: bytes, word: bytes, count: int = 50, seed: int = 1) -> Iter
         yield content[:start] + word.rjust(end - start) + content[end:]
 
 
+def ends_of(content: bytes, mark: bytes) -> list[int]:
+    """Places behind the line ends of those lines that hold `mark`."""
+    ends, place = [], 0
+    for line in content.splitlines(keepends=True):
+        place += len(line)
+        if mark in line:
+            ends.append(place)
+    return ends
+
+
 def put(path: Path, content: bytes) -> Path:
     """Write the damaged file."""
     path.write_bytes(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,8 @@ class Lines:
     ----------
     number
         Of the line that was given out last, from 1.
+    cut_off
+        Whether the last line had no end and was left out.
 
     Raises
     ------
@@ -32,6 +35,7 @@ class Lines:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.number = 0
+        self.cut_off = False
         try:
             self._stream = path.open(encoding="utf-8", errors="replace", newline="\n")
         except OSError as error:
@@ -54,6 +58,7 @@ class Lines:
     def __next__(self) -> str:
         line = self._stream.readline()
         if not line.endswith("\n"):
+            self.cut_off = bool(line)
             raise StopIteration
         self.number += 1
         return line.rstrip("\r\n")
@@ -89,7 +94,7 @@ class Lines:
                 value = float(word)
             except ValueError:
                 raise self.error(f"{word!r} is not a number") from None
-            if not np.isfinite(value):
+            if not math.isfinite(value):
                 raise self.error(f"{word} is not finite")
             made.append(value)
         return made

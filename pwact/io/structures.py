@@ -1,6 +1,6 @@
 """Single structures in any format, by the names that PWact's input files use.
 
-PWmat, VASP, LAMMPS and extxyz files are read here; outputs of codes through pwdata, and every
+PWmat, VASP, LAMMPS and extxyz files are read here; outputs of other codes through pwdata, and every
 other format through ASE, by ASE's own name. A structure has elements, positions and a cell; its
 velocities, constraints and labels are left out.
 """
@@ -19,11 +19,12 @@ import numpy as np
 from ase import Atoms
 from ase.io.formats import ioformats
 
-from pwact.errors import InputError
+from pwact.errors import InputError, TaskError
 from pwact.io import files
 from pwact.io.atom_config import read_atom_config, write_atom_config
 from pwact.io.extxyz import iterate_extxyz, write_extxyz
 from pwact.io.lammps_data import read_lammps_data, write_lammps_data
+from pwact.io.movement import last_frame
 from pwact.io.poscar import read_poscar, write_poscar
 
 
@@ -48,7 +49,8 @@ _OWN: dict[str, tuple[Callable[[Path], Atoms], Callable[[Path, Atoms], None]]] =
     "lammps/lmp": (read_lammps_data, _write_lammps),
     "extxyz": (_last_extxyz, _write_extxyz),
 }
-_PWDATA = ("pwmat/movement", "vasp/outcar", "cp2k/scf", "cp2k/md")
+_OUTPUTS: dict[str, Callable[[Path], Atoms]] = {"pwmat/movement": last_frame}
+_PWDATA = ("vasp/outcar", "cp2k/scf", "cp2k/md")
 _ALIASES = {
     "pwmat": "pwmat/config",
     "config": "pwmat/config",
@@ -65,7 +67,7 @@ _ALIASES = {
 
 def structure_formats() -> tuple[str, ...]:
     """Names of the formats that do not go through ASE."""
-    return (*_OWN, *_PWDATA)
+    return (*_OWN, *_OUTPUTS, *_PWDATA)
 
 
 def check_format_name(name: str) -> str:
@@ -109,6 +111,11 @@ def read_structure(path: Path, structure_format: str) -> Atoms:
 def _read(path: Path, name: str) -> Atoms:
     if name in _OWN:
         return _OWN[name][0](path)
+    if name in _OUTPUTS:
+        try:
+            return _OUTPUTS[name](path)
+        except TaskError as error:
+            raise InputError(f"cannot be read in format {name}: {error}", path) from error
     try:
         atoms = _by_pwdata(path, name) if name in _PWDATA else _by_ase(path, name)
     except Exception as error:  # noqa: BLE001 - other people's readers raise anything
@@ -152,7 +159,7 @@ def write_structure(path: Path, atoms: Atoms, structure_format: str) -> None:
     if name in _OWN:
         _OWN[name][1](path, Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
         return
-    if name in _PWDATA:
+    if name in (*_OUTPUTS, *_PWDATA):
         raise InputError(f"structures are not written in format {name}", path)
     with files.replacing(path) as aside:
         ase.io.write(str(aside), atoms, format=name)
