@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LABELERS: dict[str, Optional[str]] = {
     "ase": "pwact.engines.ase_calculator:AseLabeler",
     "pwmat": None,
-    "vasp": None,
+    "vasp": "pwact.engines.vasp:VaspLabeler",
     "cp2k": None,
     "dftb": None,
     "dftb+": None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +60,15 @@ def read_poscar(path: Path) -> Atoms:
 
 
 def _parse(lines: list[str]) -> Atoms:
-    lattice = np.array([line.split()[:3] for line in lines[2:5]]).astype(float)
+    lattice = np.array([_words(line)[:3] for line in lines[2:5]]).astype(float)
     factors = _factors(lines[1], lattice)
     cell = lattice * factors
-    symbols = [word.split("_")[0].split("/")[0] for word in lines[5].split()]
+    symbols = [word.split("_")[0].split("/")[0] for word in _bare(lines[5]).split()]
     if symbols and symbols[0].isdigit():
-        raise ValueError("line 6 must name the elements; VASP 4 files have only their counts there")
+        raise ValueError(
+            "line 6 must name the elements; VASP 4 files have only their counts there: "
+            "put a line such as 'Si C' above it"
+        )
     unknown = [symbol for symbol in symbols if atomic_numbers.get(symbol, 0) == 0]
     if unknown or not symbols:
         raise ValueError(f"line 6 must name elements, not {lines[5].strip()!r}")
@@ -74,7 +78,7 @@ def _parse(lines: list[str]) -> Atoms:
     rows = lines[place + 1 : place + 1 + sum(counts)]
     if len(rows) < sum(counts):
         raise ValueError(f"{sum(counts)} positions are announced, {len(rows)} are there")
-    positions = np.array([(row.split() + [""] * 3)[:3] for row in rows]).astype(float)
+    positions = np.array([(_words(row) + [""] * 3)[:3] for row in rows]).astype(float)
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise ValueError("all numbers must be finite")
     positions = positions * factors if cartesian else positions @ cell
@@ -82,8 +86,20 @@ def _parse(lines: list[str]) -> Atoms:
     return Atoms(names, positions, cell=cell, pbc=True)
 
 
+def _bare(line: str) -> str:
+    """The line without its comment."""
+    return line.partition("!")[0].partition("#")[0]
+
+
+def _words(line: str) -> list[str]:
+    """The words of a line of numbers, as Fortran reads them: commas part, D is an exponent."""
+    return [
+        re.sub(r"(?<=[\d.])[dD](?=[-+]?\d)", "e", word) for word in line.replace(",", " ").split()
+    ]
+
+
 def _counts(line: str, expected: int) -> list[int]:
-    words = line.partition("!")[0].partition("#")[0].split()
+    words = _bare(line).split()
     counts = [int(word) for word in words[:expected]]
     if len(counts) < expected or min(counts) < 0 or sum(counts) == 0:
         raise ValueError(f"line 7 must hold {expected} counts, not {line.strip()!r}")
@@ -91,14 +107,16 @@ def _counts(line: str, expected: int) -> list[int]:
 
 
 def _factors(line: str, lattice: np.ndarray) -> np.ndarray:
-    words = line.partition("!")[0].partition("#")[0].split()
+    words = _words(_bare(line))
     numbers = []
     for word in words[:3]:
         try:
             numbers.append(float(word))
         except ValueError:
             break  # a comment
-    if len(numbers) == 3 and min(numbers) > 0:
+    if len(numbers) == 3:
+        if not min(numbers) > 0 or not np.isfinite(numbers).all():
+            raise ValueError(f"three scale factors must be positive, not {line.strip()!r}")
         return np.array(numbers)
     if not numbers or numbers[0] == 0 or not np.isfinite(numbers[0]):
         raise ValueError(f"line 2 must hold the scale factor, not {line.strip()!r}")

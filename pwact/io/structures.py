@@ -25,6 +25,7 @@ from pwact.io.atom_config import read_atom_config, write_atom_config
 from pwact.io.extxyz import iterate_extxyz, write_extxyz
 from pwact.io.lammps_data import read_lammps_data, write_lammps_data
 from pwact.io.movement import last_frame
+from pwact.io.outcar import last_ionic_step
 from pwact.io.poscar import read_poscar, write_poscar
 
 
@@ -49,8 +50,11 @@ _OWN: dict[str, tuple[Callable[[Path], Atoms], Callable[[Path, Atoms], None]]] =
     "lammps/lmp": (read_lammps_data, _write_lammps),
     "extxyz": (_last_extxyz, _write_extxyz),
 }
-_OUTPUTS: dict[str, Callable[[Path], Atoms]] = {"pwmat/movement": last_frame}
-_PWDATA = ("vasp/outcar", "cp2k/scf", "cp2k/md")
+_OUTPUTS: dict[str, Callable[[Path], Atoms]] = {
+    "pwmat/movement": last_frame,
+    "vasp/outcar": last_ionic_step,
+}
+_PWDATA = ("cp2k/scf", "cp2k/md")
 _ALIASES = {
     "pwmat": "pwmat/config",
     "config": "pwmat/config",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from pwact.engines import LABELERS
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
 from pwact.io.frames import write_frames
@@ -117,6 +118,8 @@ def refused(
 ) -> None:
     use_toys(monkeypatch)
     monkeypatch.setitem(EXECUTORS, "slurm", None)
+    for style in ("pwmat", "vasp"):
+        monkeypatch.setitem(LABELERS, style, None)
     write_files(work_dir, {"calculator": "emt"})
     xenon = with_xenon()
     set_labels(xenon, 0.0, np.zeros((4, 3)))
