@@ -13,6 +13,7 @@ from pwact.engines.base import Purpose
 from pwact.errors import InputError
 
 _COMMENT = re.compile(r"[#!]")
+_QUOTED = re.compile(r'=[ \t]*"[^"]*"')
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_/-]*")
 _TRUE, _FALSE = (".T", "T"), (".F", "F")
 _STRUCTURAL = (1, 2, 3)  # IBRION of a relaxation
@@ -123,20 +124,21 @@ def _joined(text: str) -> list[tuple[int, str]]:
     """Lines without comments, with those that go on joined; each with its number."""
     made: list[tuple[int, str]] = []
     going_on = False
-    quoted = False  # VASP 6 takes text in quotes over several lines
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw if quoted else _COMMENT.split(raw, maxsplit=1)[0]
-        line = line.rstrip()
-        more = line.endswith("\\")
-        body = line[:-1] if more else line
-        if going_on or quoted:
+    for number, raw in enumerate(_QUOTED.sub(_flat, text).splitlines(), 1):
+        line = _COMMENT.split(raw, maxsplit=1)[0].rstrip()
+        body = line[:-1] if line.endswith("\\") else line
+        if going_on:
             start, before = made[-1]
-            made[-1] = (start, f"{before} {body.replace(';', ' ') if quoted else body}")
+            made[-1] = (start, f"{before} {body}")
         else:
             made.append((number, body))
-        quoted ^= line.count('"') % 2 == 1
-        going_on = more
+        going_on = body != line
     return made
+
+
+def _flat(quoted: re.Match[str]) -> str:
+    """Text in quotes, which may go over several lines, as one line and as many empty ones."""
+    return re.sub(r"[\n;#!]", " ", quoted[0]) + "\n" * quoted[0].count("\n")
 
 
 def check_purpose(incar: Incar, purpose: Purpose) -> None:

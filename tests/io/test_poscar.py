@@ -72,6 +72,19 @@ def test_selective_dynamics_and_velocities(tmp_path: Path) -> None:
     np.testing.assert_allclose(atoms.positions[1], [2.5, 2.5, 3])
 
 
+def test_numbers_as_fortran_reads_them(tmp_path: Path) -> None:
+    text = (HEAD.format(scale="0.2D1") + DIRECT).replace("4 0 0", "4.0d0, 0, 0")
+    atoms = read_text(tmp_path, text.replace("0.5 0.5 0.5", "0.5D0,5.d-1,0.05D+1"))
+    np.testing.assert_allclose(atoms.cell.array[0], [8, 0, 0])
+    np.testing.assert_allclose(atoms.positions[1], [5, 5, 6])
+
+
+def test_comments_in_the_header(tmp_path: Path) -> None:
+    text = DIRECT.replace("Si C", "Si C ! the elements").replace("1 2", "1 2 # their numbers")
+    atoms = read_text(tmp_path, HEAD.format(scale="1") + text)
+    assert atoms.get_chemical_symbols() == ["Si", "C", "C"]
+
+
 def test_pseudopotential_names_in_the_header(tmp_path: Path) -> None:
     atoms = read_text(tmp_path, HEAD.format(scale="1") + DIRECT.replace("Si C", "Si_sv C/ab12"))
     assert atoms.get_chemical_symbols() == ["Si", "C", "C"]
@@ -98,6 +111,8 @@ def test_real_contcar(samples: Path) -> None:
         (HEAD.format(scale="1") + DIRECT.replace("0.25", "nan"), "finite"),
         (HEAD.format(scale="0") + DIRECT, "scale factor"),
         (HEAD.format(scale="one") + DIRECT, "scale factor"),
+        (HEAD.format(scale="1 -2 3") + DIRECT, "three scale factors must be positive"),
+        (HEAD.format(scale="1 2 inf") + DIRECT, "three scale factors must be positive"),
     ],
 )
 def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
