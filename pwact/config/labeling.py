@@ -41,7 +41,8 @@ class DftInput:
     kspacing: Optional[float] = declare(
         None,
         Real(positive=True),
-        "Distance of k-points for PWmat, where the control file has no MP_N123.",
+        "Distance of k-points where the control file has none: no MP_N123 (PWmat), no KSPACING "
+        "(VASP).",
         unit="1/Å",
         default_words="0.5 for PWmat",
     )
