@@ -13,6 +13,11 @@ from ase.neighborlist import primitive_neighbor_list
 from pwact.errors import InputError
 
 PERTURB_STYLES = ("normal", "uniform")
+ANGLES = (20.0, 160.0)  # degrees; a cell beyond them is a slip, or has collapsed
+LEFT_HANDED = (
+    "the cell is left-handed (the triple product of its vectors is negative); exchange its vectors "
+    "b and c, and with them the second and the third fractional coordinate of every atom"
+)
 _EDGE = 1e-5  # fractions this close below 0 or 1 stay where they are, or become 0
 _FIRST_CUTOFF = 3.0
 
@@ -169,8 +174,8 @@ def lower_triangular(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b, c = cell
     volume = float(np.dot(np.cross(a, b), c))
     if not volume > 0:
-        kind = "is left-handed" if volume < 0 else "has no volume"
-        raise InputError(f"a right-handed periodic cell is needed; this one {kind}")
+        kind = LEFT_HANDED if volume < 0 else "the cell has no volume"
+        raise InputError(kind)
     if not np.any(np.triu(cell, 1)) and np.all(np.diagonal(cell) > 0):
         return cell.copy(), np.eye(3)  # is of that form: keep every bit
     lx = float(np.linalg.norm(a))
@@ -211,3 +216,34 @@ def _reach(atoms: Atoms) -> float:
 def cell_angles(atoms: Atoms) -> np.ndarray:
     """Angles alpha, beta, gamma between the lattice vectors, in degrees, shape (3,)."""
     return np.asarray(cell_to_cellpar(atoms.cell.array)[3:], dtype=float)
+
+
+def flaw(atoms: Atoms, min_distance: float) -> str:
+    """Why no first-principles code should get a frame, in words; "" if it may have it.
+
+    Parameters
+    ----------
+    min_distance
+        Smallest distance of two atoms, periodic images included, that is let through; Å.
+    """
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        return "a position or a lattice vector is not finite"
+    if problem := _cell_flaw(atoms):
+        return problem
+    distance = shortest_distance(atoms)
+    if distance < min_distance:
+        return f"two atoms are only {distance:.2f} Å apart (min_distance is {min_distance:g})"
+    return ""
+
+
+def _cell_flaw(atoms: Atoms) -> str:
+    volume = float(np.linalg.det(atoms.cell.array))
+    if volume < 0:
+        return LEFT_HANDED
+    if not volume > 0:
+        return "the cell has no volume"
+    low, high = ANGLES
+    for name, angle in zip(("alpha", "beta", "gamma"), cell_angles(atoms)):
+        if not low <= angle <= high:
+            return f"the cell angle {name} is {angle:.1f}°, outside {low:g}° to {high:g}°"
+    return ""

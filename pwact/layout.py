@@ -44,7 +44,7 @@ EXPLORE = "01.explore"
 LABEL = "02.label"
 VALID_ERROR = "valid_error.csv"
 LABEL_ERROR = "label_error.csv"
-TOO_CLOSE = "too_close.csv"
+LEFT_OUT = "left_out.csv"
 HISTOGRAM = "model_devi_distribution.png"
 MODEL_DEVI_FILES = "model_devi*.out"  # a continued MD has its earlier rows in a second file
 

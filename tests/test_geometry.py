@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
+from ase.geometry import cellpar_to_cell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pwact.errors import InputError
 from pwact.geometry import (
     cell_angles,
+    flaw,
     lower_triangular,
     perturb,
     scale,
@@ -207,3 +211,34 @@ def test_cell_angles() -> None:
     np.testing.assert_allclose(cell_angles(bulk("Cu")), [60, 60, 60])
     hexagonal = Atoms(cell=[[3, 0, 0], [-1.5, 3 * np.sqrt(0.75), 0], [0, 0, 5]])
     np.testing.assert_allclose(cell_angles(hexagonal), [90, 90, 120])
+
+
+@pytest.mark.parametrize(
+    ("cell", "positions", "reason"),
+    [
+        (np.eye(3) * 5, [[0, 0, 0], [0.5, 0, 0]], ""),
+        (np.eye(3) * 5, [[0, 0, 0], [0.49, 0, 0]], "only 0.49 Å apart"),
+        (np.eye(3) * 5, [[0, 0, 0], [4.6, 0, 0]], "only 0.40 Å apart"),
+        (np.eye(3) * 5, [[0, 0, 0], [np.nan, 0, 0]], "not finite"),
+        (np.diag([5, np.inf, 5]), [[0, 0, 0], [1, 0, 0]], "not finite"),
+        ([[5, 0, 0], [0, 0, 5], [0, 5, 0]], [[0, 0, 0], [1, 0, 0]], "exchange its vectors b and c"),
+        ([[5, 0, 0], [0, 5, 0], [0, 0, 0]], [[0, 0, 0], [1, 0, 0]], "no volume"),
+        (np.zeros((3, 3)), [[0, 0, 0], [1, 0, 0]], "no volume"),
+        (cellpar_to_cell([9, 9, 9, 90, 90, 20.1]), [[0, 0, 0], [1, 1, 3]], ""),
+        (cellpar_to_cell([9, 9, 9, 90, 90, 19.9]), [[0, 0, 0], [1, 1, 3]], "gamma is 19.9°"),
+        (cellpar_to_cell([9, 9, 9, 159.9, 90, 90]), [[0, 0, 0], [1, 1, 0]], ""),
+        (cellpar_to_cell([9, 9, 9, 160.1, 90, 90]), [[0, 0, 0], [1, 1, 0]], "alpha is 160.1°"),
+    ],
+)
+def test_flaws(cell: Any, positions: Any, reason: str) -> None:
+    found = flaw(Atoms("Cu2", positions, cell=cell, pbc=True), 0.5)
+    assert reason in found
+    assert bool(found) == bool(reason)
+
+
+def test_left_handed_cells_are_right_handed_after_the_advice() -> None:
+    atoms = Atoms("Cu2", [[0, 0, 0], [1, 2, 3]], cell=[[5, 0, 0], [0, 0, 6], [0, 7, 0]], pbc=True)
+    fractions = atoms.cell.scaled_positions(atoms.positions)[:, [0, 2, 1]]
+    advised = Atoms("Cu2", cell=atoms.cell.array[[0, 2, 1]], scaled_positions=fractions, pbc=True)
+    assert flaw(advised, 0.5) == ""
+    np.testing.assert_allclose(advised.positions, atoms.positions)

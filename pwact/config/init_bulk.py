@@ -76,7 +76,6 @@ SCF_KEYS = (
     Key("scf_style", Choice(STYLES), help="Program of scf_input.", default_words="dft_style"),
     Key("scf_pseudo", Items(Located()), help="Its pseudopotentials.", default_words="pseudo"),
 )
-COMMON = tuple(key for key in LABEL_KEYS if key.name != "min_distance")
 KEYS = (
     Key(
         "work_dir",
@@ -87,7 +86,7 @@ KEYS = (
     *keys_of(InitConfig),
     Key("sys_config_prefix", Text(one_line=True), help="Directory put before every config."),
     Key("sys_configs", Nodes(_ENTRIES), help="The structures.", required=True),
-    *COMMON,
+    *LABEL_KEYS,
     *INPUT_KEYS,
     *SCF_KEYS,
     *HISTORIC_FILES,
@@ -138,7 +137,7 @@ def _labelers(
         purpose: dft_inputs(values[f"{purpose}_input"], flag_symm)
         for purpose, flag_symm in FLAG_SYMM.items()
     }
-    common = {key.attribute: values[key.attribute] for key in COMMON}
+    common = {key.attribute: values[key.attribute] for key in LABEL_KEYS}
     common |= {key.name: values[key.name] for key in HISTORIC_FILES}
     styles = dict.fromkeys(FLAG_SYMM, values["style"])
     styles["scf"] = values["scf_style"] or values["style"]

@@ -53,6 +53,10 @@ class SuperCell:
             numbers = [i, 0, 0, 0, j, 0, 0, 0, k]
         a, b, c, d, e, f, g, h, i = numbers
         volume = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+        if volume < 0:
+            raise node.error(
+                f"its determinant is {volume}, which turns the cell left-handed; exchange two rows"
+            )
         if not 0 < volume <= _LARGEST_CELL:
             raise node.error(f"it makes {volume} cells of one; expected 1 to {_LARGEST_CELL}")
         return (a, b, c, d, e, f, g, h, i)

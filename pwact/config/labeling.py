@@ -113,7 +113,7 @@ class LabelConfig:
         None, Whole(1), "init_bulk: at most this many frames chosen by DIRECT are relabelled."
     )
     min_distance: float = declare(
-        0.5, Real(0.0, 10.0), "Frames with atoms closer than this are not labelled.", unit="Å"
+        0.5, Real(0.0, 10.0), "Structures with atoms closer than this are left out.", unit="Å"
     )
 
 

@@ -18,7 +18,7 @@ from pwact.engines import explorer_for, labeler_for, trainer_for
 from pwact.engines.base import Purpose
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
-from pwact.geometry import lower_triangular, shortest_distance
+from pwact.geometry import flaw, super_cell
 from pwact.io.frames import read_frames
 from pwact.io.structures import read_structure
 from pwact.workflow.init_bulk import chain_of
@@ -53,8 +53,8 @@ def _check_run(config: RunConfig, resources: Resources) -> None:
     found: set[str] = set()
     known = set(config.train.atom_type)
     for key, structure in _explored(config):
-        atoms = _read(structure, config.file, key, config.dft.min_distance)
-        _check_handedness(atoms, structure.path, config.file, key)
+        atoms = _read(structure, config.file, key)
+        _check_geometry(atoms, config.dft.min_distance, (structure.path, config.file, key))
         elements = set(atoms.get_chemical_symbols())
         _check_known(elements - known, config, key, structure.path)
         found |= elements
@@ -120,21 +120,26 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
         _check_schedulers((resources.dft,))
     for number, entry in enumerate(config.systems):
         key = f"sys_configs[{number}].config"
-        atoms = _read(entry.structure, config.file, key, config.aimd.min_distance)
+        atoms = _read(entry.structure, config.file, key)
         elements = frozenset(atoms.get_chemical_symbols())
-        if entry.perturb:
-            _check_handedness(atoms, entry.structure.path, config.file, key)
+        where = (entry.structure.path, config.file, key)
+        if entry.relax:
+            _check_geometry(atoms, config.aimd.min_distance, where)
+        if entry.super_cell is not None:
+            atoms = super_cell(atoms, entry.super_cell, entry.pbc)
+        if entry.perturb or entry.aimd or entry.bigmodel:
+            _check_geometry(atoms, config.aimd.min_distance, where)
         if entry.relax:
             chain.relax[entry.relax_input_idx].validate(Purpose.RELAX, elements)
         if entry.aimd:
             chain.aimd[entry.aimd_input_idx].validate(Purpose.AIMD, elements)
 
 
-def _check_handedness(atoms: Atoms, path: Path, file: Path, key: str) -> None:
-    try:
-        lower_triangular(atoms.cell.array)
-    except InputError as error:
-        raise InputError(f"{path}: {error.message}", file, key) from error
+def _check_geometry(atoms: Atoms, closest: float, where: tuple[Path, Path, str]) -> None:
+    """Refuse what no code can calculate; `where` is the structure, the input file and the key."""
+    path, file, key = where
+    if problem := flaw(atoms, closest):
+        raise InputError(f"{path}: {problem}", file, key)
 
 
 def _check_schedulers(blocks: Iterable[Optional[ResourceBlock]]) -> None:
@@ -145,15 +150,12 @@ def _check_schedulers(blocks: Iterable[Optional[ResourceBlock]]) -> None:
             raise InputError(message, block.file, f"{block.name}.scheduler")
 
 
-def _read(structure: StructureFile, file: Path, key: str, closest: float) -> Atoms:
-    """The structure, whose cell must have a volume and whose atoms must be `closest` Å apart."""
-    atoms = read_structure(structure.path, structure.format)
-    if len(atoms) == 0:
-        raise InputError(f"{structure.path} holds no atoms", file, key)
+def _read(structure: StructureFile, file: Path, key: str) -> Atoms:
+    """The structure, whose cell must have a volume."""
+    try:
+        atoms = read_structure(structure.path, structure.format)
+    except InputError as error:
+        raise InputError(str(error), file, key) from error
     if not atoms.cell.volume > 0:
         raise InputError(f"{structure.path}: the cell has no volume", file, key)
-    distance = shortest_distance(atoms)
-    if distance < closest:
-        message = f"{structure.path}: two atoms are only {distance:.2f} Å apart"
-        raise InputError(message, file, key)
     return atoms

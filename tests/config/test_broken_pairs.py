@@ -243,7 +243,7 @@ INIT_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({f"{ENTRY}.super_cell": [[1, 0], [0, 1], [0, 0]]}, f"{ENTRY_KEY}.super_cell", "3x3"),
     ({f"{ENTRY}.super_cell": [1, 1, 0.5]}, f"{ENTRY_KEY}.super_cell[2]", "integer"),
     ({f"{ENTRY}.super_cell": "1 2 x"}, f"{ENTRY_KEY}.super_cell", "3 integers"),
-    ({f"{ENTRY}.super_cell": [1, 1, -1]}, f"{ENTRY_KEY}.super_cell", "makes -1 cells"),
+    ({f"{ENTRY}.super_cell": [1, 1, -1]}, f"{ENTRY_KEY}.super_cell", "its determinant is -1"),
     ({f"{ENTRY}.super_cell": [0, 1, 1]}, f"{ENTRY_KEY}.super_cell", "makes 0 cells"),
     ({f"{ENTRY}.super_cell": [1000, 1000, 1000]}, f"{ENTRY_KEY}.super_cell", "1000000000 cells"),
     ({f"{ENTRY}.scale": [0.9, -1]}, f"{ENTRY_KEY}.scale[1]", "> 0"),

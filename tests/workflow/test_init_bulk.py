@@ -177,8 +177,8 @@ def test_perturbed_atoms_never_collide(
     made = [read_structure(path, "vasp/poscar") for path in folder.glob("*_pertub.poscar")]
     assert len(made) == 60
     assert min(shortest_distance(atoms) for atoms in made) >= 0.5
-    monkeypatch.setattr(structures, "shortest_distance", lambda _: 0.4)
-    with pytest.raises(TaskError, match="atom_pert_distance is too large"):
+    monkeypatch.setattr(structures, "flaw", lambda *_: "it is bad")
+    with pytest.raises(TaskError, match="it is bad; .*atom_pert_distance"):
         chain(tmp_path / "absurd", executor, sys_configs=[entry])
 
 

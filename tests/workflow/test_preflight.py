@@ -44,6 +44,13 @@ def left_handed() -> Atoms:
     return atoms
 
 
+def flat() -> Atoms:
+    """A flat cell whose atoms are far from each other."""
+    atoms = alloy()[:1]
+    atoms.set_cell([[10, 0, 0], [10, 3, 0], [0, 0, 5]])
+    return atoms
+
+
 def with_xenon() -> Atoms:
     return Atoms("Xe4", alloy().positions, cell=alloy().cell, pbc=True)
 
@@ -88,10 +95,15 @@ def test_a_run_that_cannot_work(
 
 
 ENTRY = "sys_configs.0."
+NOTHING = {ENTRY + "relax": False, ENTRY + "super_cell": None, ENTRY + "perturb": 0}
 INIT_FAULTS: list[tuple[dict[str, Any], Any, str, str]] = [
     ({}, with_xenon, "", "Xe"),
     ({}, close_atoms, "sys_configs[0].config", "apart"),
     ({ENTRY + "perturb": 1}, left_handed, "sys_configs[0].config", "left-handed"),
+    ({}, left_handed, "sys_configs[0].config", "exchange its vectors b and c"),
+    ({**NOTHING, ENTRY + "aimd": True}, left_handed, "sys_configs[0].config", "left-handed"),
+    ({}, flat, "sys_configs[0].config", "the cell angle gamma is 16.7°, outside 20° to 160°"),
+    ({"min_distance": 3}, None, "sys_configs[0].config", "only 2.90 Å apart"),
     ({"dft_style": "pwmat"}, None, "dft_style", "pwmat is not available yet"),
 ]
 
@@ -146,3 +158,18 @@ def test_what_can_work_passes_and_writes_nothing(
     before = sorted(tmp_path.rglob("*"))
     assert preflight(pair) == []
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_handed_to_no_code_may_be_odd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_toys(monkeypatch)
+    write_files(tmp_path, {"calculator": "emt"})
+    for structure, super_cell in (
+        (left_handed(), [1, 1, 1]),
+        (flat(), [1, 0, 0, -1, 1, 0, 0, 0, 1]),
+    ):
+        write_structure(tmp_path / "structures/a.poscar", structure, "vasp/poscar")
+        changes = {**NOTHING, ENTRY + "super_cell": super_cell}
+        changes[ENTRY + "aimd"] = structure.cell.volume > 0 and len(super_cell) == 9
+        assert preflight(load(tmp_path, deep_update(init_param(), changes), resources())) == []

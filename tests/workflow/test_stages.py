@@ -305,7 +305,11 @@ def test_colliding_atoms_are_not_labelled(tmp_path: Path) -> None:
     assert output.report["labelled"] == 0
     assert output.report["data"] == ""
     assert not (tmp_path / "iter.0000/02.label/result/train.xyz").exists()
-    assert len(rows_of(tmp_path / "iter.0000/02.label/too_close.csv")) == 4
+    listed = rows_of(tmp_path / "iter.0000/02.label/left_out.csv")
+    candidates = rows_of(tmp_path / "iter.0000/01.explore/select/candidate.csv")
+    places = [(row["file_path"], row["config_index"]) for row in listed]
+    assert places == [(row["file_path"], row["config_index"]) for row in candidates]
+    assert "only 0.17 Å apart" in listed[0]["reason"]
     assert not any("scf" in name for name in rig.services.ran)
 
 

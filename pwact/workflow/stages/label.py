@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +14,6 @@ from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer, Labeler, Purpose, Trajectory
 from pwact.executors.base import TaskResult
-from pwact.geometry import shortest_distance
 from pwact.io import files
 from pwact.io.frames import ordered, write_frames
 from pwact.io.labels import labels_of
@@ -26,12 +24,11 @@ from pwact.verdict import Outcome
 from pwact.workflow.quorum import check_quorum
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.first_principles import Calculation, calculate
+from pwact.workflow.stages.gate import Gate
 from pwact.workflow.stages.prepare import relative
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -110,8 +107,13 @@ class LabelStage:
     def work(self, services: Services) -> StageOutput:
         """Label what can be labelled and write the data set."""
         explored = Explored(self.explorer, services.work_dir)
-        asked, too_close = self._sane(read_candidates(self._candidates), explored)
-        _write_too_close(self.directory / layout.TOO_CLOSE, too_close)
+        gate = Gate(self.config.dft.min_distance)
+        asked = [
+            one
+            for one in read_candidates(self._candidates)
+            if gate.passes(explored.frame(one), one.trajectory, one.step)
+        ]
+        gate.write(self.directory / layout.LEFT_OUT, self.name)
         calculations = [self._calculation(candidate, explored) for candidate in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
         results = list(calculate(services, Purpose.SCF, scf, calculations, self.block))
@@ -120,26 +122,6 @@ class LabelStage:
         ends = {result.task.directory: result for result in results}
         gathered = self._gather(asked, [ends[one.directory] for one in calculations], explored)
         return self._output(gathered, [one.directory for one in calculations])
-
-    def _sane(
-        self, candidates: Sequence[Candidate], explored: Explored
-    ) -> tuple[list[Candidate], list[Candidate]]:
-        """Separate the frames whose atoms sit on top of each other: no DFT helps them."""
-        limit = self.config.dft.min_distance
-        near: list[Candidate] = []
-        sane: list[Candidate] = []
-        for candidate in candidates:
-            distance = shortest_distance(explored.frame(candidate))
-            (near if distance < limit else sane).append(candidate)
-        if near:
-            log.warning(
-                "%s: %d candidates are left out: two atoms are closer than %g Å (%s)",
-                self.name,
-                len(near),
-                limit,
-                layout.TOO_CLOSE,
-            )
-        return sane, near
 
     def _calculation(self, candidate: Candidate, explored: Explored) -> Calculation:
         work_dir = self.config.work_dir
@@ -207,13 +189,3 @@ def read_candidates(path: Path) -> list[Candidate]:
             Candidate(float(row["devi_force"]), int(float(row["config_index"])), row["file_path"])
             for row in csv.DictReader(stream)
         ]
-
-
-def _write_too_close(path: Path, candidates: Sequence[Candidate]) -> None:
-    if not candidates:
-        files.remove(path)
-        return
-    with files.replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(tables.COLUMNS)
-        writer.writerows((f"{c.devi_force!r}", c.step, c.trajectory) for c in candidates)

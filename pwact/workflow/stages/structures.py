@@ -18,7 +18,7 @@ from pwact.config.init_entry import SystemEntry
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
 from pwact.errors import TaskError
-from pwact.geometry import perturb, scale, shortest_distance, super_cell
+from pwact.geometry import flaw, perturb, scale, super_cell
 from pwact.io import files
 from pwact.io.structures import read_structure, write_structure
 from pwact.workflow.stage import Services, StageOutput
@@ -264,11 +264,13 @@ class PerturbStage:
         sizes = (entry.cell_pert_fraction, entry.atom_pert_distance)
         for _ in range(DRAWS):
             distorted = perturb(atoms, *sizes, rng, self.config.perturb_style)
-            if shortest_distance(distorted) >= self.config.aimd.min_distance:
+            problem = flaw(distorted, self.config.aimd.min_distance)
+            if not problem:
                 return distorted
         raise TaskError(
-            f"{layout.init_config(entry.index)}: atoms collide in each of {DRAWS} perturbed "
-            f"structures; sys_configs[{entry.index}].atom_pert_distance is too large"
+            f"{layout.init_config(entry.index)}: none of {DRAWS} distortions is sound, the "
+            f"last because {problem}; sys_configs[{entry.index}].atom_pert_distance or "
+            "cell_pert_fraction is too large"
         )
 
 

@@ -1,0 +1,77 @@
+"""Keeps structures that no code can calculate away from the codes, and lists them."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pwact.geometry import flaw
+from pwact.io import files
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("config_index", "file_path", "reason")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A structure that is not calculated.
+
+    Attributes
+    ----------
+    config_index
+        Number of the frame, or its MD step.
+    file_path
+        The structure or its trajectory, relative to the work directory.
+    """
+
+    config_index: int
+    file_path: str
+    reason: str
+
+
+class Gate:
+    """Lets frames through to the calculations, and remembers those that it does not.
+
+    Attributes
+    ----------
+    left_out
+        What was refused, in the order of asking.
+    """
+
+    def __init__(self, min_distance: float) -> None:
+        self._min_distance = min_distance
+        self.left_out: list[LeftOut] = []
+
+    def passes(self, atoms: Atoms, file_path: str, config_index: int = 0) -> bool:
+        """Whether a frame may be calculated."""
+        reason = flaw(atoms, self._min_distance)
+        if reason:
+            self.left_out.append(LeftOut(config_index, file_path, reason))
+        return not reason
+
+    def write(self, path: Path, what: str) -> None:
+        """List what was refused in `path`, and tell the log; without any there is no such file."""
+        if not self.left_out:
+            files.remove(path)
+            return
+        log.warning(
+            "%s: %d structures are left out, the first because %s (all: %s)",
+            what,
+            len(self.left_out),
+            self.left_out[0].reason,
+            path,
+        )
+        with (
+            files.replacing(path) as aside,
+            aside.open("w", encoding="utf-8", newline="") as stream,
+        ):
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows((one.config_index, one.file_path, one.reason) for one in self.left_out)
