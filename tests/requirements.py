@@ -30,6 +30,12 @@ def need_program(name: str) -> str:
     return str(found)
 
 
+def need_root(what: str) -> None:
+    """Skip or fail unless this is root, who alone can make `what`."""
+    if os.geteuid() != 0:
+        _missing(f"only root can make {what}")
+
+
 def need_module(name: str) -> None:
     """Skip or fail unless the Python module `name` can be imported."""
     if importlib.util.find_spec(name) is None:

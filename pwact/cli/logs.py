@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,17 @@ class _Screen(logging.Handler):
         console.note(self.format(record))
 
 
+class _File(logging.FileHandler):
+    """The log file; what a full disk does not take is missing there, and was on the screen."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+        return
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def logging_to_screen() -> Iterator[None]:
     """Show what the package logs on stderr, with times."""
@@ -42,7 +54,7 @@ def logging_to_screen() -> Iterator[None]:
 @contextmanager
 def logging_to_file(path: Path) -> Iterator[None]:
     """Append what the package logs to `path`, with times, and the error that ends the block."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _File(path, encoding="utf-8")
     try:
         with _handler(handler):
             yield

@@ -211,8 +211,8 @@ class Executor(Protocol):
 class ArrayExecutor(Protocol):
     """An executor that can also take many jobs in one call."""
 
-    def array_size(self, waiting: int) -> int:
-        """How many of `waiting` jobs to hand over in one call; 1: no array."""
+    def array_size(self, waiting: int, live: int) -> int:
+        """How many of `waiting` jobs to hand over in one call beside `live` ones; 1: no array."""
 
     def submit_array(self, specs: Sequence[JobSpec]) -> list[str]:
         """Submit jobs of one kind and directory, whose names end alike, and return their ids.

@@ -67,6 +67,7 @@ def _cancel(journal: Journal, executor: Executor, jobs: Sequence[OpenJob]) -> li
             lines.append(f"{where}: asked to end, but still {after[job.id]}")
             continue
         state = "cancelled" if job.id in alive else "had ended already"
+        state = state if job.id else "never reached the queue"
         lines.append(f"{where}: {state}")
         ended.append({"name": job.name, "id": job.id, "state": state})
     journal.append_all(ENDED, ended)

@@ -88,14 +88,11 @@ class Dispatcher:
         yield from Run(surroundings, kind, directory, tasks, block).results()
 
     def _pool(self, block: ResourceBlock) -> Pool:
-        key = (
-            block.scheduler,
-            block.max_parallel_jobs,
-            block.max_jobs_in_queue,
-            block.cpu_per_node,
-            block.poll_interval,
-            block.use_array,
-        )
+        key: tuple[Any, ...] = (block.scheduler, block.poll_interval)
+        if block.scheduler == "local":
+            key += (block.max_parallel_jobs, block.cpu_per_node)
+        else:
+            key += (block.max_jobs_in_queue, block.use_array)
         if key not in self._pools:
             self._pools[key] = Pool(self._executor_for(block), self._sleep, self._clock)
         return self._pools[key]

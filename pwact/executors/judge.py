@@ -100,6 +100,8 @@ def explain(unit: Unit, verdict: Verdict, spec: JobSpec, ended: str, output: Pat
         if tail:
             lines += [f"the end of {log}:", *(f"    {line}" for line in tail.splitlines())]
             break
+    if ended and not output.exists():
+        lines.append(f"it printed nothing: is {output.parent} there on the compute nodes?")
     return "\n".join(lines)
 
 

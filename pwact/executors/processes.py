@@ -46,6 +46,20 @@ def own_processes() -> Iterator[Process]:
                 yield found
 
 
+def processes_with(words: Collection[str]) -> list[int]:
+    """Pids of this user's living processes that were started with one of the words."""
+    wanted = {os.fsencode(word) for word in words}
+    found = []
+    for process in own_processes():
+        try:
+            given = (_PROC / str(process.pid) / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if process.pid != os.getpid() and not wanted.isdisjoint(given):
+            found.append(process.pid)
+    return found
+
+
 def read_process(pid: int) -> Process | None:
     """Look at one process; None if it is dead or a zombie."""
     try:

@@ -13,6 +13,7 @@ from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
 
 _SHELL_WORDS = ("source", "export", "module", "conda")
+LOCK_WAIT_S = 3600  # for another run that still works in a task's directory
 _ERROR_TAGS = ("md", "direct")  # these two call their failed tag "error"
 
 
@@ -33,6 +34,11 @@ def python_module(module: str, *args: object) -> str:
 def tags(kind: str) -> tuple[str, str]:
     """Names of the files that a finished and a failed task of this kind leave."""
     return f"tag.{kind}.success", f"tag.{kind}.{'error' if kind in _ERROR_TAGS else 'failed'}"
+
+
+def lock_name(kind: str) -> str:
+    """Name of the file by which one run at a time works in a task's directory."""
+    return f"tag.{kind}.lock"
 
 
 def header(name: str, block: ResourceBlock) -> list[str]:
@@ -88,7 +94,9 @@ def _with_word(text: str, words: Sequence[str], default: str) -> str:
 def render(spec: JobSpec) -> str:
     """Return the script of a job.
 
-    It can be run by hand with bash. A task with a success tag is skipped. At its end, and when a
+    It can be run by hand with bash. A task with a success tag is skipped. A run that comes to a
+    directory in which another one still works waits for that: SLURM may start a job anew while
+    the processes of its first run live on, out of SLURM's reach. At its end, and when a
     signal ends it, the script leaves its exit record: the job's name, the number of tasks without
     success tag, the seconds it took, and ``end`` or the signal's name.
     """
@@ -127,6 +135,19 @@ stop() {
     finish "$1"
     exit 1
 }
+claim() {  # one run at a time in a directory; the programs hold the lock together with the script
+    command -v flock > /dev/null && { exec 200>> @LOCK@; } 2> /dev/null || return 0
+    flock -n 200 2> /dev/null
+    if [ $? -eq 1 ]; then
+        echo "$PWD: waiting, since another run still works here: $(cat @LOCK@)"
+        flock -w @WAIT@ 200
+        if [ $? -eq 1 ]; then
+            echo "$PWD: not run, since another run still works here: $(cat @LOCK@)"
+            return 1
+        fi
+    fi
+    echo "$pwact_job on $(hostname), process $BASHPID" > @LOCK@
+}
 for pwact_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do
     trap "stop $pwact_signal" "$pwact_signal"
 done
@@ -142,7 +163,10 @@ def _prologue(spec: JobSpec) -> list[str]:
         "pwact_tasks=(",
         *(f"    {quote(task.directory)}" for task in spec.tasks),
         ")",
-        *_PROLOGUE.replace("@OK@", tags(spec.kind)[0]).splitlines(),
+        *_PROLOGUE.replace("@OK@", tags(spec.kind)[0])
+        .replace("@LOCK@", lock_name(spec.kind))
+        .replace("@WAIT@", str(LOCK_WAIT_S))
+        .splitlines(),
     ]
 
 
@@ -150,7 +174,7 @@ def _function(kind: str, function: str, command: str, check: str) -> Iterable[st
     done, failed = tags(kind)
     return (
         f"{function}() {{  # $1: directory of the task",
-        '    cd "$1" || return 1',
+        '    cd "$1" && claim || return 1',
         f"    [ -f {done} ] && return 0",
         f"    rm -f {failed}",
         "    (",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +26,7 @@ from pwact.executors.base import (
     LimitError,
     OutageError,
 )
+from pwact.executors.processes import processes_with
 from pwact.executors.script import header, quote
 from pwact.executors.slurm_text import Row, array_name, cut, is_ours, rows, state_of
 from pwact.io.files import write_text
@@ -33,7 +36,9 @@ _LOG = logging.getLogger(__name__)
 _LIST_LENGTH = 60_000  # of a list of ids; one argument may have 131,072 bytes on Linux
 _ARRAY_FROM = 10  # jobs, with use_array "auto"
 _COMMAND_TIMEOUT_S = 120.0
+_LAST_WORDS_S = 2.0  # for SLURM to take note of a job whose sbatch was ended
 # of an outer job, or of the user's habits: they would change what we ask for or what we read
+_KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT")  # where SLURM is, and who asks
 _FOREIGN = re.compile(
     r"(SQUEUE|SACCT|SCANCEL|SLURM)_\w+|SBATCH_(JOB_NAME|PARTITION|ARRAY_INX|WAIT|OPEN_MODE|OUTPUT"
     r"|ERROR|INPUT|GRES|CLUSTERS|TEST_ONLY|IGNORE_PBS)"
@@ -62,7 +67,7 @@ def call(words: Sequence[str]) -> Answer:
     environment = {
         key: value
         for key, value in os.environ.items()
-        if key == "SLURM_CONF" or not _FOREIGN.fullmatch(key)
+        if key in _KEPT or not _FOREIGN.fullmatch(key)
     }
     try:
         done = subprocess.run(
@@ -143,10 +148,16 @@ class SlurmExecutor:
         """Submit one script; see `pwact.executors.base.Executor.submit`."""
         return self._sbatch(spec, spec.name, spec.output.name, [], spec.script)
 
-    def array_size(self, waiting: int) -> int:
-        """How many of `waiting` jobs to hand over in one call; 1: no array."""
+    def array_size(self, waiting: int, live: int) -> int:
+        """How many of `waiting` jobs to hand over in one call; 1: no array.
+
+        An array keeps to `max_jobs` by itself, but knows nothing of the jobs beside it.
+        """
         least = {"auto": _ARRAY_FROM, "true": 2}.get(self.use_array)
-        return 1 if least is None or waiting < least else min(waiting, ARRAY_SPAN)
+        if least is None or waiting < least:
+            return 1
+        room = self.room(live) if live else None
+        return min(waiting, ARRAY_SPAN, waiting if room is None else max(1, room))
 
     def submit_array(self, specs: Sequence[JobSpec]) -> list[str]:
         """Submit the scripts of groups within one span as one array, with one call."""
@@ -216,7 +227,10 @@ class SlurmExecutor:
             ids = [row.id for row in sorted(mine, key=_age) if is_ours(row, name)]
             if ids:
                 found[name] = ids[-1]
-        return found
+        if not _end_submissions([name for name in names if name not in found]):
+            return found
+        self._sleep(_LAST_WORDS_S)
+        return self.find_all(names)
 
     def poll(self, jobs: Mapping[str, str]) -> dict[str, JobState]:
         """State of every job, given as id → name, in one call of squeue."""
@@ -291,6 +305,18 @@ class SlurmExecutor:
     def _alive(self, jobs: Mapping[str, str]) -> dict[str, str]:
         states = self.poll(jobs) if jobs else {}
         return {job_id: jobs[job_id] for job_id, state in states.items() if state.alive}
+
+
+def _end_submissions(names: Sequence[str]) -> int:
+    """End what a dead master has left of sbatch, which may go on trying for minutes."""
+    jobs = {one for name in names for one in (name, array_name(name)) if one}
+    left = processes_with({f"--job-name={job}" for job in jobs}) if jobs else []
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if left:
+        _LOG.warning("ended %d sbatch that an earlier start had left at work", len(left))
+    return len(left)
 
 
 def _clean(text: str) -> str:

@@ -69,6 +69,7 @@ _LIMIT = re.compile(
 _POLICY = re.compile(r"(?<!\w)(QOS|Assoc)(?!\w*(Submit|MaxJobs))(Max|Min|Grp)\w+Limit")
 _ARRAY = re.compile(r"array", re.IGNORECASE)
 _KEYS = (  # what sbatch complains about → keys of a resource block
+    (r"invalid account", "queue_name or custom_flags"),
     (r"partition", "queue_name"),
     (r"gres|generic resource|gpu", "gpu_per_node"),
     (r"node count|nodes", "number_node"),

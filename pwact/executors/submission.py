@@ -23,7 +23,7 @@ from pwact.executors.base import (
 )
 from pwact.executors.jobs import Group, Job, Surroundings, Unit, told
 from pwact.executors.script import render, tags
-from pwact.io.files import write_text
+from pwact.io.files import remove, write_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -120,9 +120,7 @@ class Submission:
 
     def _ask(self) -> None:
         """Prepare the next job, or the jobs of the next array, and put them on record."""
-        executor, size = self._pool.executor, 1
-        if self._arrays and isinstance(executor, ArrayExecutor):
-            size = executor.array_size(len(self._waiting))
+        size = self._array_size()
         first = self._waiting[0].number
         where = f"{self._at.where}\0{self._kind}"
         suffix = name_suffix(self._at.campaign_id, where, first, self._numbers[first])
@@ -141,6 +139,12 @@ class Submission:
         self._at.journal.append_all(history.ASKED, [self._asked_fields(job) for job in batch])
         self._asked.append(batch)
 
+    def _array_size(self) -> int:
+        executor = self._pool.executor
+        if self._arrays and isinstance(executor, ArrayExecutor):
+            return executor.array_size(len(self._waiting), self._pool.live)
+        return 1
+
     def spec(self, number: int, name: str, units: Sequence[Unit]) -> JobSpec:
         """Describe a job of this run."""
         tasks = tuple(unit.task for unit in units)
@@ -152,7 +156,7 @@ class Submission:
         try:
             for task in spec.tasks:
                 for tag in tags(self._kind):
-                    (task.directory / tag).unlink(missing_ok=True)
+                    remove(task.directory / tag)
             write_text(spec.script, render(spec), sync=False)
         except OSError as error:
             raise PwactError(f"{error.filename}: cannot be written: {error.strerror}") from error

@@ -12,7 +12,7 @@ import types
 from pathlib import Path
 from typing import Any, Optional
 
-from pwact.errors import LockedError
+from pwact.errors import LockedError, PwactError
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,6 +45,11 @@ class WorkLock:
         self._handle = handle
         return self
 
+    def free(self) -> None:
+        """Forget a holder that is dead for certain, and may have been on another host."""
+        with contextlib.suppress(OSError):
+            os.truncate(self.path, 0)
+
     def _take(self, handle: int) -> None:
         locks = True
         try:
@@ -65,10 +70,16 @@ class WorkLock:
                 before.get("pid"),
                 before.get("host"),
             )
+        self._write_holder(handle)
+
+    def _write_holder(self, handle: int) -> None:
         text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()})
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, text.encode(), 0)
-        os.fsync(handle)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, text.encode(), 0)
+            os.fsync(handle)
+        except OSError as error:
+            raise PwactError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _locked(self, who: Optional[dict[str, Any]]) -> LockedError:
         who = who or {}

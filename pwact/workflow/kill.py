@@ -16,7 +16,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.errors import LockedError, PwactError
 from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor
-from pwact.executors.cancel import cancel_jobs
+from pwact.executors.cancel import cancel_jobs, open_jobs
 from pwact.executors.history import ASKED
 from pwact.io import files
 from pwact.io.journal import Journal
@@ -57,13 +57,18 @@ def kill(
         try:
             held.enter_context(lock)
         except LockedError as error:
-            ended.append(_stop_master(command, started[-1], str(error)))
+            ended.append(_stop_master(command, started[-1], str(error), executor_for))
+            lock.free()
             held.enter_context(lock)
         files.remove(work_dir / layout.PID)
         journal = Journal(path)
         held.callback(journal.close)
-        for directory in _directories(journal, command):
+        directories = _directories(journal, command)
+        for directory in directories:
             ended += cancel_jobs(journal, executor_for, below=directory)
+        left = [job.name for job in open_jobs(journal) if job.directory in directories]
+    if left:
+        raise PwactError("\n".join([*ended, f"not ended: {', '.join(left)}; try again later"]))
     return ended
 
 
@@ -82,13 +87,20 @@ def _masters(path: Path) -> list[dict[str, Any]]:
     return [event for event in Journal(path).events() if event["event"] == master.EVENT]
 
 
-def _stop_master(command: str, last: Mapping[str, Any], held: str) -> str:
+def _stop_master(
+    command: str,
+    last: Mapping[str, Any],
+    held: str,
+    executor_for: Callable[[ResourceBlock], Executor],
+) -> str:
     """Stop the living master; return when it let go of the lock."""
     pid = int(last["pid"])
-    if last["host"] != socket.gethostname():
-        raise PwactError(f"{held}; give this command on that host")
     if last["command"] != command:
         raise PwactError(f"{held}; it is 'pwact {last['command']}', not 'pwact {command}'")
+    if last.get("job") and _cancel_masters_job(last, executor_for):
+        return f"job {last['job']} ended: the master of 'pwact {command}' ran in it"
+    if last["host"] != socket.gethostname():
+        raise PwactError(f"{held}; give this command on that host")
     if last["mark"] is None or master.start_mark(pid) != last["mark"]:
         raise PwactError(f"{held}; it has only just begun or ends just now, try again")
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -97,6 +109,20 @@ def _stop_master(command: str, last: Mapping[str, Any], held: str) -> str:
         if _gone(pid, last["mark"]):
             return f"process {pid} ended: the master of 'pwact {command}'"
     raise PwactError(f"process {pid} does not end")
+
+
+def _cancel_masters_job(
+    last: Mapping[str, Any], executor_for: Callable[[ResourceBlock], Executor]
+) -> bool:
+    """End the SLURM job in which a master runs; False if SLURM has no such job."""
+    executor = executor_for(ResourceBlock(scheduler="slurm"))
+    job = {str(last["job"]): str(last["job_name"])}
+    if not executor.poll(job)[str(last["job"])].alive:
+        return False
+    executor.cancel(job)
+    if executor.poll(job)[str(last["job"])].alive:
+        raise PwactError(f"job {last['job']}, in which the master runs, does not end")
+    return True
 
 
 def _gone(pid: int, mark: str) -> bool:

@@ -64,8 +64,14 @@ def pid_file(work_dir: Path) -> Iterator[None]:
 
 
 def myself() -> dict[str, Any]:
-    """Host, pid and start mark of this process, for the journal."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "mark": start_mark(os.getpid())}
+    """Host, pid and start mark of this process, and its SLURM job if any, for the journal."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "mark": start_mark(os.getpid()),
+        "job": os.environ.get("SLURM_JOB_ID"),
+        "job_name": os.environ.get("SLURM_JOB_NAME"),
+    }
 
 
 def start_mark(pid: int) -> Optional[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Optional, Union
 
 from pwact.executors.base import OutageError
-from pwact.executors.slurm import Answer
+from pwact.executors.slurm import Answer, SlurmExecutor
 from tests.executors.conftest import Bench
 
 NO_CONTROLLER = "Unable to contact slurm controller (connect failure)"
@@ -138,6 +138,15 @@ class FakeSlurm:
 
 def outage(text: str = f"slurm_load_jobs error: {NO_CONTROLLER}") -> Answer:
     return refused(text)
+
+
+def slurm_bench(root: Path) -> Bench:
+    """A bench whose executor asks a fake SLURM: its attribute `slurm`."""
+    made = Bench(root)
+    made.slurm = FakeSlurm(made)
+    made.executor = SlurmExecutor(call=made.slurm, sleep=made.clock.sleep)
+    made.block = replace(made.block, scheduler="slurm", queue_name="cpu")
+    return made
 
 
 def no_answer() -> OutageError:

@@ -24,6 +24,9 @@ from tests.executors.conftest import (
     finish,
     succeed,
 )
+from tests.faults import assert_read, fault
+
+LATE, NEVER = "output appears 30 s late", "output never appears"
 
 
 def outcome(results):
@@ -431,8 +434,9 @@ def test_an_exit_record_ends_a_job_without_a_poll(bench):
     assert bench.clock() < 1
 
 
+@fault("garbled exit record")
 @pytest.mark.parametrize("record", ["scf0-000000000000 0 1 end", "{name} 0 1 TERM", "garbage"])
-def test_a_foreign_or_early_record_is_not_believed(bench, record):
+def test_a_foreign_or_early_record_is_not_believed(bench, caplog, record):
     bench.executor.believes_records = True
     real = bench.executor.submit
 
@@ -445,10 +449,17 @@ def test_a_foreign_or_early_record_is_not_believed(bench, record):
     (result,) = bench.run(bench.tasks(1))
     assert (result.verdict.done, result.attempts) == (True, 1)
     assert bench.clock() > 20
+    assert_read("garbled exit record", caplog.text)
 
 
-@pytest.mark.parametrize("late", [30, 300])
-def test_files_may_be_late_on_a_network(bench, late):
+@pytest.mark.parametrize(
+    ("late", "row"),
+    [
+        pytest.param(30, LATE, marks=fault(LATE)),
+        pytest.param(300, NEVER, marks=fault(NEVER)),
+    ],
+)
+def test_files_may_be_late_on_a_network(bench, caplog, late, row):
     bench.executor.settle_s = 60.0
     tasks = bench.tasks(2)
 
@@ -462,10 +473,10 @@ def test_files_may_be_late_on_a_network(bench, late):
     assert results[0].task is tasks[1]  # the other did not wait
     assert results[1].attempts == (1 if late < 60 else 4)
     assert results[1].verdict.done == (late < 60)
-    if late > 60:
-        assert "Stale file handle" in results[1].explanation
+    assert_read(row, caplog.text + results[1].explanation)
 
 
+@fault("task directory deleted")
 def test_a_deleted_directory_fails_its_task_at_once(bench):
     tasks = bench.tasks(2)
 
@@ -480,7 +491,7 @@ def test_a_deleted_directory_fails_its_task_at_once(bench):
     bench.executor.work = work
     results = {result.task: result for result in bench.run(tasks, group_size=-1)}
     assert results[tasks[0]].attempts == 1
-    assert "directory is gone" in results[tasks[0]].explanation
+    assert_read("task directory deleted", results[tasks[0]].explanation)
     assert results[tasks[1]].verdict.done
 
 

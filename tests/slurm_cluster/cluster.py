@@ -151,9 +151,26 @@ class Cluster:
             )
         return False
 
-    def start_controller(self) -> None:
-        self.run("/usr/sbin/slurmctld")
+    def start_controller(self, *words: str) -> None:
+        self.run("/usr/sbin/slurmctld", *words)
         self.wait(self.answers)
+
+    def signal_controller(self, number: int) -> None:
+        os.kill(int((self.directory / "slurmctld.pid").read_text()), number)
+
+    def kill_node(self, node: str) -> None:
+        """End slurmd, not what it started, and tell the controller that the node is gone."""
+        self._end(self.directory / f"slurmd-{node}.pid", signal.SIGKILL)
+        self.run("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+
+    def start_node(self, node: str) -> None:
+        self.run("/usr/sbin/slurmd", "-N", node)
+        self.resume_node(node)
+
+    def resume_node(self, node: str) -> None:
+        if not self.node_is_up(node):
+            self.run("scontrol", "update", f"nodename={node}", "state=resume")
+        self.wait(lambda: self.node_is_up(node))
 
     def answers(self) -> bool:
         with contextlib.suppress(AssertionError):

@@ -9,6 +9,7 @@ import pytest
 from pwact.errors import SchedulerError
 from tests.executors.conftest import check
 from tests.executors.contract import ExecutorContract
+from tests.faults import fault
 
 # a time-out must not leave a cluster behind
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60, method="signal")]
@@ -66,6 +67,8 @@ def test_gpus_flags_and_groups(bench):
     assert words[:2] == ["gpu", "3"]
 
 
+@fault("wrong partition")
+@fault("too many GPUs")
 @pytest.mark.parametrize(
     ("block", "words"),
     [
@@ -79,6 +82,7 @@ def test_a_refusal_for_good(bench, block, words):
         list(bench.run(bench.tasks(1), real_time=True, **block))
 
 
+@fault("a job that can never start")
 def test_a_job_that_can_never_start(bench, caplog):
     with (
         caplog.at_level(logging.WARNING),
@@ -90,6 +94,7 @@ def test_a_job_that_can_never_start(bench, caplog):
     assert event["state"].startswith("cancelled: PENDING")
 
 
+@fault("cancelled by hand")
 def test_a_job_cancelled_by_hand_runs_again(bench, cluster):
     tasks = bench.tasks(1, "if [ -e begun ]; then echo done > out; else touch begun; sleep 60; fi")
     begun = tasks[0].directory / "begun"
@@ -106,6 +111,7 @@ def test_a_job_cancelled_by_hand_runs_again(bench, cluster):
     assert bench.events("job_ended")[0]["state"].startswith("CANCELLED")
 
 
+@fault("requeued")
 def test_a_requeued_job_is_watched_on(bench, cluster, caplog):
     tasks = bench.tasks(1, "if [ -e begun ]; then echo done > out; else touch begun; sleep 60; fi")
     begun = tasks[0].directory / "begun"
@@ -127,6 +133,7 @@ def test_a_requeued_job_is_watched_on(bench, cluster, caplog):
     assert (result.verdict.done, result.attempts) == (True, 1)
 
 
+@fault("held by the user")
 def test_a_held_job_is_told_and_waits(bench, cluster, caplog):
     def meddle():
         cluster.wait(lambda: "is held" in caplog.text)
@@ -140,6 +147,7 @@ def test_a_held_job_is_told_and_waits(bench, cluster, caplog):
     assert "scontrol release" in caplog.text
 
 
+@fault("slurmctld stopped for a while")
 def test_a_controller_outage_is_no_outcome(bench, cluster, caplog):
     tasks = bench.tasks(2, "touch begun; sleep 3; echo done > out")
     bench.executor.believes_records = False  # or nobody would notice

@@ -16,6 +16,7 @@ from pwact import layout
 from pwact.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_STOPPED
 from pwact.executors.processes import own_processes
 from pwact.io.journal import Journal
+from tests.faults import assert_read, fault
 from tests.requirements import need_program
 from tests.workflow import small_campaign
 
@@ -62,6 +63,7 @@ def wait_for_jobs(work_dir, master):
         time.sleep(0.02)
 
 
+@fault("two masters at once")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, EXIT_INTERRUPTED), (signal.SIGTERM, EXIT_STOPPED)]
 )
@@ -72,6 +74,7 @@ def test_a_signal_stops_the_master_only_and_kill_ends_the_rest(work_dir, number,
     second = pwact(work_dir, *RUN)
     said = second.communicate(timeout=60)[1]
     assert second.returncode == EXIT_FAILED
+    assert_read("two masters at once", said)
     assert str(master.pid) in said
     assert os.uname().nodename in said
     assert "Traceback" not in said

@@ -1,0 +1,97 @@
+"""Disks that are full or read-only, through the command line, on the small real campaign."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pwact import layout
+from pwact.errors import EXIT_DONE, EXIT_FAILED
+from tests.faults import assert_read, fault
+from tests.requirements import need_program, need_root
+from tests.workflow import small_campaign
+
+pytestmark = pytest.mark.slow
+
+PWACT = str(Path(__file__).parents[2] / "bin" / "pwact")
+FULL, FULL_JOURNAL = "full disk in the work directory", "full disk in the journal"
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """Results of a campaign that nothing happened to."""
+    need_program("lmp")
+    work_dir = tmp_path_factory.mktemp("undisturbed") / "work"
+    small_campaign.write_inputs(work_dir)
+    small_campaign.run(work_dir)
+    return small_campaign.results(work_dir)
+
+
+class Disk:
+    """A small file system in memory."""
+
+    def __init__(self, place, options):
+        need_root("a file system in memory")
+        place.mkdir(parents=True, exist_ok=True)
+        self.place = place
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
+
+    def change(self, options):
+        subprocess.run(["mount", "-o", f"remount,{options}", str(self.place)], check=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "-l", str(self.place)], check=True)
+
+
+def run(work_dir):
+    done = subprocess.run(
+        [sys.executable, PWACT, "run", "param.json", "resource.json"],
+        cwd=work_dir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("row", "place", "size"),
+    [
+        pytest.param(FULL, "iter.0000", "20k", marks=fault(FULL)),
+        pytest.param(FULL, "iter.0000", "120k", marks=fault(FULL)),
+        pytest.param(FULL_JOURNAL, layout.STATE_DIR, "8k", marks=fault(FULL_JOURNAL)),
+    ],
+)
+def test_a_full_disk(expected, tmp_path, row, place, size):
+    work_dir = tmp_path / "work"
+    small_campaign.write_inputs(work_dir)
+    with Disk(work_dir / place, f"size={size}") as disk:
+        status, said = run(work_dir)
+        assert status == EXIT_FAILED, said
+        assert_read(row, said)
+        disk.change("size=64m")
+        status, said = run(work_dir)
+        assert status == EXIT_DONE, said
+        assert small_campaign.results(work_dir) == expected
+
+
+@fault("read-only work directory")
+def test_a_read_only_directory(tmp_path):
+    need_program("lmp")
+    work_dir = tmp_path / "work"
+    with Disk(work_dir, "size=64m") as disk:
+        small_campaign.write_inputs(work_dir / "inner")
+        disk.change("ro")
+        before = sorted(work_dir.rglob("*"))
+        status, said = run(work_dir / "inner")
+        assert status == EXIT_FAILED
+        assert_read("read-only work directory", said)
+        assert len(said.splitlines()) <= 2
+        assert sorted(work_dir.rglob("*")) == before
