@@ -11,6 +11,7 @@ MODULES = (
     "tests.executors.test_master_faults",
     "tests.executors.test_slurm_arrays",
     "tests.executors.test_slurm_faults",
+    "tests.slurm_cluster.test_campaign",
     "tests.slurm_cluster.test_faults",
     "tests.slurm_cluster.test_slurm",
     "tests.workflow.test_disk_faults",

@@ -90,10 +90,11 @@ class Pool:
 
     def ask(self, call: Callable[[], _T]) -> Optional[_T]:
         """Ask the scheduler something; None while it does not answer."""
+        since = self._clock()
         try:
             answer = call()
         except OutageError as error:
-            self.outage(error)
+            self.outage(error, since)
             return None
         if self._outage_since is not None:
             _LOG.warning(
@@ -102,10 +103,10 @@ class Pool:
             self._outage_since = None
         return answer
 
-    def outage(self, error: OutageError) -> None:
-        """Note that the scheduler did not answer; it is asked again later."""
+    def outage(self, error: OutageError, since: Optional[float] = None) -> None:
+        """Note that the scheduler did not answer (what it was asked at `since`); ask later."""
         if self._outage_since is None:
-            self._outage_since = self._clock()
+            self._outage_since = self._clock() if since is None else since
             _LOG.warning("the scheduler does not answer, jobs go on; asking again: %s", error)
 
     def pause(self, wake: Callable[[], bool]) -> None:

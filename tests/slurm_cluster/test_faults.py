@@ -16,6 +16,7 @@ from tests.faults import assert_read, fault
 # a time-out must not leave a cluster behind
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90, method="signal")]
 
+WAIT = "while [ ! -e go ]; do sleep 0.1; done"
 SECOND_TIME = "if [ -e begun ]; then echo done > out; else touch begun; sleep 60; fi"
 
 
@@ -84,9 +85,7 @@ def test_node_down(bench, cluster, log):
 def test_slurmd_killed(bench, cluster, log):
     """The job starts anew elsewhere while its first processes work in the directory."""
     bench.executor.believes_records = False  # or the end of the first run would be the job's
-    tasks = bench.tasks(
-        1, "echo x >> begun; while [ ! -e go ]; do sleep 0.1; done; echo done > out"
-    )
+    tasks = bench.tasks(1, f"echo x >> begun; {WAIT}; echo done > out")
     nodes = []
 
     def meddle():
@@ -108,20 +107,6 @@ def test_slurmd_killed(bench, cluster, log):
     assert attempts == [1]
     assert (tasks[0].directory / "begun").read_text() == "x\n"
     assert_read("slurmd killed", log.text)
-
-
-@fault("time limit")
-def test_time_limit(bench, cluster, log):
-    tasks = bench.tasks(1, SECOND_TIME)
-
-    def meddle():
-        job_id = begun(bench, cluster, tasks[0])
-        cluster.run("scontrol", "update", f"jobid={job_id}", "EndTime=now")
-
-    with meanwhile(meddle):
-        attempts = finished(bench, tasks)
-    assert attempts == [2]
-    assert_read("time limit", log.text)
 
 
 @fault("suspended")
@@ -156,9 +141,7 @@ def test_partition_down(bench, cluster, log):
 
 @fault("killed before its result")
 def test_killed_before_its_result(bench, log):
-    tasks = bench.tasks(
-        1, "if [ -e begun ]; then echo done > out; else touch begun; kill -9 $$; fi"
-    )
+    tasks = bench.tasks(1, SECOND_TIME.replace("sleep 60", "kill -9 $$"))
     assert finished(bench, tasks) == [2]
     assert_read("killed before its result", log.text)
 
@@ -190,8 +173,7 @@ def test_settings_of_the_user(bench, monkeypatch, caplog):
 
 @fault("squeue: socket timed out")
 def test_a_controller_that_hangs(bench, cluster, log):
-    bench.executor.believes_records = False
-    tasks = bench.tasks(1, "touch begun; sleep 1; echo done > out")
+    tasks = bench.tasks(1, f"touch begun; {WAIT}; echo done > out")
 
     def meddle():
         begun(bench, cluster, tasks[0])
@@ -200,6 +182,8 @@ def test_a_controller_that_hangs(bench, cluster, log):
             cluster.wait(lambda: "does not answer" in log.text)
         finally:
             cluster.signal_controller(signal.SIGCONT)
+        cluster.wait(lambda: "answers again" in log.text)
+        (tasks[0].directory / "go").touch()
 
     with meanwhile(meddle):
         attempts = finished(bench, tasks)
@@ -226,6 +210,7 @@ def test_an_sbatch_without_answer(bench, log):
         return answer
 
     bench.executor._call = call
+    bench.executor.believes_records = False  # or the job would not have to be looked for
     assert finished(bench, bench.tasks(1, "echo x >> runs; echo done > out")) == [1]
     assert (bench.directory / "task.000" / "runs").read_text() == "x\n"
     assert_read("sbatch times out, job accepted", log.text)

@@ -163,6 +163,49 @@ def test_jobs_of_the_other_command_go_on(tmp_path):
     assert Recorder.cancelled == ["run0", "run1", "init_bulk0", "init_bulk1"]
 
 
+class Queue:
+    """SLURM as far as the master's own job is concerned."""
+
+    def __init__(self, process=None):
+        self.process, self.cancelled = process, []
+
+    def __call__(self, block):
+        return self if block.scheduler == "slurm" else LocalExecutor(1, kill_wait_s=0.2)
+
+    def poll(self, jobs):
+        alive = self.process is not None and self.process.poll() is None
+        return {one: JobState(JobPhase.RUNNING if alive else JobPhase.GONE) for one in jobs}
+
+    def cancel(self, jobs):
+        self.cancelled.append(dict(jobs))
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def in_a_job(monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.setenv("SLURM_JOB_NAME", "campaign")
+
+
+def test_the_job_of_a_master_is_cancelled(in_a_job, sleeping):
+    queue = Queue(sleeping.process)
+    first, second = kill(sleeping.work_dir, "run", queue)
+    assert queue.cancelled == [{"4711": "campaign"}]
+    assert first == "job 4711 ended: the master of 'pwact run' ran in it"
+    assert sleeping.job in second
+    assert sleeping.processes() == []
+
+
+def test_a_job_that_ended_long_ago_leaves_the_process(in_a_job, sleeping):
+    """As in a terminal that was opened in a job which is over."""
+    queue = Queue()
+    first, _ = kill(sleeping.work_dir, "run", queue)
+    assert queue.cancelled == []
+    assert str(sleeping.process.pid) in first
+    assert sleeping.processes() == []
+
+
 def test_nothing_was_started(tmp_path):
     with pytest.raises(PwactError, match="no 'pwact run' was ever started here"):
         kill(tmp_path, "run")

@@ -1,0 +1,165 @@
+"""Whole campaigns through the command line on a real SLURM: same bytes, inside a job, killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pwact import layout
+from pwact.errors import EXIT_DONE, EXIT_FAILED
+from pwact.executors.cancel import open_jobs
+from pwact.io.journal import Journal
+from tests.faults import assert_read, fault
+from tests.requirements import need_program
+from tests.workflow import small_campaign
+
+# a time-out must not leave a cluster behind
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120, method="signal")]
+
+PWACT = str(Path(__file__).parents[2] / "bin" / "pwact")
+RUN = (sys.executable, PWACT, "run", "param.json", "resource.json")
+KILL = (sys.executable, PWACT, "kill", "run")
+
+
+def write_inputs(work_dir: Path, **changes) -> Path:
+    """Inputs of the small campaign for SLURM; `changes` go into every block."""
+    small_campaign.write_inputs(work_dir)
+    path = work_dir / "resource.json"
+    resource = json.loads(path.read_text())
+    resource.update(scheduler="slurm", queue_name="cpu", poll_interval=0.4)
+    for name in ("train", "explore", "DFT"):
+        resource[name].update(changes.get(name, {}))
+    path.write_text(json.dumps(resource))
+    return work_dir
+
+
+def start(words, work_dir) -> subprocess.Popen:
+    """Start without a terminal."""
+    return subprocess.Popen(
+        words,
+        cwd=work_dir,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end(words, work_dir) -> tuple[int, str]:
+    process = start(words, work_dir)
+    said = process.communicate(timeout=100)[0]
+    return process.returncode, said
+
+
+def journal(work_dir) -> Journal:
+    return Journal(work_dir / layout.STATE_DIR / layout.JOURNAL)
+
+
+@pytest.fixture
+def endless(cluster, tmp_path):
+    """A campaign whose trainings last until they are ended."""
+    need_program("lmp")
+    made = write_inputs(tmp_path / "work", train={"command": "touch begun; sleep 100; lmp"})
+    yield made
+    cluster.run("scancel", "--user=root")
+
+
+def wait_for_jobs(cluster, work_dir):
+    def all_begun():
+        return len(list(work_dir.glob("iter.0000/00.train/*/begun"))) == 3
+
+    cluster.wait(all_begun)
+    cluster.wait(lambda: all(job.id for job in open_jobs(journal(work_dir))))
+
+
+def living(cluster):
+    return cluster.run("squeue", "-h", "-o", "%j").split()
+
+
+@fault("kill without a terminal")
+def test_kill_without_a_terminal(cluster, endless):
+    master = start(RUN, endless)
+    wait_for_jobs(cluster, endless)
+    status, said = end(KILL, endless)
+    master.communicate(timeout=30)
+    assert (status, master.returncode) == (EXIT_DONE, 3)
+    assert_read("kill without a terminal", said.replace("train", "scf"))
+    assert said.count(": cancelled") == 3
+    assert living(cluster) == []
+    assert open_jobs(journal(endless)) == []
+
+
+@fault("kill when pwact is dead")
+@fault("kill while slurmctld is down")
+def test_kill_when_pwact_is_dead(cluster, endless):
+    master = start(RUN, endless)
+    wait_for_jobs(cluster, endless)
+    os.killpg(master.pid, signal.SIGKILL)
+    master.communicate(timeout=30)
+    cluster.stop_controller()
+    status, said = end(KILL, endless)
+    cluster.start_controller()
+    assert status == EXIT_FAILED
+    assert_read("kill while slurmctld is down", said)
+    assert len(open_jobs(journal(endless))) == 3
+    status, said = end(KILL, endless)
+    assert status == EXIT_DONE
+    assert_read("kill when pwact is dead", said.replace("train", "scf"))
+    assert said.count(": cancelled") == 3
+    assert living(cluster) == []
+
+
+def submit_master(cluster, work_dir) -> str:
+    """Run pwact inside a job of its own; return that job's id."""
+    script = work_dir / "master.sh"
+    words = " ".join(shlex.quote(word) for word in RUN)
+    script.write_text(f"#!/bin/bash\n{words}\necho status $?\n")
+    options = ("--parsable", f"--chdir={work_dir}", f"--output={work_dir}/master.out")
+    return cluster.run("sbatch", *options, "--job-name=master", str(script)).strip()
+
+
+@fault("kill of a pwact inside a job")
+def test_kill_of_a_pwact_inside_a_job(cluster, endless):
+    job_id = submit_master(cluster, endless)
+    wait_for_jobs(cluster, endless)
+    pid = (endless / layout.PID).read_text().split()
+    assert (pid[0], pid[2:]) == ("pid", ["job", job_id])
+    status, said = end(KILL, endless)
+    assert status == EXIT_DONE, said
+    assert_read("kill of a pwact inside a job", said)
+    assert f"job {job_id} ended" in said
+    assert said.count(": cancelled") == 3
+    assert living(cluster) == []
+    assert not (endless / layout.PID).exists()
+    time.sleep(0.2)
+    assert end(KILL, endless)[0] == EXIT_DONE
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """Results of the same campaign on this machine."""
+    need_program("lmp")
+    work_dir = tmp_path_factory.mktemp("local") / "work"
+    small_campaign.write_inputs(work_dir)
+    small_campaign.run(work_dir)
+    return small_campaign.results(work_dir)
+
+
+def test_a_whole_run_inside_a_job(cluster, expected, tmp_path):
+    work_dir = write_inputs(tmp_path / "inside a job")
+    job_id = submit_master(cluster, work_dir)
+    output = work_dir / "master.out"
+    cluster.wait(lambda: output.exists() and "\nstatus " in output.read_text(), 90)
+    assert output.read_text().endswith("status 0\n"), output.read_text()
+    assert f"job {job_id}" not in (work_dir / "pwact.log").read_text()
+    assert small_campaign.results(work_dir) == expected
+    assert not (work_dir / small_campaign.TWICE).exists()
