@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
 from pwact.verdict import Verdict
 
@@ -130,6 +130,23 @@ class Condition:
     neigh_delay: int = 10
 
 
+@dataclass(frozen=True)
+class UserInput:
+    """An MD that an input of the user describes.
+
+    Attributes
+    ----------
+    trj_freq
+        Steps between two frames.
+    """
+
+    path: Path
+    trj_freq: int
+
+
+Motion = Union[Condition, UserInput]
+
+
 class Trajectory(Protocol):
     """One explored trajectory, read lazily.
 
@@ -160,12 +177,18 @@ class Explorer(Protocol):
     log: str
     shell_check: str
 
+    def validate(self, motion: Motion) -> None:
+        """Raise InputError unless this MD can be run."""
+
+    def fingerprint(self, motion: Motion) -> dict[str, Any]:
+        """Everything of the MD that the result depends on, as JSON (files by hash)."""
+
     def write_input(
         self,
         directory: Path,
         atoms: Atoms,
         potential: Potential,
-        condition: Condition,
+        motion: Motion,
         seed: int,
     ) -> None:
         """Write all files of one trajectory into the existing `directory`.
@@ -176,7 +199,7 @@ class Explorer(Protocol):
     def command(self, potential: Potential) -> str:
         """Shell text that runs the MD (and `potential.after`)."""
 
-    def check(self, directory: Path, tolerance: bool, condition: Condition) -> Verdict:
+    def check(self, directory: Path, tolerance: bool, motion: Motion) -> Verdict:
         """Done: ended normally, or (with `tolerance`) died early with usable deviation rows."""
 
     def read_result(self, directory: Path) -> Trajectory:

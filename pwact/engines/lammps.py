@@ -8,12 +8,13 @@ then can be used.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from pwact.engines.base import Condition, Potential
+from pwact.engines.base import Condition, Motion, Potential
 from pwact.engines.lammps_input import (
     DATA,
     DEVIATION,
@@ -24,9 +25,10 @@ from pwact.engines.lammps_input import (
     TYPES,
     render,
 )
+from pwact.engines.lammps_user_input import included, rewrite
 from pwact.engines.task_inputs import ended_well, lammps_program, link_files, python_module
 from pwact.errors import TaskError
-from pwact.io.files import write_text
+from pwact.io.files import tree_hash, write_text
 from pwact.io.lammps_data import write_lammps_data
 from pwact.io.lammps_dump import DumpTrajectory
 from pwact.io.model_devi import Deviations, read_model_devi
@@ -84,12 +86,23 @@ class LammpsExplorer:
     def __init__(self, block: ResourceBlock) -> None:
         self._program = lammps_program(block.command)
 
+    def validate(self, motion: Motion) -> None:
+        """Raise InputError unless an input of the user can be used."""
+        _text(Potential((), {}, ()), motion, 1)
+
+    def fingerprint(self, motion: Motion) -> dict[str, Any]:
+        """The condition, or the files of the user's input by their contents."""
+        if isinstance(motion, Condition):
+            return asdict(motion)
+        contents = [tree_hash(path) for path in included(motion.path)]
+        return {"trj_freq": motion.trj_freq, "input": contents}
+
     def write_input(
         self,
         directory: Path,
         atoms: Atoms,
         potential: Potential,
-        condition: Condition,
+        motion: Motion,
         seed: int,
     ) -> None:
         """Write ``in.lammps``, ``lmp.config``, ``atom_type.txt`` and the links."""
@@ -99,7 +112,7 @@ class LammpsExplorer:
         write_lammps_data(directory / DATA, atoms, potential.types)
         write_text(directory / TYPES, " ".join(potential.types) + "\n")
         link_files(directory, potential.links)
-        write_text(directory / INPUT, render(potential, condition, seed))
+        write_text(directory / INPUT, _text(potential, motion, seed))
 
     def command(self, potential: Potential) -> str:
         """Shell text that runs the MD, or goes on from its last restart file."""
@@ -115,7 +128,7 @@ class LammpsExplorer:
         end = f'after_rc=$?; echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ] && [ "$after_rc" -eq 0 ]'
         return "; ".join([*parts, end])
 
-    def check(self, directory: Path, tolerance: bool, condition: Condition) -> Verdict:
+    def check(self, directory: Path, tolerance: bool, motion: Motion) -> Verdict:
         """Whether the run ended, and deviations and frames belong together."""
         code = _exit_code(directory)
         if code is None or code in _KILLED:
@@ -128,7 +141,9 @@ class LammpsExplorer:
             return incomplete(str(error))
         if lost.size:
             return incomplete(f"{DUMP} lacks step {lost[0]} of {DEVIATION}")
-        whole = condition.nsteps // condition.trj_freq + 1
+        whole = 1  # an input of the user does not say how many
+        if isinstance(motion, Condition):
+            whole = motion.nsteps // motion.trj_freq + 1
         return _judge(trajectory.ended_normally, tolerance, len(rows.steps), whole)
 
     def read_result(self, directory: Path) -> LammpsTrajectory:
@@ -140,6 +155,12 @@ class LammpsExplorer:
         restarts = sorted(directory.glob(f"{RESTART}.*"))
         candidates = [directory / DUMP, *restarts, directory / "log.lammps"]
         return [path for path in candidates if path.exists()]
+
+
+def _text(potential: Potential, motion: Motion, seed: int) -> str:
+    if isinstance(motion, Condition):
+        return render(potential, motion, seed)
+    return rewrite(motion.path, potential, motion.trj_freq, seed)
 
 
 def _judge(ended_normally: bool, tolerance: bool, rows: int, whole: int) -> Verdict:

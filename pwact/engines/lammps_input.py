@@ -14,7 +14,13 @@ RESTART = "lmps.restart"
 DEVIATION = "model_devi.out"
 EARLIER_DEVIATION = "model_devi.before.out"
 RESTART_STEPS = 10000
-DUMP_COLUMNS = "id type x y z fx fy fz"
+READ_LINE = f'if "${{restart}} > 0" then "read_restart {RESTART}.*" else "read_data {DATA}"'
+RESTART_LINE = f"restart {RESTART_STEPS} {RESTART}"
+DUMP_LINES = (
+    f"dump 1 all custom ${{DUMP_FREQ}} {DUMP} id type x y z fx fy fz",
+    "dump_modify 1 sort id format float %.16g",
+    'if "${restart} > 0" then "dump_modify 1 append yes"',
+)
 
 _COUPLING = {"npt-iso": "iso", "npt-aniso": "aniso", "npt-tri": "tri"}
 
@@ -34,7 +40,7 @@ def render(potential: Potential, condition: Condition, seed: int) -> str:
         list(potential.head_lines),
         _variables(condition),
         _box(condition),
-        _masses(potential.types),
+        masses(potential.types),
         [line.replace("{out_freq}", "${DUMP_FREQ}") for line in potential.pair_lines],
         _output(),
         _motion(condition, seed),
@@ -67,12 +73,13 @@ def _box(condition: Condition) -> list[str]:
         "neighbor 1.0 bin",
         f"neigh_modify delay {condition.neigh_delay}",
         "box tilt large",
-        f'if "${{restart}} > 0" then "read_restart {RESTART}.*" else "read_data {DATA}"',
+        READ_LINE,
         "change_box all triclinic",
     ]
 
 
-def _masses(types: tuple[str, ...]) -> list[str]:
+def masses(types: tuple[str, ...]) -> list[str]:
+    """One ``mass`` command a type, in g/mol."""
     return [f"mass {number} {mass_of(symbol):.3f}" for number, symbol in enumerate(types, 1)]
 
 
@@ -80,10 +87,8 @@ def _output() -> list[str]:
     return [
         "thermo_style custom step temp pe ke etotal press vol lx ly lz xy xz yz",
         "thermo ${THERMO_FREQ}",
-        f"dump 1 all custom ${{DUMP_FREQ}} {DUMP} {DUMP_COLUMNS}",
-        "dump_modify 1 sort id format float %.16g",
-        'if "${restart} > 0" then "dump_modify 1 append yes"',
-        f"restart {RESTART_STEPS} {RESTART}",
+        *DUMP_LINES,
+        RESTART_LINE,
     ]
 
 

@@ -28,7 +28,7 @@ _HUGE = 1e300  # what a sum of squares overflows to; DeePMD prints 1.797693e+308
 
 @dataclass
 class Deviations:
-    """The usable rows of a trajectory, in the order of the file, each step once.
+    """The usable rows of a trajectory, by ascending step, each once.
 
     Attributes
     ----------
@@ -51,8 +51,8 @@ class Deviations:
 def read_model_devi(path: Path) -> Deviations:
     """Read a file of MatPL, of DeePMD-kit, or one with fewer columns.
 
-    A last line that was cut off is left out; of rows with one step the first is kept. Without a
-    column ``max_devi_f`` the column ``avg_devi_f`` is used in its place.
+    A last line that was cut off is left out; of rows with one step the last counts, as in dumps.
+    Without a column ``max_devi_f`` the column ``avg_devi_f`` is used in its place.
 
     Raises
     ------
@@ -69,8 +69,8 @@ def read_model_devi(path: Path) -> Deviations:
         raise TaskError(f"{path}: {error}") from error
     steps = table[:, names["step"]].astype(np.int64)
     if np.any(np.diff(steps) <= 0):
-        first = np.sort(np.unique(steps, return_index=True)[1])
-        steps, table = steps[first], table[first]
+        last = len(steps) - 1 - np.unique(steps[::-1], return_index=True)[1]
+        steps, table = steps[last], table[last]
     absent = np.full(len(steps), np.nan)
     avg_f, min_f, max_f = (
         table[:, names[name]] if name in names else absent

@@ -70,11 +70,11 @@ def test_frames_that_no_model_describes(tmp_path: Path, row: str, failed: bool) 
 
 
 @pytest.mark.parametrize("header", ["", DEEPMD])
-def test_repeated_steps_are_dropped_the_first_stays(tmp_path: Path, header: str) -> None:
+def test_of_repeated_steps_the_last_stays(tmp_path: Path, header: str) -> None:
     rows = [f"{step} 9 9 9 0.{k} 0 0\n" for k, step in enumerate((0, 10, 20, 20, 30), start=1)]
     found = read_text(tmp_path, DEEPMD + "".join(rows[:3]) + header + "".join(rows[3:]))
     assert found.steps.tolist() == [0, 10, 20, 30]
-    assert found.max_f.tolist() == [0.1, 0.2, 0.3, 0.5]
+    assert found.max_f.tolist() == [0.1, 0.2, 0.4, 0.5]
     assert len(found.failed) == len(found.avg_f) == len(found.min_f) == 4
 
 
