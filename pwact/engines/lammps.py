@@ -8,13 +8,14 @@ then can be used.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from pwact.engines.base import Condition, Motion, Potential
+from pwact.engines.base import Condition, Motion, Potential, UserInput
 from pwact.engines.lammps_input import (
     DATA,
     DEVIATION,
@@ -25,7 +26,7 @@ from pwact.engines.lammps_input import (
     TYPES,
     render,
 )
-from pwact.engines.lammps_user_input import included, rewrite
+from pwact.engines.lammps_user_input import included, remarks, rewrite
 from pwact.engines.task_inputs import ended_well, lammps_program, link_files, python_module
 from pwact.errors import TaskError
 from pwact.io.files import tree_hash, write_text
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from pwact.config.resources import ResourceBlock
+
+log = logging.getLogger(__name__)
 
 LOG = "md.log"
 EXIT = "md.exit"
@@ -89,6 +92,9 @@ class LammpsExplorer:
     def validate(self, motion: Motion) -> None:
         """Raise InputError unless an input of the user can be used."""
         _text(Potential((), {}, ()), motion, 1)
+        if isinstance(motion, UserInput):
+            for remark in remarks(motion.path):
+                log.warning("%s", remark)
 
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """The condition, or the files of the user's input by their contents."""

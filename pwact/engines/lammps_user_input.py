@@ -7,7 +7,6 @@ continued where that gives the same frames, else it begins anew.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +17,14 @@ from pwact.engines.lammps_input import DATA, DUMP_LINES, READ_LINE, RESTART_LINE
 from pwact.engines.lammps_script import Command, join, read_script
 from pwact.errors import InputError
 
-log = logging.getLogger(__name__)
-
 _READING = ("read_restart", "read_data")
+_FIXED = {
+    "units": ("units", "metal"),
+    "boundary": ("boundary", "p", "p", "p"),
+    "atom_style": ("atom_style", "atomic"),
+}
 _OURS = frozenset(
-    ("units", "boundary", "atom_style", "mass", "pair_style", "pair_coeff", *_READING)
-    + ("dump", "undump", "restart")
+    (*_FIXED, "mass", "pair_style", "pair_coeff", *_READING, "dump", "undump", "restart")
 )
 _OUR_VARIABLES = ("DUMP_FREQ", "restart")
 _BEFORE_BOX = frozenset(("box", "atom_modify", "processors", "dimension", "newton", "package"))
@@ -61,6 +62,8 @@ class _Parts:
         Words of the ``velocity`` commands before the first run.
     dump_options
         Options of ``dump_modify`` that are kept.
+    remarks
+        What is changed that the user may not expect.
     """
 
     head: list[str] = field(default_factory=list)
@@ -70,6 +73,7 @@ class _Parts:
     rest: list[Command] = field(default_factory=list)
     velocities: list[tuple[str, ...]] = field(default_factory=list)
     dump_options: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def body(self) -> list[Command]:
@@ -107,7 +111,7 @@ def rewrite(path: Path, potential: Potential, trj_freq: int, seed: int) -> str:
         *_unique([*potential.head_lines, *parts.head]),
         f"variable DUMP_FREQ index {trj_freq}",
         "variable restart index 0",
-        *["units metal", "boundary p p p", "atom_style atomic"],
+        *(" ".join(words) for words in _FIXED.values()),
         *([] if tilt else ["box tilt large"]),
         *[command.text for command in parts.before_box],
         READ_LINE if continued else f"read_data {DATA}",
@@ -120,6 +124,11 @@ def rewrite(path: Path, potential: Potential, trj_freq: int, seed: int) -> str:
         *(_continued(parts.rest) if continued else [command.text for command in parts.rest]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def remarks(path: Path) -> list[str]:
+    """What is changed in an input that its user may not expect, a line each."""
+    return _sorted(read_script(path), path).remarks
 
 
 def included(path: Path) -> list[Path]:
@@ -182,10 +191,6 @@ def _refuse(command: Command, moved: bool) -> None:
         raise command.error("clear would remove structure and models")
     if command.name == "reset_timestep" and moved:
         raise command.error("reset_timestep after a run: frames are told apart by their step")
-    if command.name == "boundary" and command.words[1:] != ("p", "p", "p"):
-        log.warning("%s", command.error("boundary p p p is used: labels are periodic"))
-    if command.name == "atom_style" and command.words[1:] != ("atomic",):
-        log.warning("%s", command.error("atom_style atomic is used"))
 
 
 def _reads(command: Command) -> bool:
@@ -202,11 +207,14 @@ def _is_ours(command: Command, parts: _Parts, at_start: bool) -> bool:
     """Whether a command is left out; what we need of it is kept in `parts`."""
     words = command.words
     if command.name in _OURS:
+        used = _FIXED.get(command.name)
+        if used is not None and words != used:
+            parts.remarks.append(str(command.error(f"{' '.join(used)} is used")))
         return True
     if command.name == "variable" and words[1:2] and words[1] in _OUR_VARIABLES:
         return True
     if command.name == "dump_modify":
-        parts.dump_options += _harmless(command)
+        parts.dump_options += _harmless(command, parts)
         return True
     if command.name == "velocity" and at_start:
         parts.velocities.append(words)
@@ -230,7 +238,7 @@ def _is_our_if(command: Command, parts: _Parts, at_start: bool) -> bool:
     return True
 
 
-def _harmless(command: Command) -> list[str]:
+def _harmless(command: Command, parts: _Parts) -> list[str]:
     options = list(command.words[2:])
     kept: list[str] = []
     dropped: list[str] = []
@@ -239,7 +247,8 @@ def _harmless(command: Command) -> list[str]:
         (kept if keyword in _HARMLESS else dropped).extend([keyword, *value])
         options = options[2:]
     if dropped:
-        log.warning("%s", command.error(f"left out, as it concerns frames: {' '.join(dropped)}"))
+        message = f"left out, as it concerns frames: {' '.join(dropped)}"
+        parts.remarks.append(str(command.error(message)))
     return kept
 
 

@@ -14,7 +14,7 @@ from ase.build import bulk
 from pwact.engines.base import Potential
 from pwact.engines.lammps_input import DATA, DUMP, INPUT
 from pwact.engines.lammps_restart import prepare
-from pwact.engines.lammps_user_input import included, rewrite
+from pwact.engines.lammps_user_input import included, remarks, rewrite
 from pwact.errors import InputError
 from pwact.io.lammps_data import write_lammps_data
 from pwact.io.lammps_dump import DumpTrajectory
@@ -188,7 +188,7 @@ def test_what_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
         rewritten(tmp_path, text)
 
 
-def test_what_changes_the_frames_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_changes_the_frames_is_told(tmp_path: Path) -> None:
     text = (
         "boundary p p f\natom_style charge\nvariable TEMP equal 9\ndump a all atom 7 x\n"
         "dump_modify a flush yes every 3 thresh x > 5\nrun 5\n"
@@ -196,9 +196,11 @@ def test_what_changes_the_frames_is_told(tmp_path: Path, caplog: pytest.LogCaptu
     result = rewritten(tmp_path, text)
     assert "dump_modify 1 flush yes\n" in result
     assert "every" not in result
-    assert "boundary p p p is used" in caplog.text
-    assert "atom_style atomic is used" in caplog.text
-    assert "every 3 thresh x" in caplog.text
+    assert [remark.partition("in.user: ")[2] for remark in remarks(tmp_path / "in.user")] == [
+        "line 1: boundary p p p is used",
+        "line 2: atom_style atomic is used",
+        "line 5: left out, as it concerns frames: every 3 thresh x > 5",
+    ]
 
 
 def test_commands_that_must_come_before_the_box(tmp_path: Path) -> None:
