@@ -29,7 +29,7 @@ LABELERS: dict[str, Optional[str]] = {
 TRAINERS: dict[str, Optional[str]] = {
     "pod": "pwact.engines.pod:PodTrainer",
     "deepmd": "pwact.engines.deepmd:DeepmdTrainer",
-    "matpl": None,
+    "matpl": "pwact.engines.matpl:MatplTrainer",
 }
 EXPLORERS: dict[str, Optional[str]] = {"lammps": "pwact.engines.lammps:LammpsExplorer"}
 

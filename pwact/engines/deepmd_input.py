@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -12,6 +11,7 @@ from typing import Any, Optional
 import numpy as np
 
 from pwact.config.document import plain, read_document
+from pwact.engines.task_inputs import relative_paths
 from pwact.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def with_data(
     given = training.pop("training_data", {})
     batch = training.pop("batch_size", given.get("batch_size", 1))
     kept = {name: value for name, value in given.items() if name != "sys_probs"}
-    names = _relative(train, directory)
+    names = relative_paths(train, directory)
     training["training_data"] = {**kept, "systems": names, "batch_size": batch}
     training.pop("validation_data", None)
     training.pop("disp_training", None)
@@ -127,7 +127,7 @@ def with_data(
     atoms = [len((path / "type.raw").read_text().split()) for path in valid]
     fits = len(valid) == 1 and frames[0] * atoms[0] <= ATOMS_AT_ONCE
     training["validation_data"] = {
-        "systems": _relative(valid, directory),
+        "systems": relative_paths(valid, directory),
         "batch_size": frames[0] if fits else 1,
         "numb_btch": 1,
     }
@@ -169,8 +169,3 @@ def with_length(document: dict[str, Any], epochs: int, frames: int) -> bool:
 def rows_of(steps: int) -> int:
     """The display interval that gives about ten rows and one at the last step."""
     return next(width for width in range(max(1, steps // 10), steps + 1) if steps % width == 0)
-
-
-def _relative(paths: Sequence[Path], directory: Path) -> list[str]:
-    start = directory.resolve()
-    return [os.path.relpath(path.resolve(), start) for path in paths]

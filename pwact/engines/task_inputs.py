@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pwact
@@ -32,9 +32,14 @@ def ended_well(log: Path) -> bool:
 
 def link_files(directory: Path, links: Mapping[str, Path]) -> None:
     """Make links with relative targets, so that a moved work directory stays whole."""
+    for name, target in zip(links, relative_paths(list(links.values()), directory)):
+        link(Path(target), directory / name)
+
+
+def relative_paths(paths: Sequence[Path], directory: Path) -> list[str]:
+    """Paths as seen from a task directory, so that a moved work directory stays whole."""
     start = directory.resolve()
-    for name, target in links.items():
-        link(Path(os.path.relpath(target.resolve(), start)), directory / name)
+    return [os.path.relpath(path.resolve(), start) for path in paths]
 
 
 def python_module(module: str, *args: object, python: str = "") -> str:

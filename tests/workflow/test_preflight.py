@@ -63,7 +63,6 @@ RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
         "strategy.direct",
         "DIRECT is not available yet",
     ),
-    ({"train.engine": "matpl", "train.model_type": "DP"}, {}, None, "train.engine", "matpl"),
     ({"DFT.dft_style": "vasp"}, {}, None, "DFT.dft_style", "vasp is not available yet"),
     (
         {"init_data": [], "init_model_list": ["init.xyz"] * 3},

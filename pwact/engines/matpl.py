@@ -1,0 +1,181 @@
+"""MatPL (PWMLFF): DP, compressed DP, DP with type embedding, NEP; run by its LAMMPS pair styles."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from pwact.config.elements import NUMBERS
+from pwact.engines.base import Potential, TrainedModel, TrainingData, ValidError
+from pwact.engines.matpl_input import CHECKPOINTS, INPUT, RECORD, document, faults, warnings
+from pwact.errors import InputError, TaskError
+from pwact.io.files import write_json
+from pwact.verdict import DONE, Verdict, incomplete
+
+if TYPE_CHECKING:
+    from pwact.config.resources import ResourceBlock
+    from pwact.config.run import RunConfig
+
+logger = logging.getLogger(__name__)
+
+LOG = "train.log"
+MODEL_ROLE = "model"
+CHECKPOINT_ROLE = "checkpoint"
+SCRIPTED = "torch_script_module.pt"
+COMPRESSED = "cmp_dp_model.ckpt"
+NEP_TEXT = "nep5.txt"
+TRAIN_CURVE = "epoch_train.dat"
+VALID_CURVE = "epoch_valid.dat"
+_OLD_BUILD = "lmp_mpi"  # in the command: a LAMMPS with the pair style of MatPL 2025.3
+_KOKKOS = "kokkos"
+_KOKKOS_HEAD = ("package kokkos neigh half comm device", "newton on")
+
+
+class MatplTrainer:
+    """Writes and reads MatPL tasks. See `pwact.engines.base.Trainer`."""
+
+    log = LOG
+    shell_check = '[ "$rc" -eq 0 ]'
+
+    def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
+        self._config = config
+        self._train = train
+        self._explore = explore
+        self._told = False
+
+    @property
+    def _is_nep(self) -> bool:
+        return self._config.train.model_type == "NEP"
+
+    def validate(self) -> None:
+        """Refuse what MatPL would stop at."""
+        config = self._config
+        file = config.train.input_file or config.file
+        prefix = "" if config.train.input_file else "train."
+        for key, message in faults(config.train):
+            raise InputError(message, file, f"{prefix}{key}")
+        for remark in warnings(config.train, self._train.gpu_per_node * self._train.number_node):
+            logger.warning("%s: %s", file, remark)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """All keys of the user, and how the models are compressed."""
+        train, strategy = self._config.train, self._config.strategy
+        compress = [strategy.compress_order, strategy.compress_dx] if strategy.compress else None
+        return {
+            "engine": "matpl",
+            "model_type": train.model_type,
+            "atom_type": list(train.atom_type),
+            "settings": dict(train.settings),
+            "compress": compress,
+        }
+
+    def write_input(
+        self, directory: Path, data: TrainingData, seed: int, start_from: Optional[Path]
+    ) -> None:
+        """Write ``train.json``; MatPL reads the data where they are."""
+        if not data.valid and not self._told and not self._is_nep:
+            self._told = True
+            logger.info("no valid_data: MatPL watches its errors on %s", data.train[0])
+        write_json(
+            directory / INPUT, document(self._config.train, data, seed, directory, start_from)
+        )
+
+    def command(self) -> str:
+        """Train, perhaps compress, and script; the first failure ends it."""
+        program, end = self._train.command.strip(), f">> {LOG} 2>&1"
+        steps = [f"rm -rf {LOG} {RECORD}", f"{program} train {INPUT} {end}"]
+        if self._is_nep:
+            return " && ".join(steps)
+        checkpoint = f"./{RECORD}/{CHECKPOINTS['DP']}"
+        strategy = self._config.strategy
+        if strategy.compress:
+            small = f"{RECORD}/{COMPRESSED}"
+            steps.append(
+                f"{program} compress {checkpoint} -d {strategy.compress_dx!r} "
+                f"-o {strategy.compress_order} -s {small} {end}"
+            )
+            checkpoint = f"./{small}"
+        if not self._explore.gpu_per_node:
+            steps.append("export CUDA_VISIBLE_DEVICES=''")
+        steps.append(f"{program} script {checkpoint} {RECORD}/{SCRIPTED} {end}")
+        return " && ".join(steps)
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether the models are there and the errors of the last epoch are finite."""
+        try:
+            self.read_result(directory)
+        except TaskError as error:
+            return incomplete(str(error))
+        return DONE
+
+    def read_result(self, directory: Path) -> TrainedModel:
+        """The model that LAMMPS reads, and the checkpoint that a training can start from."""
+        record = directory / RECORD
+        files = {
+            MODEL_ROLE: record / (NEP_TEXT if self._is_nep else SCRIPTED),
+            CHECKPOINT_ROLE: record / CHECKPOINTS[self._config.train.model_type],
+        }
+        for path in files.values():
+            if not path.is_file() or not path.stat().st_size:
+                raise TaskError(f"{path} is missing")
+        read_errors(record / TRAIN_CURVE)
+        valid = read_errors(record / VALID_CURVE) if self._config.valid_data else None
+        return TrainedModel(directory, files, valid)
+
+    def potential(self, models: Sequence[TrainedModel]) -> Potential:
+        """The pair style of this kind of model in the LAMMPS of the block ``explore``."""
+        command = self._explore.command.lower()
+        style = "matpl/nep" if self._is_nep else "matpl/dp"
+        head: tuple[str, ...] = ()
+        if _OLD_BUILD in command:
+            style = "matpl"
+        elif _KOKKOS in command and self._is_nep:
+            style, head = "matpl/nep/kk", _KOKKOS_HEAD
+        names = [f"{number}_{model.files[MODEL_ROLE].name}" for number, model in enumerate(models)]
+        deviation = " out_freq {out_freq} out_file model_devi.out" if len(models) > 1 else ""
+        types = self._config.train.atom_type
+        return Potential(
+            types=types,
+            links={name: model.files[MODEL_ROLE] for name, model in zip(names, models)},
+            pair_lines=(
+                f"pair_style {style} {' '.join(names)}{deviation}",
+                f"pair_coeff * * {' '.join(str(NUMBERS[symbol]) for symbol in types)}",
+            ),
+            head_lines=head,
+        )
+
+
+def read_errors(path: Path) -> Optional[ValidError]:
+    """Errors of the last epoch in ``epoch_train.dat`` or ``epoch_valid.dat``.
+
+    Returns
+    -------
+    ValidError
+        None where energies or forces were not trained on, so that the file does not tell.
+
+    Raises
+    ------
+    TaskError
+        The file is missing, has no whole row, or its errors are not finite.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise TaskError(f"{path}: cannot be read: {error.strerror}") from error
+    lines = [line.split() for line in text[: text.rfind("\n") + 1].splitlines() if line.strip()]
+    heads = [line for line in lines if "epoch" in line]
+    rows = [line for line in lines if line[0].isdigit()]
+    names = [name for name in heads[-1] if name != "#"] if heads else []
+    if not rows or len(rows[-1]) != len(names):
+        raise TaskError(f"{path}: no whole row of errors")
+    values = {name.partition("(")[0]: word for name, word in zip(names, rows[-1])}
+    try:
+        found = [float(values[name]) for name in ("RMSE_Etot", "RMSE_F") if name in values]
+    except ValueError as error:
+        raise TaskError(f"{path}: the last row holds {error}") from error
+    if not all(map(math.isfinite, found)):
+        raise TaskError(f"{path}: the errors of the last epoch are not finite")
+    return ValidError(*found) if len(found) == 2 else None

@@ -1,0 +1,364 @@
+"""MatPL: the input is the user's, the commands stop at the first failure, the results are whole."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pwact.config.resources import ResourceBlock
+from pwact.config.run import RunConfig
+from pwact.config.strategy import StrategyConfig
+from pwact.config.train_keys import MATPL
+from pwact.config.training import TrainConfig
+from pwact.engines.base import Condition, Potential, TrainedModel, TrainingData, ValidError
+from pwact.engines.lammps import LammpsExplorer
+from pwact.engines.matpl import MatplTrainer, read_errors
+from pwact.errors import InputError, TaskError
+from tests.stubs.pair_model import PairModel
+from tests.workflow.matpl_campaign import write_program
+
+DATA = TrainingData((Path("/data/a.xyz"), Path("/data/b.xyz")), (), "extxyz")
+ADDED = {"seed", "format", "train_data", "valid_data"}
+START = {"recover_train", "model_load_file"}
+
+
+def trainer(
+    train: Mapping[str, Any],
+    explore: str = "lmp",
+    gpus: int = 0,
+    strategy: Optional[StrategyConfig] = None,
+    **more: Any,
+) -> MatplTrainer:
+    config = RunConfig(train=TrainConfig(**train), strategy=strategy or StrategyConfig(), **more)
+    blocks = (
+        ResourceBlock("train", "MatPL", gpu_per_node=gpus),
+        ResourceBlock("explore", explore, gpu_per_node=gpus),
+    )
+    return MatplTrainer(config, *blocks)
+
+
+def dp(**settings_: Any) -> dict[str, Any]:
+    return {"model_type": "DP", "atom_type": ("Cu", "Ag"), "settings": settings_}
+
+
+def nep(**settings_: Any) -> dict[str, Any]:
+    return {"model_type": "NEP", "atom_type": ("Cu",), "settings": settings_}
+
+
+def written(made: MatplTrainer, directory: Path, **more: Any) -> dict[str, Any]:
+    options = {"data": DATA, "seed": 5, "start_from": None, **more}
+    directory.mkdir(exist_ok=True)
+    made.write_input(directory, **options)
+    found: dict[str, Any] = json.loads((directory / "train.json").read_text())
+    return found
+
+
+def test_a_whole_input(tmp_path: Path) -> None:
+    data = TrainingData((tmp_path / "a.xyz",), (tmp_path / "v.xyz",), "extxyz")
+    given_ = dp(max_neigh_num=50, model={"descriptor": {"Rmax": 5.5}}, optimizer={"epochs": 3})
+    assert written(trainer(given_), tmp_path / "train 0", data=data) == {
+        "model_type": "DP",
+        "atom_type": [29, 47],
+        "max_neigh_num": 50,
+        "model": {"descriptor": {"Rmax": 5.5}},
+        "optimizer": {"epochs": 3, "optimizer": "LKF"},
+        "seed": 5,
+        "format": "extxyz",
+        "train_data": ["../a.xyz"],
+        "valid_data": ["../v.xyz"],
+    }
+
+
+_SCALAR = st.one_of(st.integers(1, 99), st.floats(0.1, 9.9), st.booleans(), st.text(max_size=5))
+_VALUE = st.recursive(
+    _SCALAR,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(min_size=1, max_size=8), inner)
+    ),
+    max_leaves=5,
+)
+
+
+@st.composite
+def every_key(draw: st.DrawFn) -> dict[str, Any]:
+    """Every documented key with some value, and keys that nobody knows."""
+
+    def section(name: str) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for key in MATPL[name]:
+            below = f"{name}.{key.name}".lstrip(".")
+            made[key.name] = section(below) if below in MATPL else draw(_VALUE)
+        made[draw(st.text("XYZ", min_size=3, max_size=9))] = draw(_VALUE)
+        return made
+
+    return section("")
+
+
+@given(asked=every_key())
+@settings(max_examples=60, deadline=None)
+def test_only_what_the_loop_must_set_differs(
+    asked: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    before = copy.deepcopy(asked)
+    start = tmp_path_factory.mktemp("start")
+    found = written(
+        trainer({**dp(), "settings": asked}), tmp_path_factory.mktemp("a"), start_from=start
+    )
+    assert asked == before
+    assert found.pop("model_type") == "DP"
+    assert found.pop("atom_type") == [29, 47]
+    assert found["optimizer"].pop("reset_epoch") is True
+    before["optimizer"].pop("reset_epoch")
+    ours = ADDED | START | {"test_data", "nep_txt_file"}
+    kept = {key: value for key, value in before.items() if key not in ours}
+    assert {key: value for key, value in found.items() if key not in ours} == kept
+    assert found["seed"] == 5
+
+
+def test_a_member_starts_from_its_own_model(tmp_path: Path) -> None:
+    old = tmp_path / "iter.0000/00.train/train.002"
+    old.mkdir(parents=True)
+    for train, name in ((dp(), "dp_model.ckpt"), (nep(), "nep_model.ckpt")):
+        found = written(trainer(train), tmp_path / "new", start_from=old)
+        place = f"../iter.0000/00.train/train.002/model_record/{name}"
+        assert found["model_load_file"] == place
+        assert found["recover_train"] is True
+        assert found["optimizer"] == {"optimizer": "LKF", "reset_epoch": True}
+
+
+@pytest.mark.parametrize(
+    ("train", "name", "expected"),
+    [
+        (dp(), "m.ckpt", {"recover_train": True, "model_load_file": "../m.ckpt"}),
+        (nep(), "m.ckpt", {"recover_train": True, "model_load_file": "../m.ckpt"}),
+        (nep(), "nep.txt", {"nep_txt_file": "../nep.txt"}),
+    ],
+)
+def test_a_start_model_of_the_user(
+    tmp_path: Path, train: dict[str, Any], name: str, expected: dict[str, Any]
+) -> None:
+    (tmp_path / name).write_text("model")
+    found = written(trainer(train), tmp_path / "new", start_from=tmp_path / name)
+    keys = {*START, "nep_txt_file"}
+    assert {key: value for key, value in found.items() if key in keys} == expected
+
+
+@pytest.mark.parametrize(("train", "expected"), [(dp(), ["../data/a.xyz"]), (nep(), [])])
+def test_without_valid_data(tmp_path: Path, train: dict[str, Any], expected: list[str]) -> None:
+    data = TrainingData((tmp_path / "data/a.xyz",), (), "extxyz")
+    assert written(trainer(train), tmp_path / "new", data=data)["valid_data"] == expected
+
+
+DP_STEPS = (
+    "rm -rf train.log model_record && MatPL train train.json >> train.log 2>&1 && {compress}{gpu}"
+    "MatPL script ./model_record/{name}.ckpt model_record/torch_script_module.pt >> train.log 2>&1"
+)
+CPU = "export CUDA_VISIBLE_DEVICES='' && "
+COMPRESS = (
+    "MatPL compress ./model_record/dp_model.ckpt -d 0.02 -o 5 -s model_record/cmp_dp_model.ckpt"
+    " >> train.log 2>&1 && "
+)
+
+
+@pytest.mark.parametrize(
+    ("train", "gpus", "compress", "expected"),
+    [
+        (dp(), 0, False, DP_STEPS.format(compress="", gpu=CPU, name="dp_model")),
+        (dp(), 1, False, DP_STEPS.format(compress="", gpu="", name="dp_model")),
+        (dp(), 0, True, DP_STEPS.format(compress=COMPRESS, gpu=CPU, name="cmp_dp_model")),
+        (nep(), 0, False, DP_STEPS.partition(" && {")[0]),
+    ],
+)
+def test_commands(train: dict[str, Any], gpus: int, compress: bool, expected: str) -> None:
+    strategy = StrategyConfig(compress=compress, compress_order=5, compress_dx=0.02)
+    assert trainer(train, gpus=gpus, strategy=strategy).command() == expected
+
+
+@pytest.mark.parametrize(
+    ("train", "command", "style", "head"),
+    [
+        (dp(), "mpirun -np 1 lmp_mpi", "matpl", ()),
+        (dp(), "lmp", "matpl/dp", ()),
+        (dp(), "lmp -k on g 1 -sf kk # kokkos", "matpl/dp", ()),
+        (nep(), "LMP_MPI", "matpl", ()),
+        (nep(), "lmp", "matpl/nep", ()),
+        (
+            nep(),
+            "lmp_KOKKOS -k on",
+            "matpl/nep/kk",
+            ("package kokkos neigh half comm device", "newton on"),
+        ),
+    ],
+)
+def test_pair_styles(
+    train: dict[str, Any], command: str, style: str, head: tuple[str, ...]
+) -> None:
+    made = trainer(train, command)
+    file = "nep5.txt" if train["model_type"] == "NEP" else "torch_script_module.pt"
+    models = [
+        TrainedModel(Path(f"train.{member:03d}"), {"model": Path(f"train.{member:03d}") / file})
+        for member in range(2)
+    ]
+    found = made.potential(models)
+    numbers = "29 47" if train["model_type"] == "DP" else "29"
+    assert found.head_lines == head
+    assert found.pair_lines == (
+        f"pair_style {style} 0_{file} 1_{file} out_freq {{out_freq}} out_file model_devi.out",
+        f"pair_coeff * * {numbers}",
+    )
+    assert dict(found.links) == {
+        f"0_{file}": Path("train.000") / file,
+        f"1_{file}": Path("train.001") / file,
+    }
+    assert "out_freq" not in made.potential(models[:1]).pair_lines[0]
+
+
+@pytest.mark.parametrize(
+    ("train", "key", "message"),
+    [
+        (dp(optimizer={"t_0": 5}), "train.optimizer.t_0", "t_0 and t_mult go together"),
+        (dp(optimizer={"t_mult": 5}), "train.optimizer.t_mult", "go together"),
+        (
+            dp(optimizer={"max_norm": 1, "clip_value": 1}),
+            "train.optimizer.clip_value",
+            "exclude each other",
+        ),
+        (dp(optimizer={"norm_type": 1}), "train.optimizer.norm_type", "it needs max_norm"),
+        (
+            dp(model={"fitting_net": {"network_size": [50, 50]}}),
+            "train.model.fitting_net.network_size",
+            "the last layer must be 1",
+        ),
+    ],
+)
+def test_what_matpl_would_refuse(train: dict[str, Any], key: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        trainer(train).validate()
+    assert caught.value.key == key
+
+
+def test_what_may_surprise_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    trainer(nep(train_data=["x"]), gpus=2).validate()
+    assert "train.train_data is set by the loop" in caplog.text
+    assert "LKF of NEP does not run on 2 GPUs" in caplog.text
+
+
+CURVE = """\
+# epoch              loss   RMSE_Etot(eV/atom)         RMSE_F(eV/Å)   real_lr    time(s)
+      1  1.0e+00  2.0e-01  3.0e-01  1e-3  0.5
+      2  1.0e-01  2.0e-02  3.0e-02  1e-3  0.5
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (CURVE, ValidError(0.02, 0.03)),
+        (CURVE + "      3  1.0e-01  2.0e-03", ValidError(0.02, 0.03)),
+        (CURVE + CURVE.replace("2.0e-02", "2.0e-05"), ValidError(2e-5, 0.03)),
+        ("# epoch loss RMSE_F(eV/Å)\n 1 0.1 0.2\n", None),
+    ],
+)
+def test_errors(tmp_path: Path, text: str, expected: ValidError) -> None:
+    (tmp_path / "epoch_valid.dat").write_text(text, encoding="utf-8")
+    assert read_errors(tmp_path / "epoch_valid.dat") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot be read"),
+        ("", "no whole row"),
+        ("# epoch loss\n", "no whole row"),
+        ("# epoch loss RMSE_F(eV/Å)\n 1 0.1\n", "no whole row"),
+        ("# epoch RMSE_Etot(eV/atom) RMSE_F(eV/Å)\n 1 nan 0.2\n", "not finite"),
+        ("# epoch RMSE_Etot(eV/atom) RMSE_F(eV/Å)\n 1 **** 0.2\n", "[*]{4}"),
+    ],
+)
+def test_errors_that_cannot_be_believed(tmp_path: Path, text: str, message: str) -> None:
+    if text is not None:
+        (tmp_path / "x.dat").write_text(text, encoding="utf-8")
+    with pytest.raises(TaskError, match=message):
+        read_errors(tmp_path / "x.dat")
+
+
+@pytest.mark.parametrize("missing", ["", "torch_script_module.pt", "dp_model.ckpt"])
+def test_a_training_is_done_when_its_models_are_there(tmp_path: Path, missing: str) -> None:
+    record = tmp_path / "model_record"
+    record.mkdir()
+    for name in ("torch_script_module.pt", "dp_model.ckpt"):
+        (record / name).write_text("" if name == missing else "x")
+    (record / "epoch_train.dat").write_text(CURVE, encoding="utf-8")
+    (record / "epoch_valid.dat").write_text(CURVE, encoding="utf-8")
+    made = trainer(dp(), valid_data=(Path("v.xyz"),))
+    assert made.check(tmp_path).done == (not missing)
+    if not missing:
+        assert made.read_result(tmp_path).valid == ValidError(0.02, 0.03)
+        assert trainer(dp()).read_result(tmp_path).valid is None
+
+
+@pytest.mark.slow
+def test_an_md_that_is_stopped_and_continued_loses_and_doubles_no_row(tmp_path: Path) -> None:
+    """MatPL begins ``model_devi.out`` anew after a restart; the rows before are kept."""
+    whole, torn = tmp_path / "whole", tmp_path / "torn run"
+    explorer, potential = exploration(tmp_path)
+    condition = Condition("nvt", 24000, 400, 300.0)
+    for directory in (whole, torn):
+        directory.mkdir()
+        explorer.write_input(directory, copper(), potential, condition, 7)
+    command = ["bash", "-c", explorer.command(potential)]
+    assert subprocess.run(command, cwd=whole, check=False).returncode == 0
+    with subprocess.Popen(command, cwd=torn, start_new_session=True) as running:
+        while not any(int(row.split()[0]) > 10000 for row in rows_of(torn)):
+            time.sleep(0.02)
+            assert running.poll() is None
+        os.killpg(running.pid, signal.SIGKILL)
+    assert not explorer.check(torn, True, condition).done
+    assert subprocess.run(command, cwd=torn, check=False).returncode == 0
+    one, other = explorer.read_result(whole), explorer.read_result(torn)
+    assert (torn / "model_devi.before.out").exists()
+    steps = one.deviations().steps.tolist()
+    assert steps == other.deviations().steps.tolist() == list(range(0, 24001, 400))
+    np.testing.assert_allclose(
+        one.deviations().max_f[:30], other.deviations().max_f[:30], atol=1e-8
+    )
+    assert explorer.check(torn, True, condition).done
+
+
+def rows_of(directory: Path) -> list[str]:
+    """Whole rows of ``model_devi.out``."""
+    path = directory / "model_devi.out"
+    text = path.read_text() if path.exists() else ""
+    return text[: text.rfind("\n") + 1].splitlines()[1:]
+
+
+def exploration(folder: Path) -> tuple[LammpsExplorer, Potential]:
+    """An explorer whose LAMMPS is the stand-in, and a committee of stand-in models."""
+    program = folder / "lmp_mpi"
+    write_program(program, "tests.stubs.matpl_lammps", "lmp_mpi")
+    models = []
+    for seed in (1, 2, 3):
+        PairModel("DP", [29], [seed]).save(folder / f"{seed}.pt")
+        models.append(TrainedModel(folder, {"model": folder / f"{seed}.pt"}))
+    command = shlex.quote(str(program))
+    made = trainer({**dp(), "atom_type": ("Cu",)}, command)
+    return LammpsExplorer(ResourceBlock("explore", command)), made.potential(models)
+
+
+def copper() -> Atoms:
+    return bulk("Cu", cubic=True, a=3.65).repeat((2, 1, 1))

@@ -1,0 +1,167 @@
+"""Stands in for the program MatPL: same commands, files and refusals, another model.
+
+Run as ``python -m tests.stubs.matpl train train.json`` and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+from ase.data import chemical_symbols
+
+from tests.stubs.pair_model import PairModel, load
+
+RECORD = Path("model_record")
+TOP: dict[str, type | tuple[type, ...]] = {
+    "model_type": str,
+    "atom_type": list,
+    "seed": int,
+    "precision": str,
+    "recover_train": bool,
+    "model_load_file": str,
+    "nep_txt_file": str,
+    "max_neigh_num": int,
+    "data_shuffle": bool,
+    "format": str,
+    "train_data": list,
+    "valid_data": list,
+    "type_embedding": bool,
+    "save_p_matrix": bool,
+    "save_step": int,
+    "max_save_num": int,
+    "batch_max_types": int,
+    "optimizer": dict,
+    "model": dict,
+}
+OPTIMIZERS = {
+    "LKF": {"block_size", "p0_weight", "kalman_lambda", "kalman_nue"},
+    "GKF": {"p0_weight", "kalman_lambda", "kalman_nue"},
+    "ADAM": {"learning_rate", "stop_lr", "stop_step", "decay_step"},
+}
+
+
+def main() -> None:
+    print("MatPL (a stand-in): banner of the program")
+    parser = argparse.ArgumentParser(prog="MatPL")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("train").add_argument("input", type=Path)
+    compress = commands.add_parser("compress")
+    compress.add_argument("checkpoint", type=Path)
+    compress.add_argument("-d", type=float, required=True)
+    compress.add_argument("-o", type=int, choices=(3, 5), required=True)
+    compress.add_argument("-s", type=Path, required=True)
+    script = commands.add_parser("script")
+    script.add_argument("checkpoint", type=Path)
+    script.add_argument("result", type=Path)
+    asked = parser.parse_args()
+    if asked.command == "train":
+        train(json.loads(asked.input.read_text()))
+        return
+    model = load(asked.checkpoint)
+    if model.model_type != "DP":
+        raise SystemExit(f"{asked.command} is for DP, not {model.model_type}")
+    model.compressed = model.compressed or asked.command == "compress"
+    model.save(asked.s if asked.command == "compress" else asked.result)
+
+
+def train(asked: dict[str, Any]) -> None:
+    """Check the input as the program does, and leave its files."""
+    for key, value in asked.items():
+        if key not in TOP:
+            raise SystemExit(f"KeyError: {key!r} in train.json")
+        if not isinstance(value, TOP[key]):
+            raise SystemExit(f"TypeError: {key} is {value!r}")
+    if not all(isinstance(number, int) for number in asked["atom_type"]):
+        raise SystemExit("TypeError: atom_type holds something else than numbers")
+    if asked["model_type"] not in ("DP", "NEP"):
+        raise SystemExit(f"unknown model_type {asked['model_type']}")
+    optimizer = check_optimizer(asked["optimizer"])
+    frames = sum(count(Path(path), asked) for path in asked["train_data"])
+    valid = [count(Path(path), asked) for path in asked["valid_data"]]
+    if not frames:
+        raise SystemExit("no training data")
+    if asked["model_type"] == "DP" and not valid:
+        raise SystemExit("IndexError: list index out of range (valid_data)")
+    history = start_of(asked)
+    model = PairModel(asked["model_type"], asked["atom_type"], [*history, asked["seed"]])
+    RECORD.mkdir(exist_ok=True)
+    Path("std_input.json").write_text(json.dumps(asked))
+    name = "nep_model.ckpt" if model.model_type == "NEP" else "dp_model.ckpt"
+    model.save(RECORD / name, p_matrix=asked.get("save_p_matrix", False))
+    if model.model_type == "NEP":
+        model.save(RECORD / "nep5.txt")
+        names = " ".join(chemical_symbols[number] for number in model.atom_type)
+        text = (RECORD / "nep5.txt").read_text()
+        (RECORD / "nep5.txt").write_text(f"nep5 {len(model.atom_type)} {names}\n{text}\n")
+    for which in ("train", *(["valid"] if valid else [])):
+        curve(RECORD / f"epoch_{which}.dat", optimizer.get("epochs", 30), len(model.history))
+
+
+def check_optimizer(optimizer: dict[str, Any]) -> dict[str, Any]:
+    word = optimizer.get("optimizer", "LKF").upper()
+    if word not in OPTIMIZERS:
+        raise SystemExit(f"unknown optimizer {word}")
+    foreign = set().union(*OPTIMIZERS.values()) - OPTIMIZERS[word]
+    if foreign & set(optimizer):
+        raise SystemExit(f"{word} does not know {sorted(foreign & set(optimizer))}")
+    if optimizer.get("p0_weight", 0.01) > 1:
+        raise SystemExit("p0_weight must not be larger than 1")
+    return optimizer
+
+
+def count(path: Path, asked: dict[str, Any]) -> int:
+    """Frames of a data set, which must be labelled and hold known elements only."""
+    if not path.exists():
+        raise SystemExit(f"FileNotFoundError: {path}")
+    known = set(asked["atom_type"])
+    if asked["format"] == "extxyz":
+        frames = ase.io.read(path, ":")
+        for atoms in frames:
+            atoms.get_potential_energy()
+            if "force" not in atoms.arrays and "forces" not in atoms.arrays:
+                raise SystemExit(f"{path} holds a frame without forces")
+            if set(atoms.numbers.tolist()) - known:
+                raise SystemExit(f"{path} holds an element that atom_type lacks")
+        return len(frames)
+    if asked["format"] != "pwmlff/npy":
+        raise SystemExit(f"unknown format {asked['format']}")
+    folders = sorted(found.parent for found in path.rglob("energies.npy"))
+    for folder in folders:
+        if np.load(folder / "atom_type.npy").ndim != 2:
+            raise SystemExit(f"IndexError: atom_type.npy of {folder} has one axis")
+        if set(np.load(folder / "image_type.npy").ravel().tolist()) - known:
+            raise SystemExit(f"{folder} holds an element that atom_type lacks")
+        np.load(folder / "forces.npy")
+    return sum(len(np.load(folder / "energies.npy")) for folder in folders)
+
+
+def start_of(asked: dict[str, Any]) -> list[int]:
+    """Seeds of the trainings that the start model went through."""
+    name = asked.get("model_load_file") if asked.get("recover_train") else None
+    name = name or asked.get("nep_txt_file")
+    if not name:
+        if asked.get("recover_train"):
+            raise SystemExit("recover_train without a model")
+        return []
+    model = load(Path(name))
+    if (model.model_type, model.atom_type) != (asked["model_type"], asked["atom_type"]):
+        raise SystemExit(f"{name} is a {model.model_type} model of {model.atom_type}")
+    return model.history
+
+
+def curve(path: Path, epochs: int, trainings: int) -> None:
+    lines = ["# epoch loss RMSE_Etot(eV/atom) RMSE_F(eV/Å) time(s)"]
+    for epoch in range(1, epochs + 1):
+        error = 1.0 / (epoch * trainings)
+        lines.append(f"{epoch:6d} {error:.3e} {error / 10:.3e} {error:.3e} 0.1")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
