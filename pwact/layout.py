@@ -16,6 +16,7 @@
       iter.0000/
         00.train/{train.000/ …,valid_error.csv}
         01.explore/md/md.000.sys.000/{md.000.sys.000.t.000[.p.000]/,model_devi_distribution.png}
+        01.explore/md/md.000.sys.000/md.000.sys.000.lmps.000/   by a LAMMPS input of the user
         01.explore/select/{accurate,candidate,candidate_delete,fail}.csv
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
         02.label/result/{train.xyz|PWdata/,label_error.csv}
@@ -129,6 +130,11 @@ def trajectory_name(md: int, system: int, temp_idx: int, press_idx: Optional[int
     """``md.000.sys.000.t.000``, for NPT ``md.000.sys.000.t.000.p.000``."""
     name = f"{system_name(md, system)}.t.{temp_idx:03d}"
     return name if press_idx is None else f"{name}.p.{press_idx:03d}"
+
+
+def lammps_trajectory_name(md: int, system: int, input_idx: int) -> str:
+    """``md.000.sys.000.lmps.000``: by the `input_idx`-th input of the user."""
+    return f"{system_name(md, system)}.lmps.{input_idx:03d}"
 
 
 def scf_name(step: int) -> str:

@@ -15,7 +15,7 @@ from pwact.config.param import LoadedPair
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
 from pwact.engines import explorer_for, labeler_for, trainer_for
-from pwact.engines.base import Purpose
+from pwact.engines.base import Explorer, Purpose, UserInput
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
 from pwact.geometry import flaw, super_cell
@@ -47,7 +47,7 @@ def _check_run(config: RunConfig, resources: Resources) -> None:
     dft = needed(resources.dft, resources, "DFT")
     _check_schedulers((train, explore, dft))
     trainer = trainer_for(config, train, explore)
-    explorer_for(config, explore)
+    _check_inputs(config, explorer_for(config, explore))
     labeler = labeler_for(config.dft, 0, dft)
     trainer.validate()
     found: set[str] = set()
@@ -64,15 +64,21 @@ def _check_run(config: RunConfig, resources: Resources) -> None:
 
 def _refuse_later_engines(config: RunConfig) -> None:
     strategy = config.strategy
-    uses_input = any(job.lmps_in_idx is not None for jobs in config.explore.md_jobs for job in jobs)
     later = (
         (strategy.uncertainty == "kpu", "strategy.uncertainty", "kpu"),
         (strategy.direct, "strategy.direct", "DIRECT"),
-        (uses_input, "explore.md_jobs", "lmps_in_idx (user LAMMPS inputs)"),
     )
     for used, key, what in later:
         if used:
             raise InputError(f"{what} is not available yet", config.file, key)
+
+
+def _check_inputs(config: RunConfig, explorer: Explorer) -> None:
+    """Every LAMMPS input of the user that some iteration uses, once."""
+    jobs = [job for jobs in config.explore.md_jobs for job in jobs]
+    used = {(index, job.trj_freq) for job in jobs for index in job.lmps_in_idx or ()}
+    for index, trj_freq in sorted(used):
+        explorer.validate(UserInput(config.explore.lmps_in[index], trj_freq))
 
 
 def _explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -128,20 +129,26 @@ class ToyExplorer:
     def __init__(self, block: Any) -> None:
         self.block = block
 
+    def validate(self, motion: Condition) -> None:
+        pass
+
+    def fingerprint(self, motion: Condition) -> dict[str, Any]:
+        return asdict(motion)
+
     def write_input(
         self,
         directory: Path,
         atoms: Atoms,
         potential: Potential,
-        condition: Condition,
+        motion: Condition,
         seed: int,
     ) -> None:
         stored = {
             "atoms": to_json(atoms),
             "seed": seed,
-            "temp": condition.temp_k,
-            "press": condition.press_bar,
-            "steps": list(range(0, condition.nsteps + 1, condition.trj_freq)),
+            "temp": motion.temp_k,
+            "press": motion.press_bar,
+            "steps": list(range(0, motion.nsteps + 1, motion.trj_freq)),
             "normal": True,
             "collisions": list(self.collisions),
         }
@@ -150,7 +157,7 @@ class ToyExplorer:
     def command(self, potential: Potential) -> str:
         return "toy-md"
 
-    def check(self, directory: Path, tolerance: bool, condition: Condition) -> Verdict:
+    def check(self, directory: Path, tolerance: bool, motion: Condition) -> Verdict:
         done = (directory / "model_devi.out").exists()
         return DONE if done else incomplete("no model_devi.out")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -13,7 +13,7 @@ from pwact import layout
 from pwact.config.exploration import MdJob, StructureFile
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import Condition, Explorer, Potential
+from pwact.engines.base import Condition, Explorer, Motion, Potential, UserInput
 from pwact.executors.base import Task, TaskResult
 from pwact.io import files
 from pwact.io.structures import read_structure
@@ -31,6 +31,21 @@ MAX_FAILED_RATE = 0.1
 
 
 @dataclass(frozen=True)
+class Run:
+    """One trajectory of a system.
+
+    Attributes
+    ----------
+    key
+        What tells it apart from the others of its system, for the seed of its velocities.
+    """
+
+    name: str
+    motion: Motion
+    key: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
 class System:
     """One structure of one md dict.
 
@@ -40,6 +55,8 @@ class System:
         Position of the md dict in its iteration, and of the structure in that dict.
     limit
         How many candidates of this system may be labelled.
+    lammps
+        Index and path of the user's LAMMPS input; None where the input is generated.
     """
 
     md: int
@@ -47,19 +64,25 @@ class System:
     structure: StructureFile
     limit: int
     job: MdJob
+    lammps: Optional[tuple[int, Path]] = None
 
     @property
     def name(self) -> str:
         """``md.000.sys.000``."""
         return layout.system_name(self.md, self.number)
 
-    def runs(self) -> Iterator[tuple[str, Condition, tuple[int, int]]]:
-        """Directory name, condition and (temperature, pressure) indices of each trajectory."""
+    def runs(self) -> Iterator[Run]:
+        """Every trajectory: one a temperature and pressure, or the one of the user's input."""
+        if self.lammps is not None:
+            index, path = self.lammps
+            name = layout.lammps_trajectory_name(self.md, self.number, index)
+            yield Run(name, UserInput(path, self.job.trj_freq), ("lmps", index))
+            return
         npt = self.job.ensemble.startswith("npt")
         pressures: Sequence[Optional[float]] = self.job.press if npt else (None,)
         for (t, temp), (p, press) in product(enumerate(self.job.temps), enumerate(pressures)):
             name = layout.trajectory_name(self.md, self.number, t, p if npt else None)
-            yield name, condition(self.job, temp, press), (t, p)
+            yield Run(name, condition(self.job, temp, press), (t, p))
 
 
 def condition(job: MdJob, temp_k: float, press_bar: Optional[float]) -> Condition:
@@ -86,8 +109,12 @@ def systems_of(config: RunConfig, iteration: int) -> list[System]:
             limit = config.strategy.max_select or DEFAULT_LIMIT
             if job.select_sys is not None:
                 limit = job.select_sys[position]
+            lammps = None
+            if job.lmps_in_idx is not None:
+                index = job.lmps_in_idx[position]
+                lammps = (index, config.explore.lmps_in[index])
             for structure in config.explore.systems[entry]:
-                systems.append(System(md, number, structure, limit, job))
+                systems.append(System(md, number, structure, limit, job, lammps))
                 number += 1
     return systems
 
@@ -130,7 +157,9 @@ class ExploreStage:
                 system.name: {
                     "structure": files.tree_hash(system.structure.path),
                     "format": system.structure.format,
-                    "md": {name: asdict(state) for name, state, _ in system.runs()},
+                    "md": {
+                        run.name: self.explorer.fingerprint(run.motion) for run in system.runs()
+                    },
                 }
                 for system in systems_of(self.config, self.iteration)
             },
@@ -153,25 +182,23 @@ class ExploreStage:
 
     def _tasks(self, services: Services, system: System) -> Iterator[Task]:
         atoms = read_structure(system.structure.path, system.structure.format)
-        for name, state, (temp_idx, press_idx) in system.runs():
-            directory = self.directory / system.name / name
-            seed = services.seed(
-                self.iteration, "md", system.md, system.number, temp_idx, press_idx
-            )
-            prepare(directory, partial(self._write, atoms, state, seed))
+        for run in system.runs():
+            directory = self.directory / system.name / run.name
+            seed = services.seed(self.iteration, "md", system.md, system.number, *run.key)
+            prepare(directory, partial(self._write, atoms, run.motion, seed))
             yield Task(
                 directory,
                 self.explorer.command(self.potential),
-                partial(self._check, state),
+                partial(self._check, run.motion),
                 self.explorer.log,
                 self.explorer.shell_check,
             )
 
-    def _write(self, atoms: Atoms, state: Condition, seed: int, directory: Path) -> None:
-        self.explorer.write_input(directory, atoms, self.potential, state, seed)
+    def _write(self, atoms: Atoms, motion: Motion, seed: int, directory: Path) -> None:
+        self.explorer.write_input(directory, atoms, self.potential, motion, seed)
 
-    def _check(self, state: Condition, directory: Path) -> Verdict:
-        return self.explorer.check(directory, self.config.strategy.lmps_tolerance, state)
+    def _check(self, motion: Motion, directory: Path) -> Verdict:
+        return self.explorer.check(directory, self.config.strategy.lmps_tolerance, motion)
 
     def _output(
         self, work_dir: Path, results: Sequence[TaskResult], owners: Mapping[Path, System]
