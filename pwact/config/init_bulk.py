@@ -12,7 +12,6 @@ from pwact.config.labeling import (
     HISTORIC_FILES,
     LABEL_KEYS,
     STYLES,
-    WITH_BASIS,
     LabelConfig,
     dft_inputs,
     finish,
@@ -109,7 +108,7 @@ def load_init(root: Node) -> InitConfig:
     systems = tuple(
         load_entry(node, index, prefix, counts) for index, node in enumerate(values["sys_configs"])
     )
-    labelers = _labelers(root, values, systems)
+    labelers = _labelers(root, values)
     own: dict[str, Any] = {key.attribute: values[key.attribute] for key in keys_of(InitConfig)}
     return InitConfig(
         file=root.context.file,
@@ -129,9 +128,7 @@ def _scripts(nodes: tuple[Node, ...]) -> tuple[Path, ...]:
     return tuple(one.path for one in dft_inputs(nodes, 0))
 
 
-def _labelers(
-    root: Node, values: dict[str, Any], systems: tuple[SystemEntry, ...]
-) -> dict[str, LabelConfig]:
+def _labelers(root: Node, values: dict[str, Any]) -> dict[str, LabelConfig]:
     """The configurations of relax, aimd and scf."""
     inputs = {
         purpose: dft_inputs(values[f"{purpose}_input"], flag_symm)
@@ -141,9 +138,6 @@ def _labelers(
     common |= {key.name: values[key.name] for key in HISTORIC_FILES}
     styles = dict.fromkeys(FLAG_SYMM, values["style"])
     styles["scf"] = values["scf_style"] or values["style"]
-    needed = {styles[one] for one in FLAG_SYMM if any(getattr(entry, one) for entry in systems)}
-    # basis sets are asked for only where a calculation will use them
-    common["style"] = next((style for style in WITH_BASIS if style in needed), "")
     finish(root, common, [one for several in inputs.values() for one in several])
     label = LabelConfig(file=root.context.file, key="", **common)
     made = {

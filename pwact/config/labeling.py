@@ -14,7 +14,6 @@ from pwact.config.schema import Key, Node, declare, keys_of, read
 
 STYLES = ("pwmat", "vasp", "cp2k", "dftb", "dftb+", "ase", "bigmodel")
 WITHOUT_INPUT = ("bigmodel",)  # styles that a script of the user stands for
-WITH_BASIS = ("cp2k",)  # styles that need basis sets and potentials by name
 _DETAIL = re.compile(r"^[ \t]*DFTB_DETAIL[ \t]*=[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
 _NO_SKF = "3"  # DFTB_DETAIL that needs no Slater-Koster files
 
@@ -205,7 +204,7 @@ def finish(node: Node, values: dict[str, Any], inputs: Sequence[DftInput]) -> No
     Raises
     ------
     InputError
-        They are wrong, or the style needs basis sets and has none.
+        They are wrong.
     """
     section: Optional[Node] = values.pop("gaussian")
     old_files = [values.pop(key.name) for key in HISTORIC_FILES]
@@ -214,9 +213,6 @@ def finish(node: Node, values: dict[str, Any], inputs: Sequence[DftInput]) -> No
         values["gaussian"] = _gaussian(section)
     elif all(old_files):
         values["gaussian"] = GaussianConfig(old_files[0], old_files[1])
-    elif values["style"] in WITH_BASIS:
-        place = node.child("gaussian_param", None)
-        raise place.error(f"this key is required for {values['style']}")
     if values["in_skf"] is not None:
         values["in_skf"] = _slater_koster(node.child("in_skf", values["in_skf"]), inputs)
 

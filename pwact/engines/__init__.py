@@ -21,7 +21,7 @@ LABELERS: dict[str, Optional[str]] = {
     "ase": "pwact.engines.ase_calculator:AseLabeler",
     "pwmat": None,
     "vasp": "pwact.engines.vasp:VaspLabeler",
-    "cp2k": None,
+    "cp2k": "pwact.engines.cp2k:Cp2kLabeler",
     "dftb": None,
     "dftb+": None,
     "bigmodel": None,

@@ -1,0 +1,297 @@
+"""Frames of CP2K's molecular dynamics and optimizations, put together by their step numbers.
+
+Positions come from ``*-pos-*.xyz``, forces from ``*-frc-*.xyz``, cells from ``*.cell``, and the log
+says which energies are converged and what their stress is. A step that one of them lacks, or that
+did not converge, is left out and moves no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from ase import Atoms
+
+from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
+from pwact.io.cp2k_output import HARTREE, HARTREE_PER_BOHR, Evaluation, Log, read_log
+from pwact.io.labels import set_labels
+from pwact.io.lines import Lines
+
+POSITIONS, FORCES, CELLS = "*-pos-*.xyz", "*-frc-*.xyz", "*.cell"
+_COMMENT = re.compile(r"i\s*=\s*(\d+)\s*,.*E\s*=\s*(\S+)$")
+_SAME_ENERGY = 2e-9 * HARTREE  # eV; the files have ten digits after the point, in hartree
+_SAME_CELL = 2e-9  # Å; likewise
+_START = -1  # stands for every step before the first that the log announces
+
+
+@dataclass(frozen=True)
+class Step:
+    """One frame of a file.
+
+    Attributes
+    ----------
+    energy
+        eV.
+    symbols
+        Element of each atom.
+    table
+        Positions or forces as in the file, shape (N, 3).
+    """
+
+    energy: float
+    symbols: tuple[str, ...]
+    table: np.ndarray
+
+
+def find(directory: Path, pattern: str) -> Optional[Path]:
+    """The one file of that pattern; None if there is none.
+
+    Raises
+    ------
+    TaskError
+        There are several.
+    """
+    found = sorted(directory.glob(pattern))
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise TaskError(f"{directory}: {names}: which one is meant?")
+    return found[0] if found else None
+
+
+def read_steps(path: Path) -> dict[int, Step]:
+    """The complete frames of a file by step; of several runs in one file, those of the last.
+
+    Raises
+    ------
+    TaskError
+        A frame is damaged; names the line.
+    """
+    steps: dict[int, Step] = {}
+    with Lines(path) as lines:
+        for head in lines:
+            try:
+                number, step = _frame(lines, head)
+            except CutOffError:
+                break
+            if steps and number <= max(steps):
+                steps.clear()
+            steps[number] = step
+    return steps
+
+
+def _frame(lines: Lines, head: str) -> tuple[int, Step]:
+    if not re.fullmatch(r"\s*[1-9]\d*\s*", head):
+        raise lines.error("a frame must begin with the number of its atoms")
+    found = _COMMENT.search(lines.take().strip())
+    if not found:
+        raise lines.error("step and energy of a frame are missing")
+    energy = HARTREE * lines.numbers([found.group(2)])[0]
+    symbols, rows = [], []
+    for _ in range(int(head)):
+        words = lines.take().split()
+        if len(words) != 4:
+            raise lines.error(f"{len(words)} words where an element and 3 numbers are expected")
+        symbols.append(words[0])
+        rows.append(lines.numbers(words[1:]))
+    return int(found.group(1)), Step(energy, tuple(symbols), np.array(rows))
+
+
+def read_cells(path: Path) -> dict[int, np.ndarray]:
+    """The cells of ``*.cell`` by step, as rows in Å; of several runs, those of the last.
+
+    Raises
+    ------
+    TaskError
+        A line is damaged; names it.
+    """
+    cells: dict[int, np.ndarray] = {}
+    with Lines(path) as lines:
+        for line in lines:
+            words = line.split()
+            if words[:1] == ["#"] or line.startswith("#"):
+                continue
+            if len(words) != 12 or not words[0].isdigit():
+                raise lines.error(f"{len(words)} words where step, time, cell and volume are due")
+            numbers = lines.numbers(words)
+            cell, number = np.array(numbers[2:11]).reshape(3, 3), int(words[0])
+            if abs(abs(np.linalg.det(cell)) - abs(numbers[11])) > 1e-6 * abs(numbers[11]) + 1e-6:
+                raise lines.error("the volume is not that of the cell")
+            if cells and number <= max(cells):
+                cells.clear()
+            cells[number] = cell
+    return cells
+
+
+def md_frames(log: Log, directory: Path, start: Atoms) -> list[Atoms]:
+    """Labelled frames of an MD: every complete and converged step, also of a run that was cut off.
+
+    Parameters
+    ----------
+    log
+        Of the run.
+    directory
+        Where the files of positions, forces and cells are.
+    start
+        The structure that the run began with: elements in order, and the cell, which counts where
+        the cell stays the same.
+
+    Raises
+    ------
+    NotConvergedError
+        There is no such step, because no SCF converged.
+    TaskError
+        There is none for another reason, or a file is damaged.
+    """
+    positions, forces = (_steps(directory, pattern) for pattern in (POSITIONS, FORCES))
+    cells, by_step = _cells(directory, start), _by_step(log)
+    frames = []
+    for number, step in sorted(positions.items()):
+        force = forces.get(number)
+        evaluation = _belonging(by_step, number, step.energy)
+        if force is None or evaluation is None or not evaluation.converged:
+            continue
+        if cells and number not in cells:
+            continue
+        if abs(force.energy - step.energy) > _SAME_ENERGY:
+            raise TaskError(f"{directory}: step {number} of the forces belongs to another run")
+        frame = _placed(step, start, cells.get(number), directory)
+        virial = None if evaluation.stress is None else evaluation.stress * frame.get_volume()
+        set_labels(frame, evaluation.energy, HARTREE_PER_BOHR * force.table, virial)
+        frames.append(frame)
+    if not frames:
+        raised = NotConvergedError if log.unconverged else TaskError
+        why = "no SCF converged" if log.unconverged else log.abort or "no step is complete"
+        raise raised(f"{log.path}: {why}")
+    return frames
+
+
+def _steps(directory: Path, pattern: str) -> dict[int, Step]:
+    path = find(directory, pattern)
+    if path is None:
+        raise TaskError(f"{directory}: there is no {pattern}")
+    return read_steps(path)
+
+
+def _cells(directory: Path, start: Atoms) -> dict[int, np.ndarray]:
+    """Cells by step; empty if the cell stays as it is."""
+    path = find(directory, CELLS)
+    cells = read_cells(path) if path else {}
+    own = start.cell.array
+    if all(np.abs(cell - own).max() < _SAME_CELL for cell in cells.values()):
+        return {}
+    return cells
+
+
+def _by_step(log: Log) -> dict[int, list[Evaluation]]:
+    """The evaluations that may belong to an MD step.
+
+    Those before the first announced step are of it and of the start; one that no step was
+    announced after may be incomplete.
+    """
+    announced: dict[int, list[Evaluation]] = {}
+    for one in log.evaluations:
+        if one.step is not None:
+            announced.setdefault(one.step, []).append(one)
+    if announced:
+        announced[_START] = announced[min(announced)]
+    elif log.ended:
+        announced[_START] = log.evaluations
+    return announced
+
+
+def _belonging(
+    by_step: Mapping[int, Sequence[Evaluation]], number: int, energy: float
+) -> Optional[Evaluation]:
+    """The evaluation of an MD step."""
+    first = min((step for step in by_step if step != _START), default=number + 1)
+    for one in reversed(by_step.get(_START if number < first else number, ())):
+        if abs(one.energy - energy) < _SAME_ENERGY:
+            return one
+    return None
+
+
+def _placed(step: Step, start: Atoms, cell: Optional[np.ndarray], directory: Path) -> Atoms:
+    if list(step.symbols) != start.get_chemical_symbols():
+        raise TaskError(f"{directory}: the atoms of {POSITIONS} are not those of the structure")
+    chosen = start.cell.array if cell is None else cell
+    return Atoms(start.numbers, step.table, cell=chosen, pbc=True)
+
+
+def relaxed_frame(log: Log, directory: Path, start: Atoms) -> Atoms:
+    """The last step of an optimization, with labels as far as the log has them.
+
+    Parameters
+    ----------
+    log, directory, start
+        As in `md_frames`.
+
+    Raises
+    ------
+    NotConvergedError
+        The SCF of that step did not converge.
+    TaskError
+        There is no step, or it belongs to another run.
+    """
+    positions, cells = _steps(directory, POSITIONS), _cells(directory, start)
+    # after the end CP2K may write the same structure again, without its cell
+    numbers = [number for number in positions if not cells or number in cells]
+    if not numbers:
+        raise TaskError(f"{directory}: no step of the optimization is complete")
+    step = positions[max(numbers)]
+    same = [one for one in log.evaluations if abs(one.energy - step.energy) < _SAME_ENERGY]
+    if not same:
+        message = f"step {max(numbers)} of the positions belongs to another run"
+        raise TaskError(f"{log.path}: {message}")
+    if not same[-1].converged:
+        raise NotConvergedError(f"{log.path}, line {same[-1].line}: SCF run NOT converged")
+    frame = _placed(step, start, cells.get(max(numbers)), directory)
+    for one in same:
+        if len(one.forces or ()) == len(start):
+            virial = None if one.stress is None else one.stress * frame.get_volume()
+            set_labels(frame, one.energy, np.array(one.forces), virial)
+    return frame
+
+
+def read_cp2k_scf(path: Path) -> Atoms:
+    """The structure that a log prints at its start.
+
+    Its cell has three digits there; ``cp2k.inp`` beside it says it better.
+
+    Raises
+    ------
+    InputError
+        The log holds no structure.
+    """
+    return _start(read_log(path))
+
+
+def read_cp2k_md(path: Path) -> Atoms:
+    """The last structure of a trajectory whose log is `path`.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    start = _start(read_log(path))
+    positions, cells = _steps(path.parent, POSITIONS), _cells(path.parent, start)
+    numbers = [number for number in positions if not cells or number in cells]
+    if not numbers:
+        raise InputError("no step beside it is complete", path)
+    return _placed(positions[max(numbers)], start, cells.get(max(numbers)), path.parent)
+
+
+def _start(log: Log) -> Atoms:
+    if set(log.cell) != set("abc") or not log.atoms:
+        raise InputError("holds no cell and coordinates", log.path)
+    cell = _rows(log.cell)
+    symbols, places = zip(*log.atoms)
+    return Atoms(list(symbols), np.array(places), cell=cell, pbc=True)
+
+
+def _rows(vectors: Mapping[str, Sequence[float]]) -> np.ndarray:
+    return np.array([vectors[name] for name in "abc"], dtype=float).reshape(3, 3)
