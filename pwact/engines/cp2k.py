@@ -13,7 +13,7 @@ from pwact.engines.base import Purpose
 from pwact.engines.cp2k_task import COORDINATES, INPUT, LOG, put_in, write_coordinates
 from pwact.engines.task_inputs import link_files
 from pwact.errors import InputError, NotConvergedError, TaskError
-from pwact.io.cp2k_input import Section, read_input, write_input
+from pwact.io.cp2k_input import cell_vectors, read_input, write_input
 from pwact.io.cp2k_output import Log, read_log
 from pwact.io.cp2k_trajectory import md_frames, relaxed_frame
 from pwact.io.files import tree_hash
@@ -135,9 +135,10 @@ def read_task(directory: Path) -> Atoms:
         It is not there any more, or damaged.
     """
     from ase import Atoms as Frame  # noqa: PLC0415
+    from ase.data import atomic_numbers  # noqa: PLC0415
 
-    subsys = read_input(directory / INPUT).section("FORCE_EVAL", "SUBSYS")
-    cell, coord = (subsys.section(name) if subsys else None for name in ("CELL", "COORD"))
+    root = read_input(directory / INPUT)
+    cell, coord = cell_vectors(root), root.section("FORCE_EVAL", "SUBSYS", "COORD")
     included = coord.keyword("@INCLUDE") if coord else None
     if cell is None or included is None:
         raise TaskError(f"{directory / INPUT}: holds no cell and coordinates of pwact")
@@ -145,16 +146,8 @@ def read_task(directory: Path) -> Atoms:
     with Lines(directory / included.value) as lines:
         for line in lines:
             words = line.split()
-            if len(words) != 4:
+            if len(words) != 4 or words[0] not in atomic_numbers:
                 raise lines.error("an element and 3 numbers are expected")
             symbols.append(words[0])
             positions.append(lines.numbers(words[1:]))
-    return Frame(symbols, np.array(positions), cell=_vectors(cell, directory), pbc=True)
-
-
-def _vectors(cell: Section, directory: Path) -> np.ndarray:
-    try:
-        rows = [[float(word) for word in cell.value(name).split()] for name in "ABC"]
-        return np.array(rows).reshape(3, 3)
-    except ValueError as error:
-        raise TaskError(f"{directory / INPUT}: &CELL is damaged ({error})") from error
+    return Frame(symbols, np.array(positions), cell=cell, pbc=True)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional, Union
 
+import numpy as np
+
 from pwact.errors import InputError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(?:-([^}]*))?\}|\$([A-Za-z_]\w*)")
@@ -180,6 +182,25 @@ def parse(text: str, path: Optional[Path] = None) -> Section:
         A section is not closed, or closed by another name.
     """
     return _Parser(text, path).run()
+
+
+def cell_vectors(root: Section) -> Optional[np.ndarray]:
+    """Lattice vectors as rows, shape (3, 3), Å; None where they are not given as A, B and C.
+
+    Raises
+    ------
+    InputError
+        Sections of the path to &CELL stand more than once.
+    """
+    cell = root.section("FORCE_EVAL", "SUBSYS", "CELL")
+    try:
+        rows = (
+            [[float(word) for word in cell.value(name).split()] for name in "ABC"] if cell else []
+        )
+        found = np.array(rows).reshape(3, 3)
+    except ValueError:
+        return None
+    return found if np.isfinite(found).all() else None
 
 
 def content(line: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Optional
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from pwact.errors import CutOffError, NotConvergedError, TaskError
 from pwact.io.lines import Lines
@@ -204,7 +205,7 @@ class _Reader:
             self.converged = False
         words = text.strip("* ").partition("[ABORT]")
         if words[1]:
-            self.log.abort = f"CP2K gave up: {words[2].strip()}"
+            self.log.abort = f"CP2K gave up: {words[2].strip()}".rstrip()
         elif self.log.abort and "\\___/" in text:
             self.log.abort += f" {text.strip('* ').partition('___/')[2].strip()}"
 
@@ -271,11 +272,11 @@ class _Reader:
         for axis in ("HEAD", "X", "Y", "Z"):
             words = [""]
             while not words or words == [""]:
-                words = self.lines.take().replace("STRESS|", "").upper().split()
+                words = self.lines.take().replace("STRESS|", "").split()
             if axis == "HEAD":
-                fine = words == ["X", "Y", "Z"]
+                fine = " ".join(words).upper() == "X Y Z"
             else:
-                fine = len(words) == 4 and words[0] == axis
+                fine = len(words) == 4 and words[0].upper() == axis
                 rows.append(self.lines.numbers(words[1:]) if fine else [])
             if not fine:
                 raise self.lines.error("this is no row of a stress tensor")
@@ -303,6 +304,7 @@ class _Reader:
         while True:
             words = self.lines.take().split()
             fine = len(words) == 9 and words[0] == str(len(self.log.atoms) + 1)
+            fine = fine and words[2] in atomic_numbers
             if fine:
                 self.log.atoms.append((words[2], self.lines.numbers(words[4:7])))
             elif self.log.atoms:

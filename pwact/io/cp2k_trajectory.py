@@ -17,6 +17,7 @@ import numpy as np
 from ase import Atoms
 
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
+from pwact.io.cp2k_input import cell_vectors, read_input
 from pwact.io.cp2k_output import HARTREE, HARTREE_PER_BOHR, Evaluation, Log, read_log
 from pwact.io.labels import set_labels
 from pwact.io.lines import Lines
@@ -25,6 +26,7 @@ POSITIONS, FORCES, CELLS = "*-pos-*.xyz", "*-frc-*.xyz", "*.cell"
 _COMMENT = re.compile(r"i\s*=\s*(\d+)\s*,.*E\s*=\s*(\S+)$")
 _SAME_ENERGY = 2e-9 * HARTREE  # eV; the files have ten digits after the point, in hartree
 _SAME_CELL = 2e-9  # Å; likewise
+_PRINTED_CELL = 6e-4  # Å; the log has three digits after the point
 _START = -1  # stands for every step before the first that the log announces
 
 
@@ -289,6 +291,10 @@ def _start(log: Log) -> Atoms:
     if set(log.cell) != set("abc") or not log.atoms:
         raise InputError("holds no cell and coordinates", log.path)
     cell = _rows(log.cell)
+    beside = log.path.parent / "cp2k.inp"
+    exact = cell_vectors(read_input(beside)) if beside.is_file() else None
+    if exact is not None and np.abs(exact - cell).max() < _PRINTED_CELL:
+        cell = exact
     symbols, places = zip(*log.atoms)
     return Atoms(list(symbols), np.array(places), cell=cell, pbc=True)
 

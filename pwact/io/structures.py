@@ -7,9 +7,7 @@ velocities, constraints and labels are left out.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import io
 from collections import deque
 from pathlib import Path
 from typing import Callable, Optional
@@ -22,6 +20,7 @@ from ase.io.formats import ioformats
 from pwact.errors import InputError, TaskError
 from pwact.io import files
 from pwact.io.atom_config import read_atom_config, write_atom_config
+from pwact.io.cp2k_trajectory import read_cp2k_md, read_cp2k_scf
 from pwact.io.extxyz import iterate_extxyz, write_extxyz
 from pwact.io.lammps_data import read_lammps_data, write_lammps_data
 from pwact.io.movement import last_frame
@@ -53,8 +52,9 @@ _OWN: dict[str, tuple[Callable[[Path], Atoms], Callable[[Path, Atoms], None]]] =
 _OUTPUTS: dict[str, Callable[[Path], Atoms]] = {
     "pwmat/movement": last_frame,
     "vasp/outcar": last_ionic_step,
+    "cp2k/scf": read_cp2k_scf,
+    "cp2k/md": read_cp2k_md,
 }
-_PWDATA = ("cp2k/scf", "cp2k/md")
 _ALIASES = {
     "pwmat": "pwmat/config",
     "config": "pwmat/config",
@@ -71,7 +71,7 @@ _ALIASES = {
 
 def structure_formats() -> tuple[str, ...]:
     """Names of the formats that do not go through ASE."""
-    return (*_OWN, *_OUTPUTS, *_PWDATA)
+    return (*_OWN, *_OUTPUTS)
 
 
 def check_format_name(name: str) -> str:
@@ -121,7 +121,7 @@ def _read(path: Path, name: str) -> Atoms:
         except TaskError as error:
             raise InputError(f"cannot be read in format {name}: {error}", path) from error
     try:
-        atoms = _by_pwdata(path, name) if name in _PWDATA else _by_ase(path, name)
+        atoms = _by_ase(path, name)
     except Exception as error:  # noqa: BLE001 - other people's readers raise anything
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise InputError(f"cannot be read in format {name}: {reason}", path) from error
@@ -133,22 +133,6 @@ def _read(path: Path, name: str) -> Atoms:
 def _by_ase(path: Path, name: str) -> Optional[Atoms]:
     found = ase.io.read(str(path), index=slice(-1, None), format=name)
     return found[-1] if found else None
-
-
-def _by_pwdata(path: Path, name: str) -> Optional[Atoms]:
-    from pwdata import Config
-
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),  # its progress bars
-    ):
-        images = Config(format=name, data_path=str(path)).images
-    if not images:
-        return None
-    image = images[-1] if isinstance(images, list) else images
-    place = {"positions" if image.cartesian else "scaled_positions": np.array(image.position)}
-    numbers = np.array(image.atom_types_image).ravel().astype(int)
-    return Atoms(numbers, cell=np.array(image.lattice).reshape(3, 3), pbc=True, **place)
 
 
 def write_structure(path: Path, atoms: Atoms, structure_format: str) -> None:
@@ -163,7 +147,7 @@ def write_structure(path: Path, atoms: Atoms, structure_format: str) -> None:
     if name in _OWN:
         _OWN[name][1](path, Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
         return
-    if name in (*_OUTPUTS, *_PWDATA):
+    if name in _OUTPUTS:
         raise InputError(f"structures are not written in format {name}", path)
     with files.replacing(path) as aside:
         ase.io.write(str(aside), atoms, format=name)
