@@ -1,8 +1,8 @@
 """Single structures in any format, by the names that PWact's input files use.
 
-PWmat, VASP, LAMMPS and extxyz files are read here; outputs of other codes through pwdata, and every
-other format through ASE, by ASE's own name. A structure has elements, positions and a cell; its
-velocities, constraints and labels are left out.
+PWmat, VASP, CP2K, LAMMPS and extxyz files are read here, every other format through ASE, by its own
+name. A structure has elements, positions and a cell; its velocities, constraints and labels are
+left out.
 """
 
 from __future__ import annotations

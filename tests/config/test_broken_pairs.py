@@ -193,7 +193,6 @@ RUN_FAULTS: list[tuple[dict[str, Any], str, str]] = [
         "exclude",
     ),
     ({"DFT.dft_style": "bigmodel"}, "DFT.bigmodel_script", "required"),
-    (CP2K, "DFT.gaussian_param", "required for cp2k"),
     (
         {**CP2K, "DFT.gaussian_param": {**GAUSSIAN, "basis_set_list": ["DZVP"]}},
         "DFT.gaussian_param.basis_set_list",
@@ -263,7 +262,6 @@ INIT_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"aimd_input.1.input": "none"}, "aimd_input[1].input", "there is no file"),
     ({"pseudo": "none"}, "pseudo", "there is no file"),
     ({"in_skf": "none"}, "in_skf", "there is no directory"),
-    ({"dft_style": "cp2k"}, "gaussian_param", "required"),
     ({"scf_max_num": 0}, "scf_max_num", ">= 1"),
 ]
 
