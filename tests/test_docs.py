@@ -99,4 +99,4 @@ def test_the_examples_are_sound(
 
 
 def test_there_are_examples() -> None:
-    assert {"quickstart", "cu_deepmd"} <= {path.name for path in EXAMPLES}
+    assert {"quickstart", "cu_deepmd", "si_cp2k"} <= {path.name for path in EXAMPLES}

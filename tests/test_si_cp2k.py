@@ -1,0 +1,122 @@
+"""The example with CP2K, for real: relax, AIMD, explore, label; and labels that do not converge."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pwact.config.labeling import DftInput, GaussianConfig, LabelConfig
+from pwact.config.resources import ResourceBlock
+from pwact.engines import labeler_for
+from pwact.engines.base import Purpose
+from pwact.io.extxyz import read_extxyz
+from pwact.io.labels import labels_of
+from pwact.io.structures import read_structure
+from tests.requirements import need_program
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = ROOT / "examples" / "si_cp2k"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def pwact(work_dir: Path, *words: str) -> str:
+    """Run one command to its end; returns what it printed."""
+    command = [sys.executable, str(ROOT / "bin" / "pwact"), *words, "resource.json"]
+    ended = subprocess.run(command, cwd=work_dir, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example whose init_bulk is done."""
+    need_program("cp2k.psmp")
+    need_program("lmp")
+    work_dir = tmp_path_factory.mktemp("a folder of silicon") / "si cp2k"
+    shutil.copytree(EXAMPLE, work_dir)
+    pwact(work_dir, "init_bulk", "init_param.json")
+    return work_dir
+
+
+def test_the_first_data(begun: Path) -> None:
+    folder = begun / "collection" / "init_config_0"
+    relaxed = read_structure(folder / "relaxed.poscar", "vasp/poscar")
+    lengths = relaxed.cell.lengths()
+    assert np.ptp(lengths) < 1e-6
+    assert 5.35 < lengths[0] < 5.43  # the method's minimum is near 5.40 Å
+    frames = read_extxyz(folder / "train.xyz")
+    assert [len(frame) for frame in frames] == [64] * 9
+    for frame in frames:
+        labels = labels_of(frame)
+        assert labels.virial is not None
+        assert np.abs(labels.forces.sum(axis=0)).max() < 1e-4
+        assert -2205 < labels.energy < -2190
+    scales = [frame.get_volume() / 64 for frame in frames[::3]]
+    assert scales[0] < scales[1] < scales[2]
+
+
+def test_the_models_get_better(begun: Path) -> None:
+    work_dir = begun.parent / "run"
+    shutil.copytree(begun, work_dir, symlinks=True)
+    shown = pwact(work_dir, "run", "run_param.json")
+    lines = [line.split() for line in shown.splitlines() if re.match(r"iter\.\d{4} ", line)]
+    *iterations, last_training = lines
+    assert len(iterations) >= 4
+    assert all(int(line[6]) > 0 for line in iterations)
+    assert all(int(line[7]) == 0 for line in iterations)
+    assert float(last_training[9]) < 0.8 * float(iterations[0][9])
+    for line in iterations:
+        scf = work_dir / line[0] / "02.label" / "scf"
+        kept = {re.sub(r"^\d+", "N", path.name) for path in scf.rglob("*-scf/*")}
+        assert {"cp2k.inp", "dft.log", "Ncoord.xyz"} <= kept
+        assert not [name for name in kept if "RESTART" in name]
+        frames = read_extxyz(work_dir / line[0] / "02.label" / "result" / "train.xyz")
+        assert len(frames) == int(line[6])
+
+
+def test_labels_that_do_not_converge_are_listed(begun: Path) -> None:
+    work_dir = begun.parent / "unconverged"
+    shutil.copytree(begun, work_dir, symlinks=True)
+    scf = work_dir / "scf.inp"
+    text = scf.read_text().replace("ALPHA 1.0", "ALPHA 0.3")
+    scf.write_text(text.replace("EPS_SCF 1.0E-6", "EPS_SCF 1.0E-6\n      MAX_SCF 2"))
+    param = json.loads((work_dir / "run_param.json").read_text())
+    param["strategy"].update(lower_model_devi_f=1e-4, upper_model_devi_f=100.0, max_select=2)
+    param["explore"]["md_jobs"] = param["explore"]["md_jobs"][:1]
+    param["explore"]["md_jobs"][0].update(nsteps=50, temps=[300])
+    (work_dir / "run_param.json").write_text(json.dumps(param))
+    pwact(work_dir, "run", "run_param.json")
+    told = (work_dir / "iter_result.txt").read_text()
+    assert "Number of converged files: 0, number of non-converged files: 2" in told
+    assert len(re.findall(r"^\s*\S*02.label/scf/\S+-scf$", told, re.MULTILINE)) == 2
+    errors = work_dir / "iter.0000" / "02.label" / "result" / "label_error.csv"
+    with errors.open(newline="", encoding="utf-8") as stream:
+        assert list(csv.DictReader(stream)) == []
+
+
+@pytest.mark.parametrize(("name", "elements"), [("si", ["Si"]), ("agau", ["Ag", "Au"])])
+def test_the_inputs_for_real_work_are_sound(name: str, elements: list[str]) -> None:
+    need_program("cp2k.psmp")
+    page = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    found = re.search(r'"gaussian_param": (\{.*?\n    \})', page, re.DOTALL)
+    assert found is not None
+    values = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in json.loads(found.group(1)).items()
+    }
+    files = {key: Path(values.pop(key)) for key in ("basis_set_file", "potential_file")}
+    config = LabelConfig(
+        style="cp2k",
+        inputs=(DftInput(EXAMPLE / "gpw" / f"{name}.inp"),),
+        gaussian=GaussianConfig(**files, **values),
+    )
+    labeler = labeler_for(config, 0, ResourceBlock(name="DFT", command="cp2k.psmp"))
+    labeler.validate(Purpose.SCF, frozenset(elements))
