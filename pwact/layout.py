@@ -9,9 +9,15 @@
         super_cell_scale/init_config_<i>/{super_cell.P,<s>_scale.P}
         pertub/init_config_<i>/<base>/{<input structure>,0_pertub.P,1_pertub.P …}
         aimd/init_config_<i>/<base>/<k>_aimd/
+        bigmodel/init_config_<i>/<base>/<k>_bigmodel/
+        bigmodel/direct/
+        scf/<n>/                                            n-th frame that DIRECT chose
+        scf/init_config_<i>/<base>/<k>_{aimd,bigmodel}/<n>-scf/
       collection/
-        datapath.txt
+        datapath.txt  left_out.csv
         init_config_<i>/{relaxed.P,super_cell.P,<s>_scale.P,<base>_pertub/,train.xyz|PWdata/}
+        bigmodel/                                           as above
+        bigmodel/direct/{train.xyz|PWdata/}  scf/{train.xyz|PWdata/}
       al.record  iter_result.txt  iter_select.txt           pwact run
       iter.0000/
         00.train/{train.000/ …,valid_error.csv}
@@ -59,7 +65,10 @@ RELAX = "relax"
 SUPER_CELL_SCALE = "super_cell_scale"
 PERTURB = "pertub"
 AIMD = "aimd"
-LINKED_WHILE_RUNNING = (SUPER_CELL_SCALE, PERTURB, AIMD)
+BIGMODEL = "bigmodel"
+DIRECT = "direct"
+SCF = "scf"
+LINKED_WHILE_RUNNING = (SUPER_CELL_SCALE, PERTURB, AIMD, BIGMODEL, SCF)
 
 RELAX_BASE = "relax"
 SUPER_CELL_BASE = "super_cell"
@@ -167,6 +176,11 @@ def perturbed_folder(base: str) -> str:
     return f"{base}_pertub"
 
 
-def aimd_name(number: int) -> str:
-    """``0_aimd`` …: one AIMD of an entry."""
-    return f"{number}_aimd"
+def md_name(number: int, word: str) -> str:
+    """``0_aimd``, ``0_bigmodel`` …: one MD of an entry."""
+    return f"{number}_{word}"
+
+
+def success_tag(kind: str) -> str:
+    """``tag.bigmodel.success``: what a task leaves whose program ended well."""
+    return f"tag.{kind}.success"

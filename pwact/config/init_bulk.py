@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
-from pwact.config.init_entry import STEPS, SystemEntry, load_entry
+from pwact.config.init_entry import STEPS, SystemEntry, check_together, load_entry
 from pwact.config.kinds import Anything, Choice, Flag, Items, Located, Nodes, Text, Whole
 from pwact.config.labeling import (
     HISTORIC_FILES,
@@ -60,6 +60,20 @@ class InitConfig:
     direct_input: tuple[Path, ...] = ()
     scf_max_num: Optional[int] = None
 
+    def relabelled(self, entry: SystemEntry) -> bool:
+        """Whether the MD frames of an entry are labelled again.
+
+        For AIMD its own `scf` decides; the frames of all scripts are labelled by one program, so
+        there `scf` of any entry holds for all.
+        """
+        if not entry.bigmodel:
+            return entry.aimd and entry.scf
+        return any(one.scf for one in self.systems if one.bigmodel)
+
+    def filtered(self, entry: SystemEntry) -> bool:
+        """Whether the DIRECT script chooses among the MD frames of an entry."""
+        return entry.bigmodel and entry.direct
+
 
 _INPUT = Nodes("file, {input, kspacing, flag_symm}, or list of such", low=0)
 _ENTRIES = "object, or list of objects"
@@ -108,7 +122,8 @@ def load_init(root: Node) -> InitConfig:
     systems = tuple(
         load_entry(node, index, prefix, counts) for index, node in enumerate(values["sys_configs"])
     )
-    labelers = _labelers(root, values)
+    check_together(root, systems, counts)
+    labelers = _labelers(root, values, systems)
     own: dict[str, Any] = {key.attribute: values[key.attribute] for key in keys_of(InitConfig)}
     return InitConfig(
         file=root.context.file,
@@ -138,7 +153,13 @@ def _labelers(root: Node, values: dict[str, Any]) -> dict[str, LabelConfig]:
     common |= {key.name: values[key.name] for key in HISTORIC_FILES}
     styles = dict.fromkeys(FLAG_SYMM, values["style"])
     styles["scf"] = values["scf_style"] or values["style"]
-    finish(root, common, [one for several in inputs.values() for one in several])
+    used = {
+        (purpose, getattr(entry, f"{purpose}_input_idx"))
+        for purpose in FLAG_SYMM
+        for entry in systems
+        if getattr(entry, purpose)
+    }
+    finish(root, common, [inputs[purpose][index] for purpose, index in sorted(used)])
     label = LabelConfig(file=root.context.file, key="", **common)
     made = {
         purpose: replace(label, style=styles[purpose], inputs=inputs[purpose])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -183,3 +183,33 @@ def _check_steps(node: Node, values: Mapping[str, Any], counts: Mapping[str, int
             raise node.child(step, None).error(f"{step}_input is required for this and missing")
         place = node.child(f"{step}_input_idx", None)
         check_indices(place, [values[f"{step}_input_idx"]], counts[step], f"{step}_input")
+
+
+def check_together(root: Node, systems: Sequence[SystemEntry], counts: Mapping[str, int]) -> None:
+    """Check what entries ask for together; note what has no effect.
+
+    Raises
+    ------
+    InputError
+        They want different DIRECT scripts, or frames would be labelled with an input that is not
+        there.
+    """
+    direct = {entry.direct_input_idx for entry in systems if entry.bigmodel and entry.direct}
+    relabelled = any(entry.scf for entry in systems if entry.bigmodel)
+    for entry in systems:
+        node = root.child("sys_configs", None)
+        node = Node(None, f"{node.key}[{entry.index}]", root.context)
+        if entry.direct and len(direct) > 1:
+            raise node.child("direct_input_idx", None).error(
+                "all frames go through one DIRECT script, so all entries must name the same one"
+            )
+        if entry.direct and not entry.bigmodel:
+            node.child("direct", None).warn("it has no effect without bigmodel")
+        if entry.scf and not (entry.aimd or entry.bigmodel):
+            node.child("scf", None).warn("it has no effect without aimd or bigmodel")
+        if relabelled and entry.bigmodel and not entry.scf:
+            node.child("scf", None).warn(
+                "these frames are labelled as well: scf of one entry with bigmodel holds for all"
+            )
+            place = node.child("scf_input_idx", None)
+            check_indices(place, [entry.scf_input_idx], counts["scf"], "scf_input")

@@ -109,7 +109,7 @@ class LabelConfig:
         None, Located(), "Script that labels; required for bigmodel."
     )
     scf_max_num: Optional[int] = declare(
-        None, Whole(1), "init_bulk: at most this many frames chosen by DIRECT are relabelled."
+        None, Whole(1), "init_bulk: at most this many frames are relabelled, a fixed random choice."
     )
     min_distance: float = declare(
         0.5, Real(0.0, 10.0), "Structures with atoms closer than this are left out.", unit="Å"

@@ -143,27 +143,28 @@ def _work_dir(document: Document, launch: Path) -> Path:
 
 def _check_blocks(config: Union[InitConfig, RunConfig], resources: Resources) -> None:
     """Raise InputError unless every block that the work needs is there."""
-    for name, needed in _needed_blocks(config).items():
+    for name, needed in _needed_blocks(config, resources).items():
         if needed and getattr(resources, name.lower()) is None:
             message = f"this block is required and missing; it is needed for {needed}"
             raise InputError(message, resources.file, name)
 
 
-def _needed_blocks(config: Union[InitConfig, RunConfig]) -> Mapping[str, str]:
+def _needed_blocks(config: Union[InitConfig, RunConfig], resources: Resources) -> Mapping[str, str]:
     """Block → what it is needed for; "" if it is not."""
     if isinstance(config, RunConfig):
         direct = "strategy.direct" if config.strategy.direct else ""
         return {"train": "training", "explore": "MD", "DFT": "labelling", "direct": direct}
+    systems = config.systems
+    scf = any(map(config.relabelled, systems)) and resources.scf is None
     steps = {
-        "DFT": ("relax", "aimd", "scf"),
-        "explore": ("bigmodel",),
-        "direct": ("direct",),
+        "relax": any(entry.relax for entry in systems),
+        "aimd": any(entry.aimd for entry in systems),
+        "scf": scf,
     }
     return {
-        block: ", ".join(
-            word for word in words if any(getattr(entry, word) for entry in config.systems)
-        )
-        for block, words in steps.items()
+        "DFT": ", ".join(word for word, used in steps.items() if used),
+        "explore": "bigmodel" if any(entry.bigmodel for entry in systems) else "",
+        "direct": "direct" if any(map(config.filtered, systems)) else "",
     }
 
 

@@ -17,7 +17,7 @@ from pwact.engines.ase_settings import AseSettings, read_settings
 from pwact.engines.base import Purpose
 from pwact.engines.task_inputs import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
-from pwact.io.extxyz import write_extxyz
+from pwact.io.extxyz import complete_frames, write_extxyz
 from pwact.io.files import tree_hash, write_json
 from pwact.io.frames import read_frames
 from pwact.verdict import DONE, Outcome, Verdict, incomplete, unusable
@@ -166,6 +166,9 @@ class AseLabeler:
 
     def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
         """All frames of an AIMD, the relaxed structure, or the labelled frame."""
+        cut_off = purpose is Purpose.AIMD and not (directory / STATUS).exists()
+        if cut_off and (frames := complete_frames(directory / RESULT)):
+            return frames
         verdict = self.check(directory, purpose)
         if not verdict.done:
             raised = TaskError if verdict.outcome is Outcome.INCOMPLETE else NotConvergedError

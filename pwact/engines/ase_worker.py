@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pwact.engines.ase_calculator import RESULT, SETTINGS, STATUS, STRUCTURE, calculator_class
-from pwact.io.extxyz import read_extxyz, write_extxyz
+from pwact.io.extxyz import frame_text, read_extxyz, write_extxyz
 from pwact.io.files import remove, tree_hash, write_json
 from pwact.io.labels import labels_of, set_labels
 
@@ -41,12 +41,12 @@ def labelled(atoms: Atoms) -> Atoms:
     return copy
 
 
-def relax(atoms: Atoms, settings: dict[str, Any], seed: int) -> tuple[list[Atoms], str]:
+def relax(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
     """Relax; returns the last frame and why it cannot be used ("" if it can)."""
     import ase.optimize  # noqa: PLC0415
     from ase.filters import FrechetCellFilter  # noqa: PLC0415
 
-    del seed  # a relaxation has no random part; the signature is that of its siblings
+    del directory  # the signature is that of its siblings
     wanted = settings["relax"]
     target = FrechetCellFilter(atoms) if wanted["cell"] else atoms
     optimizer = getattr(ase.optimize, wanted["optimizer"])(target)
@@ -55,7 +55,7 @@ def relax(atoms: Atoms, settings: dict[str, Any], seed: int) -> tuple[list[Atoms
     return [labelled(atoms)], reason
 
 
-def aimd(atoms: Atoms, settings: dict[str, Any], seed: int) -> tuple[list[Atoms], str]:
+def aimd(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
     """Run MD; returns the frames from the first on."""
     from ase import units  # noqa: PLC0415
     from ase.md.langevin import Langevin  # noqa: PLC0415
@@ -63,7 +63,7 @@ def aimd(atoms: Atoms, settings: dict[str, Any], seed: int) -> tuple[list[Atoms]
     from ase.md.verlet import VelocityVerlet  # noqa: PLC0415
 
     wanted = settings["aimd"]
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(settings["seed"])
     spread = np.sqrt(atoms.get_masses() * units.kB * wanted["temperature_k"])[:, None]
     atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * spread)
     if len(atoms) > 1:
@@ -77,15 +77,22 @@ def aimd(atoms: Atoms, settings: dict[str, Any], seed: int) -> tuple[list[Atoms]
     nvt = wanted["ensemble"] == "nvt"
     dynamics = Langevin(atoms, step, **thermostat) if nvt else VelocityVerlet(atoms, step)
     frames: list[Atoms] = []
-    # ASE calls an observer for the first frame too
-    dynamics.attach(lambda: frames.append(labelled(atoms)), interval=wanted["interval"])
+
+    def keep() -> None:
+        frames.append(labelled(atoms))
+        with (directory / RESULT).open(
+            "a", encoding="utf-8"
+        ) as stream:  # so that a cut-off MD is data
+            stream.write(frame_text(frames[-1]))
+
+    dynamics.attach(keep, interval=wanted["interval"])  # ASE calls it for the first frame too
     dynamics.run(wanted["steps"])
     return frames, ""
 
 
-def scf(atoms: Atoms, settings: dict[str, Any], seed: int) -> tuple[list[Atoms], str]:
+def scf(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
     """Label the frame as it is."""
-    del settings, seed
+    del settings, directory
     return [labelled(atoms)], ""
 
 
@@ -107,7 +114,7 @@ def work(directory: Path, purpose: str) -> None:
     settings = json.loads((directory / SETTINGS).read_text())
     atoms = read_extxyz(directory / STRUCTURE)[-1]
     atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
-    frames, reason = PURPOSES[purpose](atoms, settings, settings["seed"])
+    frames, reason = PURPOSES[purpose](atoms, settings, directory)
     for number, frame in enumerate(frames):
         if not is_finite(frame):
             frames, reason = frames[:number], f"the labels of frame {number} are not finite"

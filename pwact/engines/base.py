@@ -72,7 +72,8 @@ class Labeler(Protocol):
     def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
         """Labelled frames: all ionic steps of an AIMD, else the last (relax: with final cell).
 
-        Raises NotConvergedError or TaskError.
+        Of an AIMD that was cut off, the complete steps; `check` says whether it came to its end.
+        Raises NotConvergedError or TaskError, also when there is no complete step.
         """
 
     def kept_files(self, name: str) -> bool:

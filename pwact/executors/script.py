@@ -11,6 +11,7 @@ import pwact
 from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
+from pwact.layout import success_tag
 
 _SHELL_WORDS = ("source", "export", "module", "conda")
 LOCK_WAIT_S = 3600  # for another run that still works in a task's directory
@@ -33,7 +34,7 @@ def python_module(module: str, *args: object) -> str:
 
 def tags(kind: str) -> tuple[str, str]:
     """Names of the files that a finished and a failed task of this kind leave."""
-    return f"tag.{kind}.success", f"tag.{kind}.{'error' if kind in _ERROR_TAGS else 'failed'}"
+    return success_tag(kind), f"tag.{kind}.{'error' if kind in _ERROR_TAGS else 'failed'}"
 
 
 def lock_name(kind: str) -> str:

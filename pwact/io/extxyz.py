@@ -7,6 +7,8 @@ back bit by bit. Forces without an energy (of a model, say) are no labels: they 
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -79,6 +81,17 @@ def iterate_extxyz(path: Path) -> Iterator[Atoms]:
             yield from _frames(stream, path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from error
+
+
+def complete_frames(path: Path) -> list[Atoms]:
+    """The frames of a file up to where it was cut off or damaged; none if there is no file."""
+    found: list[Atoms] = []
+    with contextlib.suppress(InputError, OSError):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        whole = text[: text.rfind("\n") + 1]  # a number in an unfinished line may lack digits
+        for atoms in _frames(io.StringIO(whole), path):
+            found.append(atoms)  # noqa: PERF402 - what came before an error stays
+    return found
 
 
 def _frames(stream: TextIO, path: Path) -> Iterator[Atoms]:

@@ -1,26 +1,34 @@
-"""The chain that makes a first data set: relax, super cell, scale, perturb, AIMD, collection."""
+"""The chain that makes a first data set.
+
+Relax, super cell, scale, perturb, then MD: from first principles, or by a script of the user whose
+frames another one may choose from; then maybe single points of the frames; collection.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Optional
 
 from pwact import layout
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.labeling import LabelConfig
-from pwact.config.resources import Resources
+from pwact.config.resources import ResourceBlock, Resources
 from pwact.engines import intermediate_files, labeler_for
 from pwact.engines.base import Labeler, Purpose
+from pwact.engines.user_scripts import SELECTED, DirectScript, MdScript
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import Stage
-from pwact.workflow.stages.collect import AimdStage, CollectStage
+from pwact.workflow.stages.collect import CollectStage
+from pwact.workflow.stages.direct import DirectStage, Run
+from pwact.workflow.stages.md import MdStage
 from pwact.workflow.stages.prepare import link_inside, needed
+from pwact.workflow.stages.relabel import Chosen, RelabelStage
 from pwact.workflow.stages.structures import (
     PerturbStage,
     Places,
@@ -38,11 +46,14 @@ class InitResult:
     Attributes
     ----------
     data_sets
-        Data set of each entry that had AIMD, below `collection`.
+        The data sets below `collection`.
+    left_out
+        How many structures and frames were not calculated, or did not converge.
     """
 
     collection: Path
     data_sets: list[Path]
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,8 +62,10 @@ class Chain:
 
     Attributes
     ----------
-    relax, aimd
-        Index of an input file → its labeler, for the inputs that are used.
+    relax, aimd, bigmodel, scf
+        Place of an entry in sys_configs → the engine of this step, for the entries that ask for it.
+    direct
+        The script that chooses frames; None if no entry wants it.
     """
 
     config: InitConfig
@@ -60,6 +73,29 @@ class Chain:
     places: Places
     relax: Mapping[int, Labeler]
     aimd: Mapping[int, Labeler]
+    bigmodel: Mapping[int, MdScript]
+    scf: Mapping[int, Labeler]
+    direct: Optional[DirectScript]
+
+    @property
+    def dft_block(self) -> ResourceBlock:
+        """Where relaxations and AIMD run."""
+        return needed(self.resources.dft, self.resources, "DFT")
+
+    @property
+    def scf_block(self) -> ResourceBlock:
+        """Where frames are labelled again."""
+        return self.resources.scf or self.dft_block
+
+    @property
+    def explore_block(self) -> ResourceBlock:
+        """Where the MD scripts run."""
+        return needed(self.resources.explore, self.resources, "explore")
+
+    @property
+    def direct_block(self) -> ResourceBlock:
+        """Where the DIRECT script runs."""
+        return needed(self.resources.direct, self.resources, "direct")
 
 
 def chain_of(config: InitConfig, resources: Resources) -> Chain:
@@ -71,22 +107,45 @@ def chain_of(config: InitConfig, resources: Resources) -> Chain:
         When an engine is not available or a block of the resource file is missing.
     """
 
+    def block(name: str) -> ResourceBlock:
+        return needed(getattr(resources, name.lower()), resources, name)
+
     def labelers(
-        label: LabelConfig, entries: list[SystemEntry], index: Callable[[SystemEntry], int]
+        label: LabelConfig, where: Optional[ResourceBlock], indices: Mapping[int, int]
     ) -> dict[int, Labeler]:
-        if not entries:
+        if not indices:
             return {}
-        block = needed(resources.dft, resources, "DFT")
-        return {number: labeler_for(label, number, block) for number in set(map(index, entries))}
+        place = where or block("DFT")
+        made = {number: labeler_for(label, number, place) for number in set(indices.values())}
+        return {entry: made[number] for entry, number in indices.items()}
 
     systems = config.systems
+    scripts = {
+        entry.index: MdScript(config.bigmodel_input[entry.bigmodel_input_idx], block("explore"))
+        for entry in systems
+        if entry.bigmodel
+    }
+    filtered = [entry for entry in systems if config.filtered(entry)]
     format_name, postfix = intermediate_files(config.relax)
     return Chain(
         config,
         resources,
         Places(config.work_dir / layout.TEMP_INIT, postfix, format_name),
-        labelers(config.relax, [e for e in systems if e.relax], lambda e: e.relax_input_idx),
-        labelers(config.aimd, [e for e in systems if e.aimd], lambda e: e.aimd_input_idx),
+        labelers(config.relax, None, {e.index: e.relax_input_idx for e in systems if e.relax}),
+        labelers(config.aimd, None, {e.index: e.aimd_input_idx for e in systems if e.aimd}),
+        scripts,
+        labelers(
+            config.scf,
+            resources.scf,
+            {e.index: e.scf_input_idx for e in systems if config.relabelled(e)},
+        ),
+        DirectScript(
+            config.direct_input[filtered[0].direct_input_idx],
+            block("direct"),
+            labels_needed=not config.relabelled(filtered[0]),
+        )
+        if filtered
+        else None,
     )
 
 
@@ -97,7 +156,7 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     trash = temp.with_name(f".{temp.name}.trash")
     files.remove(trash)
     if temp.exists() or not campaign.finished(collection_of(chain, campaign)):
-        for stage in stages_of(chain):
+        for stage in stages_of(chain, campaign):
             _link(work_dir, stage)
             campaign.run(stage)
     report = campaign.run(collection_of(chain, campaign))
@@ -108,43 +167,82 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
         temp.rename(trash)  # a half-deleted tree would look like damage after a kill
         files.remove(trash)
     data_sets = [work_dir / name for name in report["data_sets"]]
-    return InitResult(work_dir / layout.COLLECTION, data_sets)
+    return InitResult(work_dir / layout.COLLECTION, data_sets, report["left_out"])
 
 
-def stages_of(chain: Chain) -> list[Stage]:
-    """The steps before the collection that any entry asks for."""
+def stages_of(chain: Chain, campaign: Campaign) -> Iterator[Stage]:
+    """The steps before the collection that any entry asks for.
+
+    Take them one by one: what a step works on stands in the journal once those before are done.
+    """
     config, places, systems = chain.config, chain.places, chain.config.systems
-    stages: list[Stage] = []
     if chain.relax:
-        block = needed(chain.resources.dft, chain.resources, "DFT")
-        stages.append(RelaxStage(config, places, chain.relax, block))
+        yield RelaxStage(config, places, chain.relax, chain.dft_block)
     if any(entry.super_cell is not None or entry.scale for entry in systems):
-        stages.append(SuperCellScaleStage(config, places))
+        yield SuperCellScaleStage(config, places)
     if any(entry.perturb for entry in systems):
-        stages.append(PerturbStage(config, places))
+        yield PerturbStage(config, places)
     if chain.aimd:
-        block = needed(chain.resources.dft, chain.resources, "DFT")
-        stages.append(AimdStage(config, places, chain.aimd, block))
-    return stages
+        yield MdStage(config, places, chain.aimd, chain.dft_block, layout.AIMD)
+    if chain.bigmodel:
+        yield MdStage(config, places, chain.bigmodel, chain.explore_block, layout.BIGMODEL)
+    known = campaign.stages()
+    runs = runs_of(chain, known)
+    filtered = [run for run in runs if config.filtered(systems[run.entry])]
+    chosen = None
+    if chain.direct is not None and filtered:
+        yield DirectStage(places, chain.direct, chain.direct_block, filtered)
+        chosen = _chosen(chain, campaign.stages())
+    if chain.scf:
+        others = [
+            run for run in runs if config.relabelled(systems[run.entry]) and run not in filtered
+        ]
+        yield RelabelStage(config, places, chain.scf, chain.scf_block, chosen, others)
+
+
+def runs_of(chain: Chain, known: Mapping[str, StageState]) -> list[Run]:
+    """The MD that the journal tells of, AIMD first."""
+    made = []
+    for name, labelers, interval in (
+        (layout.AIMD, chain.aimd, chain.config.interval),
+        (layout.BIGMODEL, chain.bigmodel, 1),
+    ):
+        state = known.get(name, StageState(name))
+        for one in state.report.get("trajectories", ()):
+            entry, directory = one["entry"], one["directory"]
+            if entry in labelers:
+                place = chain.config.work_dir / directory
+                product = state.files.get(directory, "")
+                made.append(Run(entry, place, labelers[entry], product, interval))
+    return made
+
+
+def _chosen(chain: Chain, known: Mapping[str, StageState]) -> Chosen:
+    state = known.get(layout.DIRECT, StageState(layout.DIRECT))
+    path = chain.places.temp / layout.BIGMODEL / layout.DIRECT / SELECTED
+    name = path.relative_to(chain.config.work_dir).as_posix()
+    return Chosen(path, state.report.get("entries", ()), state.files.get(name, ""))
 
 
 def collection_of(chain: Chain, campaign: Campaign) -> CollectStage:
     """The last step, which knows the others from the journal: their files may be gone."""
     known = campaign.stages()
     made: dict[str, Mapping[str, str]] = {}
-    trajectories: list[Mapping[str, Any]] = []
-    for stage in stages_of(chain):
+    left_out: list[Any] = []
+    for stage in stages_of(chain, campaign):
         state = known.get(stage.name, StageState(stage.name))
         made[stage.name] = state.files
-        trajectories += state.report.get("trajectories", ())
+        left_out += state.report.get("left_out", ())
     settings = {
         layout.init_config(entry.index): _asked(chain, entry) for entry in chain.config.systems
     }
-    return CollectStage(chain.config, chain.places, chain.aimd, settings, made, trajectories)
+    runs = runs_of(chain, known)
+    return CollectStage(chain.config, chain.places, settings, made, runs, left_out)
 
 
 def _asked(chain: Chain, entry: SystemEntry) -> dict[str, Any]:
     """What the user asks of one entry: so a change shows when all files in between are gone."""
+    config = chain.config
     asked: dict[str, Any] = {
         "structure": files.tree_hash(entry.structure.path),
         "format": entry.structure.format,
@@ -155,15 +253,29 @@ def _asked(chain: Chain, entry: SystemEntry) -> dict[str, Any]:
     if entry.perturb:
         asked["cell_pert_fraction"] = entry.cell_pert_fraction
         asked["atom_pert_distance"] = entry.atom_pert_distance
-        asked["perturb_style"] = chain.config.perturb_style
-    if entry.relax:
-        asked["relax"] = chain.relax[entry.relax_input_idx].fingerprint(Purpose.RELAX)
-    if entry.aimd:
-        asked["aimd"] = chain.aimd[entry.aimd_input_idx].fingerprint(Purpose.AIMD)
+        asked["perturb_style"] = config.perturb_style
+    for word, labelers, purpose in (
+        ("relax", chain.relax, Purpose.RELAX),
+        ("aimd", chain.aimd, Purpose.AIMD),
+        ("bigmodel", chain.bigmodel, Purpose.AIMD),
+        ("scf", chain.scf, Purpose.SCF),
+    ):
+        if entry.index in labelers:
+            asked[word] = labelers[entry.index].fingerprint(purpose)
+            asked["min_distance"] = config.aimd.min_distance
+    if entry.index in chain.scf:
+        asked["scf_max_num"] = config.scf_max_num
+    if chain.direct is not None and config.filtered(entry):
+        asked["direct"] = chain.direct.fingerprint()
     return asked
 
 
 def _link(work_dir: Path, stage: Stage) -> None:
     """Show a step's directory in the work directory while the chain runs."""
-    if stage.name in layout.LINKED_WHILE_RUNNING:
-        link_inside(stage.directory, work_dir / stage.name)
+    if stage.name not in layout.LINKED_WHILE_RUNNING:
+        return
+    link = work_dir / stage.name
+    if link.exists() and not link.is_symlink():
+        log.warning("%s is something of yours, so there is no link to %s", link, stage.directory)
+        return
+    link_inside(stage.directory, link)

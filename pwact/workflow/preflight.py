@@ -5,7 +5,7 @@ The configuration has been checked key by key; here engines, structures and data
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -15,13 +15,13 @@ from pwact.config.param import LoadedPair
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
 from pwact.engines import explorer_for, labeler_for, trainer_for
-from pwact.engines.base import Explorer, Purpose, UserInput
+from pwact.engines.base import Explorer, Labeler, Purpose, UserInput
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
 from pwact.geometry import flaw, super_cell
 from pwact.io.frames import read_frames
 from pwact.io.structures import read_structure
-from pwact.workflow.init_bulk import chain_of
+from pwact.workflow.init_bulk import Chain, chain_of
 from pwact.workflow.stages.prepare import needed
 
 if TYPE_CHECKING:
@@ -112,18 +112,16 @@ def _check_data(config: RunConfig) -> None:
 
 
 def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
-    for number, entry in enumerate(config.systems):
-        for used, word in (
-            (entry.bigmodel, "bigmodel"),
-            (entry.direct, "direct"),
-            (entry.scf, "scf"),
-        ):
-            if used:
-                key = f"sys_configs[{number}].{word}"
-                raise InputError(f"{word} is not available yet", config.file, key)
     chain = chain_of(config, resources)
-    if chain.relax or chain.aimd:
-        _check_schedulers((resources.dft,))
+    _check_schedulers(_blocks_of(chain))
+    if chain.direct is not None:
+        chain.direct.validate()
+    steps: tuple[tuple[Mapping[int, Labeler], Purpose], ...] = (
+        (chain.relax, Purpose.RELAX),
+        (chain.aimd, Purpose.AIMD),
+        (chain.bigmodel, Purpose.AIMD),
+        (chain.scf, Purpose.SCF),
+    )
     for number, entry in enumerate(config.systems):
         key = f"sys_configs[{number}].config"
         atoms = _read(entry.structure, config.file, key)
@@ -135,10 +133,20 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
             atoms = super_cell(atoms, entry.super_cell, entry.pbc)
         if entry.perturb or entry.aimd or entry.bigmodel:
             _check_geometry(atoms, config.aimd.min_distance, where)
-        if entry.relax:
-            chain.relax[entry.relax_input_idx].validate(Purpose.RELAX, elements)
-        if entry.aimd:
-            chain.aimd[entry.aimd_input_idx].validate(Purpose.AIMD, elements)
+        for labelers, purpose in steps:
+            if number in labelers:
+                labelers[number].validate(purpose, elements)
+
+
+def _blocks_of(chain: Chain) -> Iterator[ResourceBlock]:
+    if chain.relax or chain.aimd:
+        yield chain.dft_block
+    if chain.bigmodel:
+        yield chain.explore_block
+    if chain.direct is not None:
+        yield chain.direct_block
+    if chain.scf:
+        yield chain.scf_block
 
 
 def _check_geometry(atoms: Atoms, closest: float, where: tuple[Path, Path, str]) -> None:

@@ -1,8 +1,9 @@
-"""Runs the AIMD of a chain, and puts its results where they stay."""
+"""Puts the results of a chain where they stay."""
 
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pwact import layout
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
-from pwact.config.resources import ResourceBlock
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.user_scripts import SELECTED
 from pwact.io import files
+from pwact.io.extxyz import read_extxyz
 from pwact.io.frames import write_frames
-from pwact.workflow.quorum import check_quorum
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.first_principles import Calculation, calculate
+from pwact.workflow.stages.direct import Run
+from pwact.workflow.stages.gate import write_table
 from pwact.workflow.stages.prepare import relative
 from pwact.workflow.stages.structures import Places
 
@@ -27,76 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class AimdStage:
-    """One ab-initio MD for each structure of the entries that ask for it.
-
-    Attributes
-    ----------
-    labelers
-        Index of an input file → its labeler.
-    """
-
-    config: InitConfig
-    places: Places
-    labelers: Mapping[int, Labeler]
-    block: ResourceBlock
-
-    name = layout.AIMD
-
-    @property
-    def directory(self) -> Path:
-        """``temp_init_bulk_work/aimd``."""
-        return self.places.temp / layout.AIMD
-
-    @property
-    def _entries(self) -> list[SystemEntry]:
-        return [entry for entry in self.config.systems if entry.aimd]
-
-    def inputs(self) -> Mapping[str, Any]:
-        """Structures and labelers."""
-        return {
-            layout.init_config(entry.index): {
-                "structures": [
-                    files.tree_hash(source.file.path) for source in self.places.final(entry)
-                ],
-                "labeler": self.labelers[entry.aimd_input_idx].fingerprint(Purpose.AIMD),
-            }
-            for entry in self._entries
-        }
-
-    def work(self, services: Services) -> StageOutput:
-        """Run the MD of all structures; a tenth of them, or one, may come to nothing."""
-        owned = [
-            (entry, calculation)
-            for entry in self._entries
-            for calculation in self._calculations(services, entry)
-        ]
-        calculations = [calculation for _, calculation in owned]
-        results = list(calculate(services, Purpose.AIMD, self.directory, calculations, self.block))
-        rate = self.config.aimd.max_failed_rate
-        good = check_quorum(results, rate, self.name, services.work_dir)
-        done = {result.task.directory for result in good}
-        trajectories = [
-            {"entry": entry.index, "directory": relative(one.directory, services.work_dir)}
-            for entry, one in owned
-            if one.directory in done
-        ]
-        products = [one.directory for one in calculations if one.directory in done]
-        return StageOutput(products, report={"trajectories": trajectories})
-
-    def _calculations(self, services: Services, entry: SystemEntry) -> list[Calculation]:
-        folder = self.directory / layout.init_config(entry.index)
-        return [
-            Calculation(
-                self.labelers[entry.aimd_input_idx],
-                folder / source.base / layout.aimd_name(k),
-                source.read,
-                services.seed("aimd", entry.index, k),
-            )
-            for k, source in enumerate(self.places.final(entry))
-        ]
+# what jobs leave beside the task directories: scripts, records, outputs
+_OF_JOBS = re.compile(r"\..*|slurm-.*|\d+-(bigmodel|direct)\..*")
 
 
 @dataclass(frozen=True)
@@ -105,22 +38,22 @@ class CollectStage:
 
     Attributes
     ----------
-    labelers
-        Those of AIMD.
     settings
         What the user asks of each entry.
     made
         Stage → product → hash: what the steps before left, also when it is deleted by now.
-    trajectories
-        The ``trajectories`` of the AIMD's report.
+    runs
+        The MD of the entries.
+    left_out
+        What no code should get, or what did not converge: rows for `gate.write_table`.
     """
 
     config: InitConfig
     places: Places
-    labelers: Mapping[int, Labeler]
     settings: Mapping[str, Any]
     made: Mapping[str, Mapping[str, str]]
-    trajectories: Sequence[Mapping[str, Any]]
+    runs: Sequence[Run]
+    left_out: Sequence[Sequence[Any]]
 
     name = layout.COLLECTION
 
@@ -144,20 +77,24 @@ class CollectStage:
         staging = self.places.temp / layout.COLLECTION
         files.remove(staging)
         staging.mkdir(parents=True)
-        sets = []
+        written = []
         for entry in self.config.systems:
             folder = staging / layout.init_config(entry.index)
             folder.mkdir()
             self._copy_structures(entry, folder)
-            if self._write_data(services, entry, folder):
-                data = layout.labelled(folder, self.config.data_format)
-                sets.append(self.directory / data.relative_to(staging))
+            written += self._write(services, folder, self._frames_of(entry), entry.index)
+        written += self._relabelled(services, staging)
+        written += self._bigmodel(services, staging)
+        if self.left_out:
+            write_table(staging / layout.LEFT_OUT, self.left_out)
+        sets = [self.directory / data.relative_to(staging) for data in written]
         lines = [f'"{path}",' for path in sets]
         files.write_text(staging / layout.DATAPATH, "\n".join(lines))
         files.remove(self.directory)
         staging.rename(self.directory)
         names = [relative(path, services.work_dir) for path in sets]
-        return StageOutput([self.directory / layout.DATAPATH, *sets], report={"data_sets": names})
+        report = {"data_sets": names, "left_out": len(self.left_out)}
+        return StageOutput([self.directory / layout.DATAPATH, *sets], report=report)
 
     def _copy_structures(self, entry: SystemEntry, folder: Path) -> None:
         sources = []
@@ -173,23 +110,46 @@ class CollectStage:
             made = self.places.perturbed(entry, source)[0].file.path.parent
             shutil.copytree(made, folder / layout.perturbed_folder(source.base))
 
-    def _write_data(self, services: Services, entry: SystemEntry, folder: Path) -> bool:
-        """Write the AIMD frames of one entry; whether there were any."""
-        frames: list[Atoms] = []
-        for trajectory in self.trajectories:
-            if trajectory["entry"] == entry.index:
-                labeler = self.labelers[entry.aimd_input_idx]
-                directory = self.config.work_dir / trajectory["directory"]
-                found = labeler.read_result(directory, Purpose.AIMD)
-                frames += found[:: self.config.interval]
-        if entry.aimd and not frames:
-            log.warning("%s has no AIMD result", layout.init_config(entry.index))
+    def _frames_of(self, entry: SystemEntry) -> list[Atoms]:
+        """The MD frames of an entry whose labels count: nobody chose among them or labels them."""
+        runs = [run for run in self.runs if run.entry == entry.index]
+        if not runs and (entry.aimd or entry.bigmodel):
+            log.warning("%s has no result of its MD", layout.init_config(entry.index))
+        if self.config.relabelled(entry) or self.config.filtered(entry):
+            return []
+        return [frame for run in runs for frame in run.frames()]
+
+    def _relabelled(self, services: Services, staging: Path) -> list[Path]:
+        data = self.places.temp / layout.SCF / layout.TRAIN_XYZ
+        if layout.SCF not in self.made or not data.exists():
+            return []
+        return self._write(services, staging / layout.SCF, read_extxyz(data), layout.SCF)
+
+    def _bigmodel(self, services: Services, staging: Path) -> list[Path]:
+        """Copy the script MD; where DIRECT chose among its frames and nobody labels them: data."""
+        if layout.BIGMODEL not in self.made:
+            return []
+        folder = staging / layout.BIGMODEL
+        shutil.copytree(self.places.temp / layout.BIGMODEL, folder, symlinks=True, ignore=_ignored)
+        filtered = [entry for entry in self.config.systems if self.config.filtered(entry)]
+        if layout.DIRECT not in self.made or any(map(self.config.relabelled, filtered)):
+            return []
+        place = folder / layout.DIRECT
+        return self._write(services, place, read_extxyz(place / SELECTED), layout.DIRECT)
+
+    def _write(
+        self, services: Services, folder: Path, frames: list[Atoms], key: int | str
+    ) -> list[Path]:
+        """Write a data set, unless it would be empty; its path."""
         if not frames:
-            return False
+            return []
         if self.config.data_shuffle:
-            order = services.rng("shuffle", entry.index).permutation(len(frames))
+            order = services.rng("shuffle", key).permutation(len(frames))
             frames = [frames[number] for number in order]
-        write_frames(
-            layout.labelled(folder, self.config.data_format), frames, self.config.data_format
-        )
-        return True
+        data = layout.labelled(folder, self.config.data_format)
+        write_frames(data, frames, self.config.data_format)
+        return [data]
+
+
+def _ignored(_: str, names: list[str]) -> list[str]:
+    return [name for name in names if _OF_JOBS.fullmatch(name)]

@@ -63,8 +63,12 @@ def calculate(
     directory: Path,
     calculations: Sequence[Calculation],
     block: ResourceBlock,
+    kind: str = "",
 ) -> Iterator[TaskResult]:
-    """Run the calculations with job scripts in `directory`; results come as they end."""
+    """Run the calculations with job scripts in `directory`; results come as they end.
+
+    `kind` is the word for the names of jobs and tags, by default that of the purpose.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     tasks = [task_of(calculation, purpose) for calculation in calculations]
-    return services.dispatch(purpose.value, directory, tasks, block)
+    return services.dispatch(kind or purpose.value, directory, tasks, block)

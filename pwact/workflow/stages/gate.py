@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pwact.geometry import flaw
 from pwact.io import files
@@ -53,8 +54,16 @@ class Gate:
         """Whether a frame may be calculated."""
         reason = flaw(atoms, self._min_distance)
         if reason:
-            self.left_out.append(LeftOut(config_index, file_path, reason))
+            self.refuse(reason, file_path, config_index)
         return not reason
+
+    def refuse(self, reason: str, file_path: str, config_index: int = 0) -> None:
+        """Note that a frame is left out for a reason that showed later."""
+        self.left_out.append(LeftOut(config_index, file_path, reason))
+
+    def rows(self) -> list[list[Any]]:
+        """What was refused as rows of `COLUMNS`."""
+        return [[one.config_index, one.file_path, one.reason] for one in self.left_out]
 
     def write(self, path: Path, what: str) -> None:
         """List what was refused in `path`, and tell the log; without any there is no such file."""
@@ -68,10 +77,12 @@ class Gate:
             self.left_out[0].reason,
             path,
         )
-        with (
-            files.replacing(path) as aside,
-            aside.open("w", encoding="utf-8", newline="") as stream,
-        ):
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows((one.config_index, one.file_path, one.reason) for one in self.left_out)
+        write_table(path, self.rows())
+
+
+def write_table(path: Path, rows: Sequence[Sequence[Any]]) -> None:
+    """Write rows of `COLUMNS` as CSV."""
+    with files.replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)

@@ -111,7 +111,7 @@ class RelaxStage:
     Attributes
     ----------
     labelers
-        Index of an input file → its labeler.
+        Place of an entry in sys_configs → its labeler.
     """
 
     config: InitConfig
@@ -136,7 +136,7 @@ class RelaxStage:
             layout.init_config(entry.index): {
                 "structure": files.tree_hash(entry.structure.path),
                 "format": entry.structure.format,
-                "labeler": self.labelers[entry.relax_input_idx].fingerprint(Purpose.RELAX),
+                "labeler": self.labelers[entry.index].fingerprint(Purpose.RELAX),
             }
             for entry in self._entries
         }
@@ -155,7 +155,7 @@ class RelaxStage:
 
     def _calculation(self, services: Services, entry: SystemEntry) -> Calculation:
         return Calculation(
-            self.labelers[entry.relax_input_idx],
+            self.labelers[entry.index],
             self.directory / layout.init_config(entry.index),
             Source(layout.INIT_BASE, entry.structure).read,
             services.seed("relax", entry.index),

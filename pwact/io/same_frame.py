@@ -1,0 +1,72 @@
+"""Recognises frames by their atoms, for programs that lose count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pwact.errors import TaskError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+CLOSE = 1e-3  # Å; files may be written with few digits
+
+
+def same_frame(one: Atoms, other: Atoms, close: float = CLOSE) -> bool:
+    """Whether two frames have the same cell and the same atoms at the same places.
+
+    Atoms may be in another order element by element and shifted by lattice vectors.
+
+    Parameters
+    ----------
+    close
+        How far apart two atoms, or the ends of two lattice vectors, may be; Å.
+    """
+    if len(one) != len(other) or not np.allclose(one.cell.array, other.cell.array, 0, close):
+        return False
+    orders = [np.argsort(atoms.numbers, kind="stable") for atoms in (one, other)]
+    if not np.array_equal(one.numbers[orders[0]], other.numbers[orders[1]]):
+        return False
+    shifts = one.positions[orders[0]] - other.positions[orders[1]]
+    if one.cell.rank == 3:
+        fractions = one.cell.scaled_positions(shifts)
+        shifts = (fractions - np.round(fractions)) @ one.cell.array
+    return bool(np.all(np.linalg.norm(shifts, axis=1) <= close))
+
+
+def match_frames(
+    frames: Sequence[Atoms], candidates: Sequence[Atoms], likely: Sequence[int], path: Path
+) -> list[int]:
+    """Say which of the candidates each frame is.
+
+    Each candidate counts once.
+
+    Parameters
+    ----------
+    likely
+        Numbers of candidates that come first, in the order in which they are expected.
+    path
+        The file of the frames, for the message.
+
+    Raises
+    ------
+    TaskError
+        A frame is none of the candidates.
+    """
+    left = dict.fromkeys([*likely, *range(len(candidates))])
+    found = []
+    for number, frame in enumerate(frames):
+        index = _first(frame, candidates, left)
+        if index is None:
+            raise TaskError(f"{path}: frame {number} is none of the candidates")
+        del left[index]
+        found.append(index)
+    return found
+
+
+def _first(frame: Atoms, candidates: Sequence[Atoms], numbers: Iterable[int]) -> int | None:
+    return next((one for one in numbers if same_frame(frame, candidates[one])), None)

@@ -1,0 +1,91 @@
+"""Lets a script of the user choose among the frames of the script MD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pwact import layout
+from pwact.config.resources import ResourceBlock
+from pwact.engines.base import Labeler, Purpose
+from pwact.engines.user_scripts import SELECTED, SELECTED_INDEX, TRAJECTORY, DirectScript
+from pwact.executors.base import Task
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.prepare import demand_all
+from pwact.workflow.stages.structures import Places
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished MD.
+
+    Attributes
+    ----------
+    entry
+        Place of its entry in sys_configs.
+    product
+        Hash of the task directory, as the journal holds it.
+    interval
+        One frame in so many is used.
+    """
+
+    entry: int
+    directory: Path
+    labeler: Labeler
+    product: str = ""
+    interval: int = 1
+
+    def frames(self) -> list[Atoms]:
+        """The frames that are used."""
+        return self.labeler.read_result(self.directory, Purpose.AIMD)[:: self.interval]
+
+
+@dataclass(frozen=True)
+class DirectStage:
+    """One run of the script for the trajectories of all entries that ask for it.
+
+    Attributes
+    ----------
+    runs
+        What is chosen from.
+    """
+
+    places: Places
+    script: DirectScript
+    block: ResourceBlock
+    runs: Sequence[Run]
+
+    name = layout.DIRECT
+
+    @property
+    def directory(self) -> Path:
+        """``temp_init_bulk_work/bigmodel/direct``."""
+        return self.places.temp / layout.BIGMODEL / layout.DIRECT
+
+    def inputs(self) -> Mapping[str, Any]:
+        """The script and the trajectories."""
+        trajectories = [[run.entry, run.product] for run in self.runs]
+        return {**self.script.fingerprint(), "trajectories": trajectories}
+
+    def work(self, services: Services) -> StageOutput:
+        """Run the script, and say whose frames it chose."""
+        trajectories = [(run.entry, run.directory / TRAJECTORY) for run in self.runs]
+        self.script.write_input(self.directory, trajectories)
+        task = Task(
+            self.directory,
+            self.script.command(),
+            self.script.check,
+            self.script.log,
+            self.script.shell_check,
+        )
+        demand_all(
+            list(services.dispatch(self.name, self.directory, [task], self.block)), self.name
+        )
+        entries = self.script.read_result(self.directory).entries
+        products = [self.directory / name for name in (SELECTED, SELECTED_INDEX)]
+        return StageOutput(products, (), {"entries": entries})

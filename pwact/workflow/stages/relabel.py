@@ -1,0 +1,180 @@
+"""Labels frames of the MD of a chain again, by another program."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from pwact import layout
+from pwact.config.init_bulk import InitConfig
+from pwact.config.resources import ResourceBlock
+from pwact.engines.base import Labeler, Purpose
+from pwact.executors.base import TaskResult
+from pwact.io import files
+from pwact.io.extxyz import read_extxyz, write_extxyz
+from pwact.verdict import Outcome
+from pwact.workflow.quorum import check_quorum
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.direct import Run
+from pwact.workflow.stages.first_principles import Calculation, calculate
+from pwact.workflow.stages.gate import Gate
+from pwact.workflow.stages.prepare import relative
+from pwact.workflow.stages.structures import Places
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+log = logging.getLogger(__name__)
+
+SUBSET_SEED = 2024  # of scf_max_num: PWact picks the same frames
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The frames that DIRECT chose.
+
+    Attributes
+    ----------
+    path
+        The extxyz file.
+    entries
+        For each frame the place of its entry in sys_configs.
+    product
+        Hash of the file, as the journal holds it.
+    """
+
+    path: Path
+    entries: Sequence[int]
+    product: str
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame to be labelled again: whose it is, where that is done, and where it comes from."""
+
+    entry: int
+    atoms: Atoms
+    directory: Path
+    file_path: str
+    number: int
+
+
+def subset(count: int, wanted: Optional[int]) -> list[int]:
+    """Numbers below `count`, ascending: all, or a fixed random choice of `wanted` of them."""
+    if wanted is None or wanted >= count:
+        return list(range(count))
+    dice = random.Random(SUBSET_SEED)  # noqa: S311 - no secret
+    found: set[int] = set()
+    while len(found) < wanted:
+        found.add(dice.randint(0, count - 1))
+    return sorted(found)
+
+
+@dataclass(frozen=True)
+class RelabelStage:
+    """Single points of the frames that DIRECT chose, then of those of the other MD.
+
+    Attributes
+    ----------
+    labelers
+        Place of an entry in sys_configs → the engine that labels its frames.
+    chosen
+        What DIRECT chose; None without it.
+    runs
+        MD whose frames are labelled without DIRECT.
+    """
+
+    config: InitConfig
+    places: Places
+    labelers: Mapping[int, Labeler]
+    block: ResourceBlock
+    chosen: Optional[Chosen]
+    runs: Sequence[Run]
+
+    name = layout.SCF
+
+    @property
+    def directory(self) -> Path:
+        """``temp_init_bulk_work/scf``."""
+        return self.places.temp / layout.SCF
+
+    def inputs(self) -> Mapping[str, Any]:
+        """Frames and labelers."""
+        return {
+            "labelers": {
+                layout.init_config(entry): labeler.fingerprint(Purpose.SCF)
+                for entry, labeler in self.labelers.items()
+            },
+            "chosen": self.chosen and [self.chosen.product, *self.chosen.entries],
+            "runs": [[run.entry, run.product, run.interval] for run in self.runs],
+            "scf_max_num": self.config.scf_max_num,
+            "min_distance": self.config.scf.min_distance,
+        }
+
+    def work(self, services: Services) -> StageOutput:
+        """Label what can be labelled; frames that do not converge are left out and listed."""
+        gate = Gate(self.config.scf.min_distance)
+        frames = self._frames(services.work_dir)
+        picked = [frames[number] for number in subset(len(frames), self.config.scf_max_num)]
+        sane = [one for one in picked if gate.passes(one.atoms, one.file_path, one.number)]
+        calculations = [
+            Calculation(self.labelers[one.entry], one.directory, partial(_bare, one.atoms))
+            for one in sane
+        ]
+        results = list(calculate(services, Purpose.SCF, self.directory, calculations, self.block))
+        broken = [result for result in results if result.verdict.outcome is not Outcome.UNUSABLE]
+        check_quorum(broken, self.config.scf.max_failed_rate, self.name, services.work_dir)
+        labelled = self._gather(sane, results, gate)
+        gate.write(self.directory / layout.LEFT_OUT, self.name)
+        data = self.directory / layout.TRAIN_XYZ
+        files.remove(data)
+        if labelled:
+            write_extxyz(data, labelled)
+        else:
+            log.warning("%s: no frame was labelled", self.name)
+        return StageOutput([data] if labelled else [], (), {"left_out": gate.rows()})
+
+    def _frames(self, work_dir: Path) -> list[_Frame]:
+        """All frames that may be labelled, in the order of the data set."""
+        frames = []
+        if self.chosen is not None:
+            name = relative(self.chosen.path, work_dir)
+            pairs = zip(self.chosen.entries, read_extxyz(self.chosen.path))
+            for number, (entry, atoms) in enumerate(pairs):
+                place = self.directory / str(number)
+                frames.append(_Frame(entry, atoms, place, name, number))
+        for run in self.runs:
+            name = relative(run.directory, work_dir)
+            # the task directory is below that of its stage, which is below temp_init_bulk_work
+            place = self.directory.joinpath(*run.directory.relative_to(self.places.temp).parts[1:])
+            for number, atoms in enumerate(run.frames()):
+                index = number * run.interval
+                task = place / layout.scf_name(index)
+                frames.append(_Frame(run.entry, atoms, task, name, index))
+        return frames
+
+    def _gather(
+        self, asked: Sequence[_Frame], results: Sequence[TaskResult], gate: Gate
+    ) -> list[Atoms]:
+        ends = {result.task.directory: result.verdict for result in results}
+        labelled = []
+        for one in asked:
+            verdict = ends[one.directory]
+            if verdict.done:
+                frames = self.labelers[one.entry].read_result(one.directory, Purpose.SCF)
+                labelled.append(frames[-1])
+            else:
+                gate.refuse(verdict.reason, one.file_path, one.number)
+        return labelled
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    """The frame without the labels of the program before."""
+    copy = atoms.copy()
+    copy.arrays.pop("forces", None)
+    return copy
