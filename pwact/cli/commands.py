@@ -84,6 +84,10 @@ def init_summary(result: InitResult) -> str:
     lines = [f"init_bulk is done; structures and data are in {result.collection}"]
     if result.data_sets:
         lines += ["data sets:", quoted(result.data_sets)]
+    if result.left_out:
+        lines.append(
+            f"{result.left_out} structures are left out: {result.collection / layout.LEFT_OUT}"
+        )
     return "\n".join(lines)
 
 

@@ -143,7 +143,9 @@ def _scripts(nodes: tuple[Node, ...]) -> tuple[Path, ...]:
     return tuple(one.path for one in dft_inputs(nodes, 0))
 
 
-def _labelers(root: Node, values: dict[str, Any]) -> dict[str, LabelConfig]:
+def _labelers(
+    root: Node, values: dict[str, Any], systems: tuple[SystemEntry, ...]
+) -> dict[str, LabelConfig]:
     """The configurations of relax, aimd and scf."""
     inputs = {
         purpose: dft_inputs(values[f"{purpose}_input"], flag_symm)

@@ -192,7 +192,8 @@ def stages_of(chain: Chain, campaign: Campaign) -> Iterator[Stage]:
     chosen = None
     if chain.direct is not None and filtered:
         yield DirectStage(places, chain.direct, chain.direct_block, filtered)
-        chosen = _chosen(chain, campaign.stages())
+        if not chain.direct.labels_needed:  # somebody labels them
+            chosen = _chosen(chain, campaign.stages())
     if chain.scf:
         others = [
             run for run in runs if config.relabelled(systems[run.entry]) and run not in filtered
