@@ -144,6 +144,13 @@ def test_two_runs_in_one_file(run: Path, change: Change) -> None:
     assert steps(run) == all_but()
 
 
+def test_steps_of_a_run_before_do_not_mix_with_a_shorter_one(run: Path, change: Change) -> None:
+    change(POSITIONS, lambda text: text + "\n".join(text.split("\n")[:8]) + "\n")
+    assert sorted(read_steps(run / POSITIONS)) == [0, 1]
+    change(CELLS, lambda text: text + text.split("\n")[1] + "\n")
+    assert sorted(read_cells(run / CELLS)) == [0]
+
+
 def test_forces_of_another_run(run: Path, change: Change) -> None:
     change(FORCES, nth(r"E = +\S+", 3, "E = -7.0"))
     with pytest.raises(TaskError, match="step 3 of the forces belongs to another run"):
