@@ -12,6 +12,7 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import ScaleFactor
 from pwact.config.labeling import DftInput
 from pwact.config.param import load_pair
+from pwact.errors import InputError
 from tests.config.inputs import DROP, INIT, RESOURCE, changed, load
 
 ENTRY = "sys_configs.0"
@@ -148,3 +149,45 @@ def test_basis_sets_are_needed_only_where_used(site: Path, tmp_path: Path) -> No
     config = loaded(site, tmp_path, files)
     assert config.relax.gaussian is not None
     assert config.relax.gaussian.potential_file == site / "POTCAR"
+
+
+SCRIPTED = {
+    f"{ENTRY}.aimd": False,
+    f"{ENTRY}.relax": False,
+    f"{ENTRY}.bigmodel": True,
+    "sys_configs.1.aimd": False,
+    "sys_configs.1.bigmodel": True,
+    "bigmodel_input": "md.py",
+    "scf_input": "INCAR",
+}
+
+
+def test_scf_of_one_entry_holds_for_the_frames_of_all_scripts(site: Path, tmp_path: Path) -> None:
+    pair = load(site, tmp_path, changed(INIT, {**SCRIPTED, f"{ENTRY}.scf": True}))
+    config = pair.config
+    assert isinstance(config, InitConfig)
+    assert [config.relabelled(entry) for entry in config.systems] == [True, True]
+    assert any("sys_configs[1].scf: these frames are labelled as well" in w for w in pair.warnings)
+
+
+def test_scf_of_an_aimd_is_its_own(site: Path, tmp_path: Path) -> None:
+    config = loaded(site, tmp_path, {f"{ENTRY}.scf": True, "scf_input": "INCAR"})
+    assert [config.relabelled(entry) for entry in config.systems] == [True, False]
+
+
+def test_the_block_scf_stands_in_for_dft(site: Path, tmp_path: Path) -> None:
+    block = RESOURCE["DFT"]
+    document = changed(INIT, {**SCRIPTED, f"{ENTRY}.scf": True})
+    assert load(site, tmp_path, document, {"explore": block, "scf": block}).warnings
+    with pytest.raises(InputError, match="DFT: this block is required"):
+        load(site, tmp_path, document, {"explore": block})
+
+
+def test_unused_inputs_are_not_opened(site: Path, tmp_path: Path) -> None:
+    inputs = ["etot.input", "etot_skf.input"]  # only the second needs Slater-Koster files
+    changes = {"aimd_input": inputs, "relax_input": inputs, "in_skf": "absent"}
+    assert loaded(site, tmp_path, changes).aimd.in_skf is None
+    with pytest.raises(InputError, match="in_skf"):
+        loaded(site, tmp_path, {**changes, f"{ENTRY}.aimd_input_idx": 1})
+    mixed = loaded(site, tmp_path, {"aimd_input": ["INCAR", {"input": "INCAR", "kspacing": 0.2}]})
+    assert [one.kspacing for one in mixed.aimd.inputs] == [None, 0.2]

@@ -387,3 +387,38 @@ def test_the_command_uses_the_python_of_the_block(tmp_path: Path) -> None:
     subprocess.run(words, cwd=tmp_path, check=True)
     assert (tmp_path / "called").read_text() == "-X utf8 -m pwact.engines.ase_worker aimd 2\n"
     assert (tmp_path / LOG).read_text() == "noise\n"
+
+
+def test_an_aimd_that_was_cut_off_keeps_its_whole_frames(finished: Any, tmp_path: Path) -> None:
+    made, tasks = finished
+    shutil.copytree(tasks[Purpose.AIMD], tmp_path / "task")
+    whole = made.read_result(tmp_path / "task", Purpose.AIMD)
+    (tmp_path / "task" / STATUS).unlink()
+    text = (tmp_path / "task" / RESULT).read_bytes()
+    size = len(text) // len(whole)
+    for cut in (len(text) - 1, len(text) - 5, len(text) - size // 2, len(text) - size - size // 2):
+        (tmp_path / "task" / RESULT).write_bytes(text[:cut])
+        assert not made.check(tmp_path / "task", Purpose.AIMD).done
+        frames = made.read_result(tmp_path / "task", Purpose.AIMD)
+        assert len(frames) == len(whole) - (1 if cut > len(text) - size else 2)
+        for frame, one in zip(frames, whole):
+            np.testing.assert_array_equal(labels_of(frame).forces, labels_of(one).forces)
+    (tmp_path / "task" / RESULT).write_bytes(text[:50])
+    with pytest.raises(TaskError):
+        made.read_result(tmp_path / "task", Purpose.AIMD)
+
+
+def test_an_aimd_writes_each_frame_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, task = prepared(tmp_path, EMT_SETTINGS, Purpose.AIMD)
+    count, label = [0], ase_worker.labelled
+
+    def dies(atoms: Atoms) -> Atoms:
+        count[0] += 1
+        if count[0] == 3:
+            raise RuntimeError
+        return label(atoms)
+
+    monkeypatch.setattr(ase_worker, "labelled", dies)
+    with pytest.raises(RuntimeError):
+        ase_worker.work(task, "aimd")
+    assert len(made.read_result(task, Purpose.AIMD)) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pwact.errors import InputError
 from pwact.executors import EXECUTORS
 from pwact.io.frames import write_frames
 from pwact.io.labels import set_labels
-from pwact.io.structures import write_structure
+from pwact.io.structures import read_structure, write_structure
 from pwact.workflow.preflight import preflight
 from tests.workflow.pairs import (
     LOCAL,
@@ -26,7 +27,7 @@ from tests.workflow.pairs import (
     run_param,
     write_files,
 )
-from tests.workflow.toy_campaign import use_toys
+from tests.workflow.toy_campaign import ToyExecutor, run_chain, use_toys
 
 SLURM = {**LOCAL, "scheduler": "slurm", "queue_name": "cpu", "command": "lmp"}
 JOB = run_param()["explore"]["md_jobs"][0]
@@ -172,3 +173,53 @@ def test_what_is_handed_to_no_code_may_be_odd(
         changes = {**NOTHING, ENTRY + "super_cell": super_cell}
         changes[ENTRY + "aimd"] = structure.cell.volume > 0 and len(super_cell) == 9
         assert preflight(load(tmp_path, deep_update(init_param(), changes), resources())) == []
+
+
+CELL = "4.1 0 0\n0 4.1 0\n0 0 4.1\n"
+PLACES = ("0 0 0", "0 0.5 0.5", "0.5 0 0.5", "0.5 0.5 0")
+POSCARS = {
+    "plain": "t\n1.0\n" + CELL + "Au Ag\n2 2\nDirect\n" + "\n".join(PLACES) + "\n",
+    "scaled": "t\n4.1\n1 0 0\n0 1 0\n0 0 1\nAu Ag\n2 2\nD\n" + "\n".join(PLACES) + "\n",
+    "volume": "t\n-68.921\n1 0 0\n0 1 0\n0 0 1\nAu Ag\n2 2\nd\n" + "\n".join(PLACES) + "\n",
+    "cartesian": "t\n4.1\n1 0 0\n0 1 0\n0 0 1\nAu Ag\n2 2\nK\n" + "\n".join(PLACES) + "\n",
+    "selective": "t\n1\n"
+    + CELL
+    + "Au Ag\n2 2\nS\nC\n"
+    + "".join(f"{' '.join(str(4.1 * float(x)) for x in one.split())} T F T\n" for one in PLACES),
+}
+
+
+@pytest.mark.parametrize("name", [*POSCARS, "pwmat/config", "lammps/lmp", "extxyz", "cif", "xsf"])
+def test_every_documented_format_gives_the_same_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    use_toys(monkeypatch)
+    write_files(tmp_path, {"calculator": "emt"})
+    path = tmp_path / "start"
+    text = POSCARS.get(name)
+    if text is None:
+        (tmp_path / "plain").write_text(POSCARS["plain"])
+        write_structure(path, read_structure(tmp_path / "plain", "vasp/poscar"), name)
+    else:
+        path.write_text(text)
+    spelling = "vasp/POSCAR" if text else name.upper() if "/" in name else name
+    entry = {"config": "start", "format": spelling, "aimd": True}
+    document = {**init_param(), "sys_configs": entry, "reserve_work": True}
+    assert preflight(load(tmp_path, document, resources())) == []
+    run_chain(tmp_path, document, ToyExecutor())
+    task = tmp_path / "temp_init_bulk_work/aimd/init_config_0/init/0_aimd/in.json"
+    handed = json.loads(task.read_text())
+    assert handed["numbers"] == [47, 47, 79, 79]
+    np.testing.assert_allclose(handed["cell"], 4.1 * np.eye(3), atol=1e-6)
+    expected = 4.1 * np.array([[0.5, 0, 0.5], [0.5, 0.5, 0], [0, 0, 0], [0, 0.5, 0.5]])
+    np.testing.assert_allclose(handed["positions"], expected, atol=1e-6)
+
+
+def test_a_vasp_4_file_is_refused_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_toys(monkeypatch)
+    write_files(tmp_path, {"calculator": "emt"})
+    (tmp_path / "structures/a.poscar").write_text(POSCARS["plain"].replace("Au Ag\n", ""))
+    with pytest.raises(InputError, match=r"sys_configs\[0\]\.config: .*name the elements; VASP 4"):
+        preflight(load(tmp_path, init_param(), resources()))
