@@ -15,6 +15,7 @@ from pwact import __version__
 from pwact.cli.main import COMMANDS, main
 from pwact.io.frames import write_frames
 from pwact.io.labels import set_labels
+from tests.stubs.potcars import write_dummy_potcar
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -76,6 +77,10 @@ def copied(example: Path, target: Path) -> Path:
         if not (target / name).exists():
             (target / name).parent.mkdir(parents=True)
             write_frames(target / name, [frame], "extxyz")
+    for name in param["DFT"].get("pseudo", ()):
+        if name.startswith("POTCAR."):  # users have them, and may not give them away
+            assert not (target / name).exists()
+            write_dummy_potcar(target / name, name.partition(".")[2])
     return target
 
 

@@ -4,7 +4,7 @@
 It reads POSCAR, POTCAR, INCAR (and KPOINTS) with code of its own, refuses what VASP refuses, and
 writes OUTCAR, OSZICAR and CONTCAR as VASP 5.4 does. Comments in the INCAR steer it:
 
-    # stub: hard 3        of three structures one does not converge in NELM electronic steps
+    # stub: hard 3        in a third of all directories the SCF does not converge
     # stub: cut 2         it dies in the middle of what comes after two ionic steps
     # stub: cut-once 2    … but only in a directory where it has not died before
 """
@@ -124,7 +124,7 @@ class CutError(Exception):
 class Writer:
     """OUTCAR and OSZICAR, as ionic steps come."""
 
-    def __init__(self, incar: Incar, atoms: Atoms, titles: list[str], text: str) -> None:
+    def __init__(self, incar: Incar, atoms: Atoms, titles: list[str]) -> None:
         self.out: TextIO = Path("OUTCAR").open("w")  # noqa: SIM115
         self.osz: TextIO = Path("OSZICAR").open("w")  # noqa: SIM115
         self.incar, self.atoms, self.count = incar, atoms, 0
@@ -134,7 +134,8 @@ class Writer:
         quiet = self.motion == 0 and self.steps > 0
         self.isif = int(incar.number("ISIF", 0 if quiet else 2))
         every = incar.order("hard")
-        self.hard = every is not None and zlib.crc32(text.encode()) % every == 0
+        place = "/".join(Path.cwd().parts[-2:])
+        self.hard = every is not None and zlib.crc32(place.encode()) % every == 0
         self._head(titles)
 
     def _head(self, titles: list[str]) -> None:
@@ -363,12 +364,11 @@ def main() -> int:
     incar = Incar(Path("INCAR").read_text(errors="replace"))
     if "KSPACING" not in incar.values and not Path("KPOINTS").is_file():
         die("no KPOINTS file, and no KSPACING in INCAR")
-    text = Path("POSCAR").read_text()
-    atoms = read_poscar(text)
+    atoms = read_poscar(Path("POSCAR").read_text())
     titles = read_potcar(Path("POTCAR").read_text())
     check_order(atoms, titles)
     atoms.calc = EMT()
-    writer = Writer(incar, atoms, titles, text)
+    writer = Writer(incar, atoms, titles)
     try:
         move(incar, atoms, writer)
     except CutError:
