@@ -155,13 +155,7 @@ def _labelers(
     common |= {key.name: values[key.name] for key in HISTORIC_FILES}
     styles = dict.fromkeys(FLAG_SYMM, values["style"])
     styles["scf"] = values["scf_style"] or values["style"]
-    used = {
-        (purpose, getattr(entry, f"{purpose}_input_idx"))
-        for purpose in FLAG_SYMM
-        for entry in systems
-        if getattr(entry, purpose)
-    }
-    finish(root, common, [inputs[purpose][index] for purpose, index in sorted(used)])
+    finish(root, common)
     label = LabelConfig(file=root.context.file, key="", **common)
     made = {
         purpose: replace(label, style=styles[purpose], inputs=inputs[purpose])

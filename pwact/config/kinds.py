@@ -197,6 +197,17 @@ class Located:
         return existing(node, Path(Text(one_line=True).convert(node)), self.what)
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A path relative to the work directory; only who uses it knows whether it must exist."""
+
+    words: str = "path"
+
+    def convert(self, node: Node) -> Path:
+        """The absolute path."""
+        return node.context.base / Text(one_line=True).convert(node)
+
+
 def existing(node: Node, path: Path, what: str = "file") -> Path:
     """The absolute `path`, which must exist and be a file, directory or either ("path").
 

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact.config.elements import Elements
-from pwact.config.kinds import Choice, Items, Located, Nodes, Real, Section, Text, Whole
+from pwact.config.kinds import Choice, Items, Located, Nodes, Placed, Real, Section, Text, Whole
 from pwact.config.schema import Key, Node, declare, keys_of, read
 
 STYLES = ("pwmat", "vasp", "cp2k", "dftb", "dftb+", "ase", "bigmodel")
 WITHOUT_INPUT = ("bigmodel",)  # styles that a script of the user stands for
-_DETAIL = re.compile(r"^[ \t]*DFTB_DETAIL[ \t]*=[ \t]*(\d+)", re.IGNORECASE | re.MULTILINE)
-_NO_SKF = "3"  # DFTB_DETAIL that needs no Slater-Koster files
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class LabelConfig:
     inputs: tuple[DftInput, ...] = ()
     pseudo: tuple[Path, ...] = declare((), Items(Located()), "Pseudopotentials, one per element.")
     in_skf: Optional[Path] = declare(
-        None, Text(one_line=True), "Directory of the Slater-Koster files (DFTB in PWmat)."
+        None, Placed(), "Directory of the Slater-Koster files (DFTB in PWmat)."
     )
     gaussian: Optional[GaussianConfig] = declare(
         None, Section(), "Basis sets and potentials (CP2K, or PWmat).", name="gaussian_param"
@@ -174,7 +172,7 @@ def load_dft(node: Node) -> LabelConfig:
         raise node.child("input", None).error(f"found {len(inputs)} files; expected one")
     if kspacing is not None:
         inputs = tuple(replace(one, kspacing=one.kspacing or kspacing) for one in inputs)
-    finish(node, values, inputs)
+    finish(node, values)
     return LabelConfig(file=node.context.file, key=node.key, inputs=inputs, **values)
 
 
@@ -198,8 +196,8 @@ def dft_inputs(nodes: Sequence[Node], flag_symm: int) -> tuple[DftInput, ...]:
     return tuple(made)
 
 
-def finish(node: Node, values: dict[str, Any], inputs: Sequence[DftInput]) -> None:
-    """Turn basis sets and Slater-Koster files in `values` into what LabelConfig holds.
+def finish(node: Node, values: dict[str, Any]) -> None:
+    """Turn basis sets in `values` into what LabelConfig holds.
 
     Raises
     ------
@@ -213,8 +211,6 @@ def finish(node: Node, values: dict[str, Any], inputs: Sequence[DftInput]) -> No
         values["gaussian"] = _gaussian(section)
     elif all(old_files):
         values["gaussian"] = GaussianConfig(old_files[0], old_files[1])
-    if values["in_skf"] is not None:
-        values["in_skf"] = _slater_koster(node.child("in_skf", values["in_skf"]), inputs)
 
 
 def _gaussian(node: Node) -> GaussianConfig:
@@ -225,11 +221,3 @@ def _gaussian(node: Node) -> GaussianConfig:
             message = f"found {found} names; expected {wanted}, as many as atom_list"
             raise node.child(name, None).error(message)
     return config
-
-
-def _slater_koster(node: Node, inputs: Sequence[DftInput]) -> Optional[Path]:
-    texts = [one.path.read_text(encoding="utf-8", errors="replace") for one in inputs]
-    details = [_DETAIL.search(text) for text in texts]
-    if details and all(found and found.group(1) == _NO_SKF for found in details):
-        return None  # this mode looks at no Slater-Koster files, so they may be missing
-    return Located("directory").convert(node)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 LABELERS: dict[str, Optional[str]] = {
     "ase": "pwact.engines.ase_calculator:AseLabeler",
-    "pwmat": None,
+    "pwmat": "pwact.engines.pwmat:PwmatLabeler",
     "vasp": "pwact.engines.vasp:VaspLabeler",
     "cp2k": "pwact.engines.cp2k:Cp2kLabeler",
-    "dftb": None,
+    "dftb": "pwact.engines.pwmat:PwmatDftbLabeler",
     "dftb+": None,
     "bigmodel": None,
 }

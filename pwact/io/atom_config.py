@@ -9,6 +9,7 @@ from ase import Atoms
 
 from pwact.errors import InputError
 from pwact.io import files
+from pwact.io.lines import Lines
 
 
 def write_atom_config(path: Path, atoms: Atoms) -> None:
@@ -41,6 +42,37 @@ def read_atom_config(path: Path) -> Atoms:
     except (ValueError, IndexError) as error:
         reason = "it is too short" if isinstance(error, IndexError) else error
         raise InputError(f"cannot be read as an atom.config: {reason}", path) from error
+
+
+def read_final_config(path: Path) -> Atoms:
+    """Read the structure that PWmat leaves, which may be cut off or damaged.
+
+    Raises
+    ------
+    CutOffError
+        The file ends before the last atom.
+    TaskError
+        It is not there, or damaged; names file and line.
+    """
+    with Lines(path) as lines:
+        words = lines.take().split() or [""]
+        if not words[0].isdigit() or int(words[0]) == 0:
+            raise lines.error("the number of atoms is expected here")
+        _seek(lines, "lattice")
+        cell = lines.table(3, slice(0, 3), 3)
+        if not abs(np.linalg.det(cell)) > 0:
+            raise lines.error("the cell has no volume")
+        _seek(lines, "position")
+        rows = lines.table(int(words[0]), slice(0, 4), 4)
+        numbers = rows[:, 0].astype(int)
+        if np.any(numbers != rows[:, 0]) or np.any(numbers < 1) or np.any(numbers > 118):
+            raise lines.error("the position block holds what is no atomic number")
+    return Atoms(numbers, cell=cell, pbc=True, scaled_positions=rows[:, 1:])
+
+
+def _seek(lines: Lines, heading: str) -> None:
+    while heading not in lines.take().lower():
+        pass
 
 
 def _parse(lines: list[str]) -> Atoms:

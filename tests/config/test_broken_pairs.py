@@ -142,8 +142,7 @@ RUN_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"DFT.input": "skf"}, "DFT.input", "is a directory"),
     ({"DFT.input": ["INCAR", "INCAR"]}, "DFT.input", "expected one"),
     ({"DFT.pseudo": ["POTCAR", "none"]}, "DFT.pseudo[1]", "there is no file"),
-    ({"DFT.in_skf": "INCAR"}, "DFT.in_skf", "is a file"),
-    ({"DFT.in_skf": "none"}, "DFT.in_skf", "there is no directory"),
+    ({"DFT.in_skf": ["skf"]}, "DFT.in_skf", "a text"),
     ({"init_data": ["none.xyz"]}, "init_data", "none.xyz"),
     ({"init_data": ["npy"]}, "init_data[0]", "is a directory"),
     ({"data_format": "pwmlff/npy"}, "init_data[0]", "is a file"),
@@ -261,7 +260,7 @@ INIT_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"aimd_input.1.flag_symm": 1.5}, "aimd_input[1].flag_symm", "integer"),
     ({"aimd_input.1.input": "none"}, "aimd_input[1].input", "there is no file"),
     ({"pseudo": "none"}, "pseudo", "there is no file"),
-    ({"in_skf": "none"}, "in_skf", "there is no directory"),
+    ({"in_skf": " "}, "in_skf", "not empty"),
     ({"scf_max_num": 0}, "scf_max_num", ">= 1"),
 ]
 

@@ -319,8 +319,8 @@ class TestDft:
         config, _ = loaded(site, tmp_path, {"DFT": dft})
         assert (config.dft.style, config.dft.in_skf) == ("dftb", site / "skf")
         dft = {"dft_style": "pwmat", "input": "etot.input", "in_skf": "none"}
-        config, _ = loaded(site, tmp_path, {"DFT": dft})  # DFTB_DETAIL 3 needs no such files
-        assert config.dft.in_skf is None
+        config, _ = loaded(site, tmp_path, {"DFT": dft})  # the engine knows whether it needs them
+        assert config.dft.in_skf == site / "none"
 
     def test_cp2k(self, site: Path, tmp_path: Path) -> None:
         gaussian = {
