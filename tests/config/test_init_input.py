@@ -183,11 +183,8 @@ def test_the_block_scf_stands_in_for_dft(site: Path, tmp_path: Path) -> None:
         load(site, tmp_path, document, {"explore": block})
 
 
-def test_unused_inputs_are_not_opened(site: Path, tmp_path: Path) -> None:
-    inputs = ["etot.input", "etot_skf.input"]  # only the second needs Slater-Koster files
-    changes = {"aimd_input": inputs, "relax_input": inputs, "in_skf": "absent"}
-    assert loaded(site, tmp_path, changes).aimd.in_skf is None
-    with pytest.raises(InputError, match="in_skf"):
-        loaded(site, tmp_path, {**changes, f"{ENTRY}.aimd_input_idx": 1})
+def test_inputs_may_differ(site: Path, tmp_path: Path) -> None:
+    absent = loaded(site, tmp_path, {"in_skf": "absent"})  # the engine knows whether it needs it
+    assert absent.aimd.in_skf == site / "absent"
     mixed = loaded(site, tmp_path, {"aimd_input": ["INCAR", {"input": "INCAR", "kspacing": 0.2}]})
     assert [one.kspacing for one in mixed.aimd.inputs] == [None, 0.2]

@@ -162,3 +162,15 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
         preflight(pair)
     assert (caught.value.file, caught.value.key) == (tmp_path / file, key)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_only_inputs_that_are_used_need_their_files(tmp_path: Path) -> None:
+    """Each control file says for itself whether it is DFTB, and whether that reads files."""
+    write_site(tmp_path)
+    for name, more in (("charges", "DFTB_DETAIL = 3\n"), ("tables", "")):
+        (tmp_path / name).write_text(AIMD + "USE_DFTB = T\n" + more)
+    changes: dict[str, Any] = {"aimd_input": ["charges", "tables"], "in_skf": "absent"}
+    preflight(init(tmp_path, **changes))
+    with pytest.raises(InputError, match="absent does not exist") as caught:
+        preflight(init(tmp_path, **changes, **{"sys_configs.1.aimd_input_idx": 1}))
+    assert caught.value.key == "in_skf"
