@@ -16,6 +16,7 @@ from pwact.cli.main import COMMANDS, main
 from pwact.io.frames import write_frames
 from pwact.io.labels import set_labels
 from tests.stubs.potcars import write_dummy_potcar
+from tests.stubs.pwmat import write_pseudo, write_skf
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -81,6 +82,11 @@ def copied(example: Path, target: Path) -> Path:
         if name.startswith("POTCAR."):  # users have them, and may not give them away
             assert not (target / name).exists()
             write_dummy_potcar(target / name, name.partition(".")[2])
+        if name.endswith(".UPF"):
+            assert not (target / name).exists()
+            write_pseudo(target, name.partition(".")[0], name)
+    if "in_skf" in param["DFT"]:
+        write_skf(target / param["DFT"]["in_skf"], symbols)
     return target
 
 
@@ -104,4 +110,6 @@ def test_the_examples_are_sound(
 
 
 def test_there_are_examples() -> None:
-    assert {"quickstart", "cu_deepmd", "si_cp2k"} <= {path.name for path in EXAMPLES}
+    assert {"quickstart", "cu_deepmd", "si_cp2k", "pwmat_si_dftb"} <= {
+        path.name for path in EXAMPLES
+    }

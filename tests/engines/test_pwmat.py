@@ -119,9 +119,7 @@ def test_what_stands_for_the_elements(
     tmp_path: Path, style: str, control: str, more: dict[str, Any]
 ) -> None:
     """The stand-in refuses wrong files, and files that are not asked for."""
-    (tmp_path / "skf").mkdir()
-    for pair in ("Ag-Ag", "Ag-Au", "Au-Ag", "Au-Au"):
-        (tmp_path / "skf" / f"{pair}.skf").touch()
+    stub.write_skf(tmp_path / "skf", ["Ag", "Au"])
     given: dict[str, Any] = {}
     if "in_skf" in more:
         given["in_skf"] = tmp_path / more["in_skf"]

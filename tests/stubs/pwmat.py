@@ -381,5 +381,13 @@ def write_pseudo(folder: Path, symbol: str, name: Optional[str] = None) -> Path:
     return path
 
 
+def write_skf(folder: Path, symbols: list[str]) -> None:
+    """A directory of Slater-Koster files that this program accepts for `symbols`."""
+    folder.mkdir()
+    for one in symbols:
+        for other in symbols:
+            (folder / f"{one}-{other}.skf").touch()
+
+
 if __name__ == "__main__":
     main()
