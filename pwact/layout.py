@@ -74,6 +74,13 @@ RELAX_BASE = "relax"
 SUPER_CELL_BASE = "super_cell"
 INIT_BASE = "init"
 
+OWN_NAMES = frozenset(
+    {
+        *(STATE_DIR, LOG, PID, ITER_RESULT, ITER_SELECT, TEMP_INIT, COLLECTION),
+        *LINKED_WHILE_RUNNING,
+    }
+)  # of the work directory
+
 
 def iteration_name(iteration: int) -> str:
     """``iter.0000`` and so on."""

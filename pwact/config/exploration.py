@@ -246,5 +246,6 @@ def _broadcast(
     if given is None or len(given) == length:
         return given
     if len(given) != 1:
-        raise node.error(f"found {len(given)} numbers; expected 1 or {length}, as many as sys_idx")
+        expected = "one" if length == 1 else f"1 or {length}"
+        raise node.error(f"found {len(given)} numbers; expected {expected}, as many as sys_idx")
     return given * length

@@ -71,9 +71,14 @@ class Real:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise node.wrong(f"a {self.words}")
         if not self.low <= value <= self.high or (self.positive and value <= 0):
-            limit = f", below {HUGE:g}" if value > HUGE else ""
-            raise node.wrong(f"a {self.words}{limit}")
+            raise node.wrong(f"a {self.words}{self._limit(value)}")
         return float(value)
+
+    def _limit(self, value: float) -> str:
+        """What the words do not say: no number is unlimited."""
+        if value > self.high == HUGE:
+            return f", below {HUGE:g}"
+        return f", above {-HUGE:g}" if value < self.low == -HUGE else ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from pwact import layout
 from pwact.config.document import shown
 from pwact.config.exploration import ExploreConfig, load_explore
 from pwact.config.init_bulk import DATA_FORMATS, LARGEST_SEED
@@ -28,6 +29,8 @@ from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
 from pwact.config.strategy import StrategyConfig, check_models, load_strategy
 from pwact.config.training import TrainConfig, load_train
 
+LONGEST_NAME = 200  # bytes; with what is added while the file is written it stays below 255
+LARGEST_RECORD = 1_000_000  # bytes
 _NEP_MARK = b"nep"  # in the first line of a NEP model in text form
 
 
@@ -42,7 +45,32 @@ class FileName:
         name = Text(one_line=True).convert(node)
         if Path(name).name != name or name == "..":
             raise node.wrong(f"a {self.words}")
+        if len(name.encode()) > LONGEST_NAME:
+            raise node.wrong(f"a name of at most {LONGEST_NAME} bytes")
         return name
+
+
+@dataclass(frozen=True)
+class RecordName:
+    """The name of the record: of a file that holds nothing else."""
+
+    words: str = FileName.words
+
+    def convert(self, node: Node) -> str:
+        """The name."""
+        name = FileName().convert(node)
+        if name in layout.OWN_NAMES or name.startswith("iter."):
+            raise node.wrong("a name that nothing else in the work directory has")
+        path = node.context.base / name
+        if path.is_dir() or (path.is_file() and not _is_record(path, node)):
+            raise node.error(f"{path} is there and is not a record; it would be overwritten")
+        return name
+
+
+def _is_record(path: Path, node: Node) -> bool:
+    """Whether a file holds pairs of integers only."""
+    words = [line.split() for line in _beginning(path, LARGEST_RECORD, node).splitlines()]
+    return all(len(pair) in {0, 2} and b"".join(pair).isdigit() for pair in words if pair)
 
 
 @dataclass(frozen=True)
@@ -57,7 +85,7 @@ class RunConfig:
 
     file: Path = Path("param.json")
     work_dir: Path = Path()
-    record_file: str = declare("al.record", FileName(), "Name of the record of finished steps.")
+    record_file: str = declare("al.record", RecordName(), "Name of the record of finished steps.")
     reserve_work: bool = declare(False, Flag(), "Keep what else would be deleted on the way.")
     reserve_md_traj: bool = declare(False, Flag(), "Keep the trajectories of MD.")
     reserve_scf_files: bool = declare(False, Flag(), "Keep all files of labelling tasks.")
@@ -131,7 +159,8 @@ def load_run(root: Node) -> RunConfig:
     _check_start_models(root.child("init_model_list", None), models, strategy, train)
     if not init_data and not models:
         given = ", ".join(shown(one.value) for one in values["init_data"][:3])
-        message = f"none of the data sets exists: {given}" if given else "no data set to begin with"
+        missing = f"none of the data sets exists in {root.context.base}: {given}"
+        message = missing if given else "no data set to begin with"
         raise root.child("init_data", None).error(f"{message}; init_model_list is not given either")
     own: dict[str, Any] = {key.attribute: values[key.attribute] for key in keys_of(RunConfig)}
     return RunConfig(
@@ -148,11 +177,14 @@ def load_run(root: Node) -> RunConfig:
 
 
 def _data_sets(nodes: Sequence[Node], data_format: str) -> tuple[Path, ...]:
-    made = []
+    made: list[Path] = []
     for node in nodes:
         path = Path(Text(one_line=True).convert(node))
         if is_there(node.context.base / path):
-            made.append(existing(node, path, DATA_FORMATS[data_format]))
+            found = existing(node, path, DATA_FORMATS[data_format])
+            if found in made:
+                node.warn(f"{path} is given twice; its frames count twice")
+            made.append(found)
         else:
             node.warn(f"there is no data set {path}; it is left out")
     return tuple(made)
@@ -168,8 +200,17 @@ def _check_start_models(
     for position, model in enumerate(models):
         if model.suffix.lower() != ".txt" or not model.is_file():
             continue
-        with model.open("rb") as stream:
-            found = "NEP" if _NEP_MARK in stream.readline(1000).lower() else ""
+        one = Node(None, f"{node.key}[{position}]", node.context)
+        first_line = _beginning(model, 1000, one).partition(b"\n")[0]
+        found = "NEP" if _NEP_MARK in first_line.lower() else ""
         if found and found != train.model_type:
-            one = Node(None, f"{node.key}[{position}]", node.context)
             raise one.error(f"this is a {found} model; train.model_type is {train.model_type}")
+
+
+def _beginning(path: Path, length: int, node: Node) -> bytes:
+    """The first bytes of a file that `node` names."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(length)
+    except OSError as error:
+        raise node.error(f"{path} cannot be read: {error.strerror}") from error

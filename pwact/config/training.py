@@ -10,7 +10,7 @@ from typing import Any, Optional
 from pwact.config.document import plain, read_document
 from pwact.config.elements import Elements
 from pwact.config.kinds import Choice, Located, Text
-from pwact.config.schema import Key, Node, declare, keys_of
+from pwact.config.schema import Key, Node, declare, keys_of, nearest
 from pwact.config.train_keys import ENGINES, settings_of
 
 
@@ -105,5 +105,7 @@ def _atom_type(node: Node, given: Mapping[str, Node], native: bool) -> tuple[str
     if found is None and native and "model" in given:
         found = given["model"].members().get("type_map")
     if found is None:
-        raise node.child("atom_type", None).error("this key is required and missing")
+        near = nearest("atom_type", given.keys() - OWN, 0.6)
+        hint = f"; is {given[near].key.rpartition('.')[2]} meant for it?" if near else ""
+        raise node.child("atom_type", None).error(f"this key is required and missing{hint}")
     return Elements().convert(found)

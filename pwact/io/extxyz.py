@@ -129,7 +129,7 @@ def _frame(head: str, rows: Sequence[str]) -> Atoms:
         if len(row) != width:
             raise ValueError(f"atom {index + 1} has {len(row)} columns, not {width}")
     symbols = [row[places["species"]] for row in words]
-    cell = _array(values, "lattice", (3, 3))
+    cell = _cell(values)
     atoms = Atoms(
         numbers=[atomic_numbers[symbol.capitalize()] for symbol in symbols],
         positions=_columns(words, places["pos"], "positions"),
@@ -190,6 +190,13 @@ def _array(
     if numbers.size != 9:
         raise ValueError(f"{key} holds {numbers.size} numbers, not 9")
     return numbers.reshape(shape)
+
+
+def _cell(values: dict[str, str]) -> Optional[np.ndarray]:
+    cell = _array(values, "lattice")
+    if cell is not None and cell.any(axis=1).all() and np.linalg.det(cell) == 0.0:
+        raise ValueError("the three vectors of the lattice lie in one plane")
+    return cell
 
 
 def _energy(values: dict[str, str]) -> Optional[float]:

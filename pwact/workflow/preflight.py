@@ -101,14 +101,17 @@ def _check_data(config: RunConfig) -> None:
         message = "exploring with init_model_list before any training is not available yet"
         raise InputError(message, config.file, "init_data")
     for key, paths in (("init_data", config.init_data), ("valid_data", config.valid_data)):
-        count = 0
         for path in paths:
-            frames = read_frames(path, config.data_format)
-            count += len(frames)
+            try:
+                frames = read_frames(path, config.data_format)
+            except InputError as error:
+                raise InputError(str(error), config.file, key) from error
             elements = {symbol for frame in frames for symbol in frame.get_chemical_symbols()}
             _check_known(elements - set(config.train.atom_type), config, key, path)
-        if paths and not count:
-            raise InputError("holds no frames", config.file, key)
+            flat = [index for index, frame in enumerate(frames) if not frame.cell.volume > 0]
+            if flat:
+                message = f"{path}: the cell of frame {flat[0]} has no volume"
+                raise InputError(message, config.file, key)
 
 
 def _check_init_bulk(config: InitConfig, resources: Resources) -> None:

@@ -183,6 +183,13 @@ def test_unknown_misplaced_and_obsolete_keys_are_told(site: Path, tmp_path: Path
     ]
 
 
+def test_data_given_twice_are_told(site: Path, tmp_path: Path) -> None:
+    config, pair = loaded(site, tmp_path, {"init_data": ["init.xyz", "./init.xyz"]})
+    assert config.init_data == (site / "init.xyz",) * 2
+    (warning,) = pair.warnings
+    assert "init_data[1]: init.xyz is given twice; its frames count twice" in warning
+
+
 def test_missing_data_are_left_out(site: Path, tmp_path: Path) -> None:
     changes = {"init_data": ["none.xyz", "init.xyz"], "valid_data": ["init.xyz", "no"]}
     config, pair = loaded(site, tmp_path, changes)

@@ -11,6 +11,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from pwact.io.labels import labels_of, set_labels
+from tests.requirements import need_folder
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "data"
 
@@ -18,9 +19,7 @@ SAMPLES = Path(__file__).parents[3] / "shared" / "data"
 @pytest.fixture(scope="session")
 def samples() -> Path:
     """Folder of outputs that the codes themselves wrote."""
-    if not SAMPLES.is_dir():
-        pytest.skip(f"{SAMPLES} with real outputs is not there")
-    return SAMPLES
+    return need_folder(SAMPLES)
 
 
 def _frame(rng: np.random.Generator, gold: int) -> Atoms:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pwact.report.label_error import LabelError, force_errors, write_label_error
-from pwact.report.plots import deviation_histogram, legend
+from pwact.report.plots import classes, deviation_histogram, heading
 from pwact.report.records import (
     ExploreRecord,
     IterationRow,
@@ -117,6 +117,16 @@ def test_histogram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-def test_the_window_in_the_legend_is_half_open() -> None:
-    lines = legend(np.array([0.05, 0.1, 0.2, 7.0]), 0.1, 0.2).splitlines()
-    assert lines[2:] == ["accurate 1", "candidate 1", "error 2"]
+def test_the_window_in_the_picture_is_half_open() -> None:
+    values = np.array([0.05, 0.1, 0.15, 0.2, 7.0])
+    chosen = {name: values[mask].tolist() for name, mask in classes(values, 0.1, 0.2).items()}
+    assert chosen == {"accurate": [0.05], "candidate": [0.1, 0.15], "failed": [0.2, 7.0]}
+
+
+def test_the_heading_counts_what_lies_beyond_the_picture() -> None:
+    title = heading(np.array([0.1, 0.2, 0.3, 7.0]), 0.05, 0.25).splitlines()
+    assert title == [
+        "4 frames, mean 1.9, largest 7 eV/Å, window 0.05 to 0.25",
+        "1 frames above 1 eV/Å are drawn there",
+    ]
+    assert len(heading(np.array([0.1, 1.0]), 0.05, 0.25).splitlines()) == 1
