@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable
 
 from pwact.config.resources import ResourceBlock
 from pwact.executors.base import Executor, Task, TaskResult
-from pwact.executors.history import open_jobs_in
+from pwact.executors.history import OpenJob, open_jobs_in
 from pwact.executors.jobs import Surroundings
 from pwact.executors.pool import Pool
 from pwact.executors.run import Run
@@ -47,6 +47,7 @@ class Dispatcher:
         self._sleep = sleep
         self._clock = clock
         self._pools: dict[tuple[Any, ...], Pool] = {}
+        self._ahead: list[_Ahead] = []
 
     def run(
         self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
@@ -54,7 +55,8 @@ class Dispatcher:
         """Run the tasks as jobs and yield each task's result as it comes.
 
         A failed task is a result, not an exception. Tasks whose check is already content are
-        yielded without a job; jobs that an earlier master has left are watched on.
+        yielded without a job; jobs that an earlier master has left are watched on, and so are those
+        that `begin_ahead` has begun.
 
         Parameters
         ----------
@@ -68,24 +70,99 @@ class Dispatcher:
         PwactError
             When a job's files or the journal cannot be written.
         """
-        where = os.path.relpath(directory, self._journal.path.parent.parent)
-        history = [
+        where = self._where(directory)
+        mine = [one for one in self._ahead if one.place == (kind, where)]
+        self._ahead = [one for one in self._ahead if one not in mine]
+        begun = {task.directory for one in mine for task in one.run.tasks}
+        rest = [task for task in tasks if task.directory not in begun]
+        history = self._history(kind, where)
+        first = 1 + max([one.run.last_group for one in mine], default=-1)
+        watched = {name for one in mine for name in one.run.job_names}
+        left = [job for job in history.left if job.name not in watched]
+        main = Run(
+            self._surroundings(where, block, history, left, first), kind, directory, rest, block
+        )
+        wanted = {task.directory for task in tasks}
+        try:
+            yield from main.begin()
+            for one in mine:
+                yield from [result for result in one.results if result.task.directory in wanted]
+            runs = [main, *(one.run for one in mine)]
+            while any(run.working for run in runs):
+                self._submit(runs)
+                for run in runs:
+                    yield from run.look()
+                for one in self._ahead:
+                    one.results += one.run.look()
+        finally:
+            for run in (main, *(one.run for one in mine)):
+                run.stop()
+
+    def begin_ahead(
+        self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
+    ) -> None:
+        """Begin tasks whose results a later `run` of this kind in this directory will ask for.
+
+        They go on while other runs do. Tasks of a living job that has other tasks as well are left
+        to that later run.
+        """
+        where = self._where(directory)
+        history = self._history(kind, where)
+        names = {os.path.relpath(task.directory, directory): task for task in tasks}
+        own = set(names)
+        watched = {name for one in self._ahead for name in one.run.job_names}
+        left = [job for job in history.left if own & set(job.tasks) and job.name not in watched]
+        shared = {name for job in left if not set(job.tasks) <= own for name in job.tasks}
+        mine = [task for task in tasks if os.path.relpath(task.directory, directory) not in shared]
+        whole = [job for job in left if set(job.tasks) <= own]
+        others = [one.run.last_group for one in self._ahead if one.place == (kind, where)]
+        first = 1 + max([*history.asked, *others], default=-1)
+        surroundings = self._surroundings(where, block, history, whole, first)
+        run = Run(surroundings, kind, directory, mine, block)
+        self._ahead.append(_Ahead((kind, where), run, list(run.begin())))
+
+    def _submit(self, runs: Sequence[Run]) -> None:
+        """Submit what can be, or wait until there may be news."""
+        everyone = [*runs, *(one.run for one in self._ahead)]
+        for run in everyone:
+            run.submit()
+        if not any(run.ready for run in everyone):
+            busy = [run for run in everyone if run.working]
+            soonest = min((run.pool for run in busy), key=lambda pool: pool.interval_s)
+            soonest.pause(lambda: any([run.news() for run in busy]))
+
+    def _where(self, directory: Path) -> str:
+        return os.path.relpath(directory, self._journal.path.parent.parent)
+
+    def _history(self, kind: str, where: str) -> _History:
+        events = self._journal.events()
+        asked = [
             event
-            for event in self._journal.events()
-            if event.get("kind") == kind and event.get("directory") == where
+            for event in events
+            if (event.get("kind"), event.get("directory")) == (kind, where)
         ]
-        names = {event["name"] for event in history}
-        told = (event for event in self._journal.events() if event.get("name") in names)
-        surroundings = Surroundings(
+        names = {event["name"] for event in asked}
+        told = (event for event in events if event.get("name") in names)
+        return _History(tuple(int(event["group"]) for event in asked), tuple(open_jobs_in(told)))
+
+    def _surroundings(
+        self,
+        where: str,
+        block: ResourceBlock,
+        history: _History,
+        left: Sequence[OpenJob],
+        first: int,
+    ) -> Surroundings:
+        return Surroundings(
             journal=self._journal,
             campaign_id=self._campaign_id,
             where=where,
             pool_for=lambda scheduler: self._pool(replace(block, scheduler=scheduler)),
             clock=self._clock,
-            asked=tuple(int(event["group"]) for event in history),
-            left=tuple(open_jobs_in(told)),
+            asked=history.asked,
+            left=tuple(left),
+            first=first,
         )
-        yield from Run(surroundings, kind, directory, tasks, block).results()
 
     def _pool(self, block: ResourceBlock) -> Pool:
         key: tuple[Any, ...] = (block.scheduler, block.poll_interval)
@@ -94,5 +171,38 @@ class Dispatcher:
         else:
             key += (block.max_jobs_in_queue, block.use_array)
         if key not in self._pools:
-            self._pools[key] = Pool(self._executor_for(block), self._sleep, self._clock)
+            executor = self._executor_for(block)
+            beside = self._others(key) if block.scheduler == "local" else lambda: 0
+            self._pools[key] = Pool(executor, self._sleep, self._clock, beside)
         return self._pools[key]
+
+    def _others(self, own: tuple[Any, ...]) -> Callable[[], int]:
+        """How many jobs the other pools of this machine have."""
+        return lambda: sum(
+            pool.live for key, pool in self._pools.items() if key[0] == own[0] and key != own
+        )
+
+
+@dataclass(frozen=True)
+class _History:
+    """What the journal says of one kind of jobs in one directory.
+
+    Attributes
+    ----------
+    asked
+        Group number of every job that was ever asked for.
+    left
+        Jobs that may still live.
+    """
+
+    asked: tuple[int, ...]
+    left: tuple[OpenJob, ...]
+
+
+@dataclass(eq=False)
+class _Ahead:
+    """A run that was begun ahead, its kind and directory, and its results so far."""
+
+    place: tuple[str, str]
+    run: Run
+    results: list[TaskResult]

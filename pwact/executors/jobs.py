@@ -105,6 +105,8 @@ class Surroundings:
         Group number of every job that was ever asked for here.
     left
         Jobs of an earlier master that may still live.
+    first
+        Number of its first group.
     """
 
     journal: Journal
@@ -114,12 +116,13 @@ class Surroundings:
     clock: Callable[[], float]
     asked: tuple[int, ...]
     left: tuple[OpenJob, ...]
+    first: int = 0
 
 
-def grouped(tasks: Sequence[Task], block: ResourceBlock) -> list[Group]:
-    """Cut tasks into groups as the resource block says."""
+def grouped(tasks: Sequence[Task], block: ResourceBlock, first: int = 0) -> list[Group]:
+    """Cut tasks into groups as the resource block says, numbered from `first` on."""
     groups = []
-    for number, chunk in enumerate(chunks(tasks, block.group_size, block.parallel_num)):
+    for number, chunk in enumerate(chunks(tasks, block.group_size, block.parallel_num), first):
         group = Group(number)
         group.units = dict.fromkeys(Unit(task, group) for task in chunk)
         groups.append(group)

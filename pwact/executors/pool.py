@@ -20,14 +20,26 @@ class Pool:
     """Asks for all live jobs at once, more and more rarely while nothing happens.
 
     An outage of the scheduler is logged once, and once more when it is over.
+
+    Parameters
+    ----------
+    sleep, clock
+        As in `Dispatcher`.
+    beside
+        How many jobs of other pools use the same machine.
     """
 
     def __init__(
-        self, executor: Executor, sleep: Callable[[float], None], clock: Callable[[], float]
+        self,
+        executor: Executor,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
+        beside: Callable[[], int] = lambda: 0,
     ) -> None:
         self.executor = executor
         self._sleep = sleep
         self._clock = clock
+        self._beside = beside
         self._guard = threading.RLock()
         self._live: dict[str, str] = {}
         self._states: dict[str, JobState] = {}
@@ -42,13 +54,18 @@ class Pool:
         return len(self._live)
 
     @property
+    def interval_s(self) -> float:
+        """Seconds until the next poll is due."""
+        return self._interval
+
+    @property
     def silent(self) -> bool:
         """Whether the scheduler did not answer the last question."""
         return self._outage_since is not None
 
     def room(self) -> Optional[int]:
         """How many more jobs may be submitted; None: any number."""
-        return self.executor.room(self.live)
+        return self.executor.room(self.live + self._beside())
 
     def add(self, job_id: str, name: str) -> None:
         """Watch a job."""

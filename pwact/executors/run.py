@@ -1,4 +1,4 @@
-"""One run of tasks through the scheduler: the state of `Dispatcher.run`."""
+"""One run of tasks through the scheduler; `Dispatcher` gives it its turns."""
 
 from __future__ import annotations
 
@@ -37,7 +37,15 @@ _LOG = logging.getLogger(__name__)
 
 
 class Run:
-    """Brings every task of one `Dispatcher.run` to a result."""
+    """Brings every task to a result, turn by turn: `begin`, then `submit` and `look` in a loop.
+
+    Attributes
+    ----------
+    tasks
+        All its tasks.
+    pool
+        The live jobs of the executor that it submits to.
+    """
 
     def __init__(
         self,
@@ -47,32 +55,39 @@ class Run:
         tasks: Sequence[Task],
         block: ResourceBlock,
     ) -> None:
+        self.tasks = tuple(tasks)
         self._at = surroundings
         self._block = block
-        self._pool = surroundings.pool_for(block.scheduler)
+        self.pool = surroundings.pool_for(block.scheduler)
         self._submission = Submission(surroundings, kind, directory, block)
-        self._groups = grouped(tasks, block)
+        self._groups = grouped(tasks, block, surroundings.first)
         self._jobs: dict[str, Job] = {}  # with the scheduler, or (without id) perhaps
         self._watch = RecordWatch(directory, kind)
         self._records: dict[str, ExitRecord] = {}
 
-    def results(self) -> Iterator[TaskResult]:
-        """Work until every task has a result, and yield each as it comes."""
-        try:
-            yield from self._begin()
-            while self._jobs or not self._submission.empty:
-                for job in self._submission.submit(bool(self._jobs)):
-                    self._jobs[job.spec.name] = job
-                if not self._submission.ready(bool(self._jobs)):
-                    self._pool.pause(self._news)
-                yield from self._look()
-        finally:
-            for job in self._jobs.values():  # they live on, but nobody here watches them
-                job.pool.drop(job.id)
+    @property
+    def working(self) -> bool:
+        """Whether a task has no result yet."""
+        return bool(self._jobs) or not self._submission.empty
+
+    @property
+    def ready(self) -> bool:
+        """Whether something can be submitted now."""
+        return self._submission.ready(bool(self._jobs))
+
+    @property
+    def last_group(self) -> int:
+        """The highest number of a group; one less than the first, if there is none."""
+        return self._at.first + len(self._groups) - 1
+
+    @property
+    def job_names(self) -> set[str]:
+        """Names of the jobs that it watches."""
+        return set(self._jobs)
 
     # ---- the beginning
 
-    def _begin(self) -> Iterator[TaskResult]:
+    def begin(self) -> Iterator[TaskResult]:
         """Take over the jobs of an earlier master, and judge the tasks that none of them has."""
         held = self._attach()
         ready = []
@@ -98,8 +113,9 @@ class Run:
             mine = [units[name] for name in left.tasks if name in units]
             spec = self._submission.spec(left.group, left.name, mine)
             groups = {unit.group: None for unit in mine}
-            if left.group < len(self._groups):
-                groups[self._groups[left.group]] = None  # its script is in use
+            same = left.group - self._at.first
+            if 0 <= same < len(self._groups):
+                groups[self._groups[same]] = None  # its script is in use
             for group in groups:
                 group.jobs += 1
             pool = self._at.pool_for(left.scheduler)
@@ -122,17 +138,27 @@ class Run:
 
     # ---- watching
 
-    def _news(self) -> bool:
+    def submit(self) -> None:
+        """Hand over to the scheduler what the limits allow now."""
+        for job in self._submission.submit(bool(self._jobs)):
+            self._jobs[job.spec.name] = job
+
+    def stop(self) -> None:
+        """Watch no job any longer; they live on."""
+        for job in self._jobs.values():
+            job.pool.drop(job.id)
+
+    def news(self) -> bool:
         """Whether the exit record of a job has come: then nobody needs to ask the scheduler."""
-        if not self._pool.executor.believes_records:
+        if not self.pool.executor.believes_records:
             return False
         fresh = self._watch.fresh()
         self._records.update((name, fresh[name]) for name in fresh if name in self._jobs)
         return any(record.complete for record in self._records.values())
 
-    def _look(self) -> Iterator[TaskResult]:
+    def look(self) -> Iterator[TaskResult]:
         """Find out which jobs have ended, and bring their tasks to results."""
-        self._news()
+        self.news()
         for name, record in self._records.items():
             if record.complete and name in self._jobs:
                 self._end_by_record(self._jobs[name], record)

@@ -7,8 +7,9 @@ is a stage of the campaign, so that a second start goes on where the first one s
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -27,8 +28,9 @@ from pwact.report.records import (
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState
-from pwact.workflow.stages.explore import ExploreStage
-from pwact.workflow.stages.label import LabelStage
+from pwact.workflow.stage import Services
+from pwact.workflow.stages.explore import ExploreStage, System
+from pwact.workflow.stages.label import LabelStage, candidates_of
 from pwact.workflow.stages.prepare import needed
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
@@ -119,18 +121,39 @@ class _Loop:
         config, engines, run = self.config, self.engines, self.campaign.run
         self.train(iteration)
         potential = engines.trainer.potential(self.committee)
-        explored = run(
-            ExploreStage(config, engines.explorer, potential, engines.explore, iteration)
-        )
+        explore = ExploreStage(config, engines.explorer, potential, engines.explore, iteration)
+        label = LabelStage(config, engines.labeler, engines.explorer, engines.dft, iteration)
+        if self._streams:
+            explore = replace(
+                explore, when_ended=partial(self._label_ahead, replace(label, ahead=True))
+            )
+        explored = run(explore)
         run(SelectStage(config, engines.explorer, iteration, explored["paths"]))
         self._show()
-        label = LabelStage(config, engines.labeler, engines.explorer, engines.dft, iteration)
         labelled = run(label)
         self._labelled_last = bool(labelled["data"])
         if labelled["data"]:
             self.data_sets.append(config.work_dir / labelled["data"])
         self._show()
         self.campaign.clean([_stage_name(iteration, step) for step in STEPS])
+
+    @property
+    def _streams(self) -> bool:
+        """Whether a system is labelled while others explore; DIRECT looks at all candidates."""
+        return self.config.streaming and not self.config.strategy.direct
+
+    def _label_ahead(
+        self,
+        label: LabelStage,
+        services: Services,
+        system: System,
+        ends: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Begin to label a system whose trajectories have all ended."""
+        select = SelectStage(self.config, self.engines.explorer, label.iteration, ends)
+        candidates = candidates_of(select.picked(services, system))
+        if candidates and self.campaign.begin(label) is None:
+            label.begin_ahead(services, candidates)
 
     def train(self, iteration: int) -> None:
         """Train the committee of `iteration`, or keep that of the iteration before."""

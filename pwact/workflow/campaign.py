@@ -175,6 +175,12 @@ class Campaign:
                     bar.update()
                 yield result
 
+    def begin_ahead(
+        self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
+    ) -> None:
+        """Begin tasks of a later dispatch; see `pwact.workflow.stage.Services`."""
+        self._dispatcher.begin_ahead(kind, directory, tasks, block)
+
     def seed(self, *spawn_key: int | str) -> int:
         """A reproducible integer in 1..2**31-1 for this place of the campaign."""
         return self._seeds.seed(*spawn_key)
@@ -232,6 +238,20 @@ class Campaign:
         StageChangedError
             When it was done, or begun, with other inputs, or when its products were changed.
         """
+        report = self.begin(stage)
+        if report is not None:
+            return report
+        _LOG.info("%s", stage.name)
+        return self._record(stage, stage.work(self))
+
+    def begin(self, stage: Stage) -> Optional[Mapping[str, Any]]:
+        """Put on record that a stage is begun; return its report if it is done already.
+
+        Raises
+        ------
+        StageChangedError
+            As `run`.
+        """
         state = self._state(stage)
         inputs = self._inputs(stage)
         key = ledger.key_of(inputs)
@@ -248,8 +268,7 @@ class Campaign:
             self.journal.append(ledger.STARTED, name=stage.name, key=key, inputs=inputs)
         self._worked.add(stage.name)
         stage.directory.mkdir(parents=True, exist_ok=True)
-        _LOG.info("%s", stage.name)
-        return self._record(stage, key, stage.work(self))
+        return None
 
     def _state(self, stage: Stage) -> StageState:
         return self.stages().get(stage.name, StageState(stage.name))
@@ -257,8 +276,9 @@ class Campaign:
     def _inputs(self, stage: Stage) -> dict[str, Any]:
         return ledger.canonical({**stage.inputs(), "seed": self._seeds.root})
 
-    def _record(self, stage: Stage, key: str, output: StageOutput) -> Mapping[str, Any]:
+    def _record(self, stage: Stage, output: StageOutput) -> Mapping[str, Any]:
         report = ledger.canonical(output.report)
+        key = self._state(stage).key
         self.journal.append(
             ledger.DONE,
             name=stage.name,
@@ -278,14 +298,16 @@ class Campaign:
         """Whether what there is of a stage is put aside, so that it is done afresh."""
         if not state.begun:
             return False
-        if _names(self._options.redo, stage.name) and stage.name not in self._worked:
+        lost = not state.done and ledger.lost_its_ground(self.journal.events(), state)
+        asked_for = _names(self._options.redo, stage.name) and stage.name not in self._worked
+        if lost or asked_for:
             return True
         if state.done and not stage.directory.exists():
             _LOG.warning("%s: %s was deleted", stage.name, stage.directory)
             return True
         if not words:
             return False
-        if self._stale(state) or not (state.done or self._asked_since(state.begun_at)):
+        if self._stale(state) or not (state.done or self._asked(stage, state.begun_at)):
             return True  # an earlier stage gave way, or nothing but unused inputs is there
         if not self._options.keep_finished:
             raise StageChangedError(changes.changed_text(state, words))
@@ -295,9 +317,13 @@ class Campaign:
     def _stale(self, state: StageState) -> bool:
         return state.position < ledger.last_set_aside(self.journal.events())
 
-    def _asked_since(self, position: int) -> bool:
-        later = self.journal.events()[position + 1 :]
-        return any(event["event"] == ASKED for event in later)
+    def _asked(self, stage: Stage, position: int) -> bool:
+        """Whether a job of this stage was asked for after an event of the journal."""
+        place = Path(self._relative(stage.directory))
+        return any(
+            event["event"] == ASKED and place in (Path(event["directory"]) / "_").parents
+            for event in self.journal.events()[position + 1 :]
+        )
 
     def _keep(self, state: StageState, inputs: Mapping[str, Any], words: Sequence[str]) -> None:
         """Record what was accepted about a finished stage, so that it is not asked again."""

@@ -16,8 +16,15 @@ _ABSENT = object()
 
 
 def changes(work_dir: Path, state: StageState, inputs: Mapping[str, Any]) -> list[str]:
-    """Name every input that differs and every product that is not as the stage left it."""
-    found = list(differences(dict(state.inputs), dict(inputs)))
+    """Name every input that differs and every product that is not as the stage left it.
+
+    A stage that is not done may have been begun before all its inputs were known.
+    """
+    old, new = dict(state.inputs), dict(inputs)
+    if not state.done:
+        both = old.keys() & new.keys()
+        old, new = ({key: some[key] for key in both} for some in (old, new))
+    found = list(differences(old, new))
     return found + (damage(work_dir, state.files) if state.done else [])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -72,6 +72,13 @@ def last_set_aside(events: Iterable[Mapping[str, Any]]) -> int:
     """Give the position of the last event that set a stage aside, -1 if there is none."""
     positions = [number for number, event in enumerate(events) if event["event"] == ASIDE]
     return positions[-1] if positions else -1
+
+
+def lost_its_ground(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
+    """Whether a stage that came before this one was set aside since this one was begun."""
+    before = {event["name"] for event in events[: state.begun_at] if event["event"] == STARTED}
+    later = events[state.begun_at + 1 :]
+    return any(event["event"] == ASIDE and event["name"] in before for event in later)
 
 
 def _started(_: StageState, event: Mapping[str, Any]) -> StageState:

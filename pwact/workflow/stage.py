@@ -47,6 +47,11 @@ class Services(Protocol):
         Tasks whose check is already content are yielded without a job.
         """
 
+    def begin_ahead(
+        self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
+    ) -> None:
+        """Begin tasks whose results a later `dispatch` of this kind in this directory asks for."""
+
     def seed(self, *spawn_key: int | str) -> int:
         """A reproducible integer in 1..2**31-1 for this place of the campaign."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -120,7 +121,9 @@ def test_kspacing_of_the_json_file(tmp_path: Path, incar: str) -> None:
 
 def test_the_command_and_what_is_kept(tmp_path: Path) -> None:
     labeler = vasp(tmp_path, "")
-    assert labeler.command(Purpose.SCF).endswith("vasp.py > dft.log 2>&1")
+    program, _, end = labeler.command(Purpose.SCF).partition(" > ")
+    assert shlex.split(program)[-1].endswith("vasp.py")
+    assert end == "dft.log 2>&1"
     names = ("OUTCAR", "POSCAR", "INCAR", "POTCAR", "WAVECAR", "CHGCAR", "vasprun.xml", "dft.log")
     assert [name for name in names if labeler.kept_files(name)] == ["OUTCAR", "POSCAR", "INCAR"]
     assert intermediate_files(labeler.config) == ("vasp/poscar", ".poscar")

@@ -102,8 +102,9 @@ def portrait(work_dir: Path) -> str:
         if path.is_file()
     ]
     text = "\n".join([*parts, "==> files", *names, ""])
-    text = text.replace(str(work_dir), "WORK").replace(sys.executable, "PYTHON")
-    text = text.replace(str(ROOT), "ROOT")
+    text = text.replace(str(work_dir), "WORK")
+    for path, name in ((sys.executable, "PYTHON"), (str(ROOT), "ROOT")):
+        text = text.replace(shlex.quote(path), name).replace(path, name)
     return re.sub(r"\b(train|md|scf)(\d+)-[0-9a-f]{12}\b", r"\1\2-UNIQUE", text)
 
 

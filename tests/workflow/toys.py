@@ -268,6 +268,9 @@ class ToyServices:
         self.ran: list[str] = []
         self.spoil: dict[str, str] = {}
 
+    def begin_ahead(self, *_: Any) -> None:
+        """Nothing is begun before it is asked for."""
+
     def dispatch(
         self, kind: str, directory: Path, tasks: Sequence[Task], block: Any
     ) -> Iterator[TaskResult]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from pwact import layout
 from pwact.config.exploration import MdJob, StructureFile
@@ -119,6 +119,9 @@ def systems_of(config: RunConfig, iteration: int) -> list[System]:
     return systems
 
 
+WhenEnded = Callable[[Services, System, Sequence[Mapping[str, Any]]], None]
+
+
 @dataclass(frozen=True)
 class ExploreStage:
     """All trajectories of one iteration.
@@ -127,6 +130,8 @@ class ExploreStage:
     ----------
     potential
         The committee as LAMMPS needs it.
+    when_ended
+        Called with a system, and what its trajectories are like, as soon as all of them have ended.
     """
 
     config: RunConfig
@@ -134,6 +139,7 @@ class ExploreStage:
     potential: Potential
     block: ResourceBlock
     iteration: int
+    when_ended: Optional[WhenEnded] = None
 
     @property
     def name(self) -> str:
@@ -174,7 +180,10 @@ class ExploreStage:
             for task in self._tasks(services, system):
                 tasks.append(task)
                 owners[task.directory] = system
-        results = list(services.dispatch("md", self.directory, tasks, self.block))
+        results = []
+        for result in services.dispatch("md", self.directory, tasks, self.block):
+            results.append(result)
+            self._tell(services, owners[result.task.directory], results, owners)
         check_quorum(results, MAX_FAILED_RATE, self.name, services.work_dir)
         if not self.config.strategy.lmps_tolerance:
             demand_all(results, f"{self.name} (strategy.lmps_tolerance is false)")
@@ -200,25 +209,44 @@ class ExploreStage:
     def _check(self, motion: Motion, directory: Path) -> Verdict:
         return self.explorer.check(directory, self.config.strategy.lmps_tolerance, motion)
 
+    def _tell(
+        self,
+        services: Services,
+        system: System,
+        results: Sequence[TaskResult],
+        owners: Mapping[Path, System],
+    ) -> None:
+        """Call `when_ended` if the last trajectory of a system has just ended."""
+        wanted = [directory for directory, owner in owners.items() if owner is system]
+        verdicts = {result.task.directory: result.verdict for result in results}
+        if self.when_ended is not None and all(directory in verdicts for directory in wanted):
+            ends = [
+                self._end(services.work_dir, directory, system, verdicts[directory].done)
+                for directory in wanted
+            ]
+            self.when_ended(services, system, ends)
+
+    def _end(self, work_dir: Path, directory: Path, system: System, usable: bool) -> dict[str, Any]:
+        """How one trajectory has ended, as JSON."""
+        normal = usable and self.explorer.read_result(directory).ended_normally
+        return {
+            "system": system.name,
+            "directory": relative(directory, work_dir),
+            "usable": usable,
+            "normal": normal,
+        }
+
     def _output(
         self, work_dir: Path, results: Sequence[TaskResult], owners: Mapping[Path, System]
     ) -> StageOutput:
         verdicts = {result.task.directory: result.verdict for result in results}
         products, transient, trajectories = [], [], []
         for directory, system in owners.items():  # in the order of their numbers
-            usable, normal = verdicts[directory].done, False
+            usable = verdicts[directory].done
             if usable:
-                normal = self.explorer.read_result(directory).ended_normally
                 products += sorted(directory.glob(layout.MODEL_DEVI_FILES))
             transient += self.explorer.transient_files(directory)
-            trajectories.append(
-                {
-                    "system": system.name,
-                    "directory": relative(directory, work_dir),
-                    "usable": usable,
-                    "normal": normal,
-                }
-            )
+            trajectories.append(self._end(work_dir, directory, system, usable))
         temps = {float(temp) for system in owners.values() for temp in system.job.temps}
         normal_ends = sum(bool(entry["normal"]) for entry in trajectories)
         record = ExploreRecord(tuple(sorted(temps)), len(trajectories), normal_ends)

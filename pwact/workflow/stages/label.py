@@ -23,12 +23,14 @@ from pwact.report.records import LabelRecord
 from pwact.verdict import Outcome
 from pwact.workflow.quorum import check_quorum
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.first_principles import Calculation, calculate
+from pwact.workflow.stages.first_principles import Calculation, calculate, task_of
 from pwact.workflow.stages.gate import Gate
 from pwact.workflow.stages.prepare import relative
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from pwact.query.candidates import FrameTable
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,20 @@ class _Gathered:
 
 @dataclass(frozen=True)
 class LabelStage:
-    """The labelling of one iteration's candidates."""
+    """The labelling of one iteration's candidates.
+
+    Attributes
+    ----------
+    ahead
+        Some systems still explore, so not all candidates are known.
+    """
 
     config: RunConfig
     labeler: Labeler
     explorer: Explorer
     block: ResourceBlock
     iteration: int
+    ahead: bool = False
 
     @property
     def name(self) -> str:
@@ -97,9 +106,10 @@ class LabelStage:
 
     def inputs(self) -> Mapping[str, Any]:
         """Labeler, candidates, and what decides about them."""
+        known = {} if self.ahead else {"candidates": files.tree_hash(self._candidates)}
         return {
             "labeler": self.labeler.fingerprint(Purpose.SCF),
-            "candidates": files.tree_hash(self._candidates),
+            **known,
             "min_distance": self.config.dft.min_distance,
             "data_format": self.config.data_format,
         }
@@ -108,11 +118,7 @@ class LabelStage:
         """Label what can be labelled and write the data set."""
         explored = Explored(self.explorer, services.work_dir)
         gate = Gate(self.config.dft.min_distance)
-        asked = [
-            one
-            for one in read_candidates(self._candidates)
-            if gate.passes(explored.frame(one), one.trajectory, one.step)
-        ]
+        asked = _sane(read_candidates(self._candidates), explored, gate)
         gate.write(self.directory / layout.LEFT_OUT, self.name)
         calculations = [self._calculation(candidate, explored) for candidate in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
@@ -122,6 +128,14 @@ class LabelStage:
         ends = {result.task.directory: result for result in results}
         gathered = self._gather(asked, [ends[one.directory] for one in calculations], explored)
         return self._output(gathered, [one.directory for one in calculations])
+
+    def begin_ahead(self, services: Services, candidates: Sequence[Candidate]) -> None:
+        """Begin to label some of the candidates while others are not known yet."""
+        explored = Explored(self.explorer, services.work_dir)
+        asked = _sane(candidates, explored, Gate(self.config.dft.min_distance))
+        tasks = [task_of(self._calculation(one, explored), Purpose.SCF) for one in asked]
+        scf = layout.scf_dir(services.work_dir, self.iteration)
+        services.begin_ahead(Purpose.SCF.value, scf, tasks, self.block)
 
     def _calculation(self, candidate: Candidate, explored: Explored) -> Calculation:
         work_dir = self.config.work_dir
@@ -180,6 +194,17 @@ class LabelStage:
         if not directory.is_dir():
             return []
         return [path for path in directory.iterdir() if not self.labeler.kept_files(path.name)]
+
+
+def _sane(candidates: Sequence[Candidate], explored: Explored, gate: Gate) -> list[Candidate]:
+    """The candidates that a code may have."""
+    return [one for one in candidates if gate.passes(explored.frame(one), one.trajectory, one.step)]
+
+
+def candidates_of(table: FrameTable) -> list[Candidate]:
+    """Picked frames as candidates."""
+    rows = zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist())
+    return [Candidate(deviation, step, trajectory) for deviation, step, trajectory in rows]
 
 
 def read_candidates(path: Path) -> list[Candidate]:

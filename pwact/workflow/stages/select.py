@@ -12,7 +12,7 @@ import numpy as np
 from pwact import layout
 from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer
-from pwact.query.candidates import Group, select_candidates
+from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
 from pwact.report import selection as tables
 from pwact.report.plots import deviation_histogram
 from pwact.workflow.stage import Services, StageOutput
@@ -64,14 +64,8 @@ class SelectStage:
     def work(self, services: Services) -> StageOutput:
         """Write the tables, the summary and the pictures."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        strategy = self.config.strategy
         groups = [self._group(system) for system in self._systems()]
-        window = (strategy.lower_model_devi_f, strategy.upper_model_devi_f)
-
-        def generator(md: int, system: int) -> np.random.Generator:
-            return services.rng(self.iteration, "select", md, system)
-
-        selection = select_candidates(groups, *window, generator)
+        selection = self._selection(services, groups)
         ends = [tables.MdEnd(entry["directory"], entry["normal"]) for entry in self.explored]
         tables.write_selection(self.directory, selection, ends)
         for system, group in zip(self._systems(), groups):
@@ -89,6 +83,19 @@ class SelectStage:
                 ),
             },
         )
+
+    def picked(self, services: Services, system: System) -> FrameTable:
+        """The candidates of one system that are labelled; they do not depend on other systems."""
+        return self._selection(services, [self._group(system)]).candidate
+
+    def _selection(self, services: Services, groups: Sequence[Group]) -> Selection:
+        strategy = self.config.strategy
+        window = (strategy.lower_model_devi_f, strategy.upper_model_devi_f)
+
+        def generator(md: int, system: int) -> np.random.Generator:
+            return services.rng(self.iteration, "select", md, system)
+
+        return select_candidates(groups, *window, generator)
 
     def _systems(self) -> list[System]:
         return systems_of(self.config, self.iteration)
