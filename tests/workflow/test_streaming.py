@@ -1,4 +1,4 @@
-"""Labels of one system begin while another one explores, and nothing of the result depends on it."""
+"""Labels of one system begin while another one explores; no result depends on it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class SlowSystem(ToyExecutor):
         labelled = any("02.label" in name and "sys.001" in name for name in self.ran)
         self.patience -= 1
         for name in jobs:
-            spec = self.running[name]
-            slow = spec.kind == "md" and SLOW in str(spec.tasks[0].directory)
+            spec = self.running.get(name)  # None: an earlier master asked for it
+            slow = spec and spec.kind == "md" and SLOW in str(spec.tasks[0].directory)
             if slow and not labelled and self.patience > 0:
                 states[name] = JobState(JobPhase.RUNNING)
         return states
@@ -64,9 +64,8 @@ def results(work_dir: Path) -> dict[str, bytes]:
 
 
 def task_directories(work_dir: Path) -> list[str]:
-    return sorted(
-        path.relative_to(work_dir).as_posix() for path in work_dir.glob("iter.*/02.label/scf/*/*/*")
-    )
+    found = work_dir.glob("iter.*/02.label/scf/*/*/*")
+    return sorted(path.relative_to(work_dir).as_posix() for path in found)
 
 
 @pytest.mark.parametrize("group_size", [1, 3, -1])
@@ -83,15 +82,6 @@ def test_the_results_are_those_of_the_barrier(tmp_path: Path, group_size: int) -
         )
     assert made[True] == made[False]
     assert len(made[True][0]) >= 10
-
-
-def order(executor: ToyExecutor) -> list[str]:
-    """The kinds of the tasks of iteration 0 and their systems, in the order in which they ran."""
-    return [
-        ("scf " if "02.label" in name else "md ") + name.partition("sys.")[2][:3]
-        for name in executor.ran
-        if "iter.0000" in name and ("02.label" in name or "01.explore" in name)
-    ]
 
 
 def journal(work_dir: Path) -> list[str]:
@@ -117,7 +107,7 @@ def test_with_a_barrier_no_label_begins_before_the_selection(tmp_path: Path) -> 
     assert told.index("stage_started iter.0000/label") < told.index("job_asked scf0")
 
 
-class Interrupted(Exception):
+class DeathError(Exception):
     """The master dies."""
 
 
@@ -130,19 +120,19 @@ class DiesLater(SlowSystem):
 
     def submit(self, spec: JobSpec) -> str:
         if len(self.ran) >= self.after:
-            raise Interrupted
+            raise DeathError
         return super().submit(spec)
 
 
 @pytest.mark.parametrize("second", [True, False])
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("after", range(3, 12))
+@pytest.mark.parametrize("after", [4, 6, 8, 9, 11])
 def test_a_master_that_dies_is_succeeded_in_either_mode(
     tmp_path: Path, first: bool, second: bool, after: int
 ) -> None:
     loop(tmp_path / "undisturbed", SlowSystem())
     work_dir = tmp_path / "work"
-    with pytest.raises(Interrupted):
+    with pytest.raises(DeathError):
         loop(work_dir, DiesLater(after), streaming=first)
     executor = SlowSystem()
     loop(work_dir, executor, streaming=second)
@@ -151,7 +141,7 @@ def test_a_master_that_dies_is_succeeded_in_either_mode(
 
 
 def test_a_changed_labeler_is_told_when_labels_were_begun_ahead(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted):
+    with pytest.raises(DeathError):
         loop(tmp_path, DiesLater(6))
     assert "job_asked scf0" in journal(tmp_path)
     assert "stage_done iter.0000/explore" not in journal(tmp_path)
