@@ -113,7 +113,9 @@ class Dispatcher:
         watched = {name for one in self._ahead for name in one.run.job_names}
         left = [job for job in history.left if own & set(job.tasks) and job.name not in watched]
         shared = {name for job in left if not set(job.tasks) <= own for name in job.tasks}
-        mine = [task for task in tasks if os.path.relpath(task.directory, directory) not in shared]
+        mine = [task for name, task in names.items() if name not in shared]
+        if not mine:
+            return
         whole = [job for job in left if set(job.tasks) <= own]
         others = [one.run.last_group for one in self._ahead if one.place == (kind, where)]
         first = 1 + max([*history.asked, *others], default=-1)

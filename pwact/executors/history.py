@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 ASKED, SUBMITTED, ENDED = "job_asked", "job_submitted", "job_ended"
@@ -47,6 +48,15 @@ def open_jobs_in(events: Iterable[Mapping[str, Any]]) -> list[OpenJob]:
         elif what == ENDED:
             found.pop(event["name"], None)
     return list(found.values())
+
+
+def asked_below(events: Iterable[Mapping[str, Any]], directory: str) -> bool:
+    """Whether a job was asked for in a directory or below it (relative to the work directory)."""
+    place = PurePosixPath(directory)
+    return any(
+        event["event"] == ASKED and place in (PurePosixPath(event["directory"]) / "_").parents
+        for event in events
+    )
 
 
 def _asked(event: Mapping[str, Any]) -> OpenJob:

@@ -19,7 +19,7 @@ from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor, Task, TaskResult
 from pwact.executors.cancel import cancel_jobs, open_jobs
 from pwact.executors.dispatcher import Dispatcher
-from pwact.executors.history import ASKED
+from pwact.executors.history import asked_below
 from pwact.io import files
 from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
@@ -307,7 +307,9 @@ class Campaign:
             return True
         if not words:
             return False
-        if self._stale(state) or not (state.done or self._asked(stage, state.begun_at)):
+        later = self.journal.events()[state.begun_at + 1 :]
+        asked = asked_below(later, self._relative(stage.directory))
+        if self._stale(state) or not (state.done or asked):
             return True  # an earlier stage gave way, or nothing but unused inputs is there
         if not self._options.keep_finished:
             raise StageChangedError(changes.changed_text(state, words))
@@ -316,14 +318,6 @@ class Campaign:
 
     def _stale(self, state: StageState) -> bool:
         return state.position < ledger.last_set_aside(self.journal.events())
-
-    def _asked(self, stage: Stage, position: int) -> bool:
-        """Whether a job of this stage was asked for after an event of the journal."""
-        place = Path(self._relative(stage.directory))
-        return any(
-            event["event"] == ASKED and place in (Path(event["directory"]) / "_").parents
-            for event in self.journal.events()[position + 1 :]
-        )
 
     def _keep(self, state: StageState, inputs: Mapping[str, Any], words: Sequence[str]) -> None:
         """Record what was accepted about a finished stage, so that it is not asked again."""

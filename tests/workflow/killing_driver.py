@@ -104,12 +104,20 @@ def die_at_line(work_dir: Path, plan: str) -> None:
 
 
 def sorts(events: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Stage, event and job group of every line: equal for lines that tell the same."""
-    stage, found = "", []
+    """What every line tells of: equal for lines that tell the same.
+
+    A stage or a job's group; for labels the directory alone, since their groups are numbered in the
+    order in which their systems come.
+    """
+    places: dict[str, str] = {}
+    found = []
     for event in events:
         name = event.get("name", "")
-        stage = name if event["event"].startswith("stage") else stage
-        found.append(f"{stage} {event['event']} {name.split('-')[0]}")
+        if event["event"] == "job_asked":
+            group = name.partition("-")[0]
+            group = group.rstrip("0123456789") if group.startswith("scf") else group
+            places[name] = f"{event['directory']} {group}"
+        found.append(f"{event['event']} {places.get(name, name)}")
     return found
 
 

@@ -1,5 +1,7 @@
 """A real campaign that takes seconds: EMT labels, a POD committee of 3, LAMMPS, one iteration.
 
+Two systems explore, so that one is labelled while the other one still does.
+
 The programs are marked: when one is started in a directory where its own result lies already, it
 leaves a line in ``twice.log``.
 """
@@ -44,11 +46,11 @@ PARAM: dict[str, Any] = {
     },
     "strategy": {"model_num": 3, "lower_model_devi_f": 1e-6, "upper_model_devi_f": 50.0},
     "explore": {
-        "sys_configs": [{"config": "cu.poscar", "format": "vasp/poscar"}],
+        "sys_configs": [{"config": "cu.poscar", "format": "vasp/poscar"}] * 2,
         "md_jobs": [
             {
-                "sys_idx": [0],
-                "select_sys": [4],
+                "sys_idx": [0, 1],
+                "select_sys": [2],
                 "ensemble": "nvt",
                 "nsteps": 30,
                 "trj_freq": 3,

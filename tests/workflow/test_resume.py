@@ -46,7 +46,7 @@ def test_undisturbed_it_does_what_it_should(undisturbed):
     assert not (undisturbed / "PID").exists()
     assert (undisturbed / "al.record").read_text() == "\n0 0\n0 1\n0 2\n1 0"
     assert (
-        (undisturbed / "iter_select.txt").read_text().startswith("iter.0000  Total structures 22")
+        (undisturbed / "iter_select.txt").read_text().startswith("iter.0000  Total structures 44")
     )
     check_work_done_once(undisturbed)
 
