@@ -118,7 +118,7 @@ class LabelStage:
         """Label what can be labelled and write the data set."""
         explored = Explored(self.explorer, services.work_dir)
         gate = Gate(self.config.dft.min_distance)
-        asked = _sane(read_candidates(self._candidates), explored, gate)
+        asked = self._sane(read_candidates(self._candidates), explored, gate)
         gate.write(self.directory / layout.LEFT_OUT, self.name)
         calculations = [self._calculation(candidate, explored) for candidate in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
@@ -132,18 +132,32 @@ class LabelStage:
     def begin_ahead(self, services: Services, candidates: Sequence[Candidate]) -> None:
         """Begin to label some of the candidates while others are not known yet."""
         explored = Explored(self.explorer, services.work_dir)
-        asked = _sane(candidates, explored, Gate(self.config.dft.min_distance))
+        asked = self._sane(candidates, explored, Gate(self.config.dft.min_distance))
         tasks = [task_of(self._calculation(one, explored), Purpose.SCF) for one in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
         services.begin_ahead(Purpose.SCF.value, scf, tasks, self.block)
 
-    def _calculation(self, candidate: Candidate, explored: Explored) -> Calculation:
+    def _sane(
+        self, candidates: Sequence[Candidate], explored: Explored, gate: Gate
+    ) -> list[Candidate]:
+        """The candidates that a code may have; what has a directory has passed already."""
+        return [
+            one
+            for one in candidates
+            if self._task_dir(one).is_dir()
+            or gate.passes(explored.frame(one), one.trajectory, one.step)
+        ]
+
+    def _task_dir(self, candidate: Candidate) -> Path:
         work_dir = self.config.work_dir
         md = layout.md_dir(work_dir, self.iteration)
         place = (work_dir / candidate.trajectory).relative_to(md)
+        return layout.scf_dir(work_dir, self.iteration) / place / layout.scf_name(candidate.step)
+
+    def _calculation(self, candidate: Candidate, explored: Explored) -> Calculation:
         return Calculation(
             self.labeler,
-            layout.scf_dir(work_dir, self.iteration) / place / layout.scf_name(candidate.step),
+            self._task_dir(candidate),
             partial(explored.frame, candidate),
             step=candidate.step,
         )
@@ -194,11 +208,6 @@ class LabelStage:
         if not directory.is_dir():
             return []
         return [path for path in directory.iterdir() if not self.labeler.kept_files(path.name)]
-
-
-def _sane(candidates: Sequence[Candidate], explored: Explored, gate: Gate) -> list[Candidate]:
-    """The candidates that a code may have."""
-    return [one for one in candidates if gate.passes(explored.frame(one), one.trajectory, one.step)]
 
 
 def candidates_of(table: FrameTable) -> list[Candidate]:
