@@ -23,7 +23,7 @@ LABELERS: dict[str, Optional[str]] = {
     "vasp": "pwact.engines.vasp:VaspLabeler",
     "cp2k": "pwact.engines.cp2k:Cp2kLabeler",
     "dftb": "pwact.engines.pwmat:PwmatDftbLabeler",
-    "dftb+": None,
+    "dftb+": "pwact.engines.dftbplus:DftbPlusLabeler",
     "bigmodel": None,
 }
 TRAINERS: dict[str, Optional[str]] = {
