@@ -17,6 +17,7 @@ from pwact.errors import InputError
 from pwact.io.hsd import Node, Part, is_yes, unquoted
 
 _TYPE2 = "type2filenames"
+_WORD = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|[^\s\"']+")
 SK_KEY = "Hamiltonian/DFTB/SlaterKosterFiles"
 
 
@@ -127,7 +128,7 @@ def _names(root: Node) -> Iterator[tuple[Part, bool]]:
             continue
         listed = pairs is not None and node in pairs.children and pairs.name.lower() != _TYPE2
         for part in node.words:
-            for found in re.finditer(r"\"[^\"\n]*\"|'[^'\n]*'|[^\s\"']+", part.text):
+            for found in _WORD.finditer(part.text):
                 word = found.group()
                 if listed or "/" in word or (word[0] in "\"'" and "." in word):
                     start = part.start + found.start()
@@ -172,7 +173,7 @@ def _check_listed(method: Node, path: Path, pair: str) -> None:
     found = method.child(pair)
     if found is None:
         raise InputError(f"there is no entry for {pair}", path, SK_KEY)
-    for word in re.findall(r"\"[^\"\n]*\"|'[^'\n]*'|[^\s\"']+", found.text or "") or [""]:
+    for word in [word for part in found.words for word in _WORD.findall(part.text)] or [""]:
         name = unquoted(word)
         if not name or not (path.parent / name).is_file():
             raise InputError(f"the file {name!r} is not there", path, f"{SK_KEY}/{pair}")

@@ -36,13 +36,15 @@ class Text:
     changes: list[tuple[int, int, Union[str, Text]]] = field(default_factory=list)
 
     def replace(self, start: int, end: int, new: Union[str, Text]) -> None:
-        """Put new text in place of a part, which must not be in another replaced part."""
+        """Put new text in place of a part; within another replaced part it has no effect."""
         self.changes.append((start, end, new))
 
     def render(self) -> str:
         """The text with all changes, included files in place."""
         made, place = [], 0
-        for start, end, new in sorted(self.changes, key=lambda change: change[:2]):
+        for start, end, new in sorted(self.changes, key=lambda change: (change[0], -change[1])):
+            if start < place:
+                continue
             words = new if isinstance(new, str) else _whole(new.render())
             made += [self.text[place:start], words]
             place = end

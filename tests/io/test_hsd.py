@@ -169,6 +169,7 @@ def test_constructs_can_be_taken_out(tmp_path: Path) -> None:
     block = root.child("A")
     assert block is not None
     block.constructs[0][1].replace("")
+    block.children[0].words[0].replace("within what is gone")
     assert source.render() == ' # mine\nA {  Li = "s" }\n\n'
 
 
