@@ -87,6 +87,8 @@ def copied(example: Path, target: Path) -> Path:
             write_pseudo(target, name.partition(".")[0], name)
     if "in_skf" in param["DFT"]:
         write_skf(target / param["DFT"]["in_skf"], symbols)
+    if param["DFT"]["dft_style"] == "dftb+":
+        write_skf(target / "skf", symbols)
     return target
 
 
