@@ -31,7 +31,7 @@ W = Path("/w")
         (layout.scale_base("1.0"), "1.0_scale"),
         (layout.perturbed_name(0), "0_pertub"),
         (layout.perturbed_folder("super_cell"), "super_cell_pertub"),
-        (layout.aimd_name(3), "3_aimd"),
+        (layout.md_name(3, "aimd"), "3_aimd"),
     ],
 )
 def test_names(made: object, promised: str) -> None:
