@@ -39,7 +39,7 @@ class DftInput:
         None,
         Real(positive=True),
         "Distance of k-points where the control file has none: no MP_N123 (PWmat), no KSPACING "
-        "(VASP).",
+        "(VASP), no KPointsAndWeights (DFTB+).",
         unit="1/Å",
         default_words="0.5 for PWmat",
     )
