@@ -121,7 +121,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except KeyboardInterrupt as stop:
         failure, message, status = stop, "interrupted", EXIT_INTERRUPTED
     except OSError as error:
-        failure, message, status = error, str(error), EXIT_FAILED
+        place = f"{error.filename}: " if error.filename is not None else ""
+        failure, message, status = error, f"{place}{error.strerror or error}", EXIT_FAILED
     except Exception as error:  # noqa: BLE001  a fault of ours is shown in one line, too
         hint = "" if debug else "; run with --debug for details"
         message = f"unexpected {type(error).__name__}: {error}{hint}"

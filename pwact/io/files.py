@@ -31,7 +31,9 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
             with aside.open("rb+") as stream:
                 os.fsync(stream.fileno())
         aside.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk does not say where
         aside.unlink(missing_ok=True)
         raise
     if sync:

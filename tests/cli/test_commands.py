@@ -26,7 +26,7 @@ PARAM = {
     "sys_configs": [{"config": "cu.vasp", "format": "vasp/poscar", "perturb": 1, "aimd": True}],
 }
 WORDS = ("init_bulk", "param.json", "resource.json")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -76,7 +76,8 @@ def test_wrong_use(words: list[str], hint: str, capsys: pytest.CaptureFixture[st
         (StoppedError("later"), 3, "later"),
         (Terminated(), 3, "stopped by SIGTERM"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (PermissionError(13, "Permission denied", "x"), 1, "[Errno 13] Permission denied: 'x'"),
+        (PermissionError(13, "Permission denied", "x"), 1, "x: Permission denied"),
+        (OSError(28, "No space left on device"), 1, "No space left on device"),
         (ZeroDivisionError("oh"), 1, "unexpected ZeroDivisionError: oh; run with --debug"),
     ],
 )

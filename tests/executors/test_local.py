@@ -43,7 +43,7 @@ def job(directory: Path, command: str) -> JobSpec:
     return spec
 
 
-def until(condition, seconds=10.0):
+def until(condition, seconds=60.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -151,13 +151,14 @@ def test_what_a_finished_job_leaves_behind_is_ended(executor, tmp_path):
 
 
 def test_jobs_survive_their_master(executor, tmp_path):
-    spec = job(tmp_path / "work", "sleep 0.3; touch out")
+    waits = "until [ -e go ]; do sleep 0.02; done; touch out"
+    spec = job(tmp_path / "work", waits)
     driver = (
         "import os, sys\n"
         "from pathlib import Path\n"
         "from tests.executors.test_local import job\n"
         "from pwact.executors.local import LocalExecutor\n"
-        "spec = job(Path(sys.argv[1]), 'sleep 0.3; touch out')\n"
+        f"spec = job(Path(sys.argv[1]), {waits!r})\n"
         "print(LocalExecutor(1).submit(spec), flush=True)\n"
         "os.killpg(0, 9)\n"
     )
@@ -166,11 +167,12 @@ def test_jobs_survive_their_master(executor, tmp_path):
         check=False,
         stdout=subprocess.PIPE,
         start_new_session=True,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == -9
     job_id = done.stdout.decode().strip()
     assert executor.poll({job_id: spec.name})[job_id].alive
+    (spec.directory / "go").touch()
     until(lambda: not executor.poll({job_id: spec.name})[job_id].alive)
     assert (spec.directory / "out").exists()
 

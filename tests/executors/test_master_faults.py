@@ -67,15 +67,15 @@ def test_an_sbatch_that_outlived_its_master_is_ended(bench, caplog):
 
     def sbatch(words):
         name = next(word for word in words if word.startswith("--job-name="))
-        left.append(subprocess.Popen(["bash", "-c", "sleep 60; true", "sbatch", name]))
+        left.append(subprocess.Popen(["bash", "-c", "sleep 200; true", "sbatch", name]))
         raise KilledError
 
-    bystander = subprocess.Popen(["bash", "-c", "sleep 60; true", "sbatch", "--job-name=scf0-0"])
+    bystander = subprocess.Popen(["bash", "-c", "sleep 200; true", "sbatch", "--job-name=scf0-0"])
     try:
         bench = killed(bench, sbatch)
         bench.clock.now += 1000.0  # the next start is late: nothing is waited for any more
         assert finished_once(bench) == 2
-        assert left[0].wait(5) == -9
+        assert left[0].wait(60) == -9
         assert bystander.poll() is None
     finally:
         for process in (bystander, *left):

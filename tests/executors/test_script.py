@@ -13,7 +13,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
 from pwact.executors.records import RecordWatch, read_record
-from pwact.executors.script import environment, header, python_module, quote, render, tags
+from pwact.executors.script import environment, header, python_module, render, tags
 from pwact.verdict import DONE
 
 BLOCK = ResourceBlock(name="DFT", command="x", queue_name="cpu")
@@ -32,7 +32,7 @@ def task_in(directory: Path, command: str, **more) -> Task:
 def run(spec: JobSpec) -> subprocess.CompletedProcess:
     spec.script.write_text(render(spec), encoding="utf-8", errors="surrogateescape")
     return subprocess.run(
-        ["bash", spec.script], capture_output=True, text=True, timeout=20, check=False
+        ["bash", spec.script], capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -145,9 +145,15 @@ def test_a_finished_task_is_skipped_and_an_old_failure_forgotten(tmp_path):
 
 
 def test_waves_keep_to_parallel_num(tmp_path):
-    command = f"mkdir {quote(tmp_path)}/on.$$ 2>&1; ls -d {quote(tmp_path)}/on.* | wc -l > out; "
-    command = command.replace("$$", "$BASHPID") + f"sleep 0.05; rmdir {quote(tmp_path)}/on.$BASHPID"
-    tasks = [task_in(tmp_path / f"t{index}", command) for index in range(5)]
+    command = "mkdir ../on.$BASHPID; ls -d ../on.* | wc -l > out; touch here; "
+    command += (
+        "until [ -e ../{partner}/here ]; do sleep 0.02; done; sleep 0.05; rmdir ../on.$BASHPID"
+    )
+    partners = {"t0": "t1", "t1": "t0", "t2": "t3", "t3": "t2", "t4": "t4"}  # of one wave
+    tasks = [
+        task_in(tmp_path / name, command.replace("{partner}", partner))
+        for name, partner in partners.items()
+    ]
     spec = spec_of(tmp_path, tasks, block=replace(BLOCK, parallel_num=2))
     assert run(spec).returncode == 0
     counts = [int((task.directory / "out").read_text()) for task in tasks]
@@ -168,7 +174,7 @@ def test_a_missing_directory_fails_its_task_only(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_a_signal_leaves_a_record_and_no_program(tmp_path, number):
     done = task_in(tmp_path / "done", "touch out")
-    slow = task_in(tmp_path / "slow", "echo $BASHPID > pid; sleep 30; touch out")
+    slow = task_in(tmp_path / "slow", "echo $BASHPID > pid; sleep 100; touch out")
     spec = spec_of(tmp_path, [done, slow])
     spec.script.write_text(render(spec))
     process = subprocess.Popen(
@@ -176,12 +182,12 @@ def test_a_signal_leaves_a_record_and_no_program(tmp_path, number):
         ["env", "--default-signal=INT", "bash", spec.script],
         stdout=subprocess.DEVNULL,
     )
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not (slow.directory / "pid").exists() and time.monotonic() < end:
         time.sleep(0.01)
     time.sleep(0.05)
     process.send_signal(number)
-    assert process.wait(10) == 1
+    assert process.wait(60) == 1
     record = read_record(spec.record)
     assert (record.name, record.missing, record.how) == (spec.name, 1, number.name[3:])
     assert not record.complete
@@ -215,7 +221,7 @@ def test_a_module_of_this_package_runs_from_anywhere(tmp_path):
     command = python_module("pwact.executors.script", "a b", "$x")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, env=environment, timeout=20, check=False
+        ["bash", "-c", command], cwd=tmp_path, env=environment, timeout=60, check=False
     )
     assert done.returncode == 0
     assert command.endswith(" -m pwact.executors.script 'a b' '$x'")

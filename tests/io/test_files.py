@@ -23,6 +23,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    path = tmp_path / "f"
+    with pytest.raises(OSError, match="No space") as caught, files.replacing(path):
+        raise OSError(28, "No space left on device")
+    assert caught.value.filename == str(path)
+
+
 def test_the_file_is_whole_before_it_gets_its_name(tmp_path, monkeypatch):
     path = tmp_path / "a"
     synced = []
