@@ -25,7 +25,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_a_full_disk_is_told_with_the_file(tmp_path):
     path = tmp_path / "f"
-    with pytest.raises(OSError, match="No space") as caught, files.replacing(path):
+    with pytest.raises(OSError, match="No space") as caught, replacing(path):
         raise OSError(28, "No space left on device")
     assert caught.value.filename == str(path)
 
