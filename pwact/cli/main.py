@@ -7,6 +7,7 @@ answers at once.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -120,6 +121,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         failure, message, status = stop, "stopped by SIGTERM", EXIT_STOPPED
     except KeyboardInterrupt as stop:
         failure, message, status = stop, "interrupted", EXIT_INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
     except OSError as error:
         place = f"{error.filename}: " if error.filename is not None else ""
         failure, message, status = error, f"{place}{error.strerror or error}", EXIT_FAILED
@@ -134,7 +138,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _dispatch(words: list[str]) -> int:
     if not words or words[0].lower() in HELP_WORDS:
         return _say(overview())
-    if words[0] == "--version":
+    if words[0].lower() == "--version":
         return _say(f"pwact {__version__}")
     name = words[0].lower()
     if name not in COMMANDS:

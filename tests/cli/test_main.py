@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -41,8 +42,21 @@ def test_help_at_the_end_runs_nothing(capsys: pytest.CaptureFixture[str]) -> Non
     assert "usage: pwact run" in capsys.readouterr().out
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--version"]) == 0
+@pytest.mark.parametrize("words", [["help"], ["--version"], ["run", "-h"]])
+def test_a_reader_that_has_seen_enough(words: list[str]) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = [sys.executable, "-m", "pwact", *words]
+    try:
+        shown = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(write_end)
+    assert (shown.returncode, shown.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("word", ["--version", "--Version"])
+def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([word]) == 0
     assert capsys.readouterr().out == f"pwact {__version__}\n"
 
 
