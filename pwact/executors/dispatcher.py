@@ -174,14 +174,14 @@ class Dispatcher:
             key += (block.max_jobs_in_queue, block.use_array)
         if key not in self._pools:
             executor = self._executor_for(block)
-            beside = self._others(key) if block.scheduler == "local" else lambda: 0
-            self._pools[key] = Pool(executor, self._sleep, self._clock, beside)
+            taken = self._taken_beside(key) if block.scheduler == "local" else lambda: 0.0
+            self._pools[key] = Pool(executor, self._sleep, self._clock, taken)
         return self._pools[key]
 
-    def _others(self, own: tuple[Any, ...]) -> Callable[[], int]:
-        """How many jobs the other pools of this machine have."""
+    def _taken_beside(self, own: tuple[Any, ...]) -> Callable[[], float]:
+        """The share of this machine that jobs of the other pools take."""
         return lambda: sum(
-            pool.live for key, pool in self._pools.items() if key[0] == own[0] and key != own
+            pool.share for key, pool in self._pools.items() if key[0] == own[0] and key != own
         )
 
 

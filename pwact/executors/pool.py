@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from typing import Callable, Optional, TypeVar
 
@@ -25,8 +26,8 @@ class Pool:
     ----------
     sleep, clock
         As in `Dispatcher`.
-    beside
-        How many jobs of other pools use the same machine.
+    taken
+        The share (0..1) of the places of the same machine that jobs of other pools take.
     """
 
     def __init__(
@@ -34,12 +35,12 @@ class Pool:
         executor: Executor,
         sleep: Callable[[float], None],
         clock: Callable[[], float],
-        beside: Callable[[], int] = lambda: 0,
+        taken: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.executor = executor
         self._sleep = sleep
         self._clock = clock
-        self._beside = beside
+        self._taken = taken
         self._guard = threading.RLock()
         self._live: dict[str, str] = {}
         self._states: dict[str, JobState] = {}
@@ -65,7 +66,16 @@ class Pool:
 
     def room(self) -> Optional[int]:
         """How many more jobs may be submitted; None: any number."""
-        return self.executor.room(self.live + self._beside())
+        places = self.executor.room(0)
+        if places is None:
+            return None
+        return self.executor.room(self.live + math.ceil(places * self._taken() - 1e-9))
+
+    @property
+    def share(self) -> float:
+        """The share of its places that its jobs take, 0..1; 0 where any number may live."""
+        places = self.executor.room(0)
+        return self.live / places if places else 0.0
 
     def add(self, job_id: str, name: str) -> None:
         """Watch a job."""

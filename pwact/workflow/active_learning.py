@@ -27,7 +27,7 @@ from pwact.report.records import (
 )
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
-from pwact.workflow.ledger import StageState
+from pwact.workflow.ledger import StageState, together_s
 from pwact.workflow.stage import Services
 from pwact.workflow.stages.explore import ExploreStage, System
 from pwact.workflow.stages.label import LabelStage, candidates_of
@@ -149,11 +149,18 @@ class _Loop:
         system: System,
         ends: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Begin to label a system whose trajectories have all ended."""
+        """Begin to label a system whose trajectories have all ended well.
+
+        One that failed may yet succeed: other frames are picked then.
+        """
+        if not all(end["usable"] for end in ends):
+            return
         select = SelectStage(self.config, self.engines.explorer, label.iteration, ends)
         candidates = candidates_of(select.picked(services, system))
-        if candidates and self.campaign.begin(label) is None:
-            label.begin_ahead(services, candidates)
+        if candidates:
+            self.campaign.make_way(select)
+            if self.campaign.begin(label) is None:
+                label.begin_ahead(services, candidates)
 
     def train(self, iteration: int) -> None:
         """Train the committee of `iteration`, or keep that of the iteration before."""
@@ -192,14 +199,14 @@ class _Loop:
     def _row(self, iteration: int) -> IterationRow:
         stages = self.campaign.stages()
         train, explore, select, label = (_done(stages, iteration, step) for step in STEPS)
-        spans = [self.campaign.wall_s(_stage_name(iteration, step)) for step in STEPS]
+        names = [_stage_name(iteration, step) for step in STEPS]
         return IterationRow(
             layout.iteration_name(iteration),
             TrainRecord.from_json(train or {}),
             None if explore is None else ExploreRecord.from_json(explore),
             None if select is None else SelectRecord.from_json(select),
             None if label is None else LabelRecord.from_json(label),
-            sum(span for span in spans if span is not None),
+            together_s(stages[name] for name in names if name in stages),
         )
 
     @property

@@ -209,13 +209,6 @@ class Campaign:
                 ", ".join(names),
             )
 
-    def wall_s(self, name: str) -> Optional[float]:
-        """Seconds from the begin of a stage to its end; None while it is not done."""
-        state = self.stages().get(name)
-        if state is None or state.ended_at is None:
-            return None
-        return state.ended_at - state.started_at
-
     def finished(self, stage: Stage) -> bool:
         """Whether a stage is done, unchanged and intact, so that nothing before it is needed.
 
@@ -269,6 +262,15 @@ class Campaign:
         self._worked.add(stage.name)
         stage.directory.mkdir(parents=True, exist_ok=True)
         return None
+
+    def make_way(self, stage: Stage) -> None:
+        """Put a stage aside before its turn if it will be done again, as another one begins."""
+        state = self._state(stage)
+        asked_for = _names(self._options.redo, stage.name) and stage.name not in self._worked
+        if state.begun and (asked_for or ledger.lost_its_ground(self.journal.events(), state)):
+            self._set_aside(stage)
+        self._finish_set_aside(stage)
+        self._worked.add(stage.name)
 
     def _state(self, stage: Stage) -> StageState:
         return self.stages().get(stage.name, StageState(stage.name))

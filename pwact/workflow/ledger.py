@@ -81,6 +81,16 @@ def lost_its_ground(events: Sequence[Mapping[str, Any]], state: StageState) -> b
     return any(event["event"] == ASIDE and event["name"] in before for event in later)
 
 
+def together_s(stages: Iterable[StageState]) -> float:
+    """Seconds in which at least one of these stages was at work; those not done are left out."""
+    spans = [(one.started_at, one.ended_at) for one in stages if one.ended_at is not None]
+    total, until = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
 def _started(_: StageState, event: Mapping[str, Any]) -> StageState:
     return StageState(
         event["name"], event["key"], event["inputs"], started_at=event.get("time", 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pwact.executors.base import JobSpec, JobState
+from pwact.executors.pool import Pool
 from tests.executors.conftest import COMPLETED, RUNNING, FakeExecutor, succeed
 
 
@@ -142,3 +143,20 @@ def test_both_kinds_share_this_machine(bench, tmp_path):
     list(dispatcher.run("scf", bench.directory, tasks[4:], block))
     assert sorted(made) == [1, 2]
     assert max(executor.most_live for executor in made.values()) <= 2
+
+
+def test_a_job_that_may_take_the_whole_machine_has_it_alone(bench):
+    """Beside one of at most 1 there is no place; beside one of at most 4, two of at most 3."""
+    pools = {}
+    for most in (1, 3, 4):
+        executor = FakeExecutor()
+        executor.limit = most
+        beside = lambda own=most: sum(  # noqa: E731
+            pool.share for limit, pool in pools.items() if limit != own
+        )
+        pools[most] = Pool(executor, bench.clock.sleep, bench.clock, beside)
+    pools[4].add("1", "one")
+    assert {most: pool.room() for most, pool in pools.items()} == {1: 0, 3: 2, 4: 3}
+    pools[4].drop("1")
+    pools[1].add("2", "two")
+    assert {most: pool.room() for most, pool in pools.items()} == {1: 0, 3: 0, 4: 0}

@@ -14,7 +14,7 @@ from pwact.io.journal import Journal
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
-SLOW = "md.000.sys.000"  # the other system is md.000.sys.001
+SLOW, QUICK = "md.000.sys.000", "md.000.sys.001"
 
 
 @pytest.fixture(autouse=True)
@@ -168,3 +168,36 @@ def test_a_failing_exploration_keeps_the_labels_that_were_made(tmp_path: Path) -
     undisturbed = tmp_path / "undisturbed"
     loop(undisturbed, SlowSystem(), **{"strategy.lmps_tolerance": False})
     assert {name: text for name, text in results(tmp_path).items()} == results(undisturbed)
+
+
+def test_a_system_with_a_failed_trajectory_waits_for_the_judgement(tmp_path: Path) -> None:
+    """Its trajectory may succeed after a repair; then other frames are picked."""
+    job = {**run_param()["explore"]["md_jobs"][0], "temps": [100, 110]}
+    changes = {"explore.md_jobs": [job], "strategy.lmps_tolerance": False}
+    executor = SlowSystem()
+    executor.spoil = {f"{QUICK}/{QUICK}.t.001": "nothing"}
+    with pytest.raises(QuorumError, match="explore"):
+        loop(tmp_path / "work", executor, **changes, reserve_scf_files=True)
+    assert not [name for name in executor.ran if f"02.label/scf/{QUICK}" in name]
+    loop(tmp_path / "work", SlowSystem(), **changes, reserve_scf_files=True)
+    loop(tmp_path / "once", SlowSystem(), **changes, streaming=False, reserve_scf_files=True)
+    assert results(tmp_path / "work") == results(tmp_path / "once")
+    assert task_directories(tmp_path / "work") == task_directories(tmp_path / "once")
+
+
+@pytest.mark.parametrize("redo", ["iter.0000", "iter.0000/explore", "iter.0000/select"])
+def test_a_redo_labels_each_frame_once_more(tmp_path: Path, redo: str) -> None:
+    loop(tmp_path, SlowSystem())
+    hotter = {**run_param()["explore"]["md_jobs"][0], "temps": [110]}
+    changes = {} if redo.endswith("select") else {"explore.md_jobs": [hotter]}
+    executor = SlowSystem()
+    loop(tmp_path, executor, **changes, options={"redo": (redo,)})
+    assert len(executor.ran) == len(set(executor.ran))
+    assert not list(tmp_path.glob("iter.0000/*-bk-2"))
+
+
+def test_time_that_two_stages_share_counts_once(tmp_path: Path) -> None:
+    result = loop(tmp_path, SlowSystem())
+    events = Journal(tmp_path / ".pwact/journal.jsonl").events()
+    own = [event["time"] for event in events if "iter.0000/" in event.get("name", "")]
+    assert result.rows[0].wall_s <= max(own) - min(own)

@@ -173,21 +173,35 @@ class ExploreStage:
 
     def work(self, services: Services) -> StageOutput:
         """Run the trajectories; a tenth of them, or one, may come to nothing."""
-        systems = systems_of(self.config, self.iteration)
         tasks: list[Task] = []
         owners: dict[Path, System] = {}
-        for system in systems:
+        for system in systems_of(self.config, self.iteration):
             for task in self._tasks(services, system):
                 tasks.append(task)
                 owners[task.directory] = system
-        results = []
-        for result in services.dispatch("md", self.directory, tasks, self.block):
-            results.append(result)
-            self._tell(services, owners[result.task.directory], results, owners)
+        results = list(self._results(services, tasks, owners))
         check_quorum(results, MAX_FAILED_RATE, self.name, services.work_dir)
         if not self.config.strategy.lmps_tolerance:
             demand_all(results, f"{self.name} (strategy.lmps_tolerance is false)")
         return self._output(services.work_dir, results, owners)
+
+    def _results(
+        self, services: Services, tasks: Sequence[Task], owners: Mapping[Path, System]
+    ) -> Iterator[TaskResult]:
+        """Run the tasks; call `when_ended` as soon as the last trajectory of a system has ended."""
+        places: dict[str, list[Path]] = {}
+        for directory, system in owners.items():
+            places.setdefault(system.name, []).append(directory)
+        usable: dict[Path, bool] = {}
+        for result in services.dispatch("md", self.directory, tasks, self.block):
+            yield result
+            directory = result.task.directory
+            system, usable[directory] = owners[directory], result.verdict.done
+            mine = places[system.name]
+            if self.when_ended is not None and all(one in usable for one in mine):
+                work_dir = services.work_dir
+                ends = [self._end(work_dir, one, system, usable[one]) for one in mine]
+                self.when_ended(services, system, ends)
 
     def _tasks(self, services: Services, system: System) -> Iterator[Task]:
         atoms = read_structure(system.structure.path, system.structure.format)
@@ -208,23 +222,6 @@ class ExploreStage:
 
     def _check(self, motion: Motion, directory: Path) -> Verdict:
         return self.explorer.check(directory, self.config.strategy.lmps_tolerance, motion)
-
-    def _tell(
-        self,
-        services: Services,
-        system: System,
-        results: Sequence[TaskResult],
-        owners: Mapping[Path, System],
-    ) -> None:
-        """Call `when_ended` if the last trajectory of a system has just ended."""
-        wanted = [directory for directory, owner in owners.items() if owner is system]
-        verdicts = {result.task.directory: result.verdict for result in results}
-        if self.when_ended is not None and all(directory in verdicts for directory in wanted):
-            ends = [
-                self._end(services.work_dir, directory, system, verdicts[directory].done)
-                for directory in wanted
-            ]
-            self.when_ended(services, system, ends)
 
     def _end(self, work_dir: Path, directory: Path, system: System, usable: bool) -> dict[str, Any]:
         """How one trajectory has ended, as JSON."""
