@@ -122,7 +122,8 @@ finish() {  # $1: "end", or the signal that ends the job
     done
     echo "$pwact_job $missing $((SECONDS - pwact_start)) $1" > "$pwact_record.tmp" &&
         mv -f "$pwact_record.tmp" "$pwact_record"
-    echo "end: $(date), $missing of ${#pwact_tasks[@]} tasks missing"
+    printf 'end: %(%F %T)T, ' -1
+    echo "$missing of ${#pwact_tasks[@]} tasks missing"
 }
 descendants() {
     for child in $(pgrep -P "$1"); do
@@ -147,13 +148,14 @@ claim() {  # one run at a time in a directory; the programs hold the lock togeth
             return 1
         fi
     fi
-    echo "$pwact_job on $(hostname), process $BASHPID" > @LOCK@
+    echo "$pwact_job on $HOSTNAME, process $BASHPID" > @LOCK@
 }
 for pwact_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do
     trap "stop $pwact_signal" "$pwact_signal"
 done
 echo "job: $pwact_job ${SLURM_JOB_ID-}, directory: $PWD"
-echo "start: $(date), nodes: ${SLURM_JOB_NODELIST-$(hostname)}\""""
+printf 'start: %(%F %T)T, ' -1
+echo "nodes: ${SLURM_JOB_NODELIST-$HOSTNAME}\""""
 
 
 def _prologue(spec: JobSpec) -> list[str]:
@@ -177,7 +179,7 @@ def _function(kind: str, function: str, command: str, check: str) -> Iterable[st
         f"{function}() {{  # $1: directory of the task",
         '    cd "$1" && claim || return 1',
         f"    [ -f {done} ] && return 0",
-        f"    rm -f {failed}",
+        f"    [ ! -e {failed} ] || rm -f {failed}",
         "    (",
         command,
         "    )",

@@ -10,9 +10,11 @@ import shutil
 import uuid
 from collections import deque
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+_together: ContextVar[bool] = ContextVar("together", default=False)
 _BLOCK = 1 << 20
 _TAIL_BYTES = 1 << 16
 
@@ -22,8 +24,9 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     """Give a path beside `path` to write to, and put what was written in its place.
 
     The file is fsynced (unless not `sync`) and renamed when the block ends well; else it is
-    deleted and `path` stays as it was.
+    deleted and `path` stays as it was. Within `synced_together` it is fsynced later.
     """
+    sync = sync and not _together.get()
     aside = path.with_name(f".{path.name[-100:]}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield aside
@@ -40,14 +43,32 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
         sync_directory(path.parent)
 
 
+@contextlib.contextmanager
+def synced_together(directory: Path) -> Iterator[None]:
+    """Let a block write into `directory`, and wait for the disk once, when all is written."""
+    before = _together.set(True)
+    try:
+        yield
+    finally:
+        _together.reset(before)
+    for path in directory.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            _sync(path)
+    sync_directory(directory)
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory survive a power cut, where the file system can."""
     with contextlib.suppress(OSError):  # some network file systems refuse it
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str, sync: bool = True) -> None:

@@ -2,10 +2,20 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
-from pwact.io.files import link, log_tail, remove, replacing, tree_hash, write_json, write_text
+from pwact.io.files import (
+    link,
+    log_tail,
+    remove,
+    replacing,
+    synced_together,
+    tree_hash,
+    write_json,
+    write_text,
+)
 
 
 def names(directory):
@@ -96,3 +106,22 @@ def test_remove(tmp_path):
         remove(tmp_path / name)
     assert names(tmp_path) == ["kept"]
     assert names(tmp_path / "kept") == ["file"]
+
+
+def test_files_that_are_synced_together(tmp_path, monkeypatch):
+    synced = []
+    real = os.fsync
+
+    def fsync(handle):
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with synced_together(tmp_path):
+        write_text(tmp_path / "a", "1")
+        write_json(tmp_path / "b", {})
+        link(tmp_path / "elsewhere", tmp_path / "c")
+        assert synced == []
+    assert sorted(synced) == [str(tmp_path), str(tmp_path / "a"), str(tmp_path / "b")]
+    write_text(tmp_path / "d", "1")
+    assert len(synced) == 5

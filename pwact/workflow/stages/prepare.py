@@ -23,7 +23,8 @@ def prepare(directory: Path, write: Callable[[Path], None]) -> None:
     aside = directory.with_name(f".{directory.name}.new")
     files.remove(aside)
     aside.mkdir(parents=True)
-    write(aside)
+    with files.synced_together(aside):
+        write(aside)
     aside.rename(directory)
 
 
