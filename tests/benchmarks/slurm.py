@@ -135,6 +135,7 @@ def campaign(folder: Path, labels: int, use_array: str) -> tuple[Path, list[int]
     job.update(temps=list(range(100, 100 + TRAJECTORIES)), press=[0], trj_freq=1)
     job.update(nsteps=2 * labels // TRAJECTORIES)
     job.pop("select_sys", None)
+    param["explore"]["sys_configs"][0]["config"] = "structures/a.poscar"
     param["explore"]["md_jobs"] = [job]
     resource = resources()
     resource.update(scheduler="slurm", queue_name="cpu", use_array=use_array)
@@ -170,10 +171,15 @@ def report(work_dir: Path, ideal: dict[str, float], polls: list[int], calls: Cou
         best = ideal.get(name.partition("/")[2], 0.0)
         took = end - begun[name]
         print(f"{name:18} {took:6.2f} s, ideal {best:6.2f} s, beyond it {took - best:5.2f} s")
+        inside = [one for one in events if begun[name] <= one["time"] <= end]
+        for what in ("job_asked", "job_submitted", "job_ended"):
+            times = [one["time"] - begun[name] for one in inside if one["event"] == what]
+            if times:
+                print(f"    {what:14} {min(times):6.2f} … {max(times):6.2f} s")
     for kind, pattern, after in (
-        ("md", "iter.0000/00.train/*/model", "last training → first trajectory"),
-        ("scf", "iter.0000/01.explore/md/*/*/model_devi.out", "last trajectory → first label"),
-        ("train", "iter.0000/02.label/scf/*/*/*/out.json", "last label → next training"),
+        ("md", "iter.0000/00.train/*/tag.*.lock", "last training → first trajectory"),
+        ("scf", "iter.0000/01.explore/md/*/*/tag.*.lock", "last trajectory → first label"),
+        ("train", "iter.0000/02.label/scf/*.exit", "last label → next training"),
     ):
         last = max(path.stat().st_mtime for path in work_dir.glob(pattern))
         ids = {event["name"] for event in events if event.get("kind") == kind}
