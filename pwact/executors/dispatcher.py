@@ -122,6 +122,7 @@ class Dispatcher:
         surroundings = self._surroundings(where, block, history, whole, first)
         run = Run(surroundings, kind, directory, mine, block)
         self._ahead.append(_Ahead((kind, where), run, list(run.begin())))
+        run.submit()  # now, for the other runs may have nothing left to wait for
 
     def _submit(self, runs: Sequence[Run]) -> None:
         """Submit what can be, or wait until there may be news."""
