@@ -242,3 +242,18 @@ def test_left_handed_cells_are_right_handed_after_the_advice() -> None:
     advised = Atoms("Cu2", cell=atoms.cell.array[[0, 2, 1]], scaled_positions=fractions, pbc=True)
     assert flaw(advised, 0.5) == ""
     np.testing.assert_allclose(advised.positions, atoms.positions)
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+@pytest.mark.parametrize("seed", range(40))
+def test_shortest_distance_by_both_ways(monkeypatch, few, seed):
+    """Small and skewed cells, atoms far outside of the cell, against images of images."""
+    monkeypatch.setattr("pwact.geometry._FEW_PAIRS", few)
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(1, 6))
+    cell = np.diag(rng.uniform(1.0, 6.0, 3)) + np.tril(rng.uniform(-4.0, 4.0, (3, 3)), -1)
+    atoms = Atoms(f"Cu{count}", rng.uniform(-9.0, 9.0, (count, 3)), cell=cell, pbc=True)
+    shifts = np.stack(np.meshgrid(*[np.arange(-12, 13)] * 3), axis=-1).reshape(-1, 3) @ cell
+    wrapped = atoms.get_positions(wrap=True)
+    apart = np.linalg.norm((wrapped[:, None] - wrapped)[:, :, None] + shifts, axis=-1)
+    assert shortest_distance(atoms) == pytest.approx(apart[apart > 1e-9].min())
