@@ -12,13 +12,14 @@ from typing import Optional
 
 import pytest
 
-from tests.requirements import need_program
+from tests.requirements import need_deepmd, need_program
 
 # a time-out must not leave a cluster behind
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280, method="signal")]
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "quickstart"
+DEEPMD = ROOT / "examples" / "cu_deepmd"
 SETTINGS = [("cpu", 1), ("gpu", 3), ("cpu", -1)]
 BLOCKS = ("train", "explore", "DFT")
 
@@ -98,3 +99,16 @@ def test_the_quickstart(cluster, quickstart, tmp_path, setting):
     assert {job["scheduler"] for job in asked} == {"slurm"}
     trainings = [job for job in asked if job["kind"] == "train" and "iter.0000" in job["directory"]]
     assert [len(job["tasks"]) for job in trainings] == {1: [1] * 4, 3: [4], -1: [4]}[setting[1]]
+
+
+@pytest.mark.deepmd
+@pytest.mark.timeout(900, method="signal")
+def test_the_deepmd_example(cluster, tmp_path):
+    need_deepmd()
+    here = tmp_path / "here"
+    shutil.copytree(DEEPMD, here)
+    expected = results(run(here))
+    for setting in SETTINGS[:2]:
+        place = tmp_path / f"{setting[0]} {setting[1]}"
+        shutil.copytree(DEEPMD, place)
+        assert results(run(place, setting)) == expected
