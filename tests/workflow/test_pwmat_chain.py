@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def play_toys(monkeypatch: pytest.MonkeyPatch) -> None:
         code = (
             f"from pathlib import Path; from tests.workflow import toys; toys.RUN[{word!r}](Path())"
         )
-        text = f"PYTHONPATH={shlex.quote(str(root))} {COMMAND.split()[0]} -c {shlex.quote(code)}"
+        text = f"PYTHONPATH={shlex.quote(str(root))} {shlex.quote(sys.executable)} -c {shlex.quote(code)}"
         monkeypatch.setattr(engine, "command", lambda *_, text=text: text)
 
 
