@@ -140,7 +140,8 @@ def play_toys(monkeypatch: pytest.MonkeyPatch) -> None:
         code = (
             f"from pathlib import Path; from tests.workflow import toys; toys.RUN[{word!r}](Path())"
         )
-        text = f"PYTHONPATH={shlex.quote(str(root))} {shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+        words = shlex.join([sys.executable, "-c", code])
+        text = f"PYTHONPATH={shlex.quote(str(root))} {words}"
         monkeypatch.setattr(engine, "command", lambda *_, text=text: text)
 
 
