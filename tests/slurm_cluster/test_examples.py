@@ -108,7 +108,7 @@ def test_the_deepmd_example(cluster, tmp_path):
     here = tmp_path / "here"
     shutil.copytree(DEEPMD, here)
     expected = results(run(here))
-    for setting in SETTINGS[:2]:
+    for setting in SETTINGS[1:2]:
         place = tmp_path / f"{setting[0]} {setting[1]}"
         shutil.copytree(DEEPMD, place)
         assert results(run(place, setting)) == expected
