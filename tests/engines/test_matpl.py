@@ -97,13 +97,14 @@ _VALUE = st.recursive(
 @st.composite
 def every_key(draw: st.DrawFn) -> dict[str, Any]:
     """Every documented key with some value, and keys that nobody knows."""
+    some = st.sampled_from(draw(st.lists(_VALUE, min_size=6, max_size=6)))
 
     def section(name: str) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key in MATPL[name]:
             below = f"{name}.{key.name}".lstrip(".")
-            made[key.name] = section(below) if below in MATPL else draw(_VALUE)
-        made[draw(st.text("XYZ", min_size=3, max_size=9))] = draw(_VALUE)
+            made[key.name] = section(below) if below in MATPL else draw(some)
+        made[draw(st.text("XYZ", min_size=3, max_size=9))] = draw(some)
         return made
 
     return section("")
