@@ -23,6 +23,7 @@
         00.train/{train.000/ …,valid_error.csv}
         01.explore/md/md.000.sys.000/{md.000.sys.000.t.000[.p.000]/,model_devi_distribution.png}
         01.explore/md/md.000.sys.000/md.000.sys.000.lmps.000/   by a LAMMPS input of the user
+        01.explore/kpu/md.000.sys.000/md.000.sys.000.t.000[.p.000]/kpu_model_devi.out
         01.explore/select/{accurate,candidate,candidate_delete,fail}.csv
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
         02.label/result/{train.xyz|PWdata/,label_error.csv}
@@ -54,6 +55,7 @@ LABEL_ERROR = "label_error.csv"
 LEFT_OUT = "left_out.csv"
 HISTOGRAM = "model_devi_distribution.png"
 MODEL_DEVI_FILES = "model_devi*.out"  # a continued MD has its earlier rows in a second file
+KPU_MODEL_DEVI = "kpu_model_devi.out"
 
 TRAIN_XYZ = "train.xyz"
 PWDATA = "PWdata"
@@ -105,6 +107,11 @@ def explore_dir(work_dir: Path, iteration: int) -> Path:
 def md_dir(work_dir: Path, iteration: int) -> Path:
     """Where the trajectories of an iteration are."""
     return explore_dir(work_dir, iteration) / "md"
+
+
+def kpu_dir(work_dir: Path, iteration: int) -> Path:
+    """Where the Kalman prediction uncertainty of the trajectories is computed."""
+    return explore_dir(work_dir, iteration) / "kpu"
 
 
 def select_dir(work_dir: Path, iteration: int) -> Path:

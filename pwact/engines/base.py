@@ -97,6 +97,8 @@ class Potential:
     after
         Shell text run after LAMMPS in the task directory ("" for none), which leaves
         ``model_devi.out``.
+    deviates
+        Whether a run leaves ``model_devi.out``; one model alone does not.
     """
 
     types: tuple[str, ...]
@@ -104,6 +106,7 @@ class Potential:
     pair_lines: tuple[str, ...]
     head_lines: tuple[str, ...] = ()
     after: str = ""
+    deviates: bool = True
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,38 @@ class TrainedModel:
     valid: Optional[ValidError] = None
 
 
+class KpuEvaluator(Protocol):
+    """Kalman prediction uncertainty of the frames of one trajectory, by one model.
+
+    Attributes
+    ----------
+    log
+        Name of the file in a task directory whose tail explains a failure.
+    """
+
+    log: str
+    shell_check: str
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything but model and trajectory that the result depends on, as JSON."""
+
+    def write_input(self, directory: Path, model: TrainedModel, trajectory: Path) -> None:
+        """Write all files of one task into the existing `directory`.
+
+        `trajectory` is the directory of a finished MD. Raises TaskError when the model cannot tell
+        its uncertainty.
+        """
+
+    def command(self) -> str:
+        """Shell text that runs the evaluation in the task directory."""
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether ``kpu_model_devi.out`` has a row for every frame of the trajectory."""
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """Files and folders of a done task that are deleted once the iteration is complete."""
+
+
 class Trainer(Protocol):
     """Trains one member of a committee."""
 
@@ -292,3 +327,6 @@ class Trainer(Protocol):
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """What LAMMPS needs to run these members together; the first drives the MD."""
+
+    def kpu(self) -> KpuEvaluator:
+        """How the uncertainty of one model is computed. Raises InputError where it cannot be."""

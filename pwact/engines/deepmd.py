@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from pwact.engines.base import Potential, TrainedModel, TrainingData, ValidError
+from pwact.engines.base import KpuEvaluator, Potential, TrainedModel, TrainingData, ValidError
 from pwact.engines.deepmd_input import (
     CURVE,
     native_warnings,
@@ -159,6 +159,11 @@ class DeepmdTrainer:
             valid = ValidError(curve["rmse_e_val"], curve["rmse_f_val"])
         files = {MODEL_ROLE: model, GRAPH_ROLE: directory / GRAPH}
         return TrainedModel(directory, files, valid)
+
+    def kpu(self) -> KpuEvaluator:
+        """Not known to this engine."""
+        message = "the engine deepmd knows committees only"
+        raise InputError(message, self._config.file, "strategy.uncertainty")
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """``pair_style deepmd`` with all members, which also writes their deviation."""

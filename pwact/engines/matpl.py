@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.config.elements import NUMBERS
-from pwact.engines.base import Potential, TrainedModel, TrainingData, ValidError
+from pwact.engines.base import KpuEvaluator, Potential, TrainedModel, TrainingData, ValidError
 from pwact.engines.matpl_input import CHECKPOINTS, INPUT, RECORD, document, faults, warnings
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_json
@@ -124,6 +124,11 @@ class MatplTrainer:
         read_errors(record / TRAIN_CURVE)
         valid = read_errors(record / VALID_CURVE) if self._config.valid_data else None
         return TrainedModel(directory, files, valid)
+
+    def kpu(self) -> KpuEvaluator:
+        """Not known to this engine."""
+        message = "the engine matpl knows committees only"
+        raise InputError(message, self._config.file, "strategy.uncertainty")
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """The pair style of this kind of model in the LAMMPS of the block ``explore``."""

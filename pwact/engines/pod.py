@@ -15,7 +15,7 @@ import numpy as np
 
 from pwact.config.train_keys import defaults
 from pwact.engines import pod_files
-from pwact.engines.base import Potential, TrainedModel, TrainingData
+from pwact.engines.base import KpuEvaluator, Potential, TrainedModel, TrainingData
 from pwact.engines.task_inputs import ended_well, lammps_program, python_module
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_text
@@ -126,6 +126,11 @@ class PodTrainer:
             },
             valid=pod_files.read_errors(directory / pod_files.ERRORS) if with_valid else None,
         )
+
+    def kpu(self) -> KpuEvaluator:
+        """Not known to this engine."""
+        message = "the engine pod knows committees only"
+        raise InputError(message, self._config.file, "strategy.uncertainty")
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """Pair lines for the first model; all are evaluated on the dump after the MD."""
