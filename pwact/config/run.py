@@ -26,7 +26,7 @@ from pwact.config.kinds import (
 )
 from pwact.config.labeling import LabelConfig, load_dft
 from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
-from pwact.config.strategy import StrategyConfig, check_models, load_strategy
+from pwact.config.strategy import StrategyConfig, load_strategy
 from pwact.config.training import TrainConfig, load_train
 
 LONGEST_NAME = 200  # bytes; with what is added while the file is written it stays below 255
@@ -153,7 +153,6 @@ def load_run(root: Node) -> RunConfig:
     values = read(root, KEYS)
     train = load_train(values["train"])
     strategy = load_strategy(values["strategy"])
-    check_models(root, strategy, train)
     init_data = _data_sets(values["init_data"], values["data_format"])
     models = values["init_model_list"]
     _check_start_models(root.child("init_model_list", None), models, strategy, train)

@@ -9,7 +9,6 @@ from typing import Any, Optional
 
 from pwact.config.kinds import Anything, Choice, Flag, Located, Real, Whole
 from pwact.config.schema import Node, declare, keys_of, obsolete, read
-from pwact.config.training import TrainConfig
 
 SMALLEST_COMMITTEE = 3
 
@@ -50,6 +49,11 @@ class StrategyConfig:
         True, Flag(), "MD that dies early still counts if it left deviations."
     )
     md_type: int = declare(2, Whole(1, 2), "2: the pair style of the engine; 1 is not available.")
+    kpu_format: str = declare(
+        "pwmat/config",
+        Choice(("pwmat/config", "lammps/dump", "config", "dump")),
+        "MatPL: format in which `MatPL kpu` is given the frames; config and dump: older PWMLFF.",
+    )
     compress: bool = declare(False, Flag(), "Compress the models (DP only, not with kpu).")
     compress_order: int = declare(3, Whole(3, 5), "Order of the compression: 3 or 5.")
     compress_dx: float = declare(0.01, Real(positive=True), "Step of the compression table.")
@@ -105,39 +109,15 @@ def _faults(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("md_type", "1 is not available; expected 2" if values["md_type"] == 1 else ""),
         ("compress_order", "found 4; expected 3 or 5" if values["compress_order"] == 4 else ""),
         (
+            "compress",
+            "kpu and compress exclude each other"
+            if values["compress"] and values["uncertainty"] == "kpu"
+            else "",
+        ),
+        (
             "direct_script",
             "this key is required if direct is true"
             if values["direct"] and values["direct_script"] is None
             else "",
         ),
     ]
-
-
-def check_models(root: Node, strategy: StrategyConfig, train: TrainConfig) -> None:
-    """Check what only some kinds of models can do.
-
-    Raises
-    ------
-    InputError
-        KPU or compression is asked for where it cannot be had.
-    """
-    optimizer = train.settings.get("optimizer")
-    word = optimizer.get("optimizer", "LKF") if isinstance(optimizer, dict) else "LKF"
-    kpu, model = strategy.uncertainty == "kpu", train.model_type
-    rules = [
-        (kpu and model != "DP", "strategy.uncertainty", f"kpu needs the model DP, not {model}"),
-        (
-            kpu and str(word).upper() != "LKF",
-            "train.optimizer.optimizer",
-            f"found {word}; kpu needs LKF",
-        ),
-        (kpu and strategy.compress, "strategy.compress", "kpu and compress exclude each other"),
-        (
-            strategy.compress and model != "DP",
-            "strategy.compress",
-            f"only DP can be compressed, not {model}",
-        ),
-    ]
-    for broken, key, message in rules:
-        if broken:
-            raise Node(None, key, root.context).error(message)

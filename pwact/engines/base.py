@@ -203,8 +203,13 @@ class Explorer(Protocol):
     def command(self, potential: Potential) -> str:
         """Shell text that runs the MD (and `potential.after`)."""
 
-    def check(self, directory: Path, tolerance: bool, motion: Motion) -> Verdict:
-        """Done: ended normally, or (with `tolerance`) died early with usable deviation rows."""
+    def check(
+        self, directory: Path, tolerance: bool, motion: Motion, potential: Potential
+    ) -> Verdict:
+        """Done: ended normally, or (with `tolerance`) died early with usable frames.
+
+        Frames are usable when they have deviation rows, or when `potential` leaves none.
+        """
 
     def read_result(self, directory: Path) -> Trajectory:
         """The trajectory of a done task."""

@@ -1,9 +1,9 @@
 """Molecular dynamics with LAMMPS.
 
 The MD is believed when three things agree: ``md.log`` ends with the wall time, the deviation file
-has its rows, and the dump holds their frames. A job that was cut off leaves no ``md.exit`` and is
-incomplete; a LAMMPS that gave up by itself (lost atoms, say) leaves one, and what it wrote until
-then can be used.
+has its rows (one model alone leaves none), and the dump holds their frames. A job that was cut off
+leaves no ``md.exit`` and is incomplete; a LAMMPS that gave up by itself (lost atoms, say) leaves
+one, and what it wrote until then can be used.
 """
 
 from __future__ import annotations
@@ -134,23 +134,32 @@ class LammpsExplorer:
         end = f'after_rc=$?; echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ] && [ "$after_rc" -eq 0 ]'
         return "; ".join([*parts, end])
 
-    def check(self, directory: Path, tolerance: bool, motion: Motion) -> Verdict:
+    def check(
+        self, directory: Path, tolerance: bool, motion: Motion, potential: Potential
+    ) -> Verdict:
         """Whether the run ended, and deviations and frames belong together."""
         code = _exit_code(directory)
         if code is None or code in _KILLED:
             return incomplete("the MD was cut off or did not start")
         trajectory = LammpsTrajectory(directory)
         try:
-            rows = trajectory.deviations()
-            lost = np.setdiff1d(rows.steps, trajectory.dump.steps())
+            rows = trajectory.deviations().steps if potential.deviates else None
+            frames = trajectory.dump.steps()
         except TaskError as error:
             return incomplete(str(error))
+        rows = frames if rows is None else rows
+        lost = np.setdiff1d(rows, frames)
         if lost.size:
             return incomplete(f"{DUMP} lacks step {lost[0]} of {DEVIATION}")
         whole = 1  # an input of the user does not say how many
         if isinstance(motion, Condition):
             whole = motion.nsteps // motion.trj_freq + 1
-        return _judge(trajectory.ended_normally, tolerance, len(rows.steps), whole)
+        if trajectory.ended_normally and len(rows) < whole:
+            counted = f"{DEVIATION} has {len(rows)} of {whole} rows"
+            if not potential.deviates:
+                counted = f"{DUMP} has {len(rows)} of {whole} frames"
+            return incomplete(counted)
+        return _judge(trajectory.ended_normally, tolerance, len(rows))
 
     def read_result(self, directory: Path) -> LammpsTrajectory:
         """The trajectory of a done task."""
@@ -169,12 +178,12 @@ def _text(potential: Potential, motion: Motion, seed: int) -> str:
     return rewrite(motion.path, potential, motion.trj_freq, seed)
 
 
-def _judge(ended_normally: bool, tolerance: bool, rows: int, whole: int) -> Verdict:
+def _judge(ended_normally: bool, tolerance: bool, frames: int) -> Verdict:
     if ended_normally:
-        return DONE if rows >= whole else incomplete(f"{DEVIATION} has {rows} of {whole} rows")
+        return DONE
     if not tolerance:
         return incomplete("the MD ended early and strategy.lmps_tolerance is false")
-    if rows < 1:
+    if frames < 1:
         return incomplete("the MD ended before its first frame")
     return Verdict(DONE.outcome, "the MD ended early")
 

@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.config.elements import NUMBERS
-from pwact.engines.base import KpuEvaluator, Potential, TrainedModel, TrainingData, ValidError
-from pwact.engines.matpl_input import CHECKPOINTS, INPUT, RECORD, document, faults, warnings
+from pwact.engines.base import Potential, TrainedModel, TrainingData, ValidError
+from pwact.engines.matpl_input import (
+    CHECKPOINTS,
+    INPUT,
+    RECORD,
+    document,
+    faults,
+    optimizer_of,
+    warnings,
+)
+from pwact.engines.matpl_kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_json
 from pwact.verdict import DONE, Verdict, incomplete
@@ -23,7 +32,6 @@ logger = logging.getLogger(__name__)
 
 LOG = "train.log"
 MODEL_ROLE = "model"
-CHECKPOINT_ROLE = "checkpoint"
 SCRIPTED = "torch_script_module.pt"
 COMPRESSED = "cmp_dp_model.ckpt"
 NEP_TEXT = "nep5.txt"
@@ -50,6 +58,10 @@ class MatplTrainer:
     def _is_nep(self) -> bool:
         return self._config.train.model_type == "NEP"
 
+    @property
+    def _keeps_p(self) -> bool:
+        return self._config.strategy.uncertainty == "kpu"
+
     def validate(self) -> None:
         """Refuse what MatPL would stop at."""
         config = self._config
@@ -57,6 +69,9 @@ class MatplTrainer:
         prefix = "" if config.train.input_file else "train."
         for key, message in faults(config.train):
             raise InputError(message, file, f"{prefix}{key}")
+        if config.strategy.compress and self._is_nep:
+            message = f"only DP can be compressed, not {config.train.model_type}"
+            raise InputError(message, config.file, "strategy.compress")
         for remark in warnings(config.train, self._train.gpu_per_node * self._train.number_node):
             logger.warning("%s: %s", file, remark)
 
@@ -64,12 +79,14 @@ class MatplTrainer:
         """All keys of the user, and how the models are compressed."""
         train, strategy = self._config.train, self._config.strategy
         compress = [strategy.compress_order, strategy.compress_dx] if strategy.compress else None
+        p_matrix = {"save_p_matrix": True} if self._keeps_p else {}
         return {
             "engine": "matpl",
             "model_type": train.model_type,
             "atom_type": list(train.atom_type),
             "settings": dict(train.settings),
             "compress": compress,
+            **p_matrix,
         }
 
     def write_input(
@@ -79,9 +96,10 @@ class MatplTrainer:
         if not data.valid and not self._told and not self._is_nep:
             self._told = True
             logger.info("no valid_data: MatPL watches its errors on %s", data.train[0])
-        write_json(
-            directory / INPUT, document(self._config.train, data, seed, directory, start_from)
-        )
+        made = document(self._config.train, data, seed, directory, start_from)
+        if self._keeps_p:
+            made["save_p_matrix"] = True
+        write_json(directory / INPUT, made)
 
     def command(self) -> str:
         """Train, perhaps compress, and script; the first failure ends it."""
@@ -125,13 +143,23 @@ class MatplTrainer:
         valid = read_errors(record / VALID_CURVE) if self._config.valid_data else None
         return TrainedModel(directory, files, valid)
 
-    def kpu(self) -> KpuEvaluator:
-        """Not known to this engine."""
-        message = "the engine matpl knows committees only"
-        raise InputError(message, self._config.file, "strategy.uncertainty")
+    def kpu(self) -> MatplKpu:
+        """By the Kalman filter that trained the model: a DP network, and LKF."""
+        train, file = self._config.train, self._config.file
+        if self._is_nep:
+            message = f"kpu needs the model DP, not {train.model_type}"
+            raise InputError(message, file, "strategy.uncertainty")
+        word = optimizer_of(train)
+        if word != "LKF":
+            prefix = "" if train.input_file else "train."
+            message = f"found {word}; kpu needs LKF"
+            raise InputError(message, train.input_file or file, f"{prefix}optimizer.optimizer")
+        return MatplKpu(self._train.command.strip(), self._config.strategy.kpu_format)
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """The pair style of this kind of model in the LAMMPS of the block ``explore``."""
+        if self._keeps_p:  # before the MD, not after
+            demand_p_matrix(models[0].files[CHECKPOINT_ROLE])
         command = self._explore.command.lower()
         style = "matpl/nep" if self._is_nep else "matpl/dp"
         head: tuple[str, ...] = ()
@@ -150,6 +178,7 @@ class MatplTrainer:
                 f"pair_coeff * * {' '.join(str(NUMBERS[symbol]) for symbol in types)}",
             ),
             head_lines=head,
+            deviates=len(models) > 1,
         )
 
 

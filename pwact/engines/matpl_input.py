@@ -86,9 +86,14 @@ def warnings(train: TrainConfig, gpus: int) -> Iterator[str]:
     for key in _SET_BY_US:
         if key in train.settings:
             yield f"train.{key} is set by the loop; what stands here is not used"
-    word = str(_section(train.settings, "optimizer").get("optimizer", OPTIMIZER)).upper()
+    word = optimizer_of(train)
     if train.model_type == "NEP" and word in ("LKF", "GKF") and gpus > 1:
         yield f"train.optimizer.optimizer: {word} of NEP does not run on {gpus} GPUs; ADAM does"
+
+
+def optimizer_of(train: TrainConfig) -> str:
+    """Name of the optimizer, in capitals."""
+    return str(_section(train.settings, "optimizer").get("optimizer", OPTIMIZER)).upper()
 
 
 def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:

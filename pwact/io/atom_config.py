@@ -12,15 +12,15 @@ from pwact.io import files
 from pwact.io.lines import Lines
 
 
-def write_atom_config(path: Path, atoms: Atoms) -> None:
-    """Write a structure with 16 decimals; all atoms are free to move."""
+def write_atom_config(path: Path, atoms: Atoms, sync: bool = True) -> None:
+    """Write a structure with 16 decimals; all atoms are free to move. See `files.write_text`."""
     lines = [f"{len(atoms)} atoms", "Lattice vector"]
     lines += [_row(vector) for vector in atoms.cell.array]
     lines.append(" Position, move_x, mov_y, move_z")
     fractions = atoms.cell.scaled_positions(atoms.positions)
     for number, position in zip(atoms.numbers, fractions):
         lines.append(f"{number:4d} {_row(position)} 1 1 1")
-    files.write_text(path, "\n".join(lines) + "\n")
+    files.write_text(path, "\n".join(lines) + "\n", sync)
 
 
 def _row(numbers: np.ndarray) -> str:

@@ -64,17 +64,28 @@ class DumpTrajectory:
         TaskError
             The dump has no such frame, or it cannot be understood.
         """
+        content = self.text(step)
+        try:
+            return _parse(content, self._types)
+        except (ValueError, IndexError, KeyError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else error
+            file = self._places[int(step)].file
+            raise TaskError(f"{file}: step {step}: {reason}") from error
+
+    def text(self, step: int) -> bytes:
+        """The frame of an MD step as it stands in the dump.
+
+        Raises
+        ------
+        TaskError
+            The dump has no such frame.
+        """
         place = self._places.get(int(step))
         if place is None:
             raise TaskError(f"{self._path}: no frame of step {step}")
         with place.file.open("rb") as stream:
             stream.seek(place.start)
-            content = stream.read(place.end - place.start)
-        try:
-            return _parse(content, self._types)
-        except (ValueError, IndexError, KeyError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else error
-            raise TaskError(f"{place.file}: step {step}: {reason}") from error
+            return stream.read(place.end - place.start)
 
     @cached_property
     def _places(self) -> dict[int, _Place]:

@@ -1,4 +1,4 @@
-"""Sorts the frames of many trajectories by their deviation and picks candidates."""
+"""Sorts the frames of many trajectories by their uncertainty and picks candidates."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from pwact.io.model_devi import Deviations
 from pwact.query.pick import pick_random
-from pwact.query.window import ACCURATE, CANDIDATE, FAILED, classify
+from pwact.query.window import ACCURATE, CANDIDATE, FAILED, Scores, Window, classify
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,14 @@ class Group:
     limit
         The most candidates to be picked; None for all.
     trajectories
-        Directory (relative to the work directory) and deviations of each.
+        Directory (relative to the work directory) and scores of each.
     """
 
     md: int
     sys: int
     limit: Optional[int]
-    trajectories: Sequence[tuple[str, Deviations]]
+    trajectories: Sequence[tuple[str, Scores]]
+    window: Window
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class FrameTable:
     Attributes
     ----------
     devi_force
-        Deviation used, eV/Å, shape (n,).
+        What was compared with the window, shape (n,).
     config_index
         MD step, int, shape (n,).
     file_path
@@ -71,19 +71,14 @@ class Selection:
 
 
 def select_candidates(
-    groups: Sequence[Group],
-    lower: float,
-    upper: float,
-    rng_for: Callable[[int, int], np.random.Generator],
+    groups: Sequence[Group], rng_for: Callable[[int, int], np.random.Generator]
 ) -> Selection:
-    """Classify the frames of all groups by max_devi_f and pick candidates within each limit.
+    """Classify the frames of all groups by their windows and pick candidates within each limit.
 
     Parameters
     ----------
     groups
         In the order in which the tables list them.
-    lower, upper
-        The window, see `pwact.query.window.classify`, eV/Å.
     rng_for
         Gives the generator of the pick for (md, sys).
 
@@ -96,7 +91,7 @@ def select_candidates(
     deleted = []
     for group in groups:
         table, failed = _gathered(group)
-        classes = classify(table.devi_force, failed, lower, upper)
+        classes = classify(table.devi_force, failed, group.window.lower, group.window.upper)
         for kind in (ACCURATE, FAILED):
             parts[kind].append(_rows(table, classes == kind))
         candidates = np.flatnonzero(classes == CANDIDATE)
@@ -114,10 +109,10 @@ def select_candidates(
 
 def _gathered(group: Group) -> tuple[FrameTable, np.ndarray]:
     """All frames of a group, and which of them failed."""
-    rows = [deviations for _, deviations in group.trajectories]
+    rows = [scores for _, scores in group.trajectories]
     names = np.array([directory for directory, _ in group.trajectories], dtype=object)
     table = FrameTable(
-        np.concatenate([row.max_f for row in rows] or [np.empty(0)]),
+        np.concatenate([row.values for row in rows] or [np.empty(0)]),
         np.concatenate([row.steps for row in rows] or [np.empty(0, dtype=np.int64)]),
         np.repeat(names, [len(row.steps) for row in rows]),
     )

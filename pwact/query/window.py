@@ -1,12 +1,41 @@
-"""The window of deviations inside which a frame is worth labelling."""
+"""The window of uncertainties inside which a frame is worth labelling."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 ACCURATE = 0
 CANDIDATE = 1
 FAILED = 2
+
+
+@dataclass(frozen=True)
+class Window:
+    """Candidates are the frames with lower <= value < upper."""
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is compared with the window, for every frame of a trajectory.
+
+    Attributes
+    ----------
+    steps
+        MD steps, int, shape (n,).
+    values
+        Deviations in eV/Å, or Kalman prediction uncertainties, shape (n,).
+    failed
+        Frames that failed whatever their value, bool, shape (n,).
+    """
+
+    steps: np.ndarray
+    values: np.ndarray
+    failed: np.ndarray
 
 
 def classify(values: np.ndarray, failed: np.ndarray, lower: float, upper: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,17 @@ log = logging.getLogger(__name__)
 BINS = 100  # at most
 COLOURS = ("tab:green", "tab:blue", "tab:red")  # accurate, candidate, failed
 SHOWN_MAX = 1.0  # larger deviations are counted here, so that a few do not flatten the rest
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """How values become bars; values beyond `largest` are drawn there."""
+
+    label: str
+    edges: np.ndarray
+    title: str
+    scale: str = "linear"
+    largest: float = np.inf
 
 
 def deviation_histogram(path: Path, max_devi_f: np.ndarray, lower: float, upper: float) -> bool:
@@ -35,10 +47,46 @@ def deviation_histogram(path: Path, max_devi_f: np.ndarray, lower: float, upper:
     bool
         Whether a picture was drawn: not without matplotlib or without frames.
     """
-    values = np.asarray(max_devi_f, dtype=float)
-    values = values[np.isfinite(values)]
-    if values.size == 0:
+    values = _finite(max_devi_f)
+    if not values.size:
         return False
+    edge = 1.05 * max(float(min(values.max(), SHOWN_MAX)), lower) or SHOWN_MAX
+    axis = _Axis(
+        "largest force deviation of a frame (eV/Å)",
+        np.linspace(0.0, edge, _bins(values.size) + 1),
+        heading(values, lower, upper),
+        largest=SHOWN_MAX,
+    )
+    return _draw(path, values, (lower, upper), axis)
+
+
+def kpu_histogram(path: Path, f_kpu_mean: np.ndarray, lower: float, upper: float) -> bool:
+    """Draw the same of Kalman prediction uncertainties, which spread over decades.
+
+    Values that are not above zero are drawn at the left end.
+    """
+    values = _finite(f_kpu_mean)
+    positive = values[values > 0]
+    if not positive.size:
+        return False
+    low, high = 0.9 * float(positive.min()), 1.1 * float(positive.max())
+    axis = _Axis(
+        "Kalman prediction uncertainty of the forces of a frame",
+        np.geomspace(low, high, _bins(values.size) + 1),
+        f"{values.size} frames, mean {values.mean():.4g}, largest {values.max():.4g}, "
+        f"window {lower:.4g} to {upper:.4g}",
+        "log",
+    )
+    return _draw(path, values, (lower, upper), axis)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    numbers: np.ndarray = np.asarray(values, dtype=float)
+    finite: np.ndarray = numbers[np.isfinite(numbers)]
+    return finite
+
+
+def _draw(path: Path, values: np.ndarray, window: tuple[float, float], axis: _Axis) -> bool:
     if find_spec("matplotlib") is None:
         _say_once()
         return False
@@ -47,24 +95,24 @@ def deviation_histogram(path: Path, max_devi_f: np.ndarray, lower: float, upper:
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
-    shown = np.minimum(values, SHOWN_MAX)
-    edge = 1.05 * max(float(shown.max()), lower) or SHOWN_MAX
-    found = classes(values, lower, upper)
+    low, high = float(axis.edges[0]), float(axis.edges[-1])
+    shown = np.clip(values, low, min(high, axis.largest))
+    found = classes(values, *window)
     axes.hist(
         [shown[chosen] for chosen in found.values()],
-        bins=_bins(values.size),
-        range=(0.0, edge),
+        bins=axis.edges.tolist(),
         stacked=True,
         color=list(COLOURS),
         label=[_share(name, chosen) for name, chosen in found.items()],
     )
-    for limit in (lower, upper):
-        if limit <= edge:
+    for limit in window:
+        if low <= limit <= high:
             axes.axvline(limit, color="black", linestyle="--", linewidth=0.8)
-    axes.set_xlim(0.0, edge)
-    axes.set_xlabel("largest force deviation of a frame (eV/Å)")
+    axes.set_xscale(axis.scale)
+    axes.set_xlim(low, high)
+    axes.set_xlabel(axis.label)
     axes.set_ylabel("frames")
-    axes.set_title(heading(values, lower, upper), fontsize="medium", loc="left")
+    axes.set_title(axis.title, fontsize="medium", loc="left")
     axes.legend(frameon=False)
     with files.replacing(path) as aside:
         FigureCanvasAgg(figure).print_png(str(aside))
@@ -85,7 +133,7 @@ def heading(values: np.ndarray, lower: float, upper: float) -> str:
 
 def classes(values: np.ndarray, lower: float, upper: float) -> dict[str, np.ndarray]:
     """Class → which of the frames are in it, shape (n,), bool."""
-    failed = values >= upper
+    failed = ~(values < upper)  # also where there are no limits
     accurate = (values < lower) & ~failed
     return {"accurate": accurate, "candidate": ~accurate & ~failed, "failed": failed}
 

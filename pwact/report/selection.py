@@ -31,6 +31,22 @@ class MdEnd:
     normal: bool
 
 
+@dataclass(frozen=True)
+class Basis:
+    """What a selection is based on.
+
+    Attributes
+    ----------
+    words
+        What the frames were judged by.
+    limits
+        One line a system about its limits, where they are not the user's own.
+    """
+
+    words: str = "model deviation force"
+    limits: Sequence[str] = ()
+
+
 def record(selection: Selection) -> SelectRecord:
     """Count the classes of `selection`."""
     accurate, failed = len(selection.accurate), len(selection.failed)
@@ -40,7 +56,9 @@ def record(selection: Selection) -> SelectRecord:
     return SelectRecord(total, accurate, candidate, failed, selected)
 
 
-def write_selection(select_dir: Path, selection: Selection, md_ends: Sequence[MdEnd]) -> str:
+def write_selection(
+    select_dir: Path, selection: Selection, md_ends: Sequence[MdEnd], basis: Basis = Basis()
+) -> str:
     """Write the tables, the summary and the list of early ends; return the summary line.
 
     ``candidate_delete.csv`` exists only when the limit left candidates out.
@@ -57,13 +75,13 @@ def write_selection(select_dir: Path, selection: Selection, md_ends: Sequence[Md
     else:
         files.remove(select_dir / DELETED)
     counts = record(selection)
-    files.write_text(select_dir / SUMMARY, summary_text(counts, md_ends))
+    files.write_text(select_dir / SUMMARY, summary_text(counts, md_ends, basis))
     files.write_text(select_dir / ERROR_TRAJ, _error_traj(md_ends))
     return summary_line(counts)
 
 
 def write_table(path: Path, table: FrameTable) -> None:
-    """Write one class of frames as CSV: deviation (eV/Å), MD step, trajectory directory."""
+    """Write one class of frames as CSV: deviation (eV/Å) or KPU, MD step, trajectory directory."""
     rows = zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist())
     with (
         files.replacing(path) as aside,
@@ -86,14 +104,15 @@ def summary_line(counts: SelectRecord) -> str:
     )
 
 
-def summary_text(counts: SelectRecord, md_ends: Sequence[MdEnd]) -> str:
+def summary_text(counts: SelectRecord, md_ends: Sequence[MdEnd], basis: Basis = Basis()) -> str:
     """The text of ``select_summary.txt``."""
     left_out = counts.candidate - counts.selected
     limited = f", randomly select {counts.selected}, delete {left_out}" if left_out else ""
     lines = [
         summary_line(counts),
         "",
-        "Select by model deviation force:",
+        f"Select by {basis.words}:",
+        *basis.limits,
         f"Accurate configurations: {counts.accurate}, details in file {ACCURATE}",
         f"Candidate configurations: {counts.candidate}{limited}",
         f"        Select details in file {CANDIDATE}",

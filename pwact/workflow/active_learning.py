@@ -34,10 +34,11 @@ from pwact.workflow.stages.label import LabelStage, candidates_of
 from pwact.workflow.stages.prepare import needed
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
+from pwact.workflow.stages.uncertainty import uncertainty_of
 
 log = logging.getLogger(__name__)
 
-STEPS = ("train", "explore", "select", "label")
+STEPS = ("train", "explore", "kpu", "select", "label")  # kpu: not with a committee
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class _Loop:
         self.campaign = campaign
         self.data_sets: list[Path] = []
         self.committee: list[TrainedModel] = []
+        self.uncertainty = uncertainty_of(config, engines.trainer, engines.explorer, engines.train)
         self._labelled_last = True
 
     def iterate(self, iteration: int) -> None:
@@ -128,7 +130,8 @@ class _Loop:
                 explore, when_ended=partial(self._label_ahead, replace(label, ahead=True))
             )
         explored = run(explore)
-        run(SelectStage(config, engines.explorer, iteration, explored["paths"]))
+        paths = self.uncertainty.evaluate(run, self.committee, iteration, explored["paths"])
+        run(SelectStage(config, self.uncertainty, iteration, paths))
         self._show()
         labelled = run(label)
         self._labelled_last = bool(labelled["data"])
@@ -140,7 +143,8 @@ class _Loop:
     @property
     def _streams(self) -> bool:
         """Whether a system is labelled while others explore; DIRECT looks at all candidates."""
-        return self.config.streaming and not self.config.strategy.direct
+        possible = self.uncertainty.streams and not self.config.strategy.direct
+        return self.config.streaming and possible
 
     def _label_ahead(
         self,
@@ -155,7 +159,7 @@ class _Loop:
         """
         if not all(end["usable"] for end in ends):
             return
-        select = SelectStage(self.config, self.engines.explorer, label.iteration, ends)
+        select = SelectStage(self.config, self.uncertainty, label.iteration, ends)
         candidates = candidates_of(select.picked(services, system))
         if candidates:
             self.campaign.make_way(select)
@@ -198,11 +202,12 @@ class _Loop:
 
     def _row(self, iteration: int) -> IterationRow:
         stages = self.campaign.stages()
-        train, explore, select, label = (_done(stages, iteration, step) for step in STEPS)
+        done = {step: _done(stages, iteration, step) for step in STEPS}
+        explore, select, label = (done[step] for step in ("explore", "select", "label"))
         names = [_stage_name(iteration, step) for step in STEPS]
         return IterationRow(
             layout.iteration_name(iteration),
-            TrainRecord.from_json(train or {}),
+            TrainRecord.from_json(done["train"] or {}),
             None if explore is None else ExploreRecord.from_json(explore),
             None if select is None else SelectRecord.from_json(select),
             None if label is None else LabelRecord.from_json(label),

@@ -23,6 +23,7 @@ from pwact.io.frames import read_frames
 from pwact.io.structures import read_structure
 from pwact.workflow.init_bulk import Chain, chain_of
 from pwact.workflow.stages.prepare import needed
+from pwact.workflow.stages.uncertainty import uncertainty_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -47,9 +48,11 @@ def _check_run(config: RunConfig, resources: Resources) -> None:
     dft = needed(resources.dft, resources, "DFT")
     _check_schedulers((train, explore, dft))
     trainer = trainer_for(config, train, explore)
-    _check_inputs(config, explorer_for(config, explore))
+    explorer = explorer_for(config, explore)
+    _check_inputs(config, explorer)
     labeler = labeler_for(config.dft, 0, dft)
     trainer.validate()
+    uncertainty_of(config, trainer, explorer, train)
     found: set[str] = set()
     known = set(config.train.atom_type)
     for key, structure in _explored(config):
@@ -64,10 +67,7 @@ def _check_run(config: RunConfig, resources: Resources) -> None:
 
 def _refuse_later_engines(config: RunConfig) -> None:
     strategy = config.strategy
-    later = (
-        (strategy.uncertainty == "kpu", "strategy.uncertainty", "kpu"),
-        (strategy.direct, "strategy.direct", "DIRECT"),
-    )
+    later = ((strategy.direct, "strategy.direct", "DIRECT"),)
     for used, key, what in later:
         if used:
             raise InputError(f"{what} is not available yet", config.file, key)

@@ -18,6 +18,7 @@ import numpy as np
 
 from pwact.io.model_devi import read_model_devi, write_model_devi
 from pwact.query.candidates import Group, select_candidates
+from pwact.query.window import Scores, Window
 from pwact.report.selection import MdEnd, write_selection
 
 SYSTEMS, PER_SYSTEM, ROWS = 100, 10, 1000
@@ -43,12 +44,17 @@ def measure(folder: Path) -> None:
     directories = make(folder)
     before = _peak_mb()
     start = time.perf_counter()
-    read = [(path.name, read_model_devi(path / "model_devi.out")) for path in directories]
+    rows = [read_model_devi(path / "model_devi.out") for path in directories]
+    read = [
+        (path.name, Scores(one.steps, one.max_f, one.failed))
+        for path, one in zip(directories, rows)
+    ]
     read_s = time.perf_counter() - start
-    groups = [Group(0, k, 50, read[k * PER_SYSTEM : (k + 1) * PER_SYSTEM]) for k in range(SYSTEMS)]
-    selection = select_candidates(
-        groups, 0.1, 0.25, lambda md, system: np.random.default_rng((md, system))
-    )
+    groups = [
+        Group(0, k, 50, read[k * PER_SYSTEM : (k + 1) * PER_SYSTEM], Window(0.1, 0.25))
+        for k in range(SYSTEMS)
+    ]
+    selection = select_candidates(groups, lambda md, system: np.random.default_rng((md, system)))
     select_s = time.perf_counter() - start - read_s
     print(write_selection(folder, selection, [MdEnd(path.name, True) for path in directories]))
     total_s = time.perf_counter() - start

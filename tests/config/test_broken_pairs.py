@@ -192,17 +192,6 @@ RUN_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"train.engine": "pod"}, "train.model_type", "POD"),
     ({"train.engine": "deepmd", "train.model_type": "NEP"}, "train.model_type", "DP"),
     ({"train.model_type": "CHEBY"}, "train.model_type", "DP or NEP"),
-    ({"train.model_type": "NEP", "strategy.compress": True}, "strategy.compress", "only DP"),
-    (
-        {"train.model_type": "NEP", "strategy.uncertainty": "KPU"},
-        "strategy.uncertainty",
-        "needs the model DP",
-    ),
-    (
-        {"train.optimizer": {"optimizer": "adam"}, "strategy.uncertainty": "KPU"},
-        "train.optimizer.optimizer",
-        "LKF",
-    ),
     (
         {"strategy.compress": True, "strategy.uncertainty": "kpu"},
         "strategy.compress",

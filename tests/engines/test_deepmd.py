@@ -375,7 +375,7 @@ def test_train_compress_start_again_and_explore(tmp_path: Path, data: TrainingDa
     potential = made.potential(models)
     md = tmp_path / PLACE / "md"
     assert explore(md, copper(30), potential, SHORT) == 0
-    assert LammpsExplorer(BLOCK).check(md, False, SHORT).done
+    assert LammpsExplorer(BLOCK).check(md, False, SHORT, potential).done
     trajectory = LammpsTrajectory(md)
     rows = trajectory.deviations()
     assert rows.steps.tolist() == [0, 10, 20, 30, 40]

@@ -34,8 +34,10 @@ def run(committee: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_finished_run(run: Path) -> None:
-    assert EXPLORER.check(run, False, SHORT) == EXPLORER.check(run, True, SHORT)
-    assert EXPLORER.check(run, False, SHORT).done
+    assert EXPLORER.check(run, False, SHORT, LENNARD_JONES) == EXPLORER.check(
+        run, True, SHORT, LENNARD_JONES
+    )
+    assert EXPLORER.check(run, False, SHORT, LENNARD_JONES).done
     trajectory = EXPLORER.read_result(run)
     assert trajectory.ended_normally
     rows = trajectory.deviations()
@@ -87,11 +89,11 @@ def test_check_believes_files_only(
     (directory / name).unlink()
     if damage:
         (directory / name).write_text(damage(text))
-    verdict = EXPLORER.check(directory, False, SHORT)
+    verdict = EXPLORER.check(directory, False, SHORT, LENNARD_JONES)
     assert verdict.outcome is Outcome.INCOMPLETE
     assert reason in verdict.reason
     early = reason == "ended early"
-    assert EXPLORER.check(directory, True, SHORT).done is early
+    assert EXPLORER.check(directory, True, SHORT, LENNARD_JONES).done is early
     assert not (early and LammpsTrajectory(directory).ended_normally)
 
 
@@ -99,7 +101,7 @@ def test_death_before_the_first_frame(committee: Any, tmp_path: Path) -> None:
     pod, _, models = committee
     potential = replace(pod.potential(models), head_lines=("no_such_command",))
     assert explore(tmp_path / "md", alloy(80), potential, SHORT) != 0
-    assert EXPLORER.check(tmp_path / "md", True, SHORT).outcome is Outcome.INCOMPLETE
+    assert EXPLORER.check(tmp_path / "md", True, SHORT, LENNARD_JONES).outcome is Outcome.INCOMPLETE
 
 
 @pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt-iso", "npt-aniso", "npt-tri"])
@@ -143,7 +145,7 @@ def long_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need_program("lmp")
     directory: Path = tmp_path_factory.mktemp("long") / "md"
     assert explore(directory, alloy(82, repeat=1) * 2, rows_from(0), LONG) == 0
-    assert EXPLORER.check(directory, False, LONG).done
+    assert EXPLORER.check(directory, False, LONG, LENNARD_JONES).done
     return directory
 
 
@@ -156,14 +158,14 @@ def cut_off(run: Path, tmp_path: Path) -> Path:
     rows = (directory / "model_devi.out").read_text()
     (directory / "model_devi.out").write_text(rows[: rows.index("10200")] + "102")
     (directory / "md.exit").unlink()
-    assert EXPLORER.check(directory, True, LONG).outcome is Outcome.INCOMPLETE
+    assert EXPLORER.check(directory, True, LONG, LENNARD_JONES).outcome is Outcome.INCOMPLETE
     return directory
 
 
 def test_continuation_merges(long_run: Path, tmp_path: Path) -> None:
     directory = cut_off(long_run, tmp_path)
     assert shell(directory, EXPLORER.command(rows_from(10000, 0.7))) == 0
-    assert EXPLORER.check(directory, False, LONG).done
+    assert EXPLORER.check(directory, False, LONG, LENNARD_JONES).done
     before, after = (LammpsTrajectory(place) for place in (long_run, directory))
     steps = list(range(0, 10401, 200))
     assert after.deviations().steps.tolist() == after.dump.steps().tolist() == steps

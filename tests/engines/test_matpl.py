@@ -329,7 +329,7 @@ def test_an_md_that_is_stopped_and_continued_loses_and_doubles_no_row(tmp_path: 
             time.sleep(0.02)
             assert running.poll() is None
         os.killpg(running.pid, signal.SIGKILL)
-    assert not explorer.check(torn, True, condition).done
+    assert not explorer.check(torn, True, condition, potential).done
     assert subprocess.run(command, cwd=torn, check=False).returncode == 0
     one, other = explorer.read_result(whole), explorer.read_result(torn)
     assert (torn / "model_devi.before.out").exists()
@@ -338,7 +338,7 @@ def test_an_md_that_is_stopped_and_continued_loses_and_doubles_no_row(tmp_path: 
     np.testing.assert_allclose(
         one.deviations().max_f[:30], other.deviations().max_f[:30], atol=1e-8
     )
-    assert explorer.check(torn, True, condition).done
+    assert explorer.check(torn, True, condition, potential).done
 
 
 def rows_of(directory: Path) -> list[str]:

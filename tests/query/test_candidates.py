@@ -5,16 +5,16 @@ from typing import Optional
 import numpy as np
 import pytest
 
-from pwact.io.model_devi import Deviations
 from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
+from pwact.query.window import Scores, Window
 
-LOWER, UPPER = 0.1, 0.2
+WINDOW = Window(0.1, 0.2)
 
 
-def trajectory(values: list[float], failed: tuple[int, ...] = ()) -> Deviations:
+def trajectory(values: list[float], failed: tuple[int, ...] = ()) -> Scores:
     array = np.array(values, dtype=float)
     flags = np.isin(np.arange(len(values)), failed)
-    return Deviations(np.arange(len(values)) * 10, array, array / 2, array / 4, flags)
+    return Scores(np.arange(len(values)) * 10, array, flags)
 
 
 def rng_for(md: int, system: int) -> np.random.Generator:
@@ -22,7 +22,13 @@ def rng_for(md: int, system: int) -> np.random.Generator:
 
 
 def select(*groups: Group) -> Selection:
-    return select_candidates(groups, LOWER, UPPER, rng_for)
+    return select_candidates(groups, rng_for)
+
+
+def group(
+    md: int, system: int, limit: Optional[int], trajectories: list[tuple[str, Scores]]
+) -> Group:
+    return Group(md, system, limit, trajectories, WINDOW)
 
 
 def rows(table: FrameTable) -> list[tuple[str, int, float]]:
@@ -33,8 +39,8 @@ def rows(table: FrameTable) -> list[tuple[str, int, float]]:
 
 def test_every_frame_is_in_one_table_in_order() -> None:
     found = select(
-        Group(0, 0, None, [("a", trajectory([0.05, 0.1, 0.2])), ("b", trajectory([0.15]))]),
-        Group(0, 1, None, [("c", trajectory([0.19, np.nan, 0.05, 0.12], failed=(3,)))]),
+        group(0, 0, None, [("a", trajectory([0.05, 0.1, 0.2])), ("b", trajectory([0.15]))]),
+        group(0, 1, None, [("c", trajectory([0.19, np.nan, 0.05, 0.12], failed=(3,)))]),
     )
     assert rows(found.accurate) == [("a", 0, 0.05), ("c", 20, 0.05)]
     assert rows(found.candidate) == [("a", 10, 0.1), ("b", 0, 0.15), ("c", 0, 0.19)]
@@ -52,7 +58,7 @@ def test_the_limit_counts_over_all_trajectories_of_a_group(
     limit: Optional[int], picked: int
 ) -> None:
     both = [("a", trajectory([0.15] * 20)), ("b", trajectory([0.15] * 20))]
-    found = select(Group(0, 0, limit, both))
+    found = select(group(0, 0, limit, both))
     assert (len(found.candidate), len(found.deleted)) == (picked, 40 - picked)
     together = rows(found.candidate) + rows(found.deleted)
     assert len(set(together)) == 40
@@ -62,25 +68,37 @@ def test_the_limit_counts_over_all_trajectories_of_a_group(
 
 def test_limits_belong_to_their_group() -> None:
     found = select(
-        Group(0, 0, 1, []),  # a system without a usable trajectory shifts nothing
-        Group(0, 1, 3, [("a", trajectory([0.15] * 20))]),
-        Group(1, 1, 5, [("b", trajectory([0.15] * 20))]),
+        group(0, 0, 1, []),  # a system without a usable trajectory shifts nothing
+        group(0, 1, 3, [("a", trajectory([0.15] * 20))]),
+        group(1, 1, 5, [("b", trajectory([0.15] * 20))]),
     )
     assert found.candidate.file_path.tolist() == ["a"] * 3 + ["b"] * 5
 
 
 def test_each_group_has_a_pick_of_its_own() -> None:
-    one = Group(0, 1, 5, [("a", trajectory([0.15] * 50))])
-    other = Group(1, 0, 5, [("a", trajectory([0.15] * 50))])
+    one = group(0, 1, 5, [("a", trajectory([0.15] * 50))])
+    other = group(1, 0, 5, [("a", trajectory([0.15] * 50))])
     alone, together = select(one), select(other, one)
     assert rows(alone.candidate) == rows(together.candidate)[5:]
     assert rows(together.candidate)[:5] != rows(together.candidate)[5:]
 
 
 @pytest.mark.parametrize(
-    "groups", [[], [Group(0, 0, 3, [])], [Group(0, 0, 3, [("a", trajectory([]))])]]
+    "groups", [[], [group(0, 0, 3, [])], [group(0, 0, 3, [("a", trajectory([]))])]]
 )
 def test_nothing_to_select(groups: list[Group]) -> None:
     found = select(*groups)
     assert found.frames == 0
     assert found.candidate.config_index.tolist() == []
+
+
+def test_each_group_has_a_window_of_its_own() -> None:
+    same = [("a", trajectory([0.05, 0.15, 0.25]))]
+    found = select(
+        Group(0, 0, None, same, Window(0.1, 0.2)),
+        Group(0, 1, None, same, Window(0.2, 0.3)),
+        Group(0, 2, None, same, Window(float("nan"), float("nan"))),
+    )
+    assert found.accurate.config_index.tolist() == [0, 0, 10]
+    assert found.candidate.config_index.tolist() == [10, 20]
+    assert found.failed.config_index.tolist() == [20, 0, 10, 20]

@@ -37,15 +37,78 @@ def test_the_loop_closes(case: str, cluster: Cluster, tmp_path: Path) -> None:
     assert len(read_frames(work_dir / "iter.0000/02.label/result/train.xyz", "extxyz")) == 4
     journal = (work_dir / ".pwact/journal.jsonl").read_text()
     assert journal.count('"COMPLETED"') >= 6
+    compare_with_golden(work_dir, case)
+    check_members(result.models)
+    check_deviations(work_dir)
+    check_valid_error(work_dir)
+
+
+@pytest.mark.slow
+def test_the_loop_closes_by_the_kalman_filter_of_one_model(
+    cluster: Cluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    need_program("lmp")
+    work_dir = tmp_path / "a work dir"
+    matpl_campaign.write_inputs(work_dir, matpl_campaign.KPU, SLURM)
+    with caplog.at_level("INFO"):
+        result = matpl_campaign.run(work_dir)
+    assert [row.label.labelled for row in result.rows if row.label] == [4]
+    assert [path.name for path in result.models] == ["train.000"]
+    compare_with_golden(work_dir, matpl_campaign.KPU)
+    for system in ("md.000.sys.000", "md.000.sys.001"):
+        check_limits(work_dir, system, caplog.text)
+    check_kpu(work_dir / "iter.0000/01.explore")
+    journal = (work_dir / ".pwact/journal.jsonl").read_text()
+    matpl_campaign.run(work_dir)  # nothing is done twice
+    assert (work_dir / ".pwact/journal.jsonl").read_text().count("job_asked") == journal.count(
+        "job_asked"
+    )
+
+
+def compare_with_golden(work_dir: Path, case: str) -> None:
     found = matpl_campaign.portrait(work_dir)
     golden = GOLDEN / f"matpl-{case}.txt"
     if os.environ.get("PWACT_WRITE_GOLDEN"):
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(found)
     assert found == golden.read_text()
-    check_members(result.models)
-    check_deviations(work_dir)
-    check_valid_error(work_dir)
+
+
+def check_limits(work_dir: Path, system: str, log: str) -> None:
+    """Base, limits and classes of a system, reckoned from the files anew."""
+    explore = work_dir / "iter.0000/01.explore"
+    tables = [np.loadtxt(path) for path in sorted((explore / "kpu" / system).glob("*/kpu_*.out"))]
+    assert [table.shape for table in tables] == [(11, 5)] * 2
+    base = np.concatenate([table[:5, 2] for table in tables]).mean()
+    lower, upper = base, 9 * base
+    story = f"{system}: base {base:.6g}, lower limit {lower:.6g}, upper limit {upper:.6g}"
+    assert story in (explore / "select/select_summary.txt").read_text().splitlines()
+    assert story in log
+    values = np.concatenate([table[:, 2] for table in tables])
+    expected = {
+        "accurate": values[values < lower],
+        "candidate": values[(values >= lower) & (values < upper)],
+        "fail": values[values >= upper],
+    }
+    for name, wanted in expected.items():
+        rows = list(csv.DictReader((explore / f"select/{name}.csv").open(newline="")))
+        if name == "candidate":
+            rows += csv.DictReader((explore / "select/candidate_delete.csv").open(newline=""))
+        found = [float(row["devi_force"]) for row in rows if system in row["file_path"]]
+        assert sorted(found) == sorted(wanted.tolist())
+        assert found
+
+
+def check_kpu(explore: Path) -> None:
+    """The rows belong to the frames of the dump, by an independent computation."""
+    place = "md.000.sys.001/md.000.sys.001.t.001"
+    dump = DumpTrajectory(explore / "md" / place / "traj.lammpstrj", ["Cu"])
+    model = load(explore / "kpu" / place / "dp_model.ckpt")
+    rows = np.loadtxt(explore / "kpu" / place / "kpu_model_devi.out")
+    assert rows[:, 0].tolist() == dump.steps().tolist() == list(range(0, 31, 3))
+    forces = model.atomic(dump.frame(30))[1][:4]
+    assert rows[-1, 2] == pytest.approx((1000 * (forces / model.epsilon) ** 2).mean(), abs=0.01)
+    assert not (explore / "md" / place / "model_devi.out").exists()
 
 
 def check_members(models: list[Path]) -> None:

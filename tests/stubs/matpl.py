@@ -13,9 +13,10 @@ from typing import Any
 
 import ase.io
 import numpy as np
+from ase import Atoms
 from ase.data import chemical_symbols
 
-from tests.stubs.pair_model import PairModel, load
+from tests.stubs.pair_model import PairModel, has_p_matrix, load
 
 RECORD = Path("model_record")
 TOP: dict[str, type | tuple[type, ...]] = {
@@ -59,15 +60,26 @@ def main() -> None:
     script = commands.add_parser("script")
     script.add_argument("checkpoint", type=Path)
     script.add_argument("result", type=Path)
+    kpu = commands.add_parser("kpu")
+    for letter in ("-m", "-c", "-s"):
+        kpu.add_argument(letter, type=Path, required=True)
+    kpu.add_argument("-f", required=True)
+    kpu.add_argument("-a", nargs="+", required=True)
     asked = parser.parse_args()
     if asked.command == "train":
         train(json.loads(asked.input.read_text()))
         return
+    if asked.command == "kpu":
+        kalman(asked.m, asked.c, asked.f, asked.a).save(asked.s)
+        return
     model = load(asked.checkpoint)
     if model.model_type != "DP":
         raise SystemExit(f"{asked.command} is for DP, not {model.model_type}")
-    model.compressed = model.compressed or asked.command == "compress"
-    model.save(asked.s if asked.command == "compress" else asked.result)
+    if asked.command == "compress":
+        model.compressed = True
+        model.save_checkpoint(asked.s, p_matrix=False)
+    else:
+        model.save(asked.result)
 
 
 def train(asked: dict[str, Any]) -> None:
@@ -93,7 +105,7 @@ def train(asked: dict[str, Any]) -> None:
     RECORD.mkdir(exist_ok=True)
     Path("std_input.json").write_text(json.dumps(asked))
     name = "nep_model.ckpt" if model.model_type == "NEP" else "dp_model.ckpt"
-    model.save(RECORD / name, p_matrix=asked.get("save_p_matrix", False))
+    model.save_checkpoint(RECORD / name, asked.get("save_p_matrix", False))
     if model.model_type == "NEP":
         model.save(RECORD / "nep5.txt")
         names = " ".join(chemical_symbols[number] for number in model.atom_type)
@@ -153,6 +165,72 @@ def start_of(asked: dict[str, Any]) -> list[int]:
     if (model.model_type, model.atom_type) != (asked["model_type"], asked["atom_type"]):
         raise SystemExit(f"{name} is a {model.model_type} model of {model.atom_type}")
     return model.history
+
+
+class Table:
+    """What ``MatPL kpu`` writes."""
+
+    def __init__(self, rows: list[list[float]]) -> None:
+        self.rows = rows
+
+    def save(self, path: Path) -> None:
+        header = "    step        etot_kpu      f_kpu_mean       f_kpu_max       f_kpu_min"
+        shape = ["%10d", *["%15.2f"] * 4]
+        np.savetxt(path, np.array(self.rows), fmt=shape, delimiter=" ", header=header)
+
+
+def kalman(checkpoint: Path, folder: Path, frame_format: str, atom_type: list[str]) -> Table:
+    """Uncertainty of half of the atoms: of each component F, P (dF/d epsilon)^2 with P = 1000."""
+    model = load(checkpoint)
+    if model.model_type != "DP" or model.compressed:
+        raise SystemExit(f"{checkpoint} is no plain DP model")
+    if not has_p_matrix(checkpoint):
+        raise SystemExit(f"{checkpoint} holds no P (the program itself would go on without)")
+    if Path(atom_type[0]).is_file():
+        atom_type = Path(atom_type[0]).read_text().splitlines()[0].split()
+    if [chemical_symbols.index(name) for name in atom_type] != model.atom_type:
+        raise SystemExit(f"atom_type {atom_type} does not fit the model")
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is no directory")
+    rows = []
+    for path in sorted(folder.glob("*"), key=lambda path: int(path.name.split(".")[0])):
+        atoms = FORMATS[frame_format](path, atom_type) if frame_format in FORMATS else None
+        if atoms is None:
+            raise SystemExit(f"AssertionError: pwdata does not know the format {frame_format}")
+        energy, forces = model.atomic(atoms)
+        of_forces = 1000 * (forces[: len(atoms) // 2] / model.epsilon) ** 2
+        of_energy = 1000 * (energy.sum() / model.epsilon) ** 2 / len(atoms) ** 4
+        values = [of_energy, of_forces.mean(), of_forces.max(), of_forces.min()]
+        rows.append([int(path.name.split(".")[0]), *values])
+    if not rows:
+        raise SystemExit(f"{folder} is empty")
+    return Table(rows)
+
+
+def read_config(path: Path, atom_type: list[str]) -> Atoms:
+    """One ``atom.config``."""
+    lines = path.read_text().splitlines()
+    count = int(lines[0].split()[0])
+    if "lattice" not in lines[1].lower() or "position" not in lines[5].lower():
+        raise SystemExit(f"{path} is no atom.config")
+    if len(lines) != 6 + count:
+        raise SystemExit(f"Error! the image num in {path} is not 1!")
+    cell = [[float(word) for word in line.split()[:3]] for line in lines[2:5]]
+    rows = [line.split() for line in lines[6:]]
+    fractions = [[float(word) for word in row[1:4]] for row in rows]
+    return Atoms([int(row[0]) for row in rows], scaled_positions=fractions, cell=cell, pbc=True)
+
+
+def read_dump(path: Path, atom_type: list[str]) -> Atoms:
+    """One frame of a dump, as MatPL 2025.3 reads it."""
+    if len(atom_type) == 1:
+        raise SystemExit("IndexError: too many indices for array (atom_type of one element)")
+    (atoms,) = ase.io.read(path, ":", format="lammps-dump-text")
+    atoms.numbers = [chemical_symbols.index(atom_type[number - 1]) for number in atoms.numbers]
+    return atoms
+
+
+FORMATS = {"pwmat/config": read_config, "lammps/dump": read_dump}
 
 
 def curve(path: Path, epochs: int, trainings: int) -> None:

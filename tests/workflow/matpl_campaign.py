@@ -30,12 +30,15 @@ CASES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str]] = {
     "nep-2026": (NEP, {}, "lmp"),
     "nep-kokkos": (NEP, {}, "lmp kokkos"),
 }
+KPU = "dp-kpu"
+# the frames at the start are a perfect lattice, of which a pair model is sure
+KPU_CASE = (DP, {"uncertainty": "KPU", "kpu_lower": 1.0, "kpu_upper": 9.0}, "lmp_mpi")
 WINDOW = {"lower_model_devi_f": 1e-6, "upper_model_devi_f": 50.0}
 
 
 def write_inputs(work_dir: Path, case: str, scheduler: Mapping[str, Any]) -> None:
     """Write all input files, and the stand-ins as programs on the jobs' PATH."""
-    train, strategy, explore = CASES[case]
+    train, strategy, explore = KPU_CASE if case == KPU else CASES[case]
     small_campaign.write_inputs(work_dir)
     programs = work_dir / "bin"
     programs.mkdir()
@@ -82,18 +85,21 @@ def run(work_dir: Path) -> RunResult:
 
 def portrait(work_dir: Path) -> str:
     """What the specification fixes, as one text: what is asked and run, inputs, file names."""
-    first, second = (work_dir / f"iter.{number:04d}" for number in (0, 1))
+    last = sorted((work_dir / "iter.0001/00.train").glob("train.*"))[:2][-1]
+    first = work_dir / "iter.0000"
     trajectory = first / "01.explore/md/md.000.sys.000/md.000.sys.000.t.001"
-    scripts = (first / "00.train/0-train.job", first / "01.explore/md/0-md.job")
+    scripts = [first / "00.train/0-train.job", first / "01.explore/md/0-md.job"]
+    scripts += sorted((first / "01.explore/kpu").glob("0-kpu.job"))
     inputs = (
         first / "00.train/train.000/train.json",
-        second / "00.train/train.001/train.json",
+        last / "train.json",
         trajectory / "in.lammps",
     )
     shown = {path: asked_and_run(path.read_text()) for path in scripts}
     shown |= {path: path.read_text() for path in inputs}
     parts = [f"==> {path.relative_to(work_dir)}\n{text}" for path, text in shown.items()]
-    places = (first / "00.train/train.000", first / "01.explore/select", trajectory)
+    kpu = first / "01.explore/kpu" / trajectory.relative_to(first / "01.explore/md")
+    places = (first / "00.train/train.000", first / "01.explore/select", trajectory, kpu)
     names = [
         path.relative_to(work_dir).as_posix()
         + (f" -> {path.readlink()}" if path.is_symlink() else "")
@@ -105,7 +111,7 @@ def portrait(work_dir: Path) -> str:
     text = text.replace(str(work_dir), "WORK")
     for path, name in ((sys.executable, "PYTHON"), (str(ROOT), "ROOT")):
         text = text.replace(shlex.quote(path), name).replace(path, name)
-    return re.sub(r"\b(train|md|scf)(\d+)-[0-9a-f]{12}\b", r"\1\2-UNIQUE", text)
+    return re.sub(r"\b(train|md|kpu|scf)(\d+)-[0-9a-f]{12}\b", r"\1\2-UNIQUE", text)
 
 
 def asked_and_run(script: str) -> str:

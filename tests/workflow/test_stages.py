@@ -20,6 +20,7 @@ from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.prepare import prepare
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
+from pwact.workflow.stages.uncertainty import CommitteeDeviation
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
 from tests.workflow.toys import (
     BROKEN,
@@ -70,7 +71,8 @@ class Rig:
 
     def select(self, iteration: int = 0) -> Any:
         paths = self.explore(iteration).report["paths"]
-        return self.services.run(SelectStage(self.config, self.explorer, iteration, paths))
+        uncertainty = CommitteeDeviation(self.config, self.explorer)
+        return self.services.run(SelectStage(self.config, uncertainty, iteration, paths))
 
     def label_stage(self, iteration: int = 0) -> LabelStage:
         return LabelStage(self.config, self.labeler, self.explorer, self.block, iteration)

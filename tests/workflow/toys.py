@@ -157,7 +157,9 @@ class ToyExplorer:
     def command(self, potential: Potential) -> str:
         return "toy-md"
 
-    def check(self, directory: Path, tolerance: bool, motion: Condition) -> Verdict:
+    def check(
+        self, directory: Path, tolerance: bool, motion: Condition, potential: Potential
+    ) -> Verdict:
         done = (directory / "model_devi.out").exists()
         return DONE if done else incomplete("no model_devi.out")
 

@@ -221,7 +221,8 @@ class ExploreStage:
         self.explorer.write_input(directory, atoms, self.potential, motion, seed)
 
     def _check(self, motion: Motion, directory: Path) -> Verdict:
-        return self.explorer.check(directory, self.config.strategy.lmps_tolerance, motion)
+        tolerance = self.config.strategy.lmps_tolerance
+        return self.explorer.check(directory, tolerance, motion, self.potential)
 
     def _end(self, work_dir: Path, directory: Path, system: System, usable: bool) -> dict[str, Any]:
         """How one trajectory has ended, as JSON."""
@@ -233,6 +234,12 @@ class ExploreStage:
             "normal": normal,
         }
 
+    def _stays(self, directory: Path) -> list[Path]:
+        """What tells this trajectory from another one, and is there when the dump is deleted."""
+        if self.potential.deviates:
+            return sorted(directory.glob(layout.MODEL_DEVI_FILES))
+        return [directory / self.explorer.log]
+
     def _output(
         self, work_dir: Path, results: Sequence[TaskResult], owners: Mapping[Path, System]
     ) -> StageOutput:
@@ -241,7 +248,7 @@ class ExploreStage:
         for directory, system in owners.items():  # in the order of their numbers
             usable = verdicts[directory].done
             if usable:
-                products += sorted(directory.glob(layout.MODEL_DEVI_FILES))
+                products += self._stays(directory)
             transient += self.explorer.transient_files(directory)
             trajectories.append(self._end(work_dir, directory, system, usable))
         temps = {float(temp) for system in owners.values() for temp in system.job.temps}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,14 @@ import numpy as np
 
 from pwact import layout
 from pwact.config.run import RunConfig
-from pwact.engines.base import Explorer
 from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
 from pwact.report import selection as tables
-from pwact.report.plots import deviation_histogram
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import System, systems_of
 from pwact.workflow.stages.prepare import content, link_inside, relative
+from pwact.workflow.stages.uncertainty import Uncertainty
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class SelectStage:
     """
 
     config: RunConfig
-    explorer: Explorer
+    uncertainty: Uncertainty
     iteration: int
     explored: Sequence[Mapping[str, Any]]
 
@@ -46,15 +48,14 @@ class SelectStage:
         return layout.select_dir(self.config.work_dir, self.iteration)
 
     def inputs(self) -> Mapping[str, Any]:
-        """Window, limits and the deviations."""
-        strategy, work_dir = self.config.strategy, self.config.work_dir
+        """Window, limits and the uncertainties."""
+        work_dir = self.config.work_dir
         return {
-            "lower_model_devi_f": strategy.lower_model_devi_f,
-            "upper_model_devi_f": strategy.upper_model_devi_f,
+            **self.uncertainty.inputs(),
             "limits": {system.name: system.limit for system in self._systems()},
             "deviations": {
                 entry["directory"]: content(
-                    sorted((work_dir / entry["directory"]).glob(layout.MODEL_DEVI_FILES))
+                    self.uncertainty.files(self.iteration, work_dir / entry["directory"])
                 )
                 for entry in self.explored
                 if entry["usable"]
@@ -64,10 +65,17 @@ class SelectStage:
     def work(self, services: Services) -> StageOutput:
         """Write the tables, the summary and the pictures."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        groups = [self._group(system) for system in self._systems()]
+        groups, stories = [], []
+        for system in self._systems():
+            group, story = self._group(system)
+            groups.append(group)
+            if story and group.trajectories:
+                stories.append(f"{system.name}: {story}")
+                log.info("%s: %s", self.name, stories[-1])
         selection = self._selection(services, groups)
         ends = [tables.MdEnd(entry["directory"], entry["normal"]) for entry in self.explored]
-        tables.write_selection(self.directory, selection, ends)
+        basis = tables.Basis(self.uncertainty.words, stories)
+        tables.write_selection(self.directory, selection, ends, basis)
         for system, group in zip(self._systems(), groups):
             self._picture(system, group)
         names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
@@ -86,40 +94,33 @@ class SelectStage:
 
     def picked(self, services: Services, system: System) -> FrameTable:
         """The candidates of one system that are labelled; they do not depend on other systems."""
-        return self._selection(services, [self._group(system)]).candidate
+        return self._selection(services, [self._group(system)[0]]).candidate
 
     def _selection(self, services: Services, groups: Sequence[Group]) -> Selection:
-        strategy = self.config.strategy
-        window = (strategy.lower_model_devi_f, strategy.upper_model_devi_f)
-
         def generator(md: int, system: int) -> np.random.Generator:
             return services.rng(self.iteration, "select", md, system)
 
-        return select_candidates(groups, *window, generator)
+        return select_candidates(groups, generator)
 
     def _systems(self) -> list[System]:
         return systems_of(self.config, self.iteration)
 
-    def _group(self, system: System) -> Group:
+    def _group(self, system: System) -> tuple[Group, str]:
+        """The trajectories of a system, and where its window comes from."""
         trajectories = []
         for entry in self.explored:
             if entry["system"] == system.name and entry["usable"]:
                 directory = self.config.work_dir / entry["directory"]
-                deviations = self.explorer.read_result(directory).deviations()
-                trajectories.append((entry["directory"], deviations))
-        return Group(system.md, system.number, system.limit, trajectories)
+                scores = self.uncertainty.scores(self.iteration, directory)
+                trajectories.append((entry["directory"], scores))
+        window, story = self.uncertainty.window([scores for _, scores in trajectories])
+        return Group(system.md, system.number, system.limit, trajectories, window), story
 
     def _picture(self, system: System, group: Group) -> None:
         """Draw the histogram of one system; an extra that nothing depends on."""
-        strategy = self.config.strategy
-        values = [deviations.max_f for _, deviations in group.trajectories]
+        values = [scores.values for _, scores in group.trajectories]
         parent = layout.md_dir(self.config.work_dir, self.iteration) / system.name
         picture = parent / layout.HISTOGRAM
-        if values and deviation_histogram(
-            picture,
-            np.concatenate(values),
-            strategy.lower_model_devi_f,
-            strategy.upper_model_devi_f,
-        ):
+        if values and self.uncertainty.picture(picture, np.concatenate(values), group.window):
             stem, postfix = picture.stem, picture.suffix
             link_inside(picture, self.directory / f"{stem}-{system.name}{postfix}")

@@ -1,0 +1,116 @@
+"""The Kalman prediction uncertainty of MatPL's DP models: ``MatPL kpu``.
+
+MatPL reads a folder ``traj`` with one file a frame, which the job makes from the dump. It needs the
+matrix P of the Kalman filter from the checkpoint. Without P it goes on silently with the P of an
+untrained model, and its numbers say nothing; so pwact looks for P beforehand.
+"""
+
+from __future__ import annotations
+
+import pickletools
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pwact import layout
+from pwact.engines.base import TrainedModel
+from pwact.engines.lammps_input import DUMP, TYPES
+from pwact.engines.matpl_frames import FRAMES, steps_of
+from pwact.engines.task_inputs import link_files, python_module
+from pwact.errors import TaskError
+from pwact.io.kpu_devi import read_kpu_devi
+from pwact.verdict import DONE, Verdict, incomplete
+
+LOG = "kpu.log"
+CHECKPOINT = "dp_model.ckpt"
+CHECKPOINT_ROLE = "checkpoint"
+_TABLE_OF_CONTENTS = "data.pkl"  # what torch.save pickles but for the numbers of the tensors
+_LARGEST_TABLE = 1 << 28  # bytes
+_P_IS_THERE = frozenset({"optimizer", "param_groups", "P"})
+
+
+class MatplKpu:
+    """Writes and reads ``MatPL kpu`` tasks. See `pwact.engines.base.KpuEvaluator`."""
+
+    log = LOG
+    shell_check = '[ "$rc" -eq 0 ]'
+
+    def __init__(self, program: str, frame_format: str) -> None:
+        self._program = program
+        self._format = frame_format
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The engine and the format of the frames."""
+        return {"engine": "matpl", "format": self._format}
+
+    def write_input(self, directory: Path, model: TrainedModel, trajectory: Path) -> None:
+        """Link to the checkpoint, which is large, and to the files of the MD."""
+        checkpoint = model.files[CHECKPOINT_ROLE]
+        demand_p_matrix(checkpoint)
+        links = {CHECKPOINT: checkpoint, TYPES: trajectory / TYPES, DUMP: trajectory / DUMP}
+        link_files(directory, links)
+
+    def command(self) -> str:
+        """Make one file a frame, and evaluate them."""
+        frames = python_module("pwact.engines.matpl_frames", self._format)
+        return (
+            f"rm -rf {LOG} {FRAMES} {layout.KPU_MODEL_DEVI}; {frames} > {LOG} 2>&1 && "
+            f"{self._program} kpu -m {CHECKPOINT} -c {FRAMES} -f {self._format} "
+            f"-a {TYPES} -s {layout.KPU_MODEL_DEVI} >> {LOG} 2>&1"
+        )
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether every frame has its row."""
+        try:
+            steps = read_kpu_devi(directory / layout.KPU_MODEL_DEVI).steps
+        except TaskError as error:
+            return incomplete(str(error))
+        frames = steps_of(directory / FRAMES)
+        if not np.array_equal(steps, frames):
+            return incomplete(
+                f"{layout.KPU_MODEL_DEVI} has {len(steps)} rows for {len(frames)} frames"
+            )
+        return DONE
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """The folder of frames, and the link to the dump, which does not stay either."""
+        paths = [directory / FRAMES, directory / DUMP]
+        return [path for path in paths if path.exists() or path.is_symlink()]
+
+
+def demand_p_matrix(checkpoint: Path) -> None:
+    """Refuse a checkpoint that holds no P of the Kalman filter.
+
+    ``torch.save`` writes a ZIP archive whose ``data.pkl`` holds all names. It is searched for those
+    of an optimizer with a matrix P, without executing what it says.
+
+    Raises
+    ------
+    TaskError
+        P is not there, or the file cannot be looked into.
+    """
+    try:
+        names = _names_in(checkpoint)
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise TaskError(f"{checkpoint}: cannot be searched for the matrix P: {error}") from error
+    if not names >= _P_IS_THERE:
+        raise TaskError(
+            f"{checkpoint}: holds no matrix P of the Kalman filter, so its KPU would say nothing; "
+            "MatPL writes P with save_p_matrix true and the optimizer LKF"
+        )
+
+
+def _names_in(checkpoint: Path) -> set[str]:
+    """All texts in the table of contents of a checkpoint."""
+    with zipfile.ZipFile(checkpoint) as archive:
+        tables = [
+            entry
+            for entry in archive.infolist()
+            if entry.filename.rpartition("/")[2] == _TABLE_OF_CONTENTS
+        ]
+        if len(tables) != 1 or tables[0].file_size > _LARGEST_TABLE:
+            raise ValueError(f"it has no {_TABLE_OF_CONTENTS}")
+        content = archive.read(tables[0])
+    return {value for _, value, _ in pickletools.genops(content) if isinstance(value, str)}

@@ -1,0 +1,102 @@
+"""Computes the Kalman prediction uncertainty of every frame that was explored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pwact import layout
+from pwact.config.resources import ResourceBlock
+from pwact.config.run import RunConfig
+from pwact.engines.base import KpuEvaluator, TrainedModel
+from pwact.executors.base import Task
+from pwact.workflow.quorum import check_quorum
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.explore import MAX_FAILED_RATE
+from pwact.workflow.stages.prepare import content, link_inside, prepare
+from pwact.workflow.stages.train import model_content
+
+
+@dataclass(frozen=True)
+class KpuStage:
+    """One task a usable trajectory, with the resources of the training.
+
+    Attributes
+    ----------
+    explored
+        The ``paths`` of the exploration's report: one entry a trajectory.
+    md_log
+        Name of the file that stands for a trajectory: it stays when the dump is deleted.
+    """
+
+    config: RunConfig
+    evaluator: KpuEvaluator
+    model: TrainedModel
+    block: ResourceBlock
+    iteration: int
+    explored: Sequence[Mapping[str, Any]]
+    md_log: str
+
+    @property
+    def name(self) -> str:
+        """``iter.0000/kpu``."""
+        return f"{layout.iteration_name(self.iteration)}/kpu"
+
+    @property
+    def directory(self) -> Path:
+        """``01.explore/kpu``."""
+        return layout.kpu_dir(self.config.work_dir, self.iteration)
+
+    def inputs(self) -> Mapping[str, Any]:
+        """The model, the trajectories, and how they are evaluated."""
+        work_dir = self.config.work_dir
+        return {
+            "kpu": self.evaluator.fingerprint(),
+            "model": model_content(self.model),
+            "trajectories": {
+                entry["directory"]: content([work_dir / entry["directory"] / self.md_log])
+                for entry in self._usable
+            },
+        }
+
+    def work(self, services: Services) -> StageOutput:
+        """Evaluate the trajectories; a tenth of them, or one, may come to nothing.
+
+        The report holds the entries of the exploration anew; a trajectory that was not evaluated
+        is not usable any more.
+        """
+        tasks = {entry["directory"]: self._task(entry) for entry in self._usable}
+        results = list(services.dispatch("kpu", self.directory, list(tasks.values()), self.block))
+        check_quorum(results, MAX_FAILED_RATE, self.name, services.work_dir)
+        done = {result.task.directory for result in results if result.verdict.done}
+        evaluated = {name for name, task in tasks.items() if task.directory in done}
+        paths = [{**entry, "usable": entry["directory"] in evaluated} for entry in self.explored]
+        products, waste = [], []
+        for name in sorted(evaluated):
+            place = tasks[name].directory
+            products.append(place / layout.KPU_MODEL_DEVI)
+            link_inside(products[-1], self.config.work_dir / name / layout.KPU_MODEL_DEVI)
+            waste += self.evaluator.transient_files(place)
+        return StageOutput(products, [] if self.config.reserve_work else waste, {"paths": paths})
+
+    @property
+    def _usable(self) -> list[Mapping[str, Any]]:
+        return [entry for entry in self.explored if entry["usable"]]
+
+    def _task(self, entry: Mapping[str, Any]) -> Task:
+        trajectory = self.config.work_dir / entry["directory"]
+        directory = kpu_place(self.config.work_dir, self.iteration, trajectory)
+        evaluator = self.evaluator
+        prepare(directory, partial(evaluator.write_input, model=self.model, trajectory=trajectory))
+        return Task(
+            directory, evaluator.command(), evaluator.check, evaluator.log, evaluator.shell_check
+        )
+
+
+def kpu_place(work_dir: Path, iteration: int, trajectory: Path) -> Path:
+    """Where the trajectory in a directory of the exploration is evaluated."""
+    place = trajectory.relative_to(layout.md_dir(work_dir, iteration))
+    return layout.kpu_dir(work_dir, iteration) / place
