@@ -27,6 +27,7 @@ from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
 from pwact.io.files import write_json
 from pwact.io.frames import read_frames
+from pwact.io.kpu_devi import write_kpu_devi
 from pwact.io.labels import set_labels
 from pwact.io.model_devi import Deviations, read_model_devi, write_model_devi
 from pwact.verdict import DONE, Verdict, incomplete, unusable
@@ -93,7 +94,34 @@ class ToyTrainer:
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         links = {f"{number}_model": model.files["model"] for number, model in enumerate(models)}
-        return Potential(tuple(self.types), links, ("pair_style toy",))
+        return Potential(tuple(self.types), links, ("pair_style toy",), deviates=len(models) > 1)
+
+    def kpu(self) -> ToyKpu:
+        return ToyKpu()
+
+
+class ToyKpu:
+    """Uncertainty of row n is ``temperature * (1 + n)``."""
+
+    log = "kpu.log"
+    shell_check = "true"
+
+    def fingerprint(self) -> dict[str, Any]:
+        return {"engine": "toy"}
+
+    def write_input(self, directory: Path, model: TrainedModel, trajectory: Path) -> None:
+        (directory / "model").symlink_to(model.files["model"])
+        (directory / "md.json").write_bytes((trajectory / "md.json").read_bytes())
+
+    def command(self) -> str:
+        return "toy-kpu"
+
+    def check(self, directory: Path) -> Verdict:
+        done = (directory / "kpu_model_devi.out").exists()
+        return DONE if done else incomplete("no kpu_model_devi.out")
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        return [directory / "md.json"]
 
 
 class ToyTrajectory:
@@ -151,6 +179,7 @@ class ToyExplorer:
             "steps": list(range(0, motion.nsteps + 1, motion.trj_freq)),
             "normal": True,
             "collisions": list(self.collisions),
+            "deviates": potential.deviates,
         }
         write_json(directory / "md.json", stored)
 
@@ -160,8 +189,9 @@ class ToyExplorer:
     def check(
         self, directory: Path, tolerance: bool, motion: Condition, potential: Potential
     ) -> Verdict:
-        done = (directory / "model_devi.out").exists()
-        return DONE if done else incomplete("no model_devi.out")
+        name = "model_devi.out" if potential.deviates else "md.log"
+        done = (directory / name).exists()
+        return DONE if done else incomplete(f"no {name}")
 
     def read_result(self, directory: Path) -> ToyTrajectory:
         return ToyTrajectory(directory)
@@ -224,8 +254,18 @@ def _md(directory: Path) -> None:
     deviations = stored["temp"] / 1000 * np.arange(len(steps))
     rows = np.zeros((len(steps), 6))
     rows[:, 2] = deviations
-    write_model_devi(directory / "model_devi.out", steps, rows)
+    if stored["deviates"]:
+        write_model_devi(directory / "model_devi.out", steps, rows)
     (directory / "traj").write_text("frames")
+    (directory / "md.log").write_text(f"{stored['seed']}\n")
+
+
+def _kpu(directory: Path) -> None:
+    stored = json.loads((directory / "md.json").read_text())
+    steps = np.array(stored["steps"])
+    rows = np.zeros((len(steps), 4))
+    rows[:, 1] = stored["temp"] * (1 + np.arange(len(steps)))
+    write_kpu_devi(directory / "kpu_model_devi.out", steps, rows)
 
 
 def _labels(frames: int, scale: float = 1.0) -> Callable[[Path], None]:
@@ -245,6 +285,7 @@ def _labels(frames: int, scale: float = 1.0) -> Callable[[Path], None]:
 RUN: dict[str, Callable[[Path], None]] = {
     "toy-train": _train,
     "toy-md": _md,
+    "toy-kpu": _kpu,
     "toy-scf": _labels(1),
     "toy-aimd": _labels(3),
     "toy-relax": _labels(1, 0.98),

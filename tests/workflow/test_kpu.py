@@ -1,0 +1,297 @@
+"""The loop with the Kalman prediction uncertainty of one model in place of a committee."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pwact import engines
+from pwact.errors import InputError, QuorumError, StageChangedError
+from pwact.io.journal import Journal
+from pwact.io.kpu_devi import write_kpu_devi
+from pwact.workflow.preflight import preflight
+from pwact.workflow.stages.explore import ExploreStage
+from pwact.workflow.stages.kpu import KpuStage
+from pwact.workflow.stages.select import SelectStage
+from pwact.workflow.stages.uncertainty import KalmanUncertainty
+from tests.workflow.pairs import deep_update, load, resources, run_param, write_files
+from tests.workflow.test_loop import products
+from tests.workflow.test_stages import Rig, rows_of
+from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
+from tests.workflow.toys import ToyKpu
+
+EXPLORE = "iter.0000/01.explore"
+STRATEGY = {"uncertainty": "KPU", "kpu_lower": 0.8, "kpu_upper": 1.5}
+PLACES = [f"md.000.sys.00{n}/md.000.sys.00{n}.t.000" for n in (0, 1)]
+
+
+class Kpu:
+    """One iteration up to the stage ``kpu``; row n of a trajectory at T kelvin is T (1 + n)."""
+
+    def __init__(self, work_dir: Path, **changes: Any) -> None:
+        self.rig = Rig(work_dir, strategy={**STRATEGY, **changes.pop("strategy", {})}, **changes)
+        self.rig.train()
+        self.potential = self.rig.trainer.potential(self.rig.models())
+
+    def explored(self) -> Any:
+        rig = self.rig
+        stage = ExploreStage(rig.config, rig.explorer, self.potential, rig.block, 0)
+        return rig.services.run(stage)
+
+    def stage(self, paths: Any) -> KpuStage:
+        (model,) = self.rig.models()
+        return KpuStage(self.rig.config, ToyKpu(), model, self.rig.block, 0, paths, "md.log")
+
+    def evaluated(self) -> Any:
+        return self.rig.services.run(self.stage(self.explored().report["paths"]))
+
+    def select(self, paths: Any) -> Any:
+        rig = self.rig
+        judge = KalmanUncertainty(rig.config, rig.explorer, ToyKpu(), rig.block)
+        stage = SelectStage(rig.config, judge, 0, paths)
+        return stage, rig.services.run(stage)
+
+
+def test_one_task_a_trajectory(tmp_path: Path) -> None:
+    kpu = Kpu(tmp_path)
+    explored = kpu.explored()
+    assert [path.name for path in explored.files] == ["md.log", "md.log"]
+    output = kpu.rig.services.run(kpu.stage(explored.report["paths"]))
+    assert [path.relative_to(tmp_path).as_posix() for path in output.files] == [
+        f"{EXPLORE}/kpu/{place}/kpu_model_devi.out" for place in PLACES
+    ]
+    assert output.report["paths"] == explored.report["paths"]
+    assert {path.name for path in output.transient} == {"md.json"}
+    for place in PLACES:
+        link = tmp_path / EXPLORE / "md" / place / "kpu_model_devi.out"
+        assert link.is_symlink()
+        assert link.samefile(tmp_path / EXPLORE / "kpu" / place / "kpu_model_devi.out")
+        assert not (link.parent / "model_devi.out").exists()
+
+
+def test_what_is_reserved_stays(tmp_path: Path) -> None:
+    assert Kpu(tmp_path, reserve_work=True).evaluated().transient == []
+
+
+def test_a_second_call_evaluates_only_what_is_missing(tmp_path: Path) -> None:
+    kpu = Kpu(tmp_path)
+    kpu.evaluated()
+    (tmp_path / EXPLORE / "kpu" / PLACES[1] / "kpu_model_devi.out").unlink()
+    before = list(kpu.rig.services.ran)
+    kpu.evaluated()
+    assert kpu.rig.services.ran[len(before) :] == [f"{EXPLORE}/kpu/{PLACES[1]}"]
+
+
+def test_it_depends_on_model_trajectories_and_evaluator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kpu = Kpu(tmp_path)
+    stage = kpu.stage(kpu.explored().report["paths"])
+    before = stage.inputs()
+    (tmp_path / EXPLORE / "md" / PLACES[0] / "traj").unlink()  # retention does that
+    assert stage.inputs() == before
+    (tmp_path / EXPLORE / "md" / PLACES[0] / "md.log").write_text("another run")
+    changed = stage.inputs()
+    assert [name for name in before if before[name] != changed[name]] == ["trajectories"]
+    monkeypatch.setattr(ToyKpu, "fingerprint", lambda self: {"engine": "other"})
+    model = json.loads((tmp_path / "iter.0000/00.train/train.000/model").read_text())
+    (tmp_path / "iter.0000/00.train/train.000/model").write_text(json.dumps({**model, "x": 1}))
+    assert all(stage.inputs()[name] != before[name] for name in before)
+
+
+def test_a_failed_task_is_borne_and_its_trajectory_left_out(tmp_path: Path) -> None:
+    kpu = Kpu(tmp_path)
+    explored = kpu.explored().report["paths"]
+    kpu.rig.services.spoil = {f"kpu/{PLACES[0]}": "kpu.log"}
+    output = kpu.rig.services.run(kpu.stage(explored))
+    assert [entry["usable"] for entry in output.report["paths"]] == [False, True]
+    assert [entry["normal"] for entry in output.report["paths"]] == [True, True]
+    stage, selected = kpu.select(output.report["paths"])
+    assert selected.report["frames"] == 5
+    assert list(stage.inputs()["deviations"]) == [f"{EXPLORE}/md/{PLACES[1]}"]
+    summary = (stage.directory / "select_summary.txt").read_text()
+    assert "md.000.sys.001: base" in summary
+    assert "md.000.sys.000" not in summary
+
+
+def test_two_failed_tasks_are_too_many(tmp_path: Path) -> None:
+    kpu = Kpu(tmp_path)
+    explored = kpu.explored().report["paths"]
+    kpu.rig.services.spoil = {"01.explore/kpu/": "kpu.log"}
+    with pytest.raises(QuorumError, match="iter.0000/kpu: 2 of 2 tasks failed"):
+        kpu.rig.services.run(kpu.stage(explored))
+
+
+def test_an_unusable_trajectory_is_not_evaluated(tmp_path: Path) -> None:
+    kpu = Kpu(tmp_path)
+    kpu.rig.services.spoil = {f"md/{PLACES[0]}": "broken"}
+    output = kpu.evaluated()
+    assert [entry["usable"] for entry in output.report["paths"]] == [False, True]
+    assert len(output.files) == 1
+
+
+def test_limits_belong_to_the_system(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Rows 100, 200 … 500 at 100 K: base 300, candidates from 240 to below 360."""
+    kpu = Kpu(tmp_path)
+    paths = kpu.evaluated().report["paths"]
+    place = tmp_path / EXPLORE / "kpu" / PLACES[1] / "kpu_model_devi.out"
+    other = np.zeros((8, 4))
+    other[:, 1] = [10.0, 10.0, 10.0, 10.0, 10.0, 7.9999, 8.0, 12.0]
+    write_kpu_devi(place, np.arange(8) * 10, other)
+    with caplog.at_level("INFO"):
+        stage, output = kpu.select(paths)
+    tables = {
+        name: [(row["file_path"][-4:], float(row["devi_force"])) for row in rows_of(path)]
+        for name in ("accurate", "candidate", "candidate_delete", "fail")
+        if (path := stage.directory / f"{name}.csv").exists()
+    }
+    first = [row for name in tables for row in tables[name]]
+    assert len(first) == 13
+    picked = sorted(tables["candidate"] + tables["candidate_delete"])
+    assert picked == [(".000", 8.0), *[(".000", 10.0)] * 5, (".000", 300.0)]
+    assert tables["accurate"] == [(".000", 100.0), (".000", 200.0), (".000", 7.9999)]
+    assert tables["fail"] == [(".000", 400.0), (".000", 500.0), (".000", 12.0)]
+    summary = (stage.directory / "select_summary.txt").read_text().splitlines()
+    stories = [
+        "md.000.sys.000: base 300, lower limit 240, upper limit 360",
+        "md.000.sys.001: base 10, lower limit 8, upper limit 12",
+    ]
+    assert summary[2:5] == ["Select by Kalman prediction uncertainty of the forces:", *stories]
+    assert [story for story in stories if f"iter.0000/select: {story}" in caplog.text] == stories
+    assert output.report["selected"] == 3
+    picture = tmp_path / EXPLORE / "md/md.000.sys.001/model_devi_distribution.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    before = stage.inputs()
+    assert (before["kpu_lower"], before["kpu_upper"]) == (0.8, 1.5)
+    write_kpu_devi(place, np.arange(8) * 10, other + 1)
+    assert stage.inputs()["deviations"] != before["deviations"]
+
+
+def test_without_a_base_nothing_is_picked(tmp_path: Path) -> None:
+    """What two decimals make of a model whose numbers are small."""
+    kpu = Kpu(tmp_path)
+    paths = kpu.evaluated().report["paths"]
+    for place in PLACES:
+        file = tmp_path / EXPLORE / "kpu" / place / "kpu_model_devi.out"
+        write_kpu_devi(file, np.arange(3), np.zeros((3, 4)))
+    stage, output = kpu.select(paths)
+    assert output.report["selected"] == 0
+    assert output.report["failed"] == 6
+    summary = (stage.directory / "select_summary.txt").read_text()
+    assert summary.count("no limits can be derived from this base") == 2
+
+
+def param(**changes: Any) -> dict[str, Any]:
+    return deep_update(run_param(), {"strategy": STRATEGY, **changes})
+
+
+def test_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_toys(monkeypatch)
+    write_files(tmp_path, {"calculator": "emt"})
+    executor = ToyExecutor()
+    result = run_loop(tmp_path, param(), executor)
+    assert [row.select.selected for row in result.rows if row.select] == [2, 2]
+    assert [path.name for path in result.models] == ["train.000"]
+    kinds = [Path(name).relative_to(tmp_path).parts[1:3] for name in executor.ran]
+    assert kinds[:6] == [
+        ("00.train", "train.000"),
+        *[("01.explore", "md")] * 2,
+        *[("01.explore", "kpu")] * 2,  # streaming or not: no label before
+        ("02.label", "scf"),
+    ]
+    assert (tmp_path / "al.record").read_text().split("\n")[-1] == "2 0"
+    kpu = tmp_path / EXPLORE / "kpu" / PLACES[0]
+    assert sorted(path.name for path in kpu.iterdir() if "tag" not in path.name) == [
+        "kpu_model_devi.out",
+        "model",
+    ]
+    events = Journal(tmp_path / ".pwact/journal.jsonl").events()
+    run_loop(tmp_path, param(), executor)
+    later = Journal(tmp_path / ".pwact/journal.jsonl").events()[len(events) :]
+    assert [event["event"] for event in later] == ["master_started"]
+    with pytest.raises(StageChangedError, match="kpu_upper"):
+        run_loop(tmp_path, param(strategy={**STRATEGY, "kpu_upper": 2.0}), executor)
+
+
+class Stopped(BaseException):
+    """Plays the death of the master."""
+
+
+class DyingExecutor(ToyExecutor):
+    """Dies at the n-th job: before it runs, or after."""
+
+    def __init__(self, number: int, after: bool) -> None:
+        super().__init__()
+        self.number, self.after = number, after
+
+    def submit(self, spec: Any) -> str:
+        self.number -= 1
+        if self.number == 0 and not self.after:
+            raise Stopped
+        name = super().submit(spec)
+        if self.number == 0:
+            raise Stopped
+        return name
+
+
+def test_killed_at_every_job_it_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_toys(monkeypatch)
+    whole = tmp_path / "whole"
+    write_files(whole, {"calculator": "emt"})
+    run_loop(whole, param(), ToyExecutor())
+    expected = products(whole)
+    stops = 0
+    for after in (False, True):
+        for number in range(1, 100):
+            work_dir = tmp_path / "stopped"
+            shutil.rmtree(work_dir, ignore_errors=True)
+            write_files(work_dir, {"calculator": "emt"})
+            try:
+                run_loop(work_dir, param(), DyingExecutor(number, after))
+                break
+            except Stopped:
+                stops += 1
+            run_loop(work_dir, param(), ToyExecutor())
+            assert products(work_dir) == expected
+    assert stops >= 18
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "words"),
+    [
+        ({"train.engine": "deepmd"}, "strategy.uncertainty", "committees"),
+        ({"train.model_type": "NEP"}, "strategy.uncertainty", "needs the model DP"),
+        (
+            {"train.optimizer": {"optimizer": "adam"}},
+            "train.optimizer.optimizer",
+            "found ADAM; kpu needs LKF",
+        ),
+        ({"strategy": {**STRATEGY, "compress": True}}, "strategy.compress", "exclude"),
+        ({"strategy": {**STRATEGY, "kpu_format": "poscar"}}, "strategy.kpu_format", "pwmat/config"),
+    ],
+)
+def test_who_has_no_kalman_filter_is_told_beforehand(
+    tmp_path: Path, changes: dict[str, Any], key: str, words: str
+) -> None:
+    write_files(tmp_path, {"calculator": "emt"})
+    train = {"train.engine": "matpl", "train.model_type": "DP"}
+    with pytest.raises(InputError) as caught:
+        preflight(load(tmp_path, param(**{**train, **changes}), resources()))
+    assert caught.value.key == key
+    assert words in str(caught.value)
+    assert not (tmp_path / ".pwact").exists()
+
+
+def test_what_has_one_passes(tmp_path: Path) -> None:
+    write_files(tmp_path, {"calculator": "emt"})
+    changes = {"train.engine": "matpl", "train.model_type": "DP"}
+    pair = load(tmp_path, param(**changes), resources())
+    assert preflight(pair) == []
+    assert engines.trainer_for(pair.config, pair.resources.train, pair.resources.explore).kpu()
