@@ -97,6 +97,44 @@ def test_check_believes_files_only(
     assert not (early and LammpsTrajectory(directory).ended_normally)
 
 
+@pytest.mark.parametrize(
+    ("name", "damage", "reason", "with_tolerance"),
+    [
+        ("model_devi.out", None, "", True),
+        ("traj.lammpstrj", None, "traj.lammpstrj", False),
+        ("traj.lammpstrj", lambda text: text[:-30], "4 of 5 frames", False),
+        ("traj.lammpstrj", lambda text: text[:30], "0 of 5 frames", False),
+        ("md.log", None, "ended early", True),
+        ("md.exit", None, "cut off", False),
+        ("md.exit", lambda _: "1\n", "ended early", True),
+    ],
+)
+def test_without_deviations_the_frames_decide(
+    run: Path, tmp_path: Path, name: str, damage: Any, reason: str, with_tolerance: bool
+) -> None:
+    alone = replace(LENNARD_JONES, deviates=False)
+    directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)
+    text = (directory / name).read_text()
+    (directory / name).unlink()
+    if damage:
+        (directory / name).write_text(damage(text))
+    verdict = EXPLORER.check(directory, False, SHORT, alone)
+    assert verdict.done is (not reason)
+    assert reason in verdict.reason
+    assert EXPLORER.check(directory, True, SHORT, alone).done is with_tolerance
+
+
+def test_death_before_any_frame_is_no_trajectory(run: Path, tmp_path: Path) -> None:
+    alone = replace(LENNARD_JONES, deviates=False)
+    directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)
+    (directory / "md.exit").write_text("1\n")
+    text = (directory / "traj.lammpstrj").read_text()
+    (directory / "traj.lammpstrj").write_text(text[: text.index("ITEM: ATOMS") + 40])
+    verdict = EXPLORER.check(directory, True, SHORT, alone)
+    assert not verdict.done
+    assert "before its first frame" in verdict.reason
+
+
 def test_death_before_the_first_frame(committee: Any, tmp_path: Path) -> None:
     pod, _, models = committee
     potential = replace(pod.potential(models), head_lines=("no_such_command",))
@@ -160,6 +198,23 @@ def cut_off(run: Path, tmp_path: Path) -> Path:
     (directory / "md.exit").unlink()
     assert EXPLORER.check(directory, True, LONG, LENNARD_JONES).outcome is Outcome.INCOMPLETE
     return directory
+
+
+def test_one_model_goes_on_from_its_frames_alone(long_run: Path, tmp_path: Path) -> None:
+    """Without deviations the restart file fits whatever the dump holds before it."""
+    alone = replace(LENNARD_JONES, deviates=False)
+    directory = cut_off(long_run, tmp_path)
+    (directory / "model_devi.out").unlink()
+    assert EXPLORER.check(directory, True, LONG, alone).outcome is Outcome.INCOMPLETE
+    assert shell(directory, EXPLORER.command(alone)) == 0
+    assert EXPLORER.check(directory, False, LONG, alone).done
+    assert not (directory / "model_devi.out").exists()
+    steps = LammpsTrajectory(directory).dump.steps().tolist()
+    assert steps == list(range(0, 10401, 200))
+    texts = [(place / "traj.lammpstrj").read_text() for place in (long_run, directory)]
+    heads = [text[: text.index("TIMESTEP\n10000\n")] for text in texts]
+    assert heads[0] == heads[1]
+    assert texts[1].count("TIMESTEP\n") == len(steps)
 
 
 def test_continuation_merges(long_run: Path, tmp_path: Path) -> None:

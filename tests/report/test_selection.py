@@ -9,6 +9,7 @@ import pytest
 
 from pwact.report.records import SelectRecord
 from pwact.report.selection import (
+    Basis,
     MdEnd,
     iteration_entry,
     label_entry,
@@ -67,6 +68,17 @@ def test_summary_without_a_limit() -> None:
     assert "Candidate configurations: 2\n        Select details in file candidate.csv\nE" in text
     assert "elete" not in text
     assert text.endswith("\n\nTotal trajectories: 1, ended normally: 1, stopped early: 0\n")
+
+
+def test_summary_of_limits_that_the_models_gave() -> None:
+    basis = Basis("Kalman prediction uncertainty", ["md.000.sys.000: base 3", "md.000.sys.001: x"])
+    lines = summary_text(record(Chosen()), ENDS, basis).splitlines()
+    assert lines[2:6] == [
+        "Select by Kalman prediction uncertainty:",
+        "md.000.sys.000: base 3",
+        "md.000.sys.001: x",
+        "Accurate configurations: 5, details in file accurate.csv",
+    ]
 
 
 def test_tables(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pwact.report.label_error import LabelError, force_errors, write_label_error
-from pwact.report.plots import classes, deviation_histogram, heading
+from pwact.report.plots import classes, deviation_histogram, heading, kpu_histogram
 from pwact.report.records import (
     ExploreRecord,
     IterationRow,
@@ -115,6 +115,28 @@ def test_histogram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pwact.report.plots.find_spec", lambda name: None)
     assert not deviation_histogram(tmp_path / "none.png", values, 0.1, 0.2)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_histogram_of_uncertainties(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model_devi_distribution.png"
+    values = np.array([0.0, 1e-9, 3e-4, 2.0, 7e5, np.nan, np.inf])
+    for limits in ((1e-5, 1.0), (0.0, 0.0), (np.nan, np.nan), (1e9, 1e10)):
+        assert kpu_histogram(path, values, *limits)
+        assert path.read_bytes().startswith(b"\x89PNG")
+        path.unlink()
+    assert not kpu_histogram(path, np.array([0.0, np.nan]), 0.0, 0.0)
+    monkeypatch.setattr("pwact.report.plots.find_spec", lambda name: None)
+    assert not kpu_histogram(path, values, 1e-5, 1.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_limits_every_frame_has_failed() -> None:
+    found = classes(np.array([1.0, 2.0]), np.nan, np.nan)
+    assert {name: int(chosen.sum()) for name, chosen in found.items()} == {
+        "accurate": 0,
+        "candidate": 0,
+        "failed": 2,
+    }
 
 
 def test_the_window_in_the_picture_is_half_open() -> None:

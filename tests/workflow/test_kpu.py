@@ -243,6 +243,7 @@ def test_killed_at_every_job_it_ends_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_toys(monkeypatch)
+    monkeypatch.setattr("pwact.report.plots.find_spec", lambda name: None)  # no pictures: faster
     whole = tmp_path / "whole"
     write_files(whole, {"calculator": "emt"})
     run_loop(whole, param(), ToyExecutor())
