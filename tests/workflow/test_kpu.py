@@ -23,9 +23,10 @@ from tests.workflow.pairs import deep_update, load, resources, run_param, write_
 from tests.workflow.test_loop import products
 from tests.workflow.test_stages import Rig, rows_of
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
-from tests.workflow.toys import ToyKpu
+from tests.workflow.toys import RUN, ToyKpu
 
 EXPLORE = "iter.0000/01.explore"
+toy_md = RUN["toy-md"]
 STRATEGY = {"uncertainty": "KPU", "kpu_lower": 0.8, "kpu_upper": 1.5}
 PLACES = [f"md.000.sys.00{n}/md.000.sys.00{n}.t.000" for n in (0, 1)]
 
@@ -216,6 +217,39 @@ def test_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [event["event"] for event in later] == ["master_started"]
     with pytest.raises(StageChangedError, match="kpu_upper"):
         run_loop(tmp_path, param(strategy={**STRATEGY, "kpu_upper": 2.0}), executor)
+
+
+def test_redone_trajectories_are_judged_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_toys(monkeypatch)
+    write_files(tmp_path, {"calculator": "emt"})
+    run_loop(tmp_path, param(), ToyExecutor())
+    before = products(tmp_path)
+    executor = ToyExecutor()
+    run_loop(tmp_path, param(), executor, redo=("iter.0000/explore",))
+    ran = [Path(name).relative_to(tmp_path).parts[:3] for name in executor.ran]
+    assert ran[:2] == [("iter.0000", "01.explore", "md")] * 2
+    stages = [event["name"] for event in asides(tmp_path)]
+    assert stages == ["iter.0000/explore"]
+    assert {name: text for name, text in products(tmp_path).items() if "-bk-" not in name} == before
+    monkeypatch.setitem(RUN, "toy-md", other_md)
+    executor = ToyExecutor()
+    run_loop(tmp_path, param(), executor, redo=("iter.0000/explore",))
+    ran = [Path(name).relative_to(tmp_path).parts[:3] for name in executor.ran]
+    assert ran[2:4] == [("iter.0000", "01.explore", "kpu")] * 2
+    assert (tmp_path / "iter.0000/01.explore/kpu-bk-1").is_dir()
+
+
+def other_md(directory: Path) -> None:
+    """The same frames, but another log: it tells how long the run took."""
+    toy_md(directory)
+    (directory / "md.log").write_text("another run\n")
+
+
+def asides(work_dir: Path) -> list[Any]:
+    events = Journal(work_dir / ".pwact/journal.jsonl").events()
+    return [event for event in events if event["event"] == "stage_set_aside"]
 
 
 class Stopped(BaseException):
