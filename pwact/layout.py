@@ -25,6 +25,8 @@
         01.explore/md/md.000.sys.000/md.000.sys.000.lmps.000/   by a LAMMPS input of the user
         01.explore/kpu/md.000.sys.000/md.000.sys.000.t.000[.p.000]/kpu_model_devi.out
         01.explore/select/{accurate,candidate,candidate_delete,fail}.csv
+        01.explore/direct/{candidate.xyz,select.xyz,select_idx.dat,select.csv}
+        02.label/bigmodel/{select.xyz,train.xyz}            labels by a script
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
         02.label/result/{train.xyz|PWdata/,label_error.csv}
 
@@ -117,6 +119,11 @@ def kpu_dir(work_dir: Path, iteration: int) -> Path:
 def select_dir(work_dir: Path, iteration: int) -> Path:
     """Where the classes of frames are listed."""
     return explore_dir(work_dir, iteration) / "select"
+
+
+def direct_dir(work_dir: Path, iteration: int) -> Path:
+    """Where a script chooses among the candidates."""
+    return explore_dir(work_dir, iteration) / DIRECT
 
 
 def label_dir(work_dir: Path, iteration: int) -> Path:

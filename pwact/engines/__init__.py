@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact.errors import InputError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
     from pwact.config.run import RunConfig
     from pwact.engines.base import Explorer, Labeler, Trainer
+    from pwact.engines.batch import BatchLabeler
 
 LABELERS: dict[str, Optional[str]] = {
     "ase": "pwact.engines.ase_calculator:AseLabeler",
@@ -24,7 +25,9 @@ LABELERS: dict[str, Optional[str]] = {
     "cp2k": "pwact.engines.cp2k:Cp2kLabeler",
     "dftb": "pwact.engines.pwmat:PwmatDftbLabeler",
     "dftb+": "pwact.engines.dftbplus:DftbPlusLabeler",
-    "bigmodel": None,
+}
+BATCH_LABELERS: dict[str, Optional[str]] = {
+    "bigmodel": "pwact.engines.label_script:LabelScript",
 }
 TRAINERS: dict[str, Optional[str]] = {
     "pod": "pwact.engines.pod:PodTrainer",
@@ -45,14 +48,27 @@ def _load(registry: dict[str, Optional[str]], name: str, file: Path, key: str) -
 
 def labeler_for(config: LabelConfig, input_idx: int, block: ResourceBlock) -> Labeler:
     """The labeler of a label configuration with its `input_idx`-th input file."""
-    made = _load(LABELERS, config.style, config.file, f"{config.key}.dft_style".lstrip("."))
-    labeler: Labeler = made(config, input_idx, block)
+    key = f"{config.key}.dft_style".lstrip(".")
+    if config.style in BATCH_LABELERS:
+        message = f"{config.style} labels the frames of a run, and does nothing else"
+        raise InputError(message, config.file, key)
+    labeler: Labeler = _load(LABELERS, config.style, config.file, key)(config, input_idx, block)
+    return labeler
+
+
+def run_labeler_for(config: LabelConfig, block: ResourceBlock) -> Union[Labeler, BatchLabeler]:
+    """What labels the frames of a run, one by one or all at once."""
+    if config.style not in BATCH_LABELERS:
+        return labeler_for(config, 0, block)
+    made = _load(BATCH_LABELERS, config.style, config.file, f"{config.key}.dft_style")
+    labeler: BatchLabeler = made(config, block)
     return labeler
 
 
 def intermediate_files(config: LabelConfig) -> tuple[str, str]:
     """Format name and postfix of the structure files between two steps of a chain."""
-    made = _load(LABELERS, config.style, config.file, f"{config.key}.dft_style".lstrip("."))
+    key = f"{config.key}.dft_style".lstrip(".")
+    made = _load({**LABELERS, **BATCH_LABELERS}, config.style, config.file, key)
     return str(made.structure_format), str(made.structure_postfix)
 
 

@@ -74,13 +74,27 @@ def read_extxyz(path: Path) -> list[Atoms]:
     return frames
 
 
-def iterate_extxyz(path: Path) -> Iterator[Atoms]:
-    """Yield the frames of a file one by one; see `read_extxyz`."""
+def iterate_extxyz(path: Path, spoilt: bool = False) -> Iterator[Atoms]:
+    """Yield the frames of a file one by one; see `read_extxyz`, or if `spoilt` the other one."""
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
-            yield from _frames(stream, path)
+            yield from _frames(stream, path, spoilt)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from error
+
+
+def read_spoilt_labels(path: Path) -> list[Atoms]:
+    """All frames of a file; one whose energy or forces are missing or not finite has no labels.
+
+    Raises
+    ------
+    InputError
+        As `read_extxyz`.
+    """
+    frames = list(iterate_extxyz(path, spoilt=True))
+    if not frames:
+        raise InputError("holds no frame", path)
+    return frames
 
 
 def complete_frames(path: Path) -> list[Atoms]:
@@ -94,7 +108,7 @@ def complete_frames(path: Path) -> list[Atoms]:
     return found
 
 
-def _frames(stream: TextIO, path: Path) -> Iterator[Atoms]:
+def _frames(stream: TextIO, path: Path, spoilt: bool = False) -> Iterator[Atoms]:
     number = 0
     while line := stream.readline():
         if not line.strip():
@@ -107,7 +121,7 @@ def _frames(stream: TextIO, path: Path) -> Iterator[Atoms]:
                 raise ValueError(f"{count} atoms")
             if not rows[-1].strip():
                 raise ValueError(f"the file ends before the last of its {count} atoms")
-            yield _frame(head, rows)
+            yield _frame(head, rows, spoilt)
         except (ValueError, KeyError, IndexError) as error:
             message = f"frame {number} cannot be read: {_reason(error)}"
             raise InputError(message, path) from error
@@ -118,7 +132,7 @@ def _reason(error: Exception) -> str:
     return f"no element is called {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _frame(head: str, rows: Sequence[str]) -> Atoms:
+def _frame(head: str, rows: Sequence[str], spoilt: bool) -> Atoms:
     values = {
         match[1].lower(): next((text for text in match.groups()[1:] if text is not None), "")
         for match in _PAIR.finditer(head)
@@ -137,13 +151,17 @@ def _frame(head: str, rows: Sequence[str]) -> Atoms:
         pbc=_pbc(values.get("pbc"), cell is not None),
     )
     if "force" in places:
-        forces = _columns(words, places["force"], "forces")
-        energy = _energy(values)
-        if energy is None:
-            atoms.set_array("forces", forces, float, (3,))
-        else:
-            set_labels(atoms, energy, forces, _virial(values, atoms))
+        with contextlib.suppress(*((ValueError,) if spoilt else ())):
+            _label(atoms, values, _columns(words, places["force"], "forces"))
     return atoms
+
+
+def _label(atoms: Atoms, values: dict[str, str], forces: np.ndarray) -> None:
+    energy = _energy(values)
+    if energy is None:
+        atoms.set_array("forces", forces, float, (3,))
+    else:
+        set_labels(atoms, energy, forces, _virial(values, atoms))
 
 
 def _places(properties: str) -> tuple[dict[str, int], int]:
@@ -161,8 +179,11 @@ def _places(properties: str) -> tuple[dict[str, int], int]:
         "pos": ("pos", "positions"),
         "force": ("force", "forces"),
     }.items():
-        for name in set(spellings) & set(found):
-            places[wanted] = found[name]
+        names = [name for name in spellings if name in found]
+        if wanted == "force" and len(names) > 1:  # of two models: which is the label?
+            raise ValueError(f"Properties={properties} names force and forces")
+        if names:
+            places[wanted] = found[names[0]]
     for wanted in ("species", "pos"):
         if wanted not in places:
             raise ValueError(f"Properties={properties} names no {wanted}")

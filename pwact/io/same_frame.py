@@ -55,14 +55,14 @@ def match_frames(
     Raises
     ------
     TaskError
-        A frame is none of the candidates.
+        A frame is none of the candidates, or is there more often than they.
     """
     left = dict.fromkeys([*likely, *range(len(candidates))])
     found = []
     for number, frame in enumerate(frames):
         index = _first(frame, candidates, left)
         if index is None:
-            raise TaskError(f"{path}: frame {number} is none of the candidates")
+            raise TaskError(f"{path}: {_stranger(number, frame, candidates)}")
         del left[index]
         found.append(index)
     return found
@@ -70,3 +70,13 @@ def match_frames(
 
 def _first(frame: Atoms, candidates: Sequence[Atoms], numbers: Iterable[int]) -> int | None:
     return next((one for one in numbers if same_frame(frame, candidates[one])), None)
+
+
+def _stranger(number: int, frame: Atoms, candidates: Sequence[Atoms]) -> str:
+    twin = _first(frame, candidates, range(len(candidates)))
+    if twin is not None:
+        return f"frame {number} is frame {twin} of those given, which is there already"
+    return (
+        f"frame {number} is none of the frames given: cell and positions must stay as they are, "
+        "and atoms of one element in their order"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ ACCURATE = "accurate.csv"
 CANDIDATE = "candidate.csv"
 DELETED = "candidate_delete.csv"
 FAILED = "fail.csv"
+CHOSEN = "select.csv"
 SUMMARY = "select_summary.txt"
 ERROR_TRAJ = "error_traj.log"
 COLUMNS = ("devi_force", "config_index", "file_path")
@@ -82,7 +83,14 @@ def write_selection(
 
 def write_table(path: Path, table: FrameTable) -> None:
     """Write one class of frames as CSV: deviation (eV/Å) or KPU, MD step, trajectory directory."""
-    rows = zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist())
+    write_rows(
+        path,
+        zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist()),
+    )
+
+
+def write_rows(path: Path, rows: Iterable[tuple[float, int, str]]) -> None:
+    """Write frames, given row by row, as `write_table` does."""
     with (
         files.replacing(path) as aside,
         aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
@@ -136,6 +144,11 @@ def md_line(md_ends: Sequence[MdEnd]) -> str:
 def iteration_entry(name: str, counts: SelectRecord, md_ends: Sequence[MdEnd]) -> str:
     """The entry of one selection in ``iter_result.txt`` of the iteration called `name`."""
     return f"{name}  {summary_line(counts)}\n{md_line(md_ends)}\n"
+
+
+def direct_entry(candidates: int, chosen: int) -> str:
+    """The entry of the choice by a DIRECT script in ``iter_result.txt``."""
+    return f"DIRECT: candidates {candidates}, chosen {chosen}\n"
 
 
 def label_entry(converged: int, not_converged: Sequence[str]) -> str:

@@ -16,8 +16,11 @@ from typing import Any, Optional, Union
 from pwact import layout
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
-from pwact.engines import explorer_for, labeler_for, trainer_for
+from pwact.engines import explorer_for, run_labeler_for, trainer_for
 from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
+from pwact.engines.batch import BatchLabeler
+from pwact.engines.direct_script import DirectScript
+from pwact.report import selection as tables
 from pwact.report.records import (
     ExploreRecord,
     IterationRow,
@@ -27,10 +30,12 @@ from pwact.report.records import (
 )
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
-from pwact.workflow.ledger import StageState, together_s
+from pwact.workflow.ledger import StageState, lost_its_ground, together_s
 from pwact.workflow.stage import Services
+from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.explore import ExploreStage, System
-from pwact.workflow.stages.label import LabelStage, candidates_of
+from pwact.workflow.stages.explored import candidates_of
+from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.prepare import needed
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
@@ -38,7 +43,7 @@ from pwact.workflow.stages.uncertainty import uncertainty_of
 
 log = logging.getLogger(__name__)
 
-STEPS = ("train", "explore", "kpu", "select", "label")  # kpu: not with a committee
+STEPS = ("train", "explore", "kpu", "select", layout.DIRECT, "label")  # not all in every run
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,21 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Engines:
-    """Engines and resources of one run."""
+    """Engines and resources of one run.
+
+    Attributes
+    ----------
+    direct
+        The script that chooses among the candidates; None without it.
+    """
 
     trainer: Trainer
     explorer: Explorer
-    labeler: Labeler
+    labeler: Union[Labeler, BatchLabeler]
     train: ResourceBlock
     explore: ResourceBlock
     dft: ResourceBlock
+    direct: Optional[DirectScript] = None
 
 
 def engines_of(config: RunConfig, resources: Resources) -> Engines:
@@ -84,13 +96,18 @@ def engines_of(config: RunConfig, resources: Resources) -> Engines:
     train = needed(resources.train, resources, "train")
     explore = needed(resources.explore, resources, "explore")
     dft = needed(resources.dft, resources, "DFT")
+    direct = None
+    if config.strategy.direct and config.strategy.direct_script is not None:
+        block = needed(resources.direct, resources, layout.DIRECT)
+        direct = DirectScript(config.strategy.direct_script, block, labels_needed=False)
     return Engines(
         trainer_for(config, train, explore),
         explorer_for(config, explore),
-        labeler_for(config.dft, 0, dft),
+        run_labeler_for(config.dft, dft),
         train,
         explore,
         dft,
+        direct,
     )
 
 
@@ -133,6 +150,9 @@ class _Loop:
         paths = self.uncertainty.evaluate(run, self.committee, iteration, explored["paths"])
         run(SelectStage(config, self.uncertainty, iteration, paths))
         self._show()
+        if self._chooses(iteration):
+            label = replace(label, table=self._chosen(iteration))
+            self._show()
         labelled = run(label)
         self._labelled_last = bool(labelled["data"])
         if labelled["data"]:
@@ -142,9 +162,25 @@ class _Loop:
 
     @property
     def _streams(self) -> bool:
-        """Whether a system is labelled while others explore; DIRECT looks at all candidates."""
-        possible = self.uncertainty.streams and not self.config.strategy.direct
-        return self.config.streaming and possible
+        """Whether a system is labelled while others explore; scripts look at all candidates."""
+        scripts = self.engines.direct or isinstance(self.engines.labeler, BatchLabeler)
+        return self.config.streaming and self.uncertainty.streams and not scripts
+
+    def _chooses(self, iteration: int) -> bool:
+        """Whether DIRECT chooses; of an iteration that was labelled already, whether it chose."""
+        stages = self.campaign.stages()
+        label = stages.get(_stage_name(iteration, "label"))
+        if label and label.done and not lost_its_ground(self.campaign.journal.events(), label):
+            return _done(stages, iteration, layout.DIRECT) is not None
+        return self.engines.direct is not None
+
+    def _chosen(self, iteration: int) -> Path:
+        """Let DIRECT choose, if it is still asked for; the table of what it chose."""
+        config, engines = self.config, self.engines
+        if engines.direct is not None:
+            script, block = engines.direct, engines.direct.block
+            self.campaign.run(ChooseStage(config, script, engines.explorer, block, iteration))
+        return layout.direct_dir(config.work_dir, iteration) / tables.CHOSEN
 
     def _label_ahead(
         self,
@@ -191,7 +227,7 @@ class _Loop:
             for mark, step in enumerate(("train", "select", "label")):
                 if done[step] is not None:
                     steps.append((number, mark))
-            reports = (done["select"], done["label"])
+            reports = (done["select"], done[layout.DIRECT], done["label"])
             entries += [report["entry"] for report in reports if report is not None]
         views.write_record(self.config.work_dir / self.config.record_file, steps)
         views.write_iter_result(self.config.work_dir, entries)

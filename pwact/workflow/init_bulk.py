@@ -19,7 +19,8 @@ from pwact.config.labeling import LabelConfig
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.engines import intermediate_files, labeler_for
 from pwact.engines.base import Labeler, Purpose
-from pwact.engines.user_scripts import SELECTED, DirectScript, MdScript
+from pwact.engines.direct_script import DirectScript
+from pwact.engines.user_scripts import SELECTED, MdScript
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState

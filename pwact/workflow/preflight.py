@@ -14,15 +14,15 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
-from pwact.engines import explorer_for, labeler_for, trainer_for
 from pwact.engines.base import Explorer, Labeler, Purpose, UserInput
+from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
 from pwact.geometry import flaw, super_cell
 from pwact.io.frames import read_frames
 from pwact.io.structures import read_structure
+from pwact.workflow.active_learning import engines_of
 from pwact.workflow.init_bulk import Chain, chain_of
-from pwact.workflow.stages.prepare import needed
 from pwact.workflow.stages.uncertainty import uncertainty_of
 
 if TYPE_CHECKING:
@@ -42,17 +42,15 @@ def preflight(pair: LoadedPair) -> list[str]:
 
 
 def _check_run(config: RunConfig, resources: Resources) -> None:
-    _refuse_later_engines(config)
-    train = needed(resources.train, resources, "train")
-    explore = needed(resources.explore, resources, "explore")
-    dft = needed(resources.dft, resources, "DFT")
-    _check_schedulers((train, explore, dft))
-    trainer = trainer_for(config, train, explore)
-    explorer = explorer_for(config, explore)
-    _check_inputs(config, explorer)
-    labeler = labeler_for(config.dft, 0, dft)
-    trainer.validate()
-    uncertainty_of(config, trainer, explorer, train)
+    engines = engines_of(config, resources)
+    direct = engines.direct
+    blocks = [engines.train, engines.explore, engines.dft]
+    _check_schedulers([*blocks, direct.block] if direct else blocks)
+    _check_inputs(config, engines.explorer)
+    engines.trainer.validate()
+    uncertainty_of(config, engines.trainer, engines.explorer, engines.train)
+    if direct is not None:
+        direct.validate()
     found: set[str] = set()
     known = set(config.train.atom_type)
     for key, structure in _explored(config):
@@ -61,16 +59,12 @@ def _check_run(config: RunConfig, resources: Resources) -> None:
         elements = set(atoms.get_chemical_symbols())
         _check_known(elements - known, config, key, structure.path)
         found |= elements
-    labeler.validate(Purpose.SCF, frozenset(found))
+    labeler = engines.labeler
+    if isinstance(labeler, BatchLabeler):
+        labeler.validate(frozenset(found))
+    else:
+        labeler.validate(Purpose.SCF, frozenset(found))
     _check_data(config)
-
-
-def _refuse_later_engines(config: RunConfig) -> None:
-    strategy = config.strategy
-    later = ((strategy.direct, "strategy.direct", "DIRECT"),)
-    for used, key, what in later:
-        if used:
-            raise InputError(f"{what} is not available yet", config.file, key)
 
 
 def _check_inputs(config: RunConfig, explorer: Explorer) -> None:

@@ -13,6 +13,11 @@ _LOG = logging.getLogger(__name__)
 _SHOWN = 10
 
 
+def may_fail(rate: float, count: int) -> int:
+    """How many of so many may fail: one, or the share `rate` (0..1), rounded down."""
+    return max(1, int(rate * count + 1e-9))
+
+
 def check_quorum(
     results: Sequence[TaskResult], rate: float, what: str, work_dir: Path
 ) -> list[TaskResult]:
@@ -33,7 +38,7 @@ def check_quorum(
         With each failed task's directory and what happened there.
     """
     failed = [result for result in results if not result.verdict.done]
-    allowed = max(1, int(rate * len(results) + 1e-9))
+    allowed = may_fail(rate, len(results))
     for result in failed:
         _LOG.warning("%s: failed: %s", what, _story(result))
     if len(failed) <= allowed:

@@ -40,5 +40,5 @@ def test_each_candidate_is_found_once() -> None:
     path = Path("select.xyz")
     assert match_frames([frame(1), frame(2), frame(1)], candidates, [], path) == [1, 3, 2]
     assert match_frames([frame(1), frame(1)], candidates, [2], path) == [2, 1]
-    with pytest.raises(TaskError, match=r"select\.xyz: frame 2 is none"):
+    with pytest.raises(TaskError, match=r"select\.xyz: frame 2 is frame 1 of those given"):
         match_frames([frame(1)] * 3, candidates, [2, 1], path)

@@ -56,13 +56,23 @@ def with_xenon() -> Atoms:
     return Atoms("Xe4", alloy().positions, cell=alloy().cell, pbc=True)
 
 
+DIRECT = {"strategy.direct": True, "strategy.direct_script": "calculator.json"}
 RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
+    (DIRECT, {}, None, "direct", "it is needed for strategy.direct"),
+    (DIRECT, {"direct": SLURM}, None, "direct.scheduler", "slurm"),
     (
-        {"strategy.direct": True, "strategy.direct_script": "calculator.json"},
-        {"direct": {**LOCAL, "command": "python"}},
+        {"strategy.direct": True, "strategy.direct_script": "candidate.xyz"},
+        {"direct": {**LOCAL, "command": "python candidate.xyz"}},
         None,
-        "strategy.direct",
-        "DIRECT is not available yet",
+        "candidate.xyz",
+        "a script cannot have this name",
+    ),
+    (
+        {"DFT": {"dft_style": "bigmodel", "bigmodel_script": "candidate.xyz"}},
+        {},
+        None,
+        "candidate.xyz",
+        "a script cannot have this name",
     ),
     ({"DFT.dft_style": "vasp"}, {}, None, "DFT.dft_style", "vasp is not available yet"),
     (
@@ -105,6 +115,7 @@ INIT_FAULTS: list[tuple[dict[str, Any], Any, str, str]] = [
     ({}, flat, "sys_configs[0].config", "the cell angle gamma is 16.7°, outside 20° to 160°"),
     ({"min_distance": 3}, None, "sys_configs[0].config", "only 2.90 Å apart"),
     ({"dft_style": "pwmat"}, None, "dft_style", "pwmat is not available yet"),
+    ({"dft_style": "bigmodel"}, None, "dft_style", "labels the frames of a run, and does nothing"),
 ]
 
 
@@ -133,6 +144,7 @@ def refused(
     for style in ("pwmat", "vasp"):
         monkeypatch.setitem(LABELERS, style, None)
     write_files(work_dir, {"calculator": "emt"})
+    (work_dir / "candidate.xyz").write_text("a script")
     xenon = with_xenon()
     set_labels(xenon, 0.0, np.zeros((4, 3)))
     write_frames(work_dir / "xe.xyz", [xenon], "extxyz")

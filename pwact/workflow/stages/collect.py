@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pwact import layout
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
+from pwact.engines.direct_script import selected_frames
 from pwact.engines.user_scripts import SELECTED
 from pwact.io import files
 from pwact.io.extxyz import read_extxyz
@@ -135,7 +136,7 @@ class CollectStage:
         if layout.DIRECT not in self.made or any(map(self.config.relabelled, filtered)):
             return []
         place = folder / layout.DIRECT
-        return self._write(services, place, read_extxyz(place / SELECTED), layout.DIRECT)
+        return self._write(services, place, selected_frames(place / SELECTED), layout.DIRECT)
 
     def _write(
         self, services: Services, folder: Path, frames: list[Atoms], key: int | str

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
-from pwact.engines.user_scripts import SELECTED, SELECTED_INDEX, TRAJECTORY, DirectScript
-from pwact.executors.base import Task
+from pwact.engines.direct_script import DirectScript, read_owners, write_owners
+from pwact.engines.user_scripts import OWNERS, SELECTED, SELECTED_INDEX, TRAJECTORY
+from pwact.io.extxyz import read_extxyz
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.prepare import demand_all
+from pwact.workflow.stages.script import run_script
 from pwact.workflow.stages.structures import Places
 
 if TYPE_CHECKING:
@@ -74,18 +75,14 @@ class DirectStage:
 
     def work(self, services: Services) -> StageOutput:
         """Run the script, and say whose frames it chose."""
-        trajectories = [(run.entry, run.directory / TRAJECTORY) for run in self.runs]
-        self.script.write_input(self.directory, trajectories)
-        task = Task(
-            self.directory,
-            self.script.command(),
-            self.script.check,
-            self.script.log,
-            self.script.shell_check,
-        )
-        demand_all(
-            list(services.dispatch(self.name, self.directory, [task], self.block)), self.name
-        )
-        entries = self.script.read_result(self.directory).entries
+        paths = [run.directory / TRAJECTORY for run in self.runs]
+        if not (self.directory / OWNERS).exists():
+            counts = [len(read_extxyz(path)) for path in paths]
+            write_owners(self.directory, list(zip([run.entry for run in self.runs], counts)))
+        texts = (path.read_bytes().rstrip() + b"\n" for path in paths)
+        self.script.write_input(self.directory, texts)
+        run_script(services, self.name, self.script, self.directory, self.block)
+        owners = read_owners(self.directory)
+        entries = [owners[index] for index in self.script.read_result(self.directory).indices]
         products = [self.directory / name for name in (SELECTED, SELECTED_INDEX)]
         return StageOutput(products, (), {"entries": entries})

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import Explorer, Labeler, Purpose, Trajectory
-from pwact.executors.base import TaskResult
+from pwact.engines.base import Explorer, Labeler, Purpose
+from pwact.engines.batch import BatchLabeler
 from pwact.io import files
 from pwact.io.frames import ordered, write_frames
 from pwact.io.labels import labels_of
@@ -23,45 +22,14 @@ from pwact.report.records import LabelRecord
 from pwact.verdict import Outcome
 from pwact.workflow.quorum import check_quorum
 from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.batch import BatchWork, demand_answers
+from pwact.workflow.stages.explored import Candidate, Explored, read_candidates
 from pwact.workflow.stages.first_principles import Calculation, calculate, task_of
 from pwact.workflow.stages.gate import Gate
 from pwact.workflow.stages.prepare import relative
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-    from pwact.query.candidates import FrameTable
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One line of ``candidate.csv``.
-
-    Attributes
-    ----------
-    trajectory
-        Directory of the trajectory relative to the work directory.
-    """
-
-    devi_force: float
-    step: int
-    trajectory: str
-
-
-class Explored:
-    """The explored frames; each trajectory is opened once."""
-
-    def __init__(self, explorer: Explorer, work_dir: Path) -> None:
-        self._explorer = explorer
-        self._work_dir = work_dir
-        self._open: dict[str, Trajectory] = {}
-
-    def frame(self, candidate: Candidate) -> Atoms:
-        """The frame, with the forces of the exploring model as array ``forces``."""
-        name = candidate.trajectory
-        if name not in self._open:
-            self._open[name] = self._explorer.read_result(self._work_dir / name)
-        return self._open[name].frame(candidate.step)
 
 
 @dataclass
@@ -81,14 +49,17 @@ class LabelStage:
     ----------
     ahead
         Some systems still explore, so not all candidates are known.
+    table
+        Lists what is labelled; by default all picked candidates.
     """
 
     config: RunConfig
-    labeler: Labeler
+    labeler: Union[Labeler, BatchLabeler]
     explorer: Explorer
     block: ResourceBlock
     iteration: int
     ahead: bool = False
+    table: Optional[Path] = None
 
     @property
     def name(self) -> str:
@@ -102,13 +73,19 @@ class LabelStage:
 
     @property
     def _candidates(self) -> Path:
+        if self.table is not None:
+            return self.table
         return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
 
     def inputs(self) -> Mapping[str, Any]:
         """Labeler, candidates, and what decides about them."""
         known = {} if self.ahead else {"candidates": files.tree_hash(self._candidates)}
+        if isinstance(self.labeler, BatchLabeler):
+            fingerprint = self.labeler.fingerprint()
+        else:
+            fingerprint = self.labeler.fingerprint(Purpose.SCF)
         return {
-            "labeler": self.labeler.fingerprint(Purpose.SCF),
+            "labeler": fingerprint,
             **known,
             "min_distance": self.config.dft.min_distance,
             "data_format": self.config.data_format,
@@ -120,21 +97,62 @@ class LabelStage:
         gate = Gate(self.config.dft.min_distance)
         asked = self._sane(read_candidates(self._candidates), explored, gate)
         gate.write(self.directory / layout.LEFT_OUT, self.name)
-        calculations = [self._calculation(candidate, explored) for candidate in asked]
+        if isinstance(self.labeler, BatchLabeler):
+            answers = self._all_at_once(services, self.labeler, asked, explored)
+            lost = [(one, why) for one, why in zip(asked, answers) if isinstance(why, str)]
+            for one, why in lost:
+                gate.refuse(why, one.trajectory, one.step)
+            if lost:
+                gate.write(self.directory / layout.LEFT_OUT, self.name)
+        else:
+            answers = self._one_by_one(services, self.labeler, asked, explored)
+        return self._output(self._gather(asked, answers, explored), self._waste(asked))
+
+    def _all_at_once(
+        self,
+        services: Services,
+        labeler: BatchLabeler,
+        asked: Sequence[Candidate],
+        explored: Explored,
+    ) -> list[Union[Atoms, str]]:
+        """Each frame labelled, or why it is not."""
+        if not asked:
+            return []
+        work = BatchWork(self.name, labeler, self.directory / labeler.kind, self.block)
+        answers = work.answers(services, lambda: [explored.frame(one) for one in asked])
+        demand_answers(answers, self.config.dft.max_failed_rate, self.name)
+        return answers
+
+    def _one_by_one(
+        self,
+        services: Services,
+        labeler: Labeler,
+        asked: Sequence[Candidate],
+        explored: Explored,
+    ) -> list[Union[Atoms, str]]:
+        """Each frame labelled, or why it is not."""
         scf = layout.scf_dir(services.work_dir, self.iteration)
+        calculations = [self._calculation(labeler, one, explored) for one in asked]
         results = list(calculate(services, Purpose.SCF, scf, calculations, self.block))
         broken = [result for result in results if result.verdict.outcome is not Outcome.UNUSABLE]
         check_quorum(broken, self.config.dft.max_failed_rate, self.name, services.work_dir)
-        ends = {result.task.directory: result for result in results}
-        gathered = self._gather(asked, [ends[one.directory] for one in calculations], explored)
-        return self._output(gathered, [one.directory for one in calculations])
+        ends = {result.task.directory: result.verdict for result in results}
+        return [
+            labeler.read_result(one.directory, Purpose.SCF)[-1]
+            if ends[one.directory].done
+            else ends[one.directory].reason
+            for one in calculations
+        ]
 
     def begin_ahead(self, services: Services, candidates: Sequence[Candidate]) -> None:
         """Begin to label some of the candidates while others are not known yet."""
+        if isinstance(self.labeler, BatchLabeler):
+            return
         explored = Explored(self.explorer, services.work_dir)
         asked = self._sane(candidates, explored, Gate(self.config.dft.min_distance))
-        tasks = [task_of(self._calculation(one, explored), Purpose.SCF) for one in asked]
+        made = [self._calculation(self.labeler, one, explored) for one in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
+        tasks = [task_of(one, Purpose.SCF) for one in made]
         services.begin_ahead(Purpose.SCF.value, scf, tasks, self.block)
 
     def _sane(
@@ -154,24 +172,24 @@ class LabelStage:
         place = (work_dir / candidate.trajectory).relative_to(md)
         return layout.scf_dir(work_dir, self.iteration) / place / layout.scf_name(candidate.step)
 
-    def _calculation(self, candidate: Candidate, explored: Explored) -> Calculation:
+    def _calculation(
+        self, labeler: Labeler, candidate: Candidate, explored: Explored
+    ) -> Calculation:
         return Calculation(
-            self.labeler,
+            labeler,
             self._task_dir(candidate),
             partial(explored.frame, candidate),
             step=candidate.step,
         )
 
     def _gather(
-        self, asked: Sequence[Candidate], results: Sequence[TaskResult], explored: Explored
+        self, asked: Sequence[Candidate], answers: Sequence[Union[Atoms, str]], explored: Explored
     ) -> _Gathered:
         gathered = _Gathered()
-        for candidate, result in zip(asked, results):
-            directory = result.task.directory
-            if not result.verdict.done:
-                gathered.lost.append(relative(directory, self.config.work_dir))
+        for candidate, frame in zip(asked, answers):
+            if isinstance(frame, str):
+                gathered.lost.append(self._place(candidate))
                 continue
-            frame = self.labeler.read_result(directory, Purpose.SCF)[-1]
             predicted = ordered(explored.frame(candidate)).arrays["forces"]
             rmse, largest = force_errors(predicted, labels_of(frame).forces)
             gathered.frames.append(frame)
@@ -182,7 +200,13 @@ class LabelStage:
             )
         return gathered
 
-    def _output(self, gathered: _Gathered, directories: Sequence[Path]) -> StageOutput:
+    def _place(self, candidate: Candidate) -> str:
+        """What tells the user which frame has no label."""
+        if isinstance(self.labeler, BatchLabeler):
+            return f"{candidate.trajectory} step {candidate.step}"
+        return relative(self._task_dir(candidate), self.config.work_dir)
+
+    def _output(self, gathered: _Gathered, transient: Sequence[Path]) -> StageOutput:
         result = layout.result_dir(self.config.work_dir, self.iteration)
         files.remove(result)
         result.mkdir(parents=True)
@@ -194,9 +218,6 @@ class LabelStage:
             products.append(data)
         labelled, failed = len(gathered.frames), len(gathered.lost)
         record = LabelRecord(labelled, failed, rmse)
-        transient: list[Path] = []
-        if not self.config.reserve_scf_files:
-            transient = [path for folder in directories for path in self._waste(folder)]
         report = {
             **record.to_json(),
             "data": relative(data, self.config.work_dir) if labelled else "",
@@ -204,22 +225,10 @@ class LabelStage:
         }
         return StageOutput(products, transient, report)
 
-    def _waste(self, directory: Path) -> list[Path]:
-        if not directory.is_dir():
+    def _waste(self, asked: Sequence[Candidate]) -> list[Path]:
+        """What need not stay; a script's task keeps everything."""
+        if self.config.reserve_scf_files or isinstance(self.labeler, BatchLabeler):
             return []
-        return [path for path in directory.iterdir() if not self.labeler.kept_files(path.name)]
-
-
-def candidates_of(table: FrameTable) -> list[Candidate]:
-    """Picked frames as candidates."""
-    rows = zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist())
-    return [Candidate(deviation, step, trajectory) for deviation, step, trajectory in rows]
-
-
-def read_candidates(path: Path) -> list[Candidate]:
-    """Read ``candidate.csv`` by column names."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return [
-            Candidate(float(row["devi_force"]), int(float(row["config_index"])), row["file_path"])
-            for row in csv.DictReader(stream)
-        ]
+        folders = [folder for folder in map(self._task_dir, asked) if folder.is_dir()]
+        kept = self.labeler.kept_files
+        return [path for folder in folders for path in folder.iterdir() if not kept(path.name)]

@@ -14,9 +14,10 @@ from pwact import layout
 from pwact.config.init_bulk import InitConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
+from pwact.engines.direct_script import selected_frames
 from pwact.executors.base import TaskResult
 from pwact.io import files
-from pwact.io.extxyz import read_extxyz, write_extxyz
+from pwact.io.extxyz import write_extxyz
 from pwact.verdict import Outcome
 from pwact.workflow.quorum import check_quorum
 from pwact.workflow.stage import Services, StageOutput
@@ -144,7 +145,7 @@ class RelabelStage:
         frames = []
         if self.chosen is not None:
             name = relative(self.chosen.path, work_dir)
-            pairs = zip(self.chosen.entries, read_extxyz(self.chosen.path))
+            pairs = zip(self.chosen.entries, selected_frames(self.chosen.path))
             for number, (entry, atoms) in enumerate(pairs):
                 place = self.directory / str(number)
                 frames.append(_Frame(entry, atoms, place, name, number))

@@ -1,0 +1,50 @@
+"""What a labeler offers that takes all frames of an iteration at once. See `pwact.engines.base`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
+
+from pwact.verdict import Verdict
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@runtime_checkable
+class BatchLabeler(Protocol):
+    """Labels all frames of an iteration in one task.
+
+    Attributes
+    ----------
+    kind
+        Word for its directory, jobs and tags.
+    log, shell_check
+        As those of `pwact.engines.base.Labeler`.
+    """
+
+    kind: str
+    log: str
+    shell_check: str
+
+    def validate(self, elements: frozenset[str]) -> None:
+        """Raise InputError unless frames of these elements can be labelled."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything but the frames that the result depends on, as JSON (files by hash)."""
+
+    def write_batch(self, directory: Path, frames: Sequence[Atoms]) -> None:
+        """Write all files of the task into the existing `directory`."""
+
+    def command(self) -> str:
+        """Shell text that labels the frames in the task directory."""
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether the output can be read by `read_batch`."""
+
+    def read_batch(self, directory: Path) -> list[Union[Atoms, str]]:
+        """For each frame, in the order in which they were written: it, labelled, or why it is not.
+
+        Atoms stand by ascending Z. Raises TaskError or InputError.
+        """

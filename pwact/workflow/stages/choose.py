@@ -1,0 +1,104 @@
+"""Lets a script of the user choose which candidates of an iteration are labelled (DIRECT)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pwact import layout
+from pwact.config.resources import ResourceBlock
+from pwact.config.run import RunConfig
+from pwact.engines.base import Explorer
+from pwact.engines.direct_script import DirectScript
+from pwact.engines.user_scripts import SELECTED, SELECTED_INDEX
+from pwact.io import files
+from pwact.io.extxyz import frame_text
+from pwact.report import selection as tables
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.explored import Candidate, Explored, read_candidates
+from pwact.workflow.stages.gate import Gate
+from pwact.workflow.stages.script import run_script
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ChooseStage:
+    """One run of the DIRECT script for the candidates of one iteration."""
+
+    config: RunConfig
+    script: DirectScript
+    explorer: Explorer
+    block: ResourceBlock
+    iteration: int
+
+    @property
+    def name(self) -> str:
+        """``iter.0000/direct``."""
+        return f"{layout.iteration_name(self.iteration)}/{layout.DIRECT}"
+
+    @property
+    def directory(self) -> Path:
+        """``01.explore/direct``."""
+        return layout.direct_dir(self.config.work_dir, self.iteration)
+
+    @property
+    def _candidates(self) -> Path:
+        return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
+
+    def inputs(self) -> Mapping[str, Any]:
+        """The script, and what it chooses from."""
+        return {
+            **self.script.fingerprint(),
+            "candidates": files.tree_hash(self._candidates),
+            "min_distance": self.config.dft.min_distance,
+        }
+
+    def work(self, services: Services) -> StageOutput:
+        """Run the script, unless there are no candidates, and list what it chose.
+
+        The script gets the candidates in the order of their table, but for those that no code
+        should get; what it chose is listed in that order too.
+        """
+        explored = Explored(self.explorer, services.work_dir)
+        gate = Gate(self.config.dft.min_distance)
+        listed = read_candidates(self._candidates)
+        sane = [one for one in listed if gate.passes(explored.frame(one), one.trajectory, one.step)]
+        gate.write(self.directory / layout.LEFT_OUT, self.name)
+        chosen = self._chosen(services, sane, explored) if sane else []
+        table = self.directory / tables.CHOSEN
+        tables.write_rows(table, [(one.devi_force, one.step, one.trajectory) for one in chosen])
+        self._tell(len(sane), len(chosen))
+        products = [table]
+        if sane:
+            products += [self.directory / name for name in (SELECTED, SELECTED_INDEX)]
+        report = {
+            "candidates": len(listed),
+            "chosen": len(chosen),
+            "left_out": gate.rows(),
+            "entry": tables.direct_entry(len(listed), len(chosen)),
+        }
+        return StageOutput(products, report=report)
+
+    def _chosen(
+        self, services: Services, candidates: Sequence[Candidate], explored: Explored
+    ) -> list[Candidate]:
+        texts = (frame_text(explored.frame(one)).encode() for one in candidates)
+        self.script.write_input(self.directory, texts)
+        run_script(services, self.name, self.script, self.directory, self.block)
+        indices = self.script.read_result(self.directory).indices
+        return [candidates[index] for index in sorted(indices)]
+
+    def _tell(self, given: int, chosen: int) -> None:
+        log.info("%s: %d of %d candidates are chosen", self.name, chosen, given)
+        if given and not chosen:
+            log.warning(
+                "%s: the script chose no frame, so this iteration labels nothing and the next one "
+                "keeps the models",
+                self.name,
+            )
+        elif given > 1 and chosen == given:
+            log.warning("%s: the script chose all %d candidates", self.name, given)
