@@ -30,6 +30,9 @@
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
         02.label/result/{train.xyz|PWdata/,label_error.csv}
 
+PWact up to 0.3 wrote ``train``, ``explore`` and ``label`` without the numbers; a step that it did
+is found there.
+
 ``P`` is the postfix of structure files (``.config``, ``.poscar``), which the labeler knows. The
 spelling ``pertub`` is that of PWact and stays.
 """
@@ -46,6 +49,8 @@ LOG = "pwact.log"
 PID = "PID"
 
 AL_RECORD = "al.record"
+OLD_RECORD = "si.al"  # of PWact up to 0.3
+PWACT_WORK = "temp_run_iter_work"  # of PWact, in an iteration
 ITER_RESULT = "iter_result.txt"
 ITER_SELECT = "iter_select.txt"
 
@@ -96,14 +101,25 @@ def iteration_dir(work_dir: Path, iteration: int) -> Path:
     return work_dir / iteration_name(iteration)
 
 
+def old_step_name(name: str) -> str:
+    """``train`` for ``00.train`` and so on."""
+    return name.partition(".")[2]
+
+
+def _step_dir(work_dir: Path, iteration: int, name: str) -> Path:
+    directory = iteration_dir(work_dir, iteration) / name
+    old = directory.with_name(old_step_name(name))
+    return old if old.is_dir() and not directory.exists() else directory
+
+
 def train_dir(work_dir: Path, iteration: int) -> Path:
     """``00.train``."""
-    return iteration_dir(work_dir, iteration) / TRAIN
+    return _step_dir(work_dir, iteration, TRAIN)
 
 
 def explore_dir(work_dir: Path, iteration: int) -> Path:
     """``01.explore``."""
-    return iteration_dir(work_dir, iteration) / EXPLORE
+    return _step_dir(work_dir, iteration, EXPLORE)
 
 
 def md_dir(work_dir: Path, iteration: int) -> Path:
@@ -128,7 +144,7 @@ def direct_dir(work_dir: Path, iteration: int) -> Path:
 
 def label_dir(work_dir: Path, iteration: int) -> Path:
     """``02.label``."""
-    return iteration_dir(work_dir, iteration) / LABEL
+    return _step_dir(work_dir, iteration, LABEL)
 
 
 def scf_dir(work_dir: Path, iteration: int) -> Path:

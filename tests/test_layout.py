@@ -38,5 +38,13 @@ def test_names(made: object, promised: str) -> None:
     assert str(made) == promised
 
 
+def test_a_step_of_an_old_pwact_is_found_under_its_name(tmp_path: Path) -> None:
+    (tmp_path / "iter.0001/label").mkdir(parents=True)
+    assert layout.scf_dir(tmp_path, 1) == tmp_path / "iter.0001/label/scf"
+    assert layout.train_dir(tmp_path, 1) == tmp_path / "iter.0001/00.train"
+    (tmp_path / "iter.0001/02.label").mkdir()
+    assert layout.scf_dir(tmp_path, 1) == tmp_path / "iter.0001/02.label/scf"
+
+
 def test_iterations_beyond_four_digits_still_have_distinct_names() -> None:
     assert layout.iteration_name(9999) != layout.iteration_name(99990)

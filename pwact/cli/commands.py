@@ -26,6 +26,8 @@ from pwact.workflow.gather import gather
 from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.kill import kill as kill_campaign
 from pwact.workflow.preflight import preflight
+from pwact.workflow.takeover import plan as plan_takeover
+from pwact.workflow.takeover import take_over
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,9 @@ def run(options: Namespace) -> int:
     """Run the active-learning loop."""
     pair = _checked(options, "run")
     if isinstance(pair.config, RunConfig):
+        takeover = plan_takeover(pair.config, pair.resources)
         with _campaign(options, pair) as campaign:
+            take_over(campaign, takeover)
             result = run_active_learning(pair.config, pair.resources, campaign)
         console.say(run_summary(result))
     return EXIT_DONE
@@ -57,6 +61,10 @@ def check(options: Namespace) -> int:
         f"{options.param} and {options.resource} are a sound input of pwact {pair.kind}; "
         "nothing is written"
     )
+    if isinstance(pair.config, RunConfig):
+        takeover = plan_takeover(pair.config, pair.resources)
+        if takeover is not None:
+            console.say("\n".join(["run would begin so:", *takeover.words]))
     return EXIT_DONE
 
 

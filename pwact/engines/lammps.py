@@ -21,6 +21,7 @@ from pwact.engines.lammps_input import (
     DEVIATION,
     DUMP,
     EARLIER_DEVIATION,
+    FOREIGN_DUMP,
     INPUT,
     RESTART,
     TYPES,
@@ -53,7 +54,8 @@ class LammpsTrajectory:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.ended_normally = _exit_code(directory) == 0 and ended_well(directory / LOG)
+        code = _exit_code(directory)  # PWact leaves none
+        self.ended_normally = code in (0, None) and ended_well(directory / LOG)
         self._dump: Optional[DumpTrajectory] = None
 
     def deviations(self) -> Deviations:
@@ -76,7 +78,9 @@ class LammpsTrajectory:
                 types = (self.directory / TYPES).read_text().split()
             except OSError as error:
                 raise TaskError(f"{self.directory / TYPES}: {error.strerror}") from error
-            self._dump = DumpTrajectory(self.directory / DUMP, types)
+            foreign = self.directory / FOREIGN_DUMP
+            path = foreign if foreign.is_dir() else self.directory / DUMP
+            self._dump = DumpTrajectory(path, types)
         return self._dump
 
 

@@ -10,6 +10,7 @@ INPUT = "in.lammps"
 DATA = "lmp.config"
 TYPES = "atom_type.txt"
 DUMP = "traj.lammpstrj"
+FOREIGN_DUMP = "traj"  # of PWact: a directory with a file a frame
 RESTART = "lmps.restart"
 DEVIATION = "model_devi.out"
 EARLIER_DEVIATION = "model_devi.before.out"

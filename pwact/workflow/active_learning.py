@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Optional, Protocol, Union
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock, Resources
@@ -20,6 +20,7 @@ from pwact.engines import explorer_for, run_labeler_for, trainer_for
 from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
 from pwact.engines.batch import BatchLabeler
 from pwact.engines.direct_script import DirectScript
+from pwact.io.journal import Journal
 from pwact.report import selection as tables
 from pwact.report.records import (
     ExploreRecord,
@@ -31,7 +32,7 @@ from pwact.report.records import (
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState, lost_its_ground, together_s
-from pwact.workflow.stage import Services
+from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.explore import ExploreStage, System
 from pwact.workflow.stages.explored import candidates_of
@@ -114,7 +115,7 @@ def engines_of(config: RunConfig, resources: Resources) -> Engines:
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
     """Do every iteration that is not done yet."""
     last = len(config.explore.md_jobs)
-    loop = _Loop(config, engines_of(config, resources), campaign)
+    loop = Loop(config, engines_of(config, resources), campaign)
     for iteration in range(last):
         log.info("%s of %d", layout.iteration_name(iteration), last)
         loop.iterate(iteration)
@@ -123,10 +124,31 @@ def run_active_learning(config: RunConfig, resources: Resources, campaign: Campa
     return RunResult(config.work_dir, loop.rows(), loop.data_sets, models)
 
 
-class _Loop:
+class Runner(Protocol):
+    """What the loop asks of a campaign; see `pwact.workflow.campaign.Campaign`."""
+
+    journal: Journal
+
+    def run(self, stage: Stage) -> Mapping[str, Any]:
+        """Do a stage unless it is done already, and return its report."""
+
+    def begin(self, stage: Stage) -> Optional[Mapping[str, Any]]:
+        """Put on record that a stage is begun; return its report if it is done already."""
+
+    def make_way(self, stage: Stage) -> None:
+        """Put a stage aside before its turn if it will be done again."""
+
+    def stages(self) -> dict[str, StageState]:
+        """All stages that were begun, by name."""
+
+    def clean(self, names: Sequence[str]) -> None:
+        """Delete what these finished stages have left for deletion."""
+
+
+class Loop:
     """The state that one iteration hands to the next."""
 
-    def __init__(self, config: RunConfig, engines: Engines, campaign: Campaign) -> None:
+    def __init__(self, config: RunConfig, engines: Engines, campaign: Runner) -> None:
         self.config = config
         self.engines = engines
         self.campaign = campaign
@@ -149,15 +171,15 @@ class _Loop:
         explored = run(explore)
         paths = self.uncertainty.evaluate(run, self.committee, iteration, explored["paths"])
         run(SelectStage(config, self.uncertainty, iteration, paths))
-        self._show()
-        if self._chooses(iteration):
+        self.show()
+        if self.chooses(iteration):
             label = replace(label, table=self._chosen(iteration))
-            self._show()
+            self.show()
         labelled = run(label)
         self._labelled_last = bool(labelled["data"])
         if labelled["data"]:
             self.data_sets.append(config.work_dir / labelled["data"])
-        self._show()
+        self.show()
         self.campaign.clean([_stage_name(iteration, step) for step in STEPS])
 
     @property
@@ -166,7 +188,7 @@ class _Loop:
         scripts = self.engines.direct or isinstance(self.engines.labeler, BatchLabeler)
         return self.config.streaming and self.uncertainty.streams and not scripts
 
-    def _chooses(self, iteration: int) -> bool:
+    def chooses(self, iteration: int) -> bool:
         """Whether DIRECT chooses; of an iteration that was labelled already, whether it chose."""
         stages = self.campaign.stages()
         label = stages.get(_stage_name(iteration, "label"))
@@ -213,12 +235,12 @@ class _Loop:
         else:
             stage = ReuseStage(config, engines.trainer, iteration, previous)
         self.campaign.run(stage)
-        self._show()
+        self.show()
         members = range(config.strategy.model_num)
         places = [layout.member_dir(config.work_dir, iteration, member) for member in members]
         self.committee = [engines.trainer.read_result(place) for place in places]
 
-    def _show(self) -> None:
+    def show(self) -> None:
         """Write the views from what the journal holds."""
         stages = self.campaign.stages()
         steps, entries = [], []
@@ -247,7 +269,7 @@ class _Loop:
             None if explore is None else ExploreRecord.from_json(explore),
             None if select is None else SelectRecord.from_json(select),
             None if label is None else LabelRecord.from_json(label),
-            together_s(stages[name] for name in names if name in stages),
+            together_s(stages[name] for name in names if name in stages) or None,
         )
 
     @property

@@ -220,7 +220,7 @@ class Campaign:
         state = self._state(stage)
         if not state.done or self._options.redo:
             return False
-        words = changes.changes(self.work_dir, state, self._inputs(stage))
+        words = changes.changes(self.work_dir, state, self.inputs_of(stage))
         return not self._gives_way(stage, state, words)
 
     def run(self, stage: Stage) -> Mapping[str, Any]:
@@ -246,7 +246,7 @@ class Campaign:
             As `run`.
         """
         state = self._state(stage)
-        inputs = self._inputs(stage)
+        inputs = self.inputs_of(stage)
         key = ledger.key_of(inputs)
         words = changes.changes(self.work_dir, state, inputs) if state.begun else []
         if self._gives_way(stage, state, words):
@@ -275,7 +275,8 @@ class Campaign:
     def _state(self, stage: Stage) -> StageState:
         return self.stages().get(stage.name, StageState(stage.name))
 
-    def _inputs(self, stage: Stage) -> dict[str, Any]:
+    def inputs_of(self, stage: Stage) -> dict[str, Any]:
+        """What the key of a stage is made of."""
         return ledger.canonical({**stage.inputs(), "seed": self._seeds.root})
 
     def _record(self, stage: Stage, output: StageOutput) -> Mapping[str, Any]:

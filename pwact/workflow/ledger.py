@@ -12,6 +12,7 @@ STARTED = "stage_started"
 DONE = "stage_done"
 KEPT = "stage_kept"
 ASIDE = "stage_set_aside"
+TAKEN = "taken_over"  # stages that another program had done, all in one event
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,20 @@ def stages(events: Iterable[Mapping[str, Any]]) -> dict[str, StageState]:
     """Read the state of every stage, in the order in which they were first begun."""
     found: dict[str, StageState] = {}
     for position, event in enumerate(events):
-        if event["event"] in _READERS:
-            name = event["name"]
+        for one in _stories(event):
+            name = one["name"]
             before = found.get(name, StageState(name))
-            after = _READERS[event["event"]](before, event)
-            begun_at = position if event["event"] == STARTED else after.begun_at
+            after = _READERS[one["event"]](before, one)
+            begun_at = position if one["event"] in (STARTED, TAKEN) else after.begun_at
             found[name] = replace(after, position=position, begun_at=begun_at)
     return found
+
+
+def _stories(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What an event says about single stages."""
+    if event["event"] == TAKEN:
+        return [{**stage, "event": TAKEN} for stage in event["stages"]]
+    return [event] if event["event"] in _READERS else []
 
 
 def last_set_aside(events: Iterable[Mapping[str, Any]]) -> int:
@@ -76,7 +84,12 @@ def last_set_aside(events: Iterable[Mapping[str, Any]]) -> int:
 
 def lost_its_ground(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
     """Whether a stage that came before this one was set aside since this one was begun."""
-    before = {event["name"] for event in events[: state.begun_at] if event["event"] == STARTED}
+    before = {
+        story["name"]
+        for event in events[: state.begun_at]
+        for story in _stories(event)
+        if story["event"] in (STARTED, TAKEN)
+    }
     later = events[state.begun_at + 1 :]
     return any(event["event"] == ASIDE and event["name"] in before for event in later)
 
@@ -109,6 +122,11 @@ def _done(before: StageState, event: Mapping[str, Any]) -> StageState:
     )
 
 
+def _taken(_: StageState, event: Mapping[str, Any]) -> StageState:
+    name, key, inputs = event["name"], event["key"], event["inputs"]
+    return StageState(name, key, inputs, True, event["files"], report=event["report"])
+
+
 def _kept(before: StageState, event: Mapping[str, Any]) -> StageState:
     files = event.get("files", before.files)
     return replace(before, key=event["key"], inputs=event["inputs"], files=files)
@@ -118,7 +136,7 @@ def _aside(before: StageState, event: Mapping[str, Any]) -> StageState:
     return StageState(before.name, aside=(event["directory"], event["to"]))
 
 
-_READERS = {STARTED: _started, DONE: _done, KEPT: _kept, ASIDE: _aside}
+_READERS = {STARTED: _started, DONE: _done, KEPT: _kept, ASIDE: _aside, TAKEN: _taken}
 
 
 def canonical(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pwact.config.param import load_pair
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import CampaignOptions, open_campaign
 from pwact.workflow.preflight import preflight
+from pwact.workflow.takeover import plan, take_over
 from tests.requirements import need_program
 from tests.workflow import small_campaign
 
@@ -79,7 +80,9 @@ def run(work_dir: Path) -> RunResult:
     """Run the campaign, or go on with it, in this process."""
     pair = load_pair(work_dir / "param.json", work_dir / "resource.json", work_dir)
     preflight(pair)
+    takeover = plan(pair.config, pair.resources)
     with open_campaign(work_dir, "run", pair.config.seed, CampaignOptions()) as campaign:
+        take_over(campaign, takeover)
         return run_active_learning(pair.config, pair.resources, campaign)
 
 

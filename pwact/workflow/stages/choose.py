@@ -46,14 +46,15 @@ class ChooseStage:
         return layout.direct_dir(self.config.work_dir, self.iteration)
 
     @property
-    def _candidates(self) -> Path:
+    def candidates(self) -> Path:
+        """``candidate.csv``."""
         return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
 
     def inputs(self) -> Mapping[str, Any]:
         """The script, and what it chooses from."""
         return {
             **self.script.fingerprint(),
-            "candidates": files.tree_hash(self._candidates),
+            "candidates": files.tree_hash(self.candidates),
             "min_distance": self.config.dft.min_distance,
         }
 
@@ -65,7 +66,7 @@ class ChooseStage:
         """
         explored = Explored(self.explorer, services.work_dir)
         gate = Gate(self.config.dft.min_distance)
-        listed = read_candidates(self._candidates)
+        listed = read_candidates(self.candidates, services.work_dir)
         sane = [one for one in listed if gate.passes(explored.frame(one), one.trajectory, one.step)]
         gate.write(self.directory / layout.LEFT_OUT, self.name)
         chosen = self._chosen(services, sane, explored) if sane else []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pwact import layout
 from pwact.engines.base import Explorer, Trajectory
 
 if TYPE_CHECKING:
@@ -52,10 +53,29 @@ def candidates_of(table: FrameTable) -> list[Candidate]:
     return [Candidate(deviation, step, trajectory) for deviation, step, trajectory in rows]
 
 
-def read_candidates(path: Path) -> list[Candidate]:
-    """Read ``candidate.csv`` by column names."""
-    with path.open(encoding="utf-8", newline="") as stream:
+def read_candidates(path: Path, work_dir: Path) -> list[Candidate]:
+    """Read ``candidate.csv`` by column names.
+
+    PWact names trajectories by absolute paths in its working copy, which may be gone, or lie
+    elsewhere by now: what exists of them below `work_dir` counts.
+    """
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         return [
-            Candidate(float(row["devi_force"]), int(float(row["config_index"])), row["file_path"])
+            Candidate(
+                float(row["devi_force"]),
+                int(float(row["config_index"])),
+                _below(work_dir, Path(row["file_path"])),
+            )
             for row in csv.DictReader(stream)
         ]
+
+
+def _below(work_dir: Path, path: Path) -> str:
+    """A trajectory's path relative to `work_dir`."""
+    if not path.is_absolute():
+        return path.as_posix()
+    first = max((n for n, part in enumerate(path.parts) if part.startswith("iter.")), default=-1)
+    parts = path.parts[first:]
+    copy = Path(*parts)
+    final = Path(*(part for part in parts if part != layout.PWACT_WORK))
+    return (copy if (work_dir / copy).is_dir() else final).as_posix()

@@ -72,14 +72,15 @@ class LabelStage:
         return layout.label_dir(self.config.work_dir, self.iteration)
 
     @property
-    def _candidates(self) -> Path:
+    def candidates(self) -> Path:
+        """The table of what is labelled."""
         if self.table is not None:
             return self.table
         return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
 
     def inputs(self) -> Mapping[str, Any]:
         """Labeler, candidates, and what decides about them."""
-        known = {} if self.ahead else {"candidates": files.tree_hash(self._candidates)}
+        known = {} if self.ahead else {"candidates": files.tree_hash(self.candidates)}
         if isinstance(self.labeler, BatchLabeler):
             fingerprint = self.labeler.fingerprint()
         else:
@@ -95,7 +96,7 @@ class LabelStage:
         """Label what can be labelled and write the data set."""
         explored = Explored(self.explorer, services.work_dir)
         gate = Gate(self.config.dft.min_distance)
-        asked = self._sane(read_candidates(self._candidates), explored, gate)
+        asked = self._sane(read_candidates(self.candidates, services.work_dir), explored, gate)
         gate.write(self.directory / layout.LEFT_OUT, self.name)
         if isinstance(self.labeler, BatchLabeler):
             answers = self._all_at_once(services, self.labeler, asked, explored)
@@ -167,10 +168,9 @@ class LabelStage:
         ]
 
     def _task_dir(self, candidate: Candidate) -> Path:
-        work_dir = self.config.work_dir
-        md = layout.md_dir(work_dir, self.iteration)
-        place = (work_dir / candidate.trajectory).relative_to(md)
-        return layout.scf_dir(work_dir, self.iteration) / place / layout.scf_name(candidate.step)
+        place = Path(*Path(candidate.trajectory).parts[-2:])  # system and trajectory
+        scf = layout.scf_dir(self.config.work_dir, self.iteration)
+        return scf / place / layout.scf_name(candidate.step)
 
     def _calculation(
         self, labeler: Labeler, candidate: Candidate, explored: Explored

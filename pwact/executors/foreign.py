@@ -1,0 +1,46 @@
+"""Jobs that another program has submitted to SLURM."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+from pwact.errors import PwactError
+from pwact.executors.slurm import call
+
+_FORMAT = "%i|%T|%Z|%o"  # id, state, working directory, script with its arguments
+
+
+def slurm_jobs_below(directory: Path, also: Optional[str] = None) -> list[str]:
+    """Ids of this user's pending or running jobs that work in `directory` or below it.
+
+    Parameters
+    ----------
+    also
+        Id of a job that is listed wherever it works.
+
+    Raises
+    ------
+    PwactError
+        When SLURM gives no answer.
+    """
+    words = ["squeue", "--noheader", "--array", f"--user={os.getuid()}", f"--format={_FORMAT}"]
+    answer = call(words)
+    if answer.status:
+        story = (answer.err or answer.out).strip().splitlines()
+        raise PwactError(f"squeue: {story[0] if story else f'exit status {answer.status}'}")
+    places = {str(directory), str(directory.resolve())}
+    found = []
+    for line in answer.out.splitlines():
+        number, _, rest = line.strip().partition("|")
+        _, _, rest = rest.partition("|")
+        work_dir, _, script = rest.partition("|")
+        inside = any(
+            path == place or path.startswith(f"{place}/")
+            for place in places
+            for path in (work_dir, script)
+        )
+        if inside or (also is not None and number.partition("_")[0] == also):
+            found.append(number)
+    return found
