@@ -159,6 +159,8 @@ POD: Mapping[str, tuple[Key, ...]] = {
         Key("fitting_weight_energy", _WEIGHT, 100.0, "Weight of energies in the fit."),
         Key("fitting_weight_force", _WEIGHT, 1.0, "Weight of forces in the fit."),
         Key("fitting_regularization_parameter", _WEIGHT, 1e-10, "Regularization of the fit."),
+        Key("p0_weight", Real(positive=True), 0.01, "KPU: variance of a coefficient without data."),
+        Key("kalman_lambda", Real(high=1.0, positive=True), 1.0, "KPU: memory factor of a value."),
     )
 }
 

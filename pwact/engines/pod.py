@@ -1,7 +1,8 @@
 """ML-POD (Nguyen and Rohskopf, J. Comput. Phys. 480, 112030), fitted inside LAMMPS.
 
 The fit is linear, hence unique: the members of a committee differ by the seeded bootstrap of
-the frames they are fitted to, and there is nothing that a warm start could improve.
+the frames they are fitted to, and there is nothing that a warm start could improve. One model with
+its Kalman prediction uncertainty is fitted to all frames.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 
 from pwact.config.train_keys import defaults
 from pwact.engines import pod_files
-from pwact.engines.base import KpuEvaluator, Potential, TrainedModel, TrainingData
+from pwact.engines.base import Potential, TrainedModel, TrainingData
+from pwact.engines.pod_kpu import FACTOR, ROLE, PodKpu, read_factor, train_command
 from pwact.engines.task_inputs import ended_well, lammps_program, python_module
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_text
@@ -43,6 +45,7 @@ class PodTrainer:
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         self._config = config
+        self._alone = config.strategy.uncertainty == "kpu"
         self._settings = settings_of(config)
         self._types = tuple(config.train.atom_type)
         self._program = lammps_program(train.command)
@@ -53,7 +56,6 @@ class PodTrainer:
         """Refuse what a linear fit inside LAMMPS cannot honour."""
         config = self._config
         refused = [
-            (config.strategy.uncertainty != "committee", "strategy.uncertainty", "committees only"),
             (config.strategy.compress, "strategy.compress", "no compression"),
             (
                 bool(config.init_model_list),
@@ -69,7 +71,10 @@ class PodTrainer:
 
     def fingerprint(self) -> dict[str, Any]:
         """The engine, the order of elements and all settings."""
-        return {"engine": "pod", "atom_type": list(self._types), "settings": self._settings}
+        settings = self._settings
+        if not self._alone:
+            settings = {key: settings[key] for key in settings if key not in pod_files.KALMAN}
+        return {"engine": "pod", "atom_type": list(self._types), "settings": settings}
 
     def write_input(
         self,
@@ -78,12 +83,14 @@ class PodTrainer:
         seed: int,
         start_from: Optional[Path],
     ) -> None:
-        """Write the bootstrapped frames, the validation frames and the input files."""
+        """Write the frames, bootstrapped for a committee, and the input files."""
         train = self._frames(data.train, data.data_format)
         valid = self._frames(data.valid, data.data_format)
         if not train:
             raise TaskError(f"{directory}: no training frames")
-        picks = np.random.default_rng(seed).integers(0, len(train), len(train))
+        picks = np.arange(len(train))
+        if not self._alone:
+            picks = np.random.default_rng(seed).integers(0, len(train), len(train))
         rcut = float(self._settings["rcut"])
         for folder, frames in (
             (pod_files.TRAIN_FOLDER, [train[pick] for pick in picks]),
@@ -100,8 +107,11 @@ class PodTrainer:
         )
 
     def command(self) -> str:
-        """Shell text that runs the fit."""
-        return f"{self._program} -in {pod_files.INPUT} > {pod_files.LOG}"
+        """Shell text that runs the fit, and computes P where it is needed."""
+        fit = f"{self._program} -in {pod_files.INPUT} > {pod_files.LOG}"
+        if not self._alone:
+            return fit
+        return f"{fit} && {train_command(self._program, self._settings)} >> {pod_files.LOG} 2>&1"
 
     def check(self, directory: Path) -> Verdict:
         """Whether the fit ended and left all coefficients."""
@@ -118,22 +128,25 @@ class PodTrainer:
         coefficients = directory / pod_files.COEFFICIENTS
         pod_files.read_coefficients(coefficients)
         with_valid = (directory / pod_files.VALID_FOLDER).is_dir()
+        files = {
+            PARAMETER_ROLE: directory / pod_files.PARAMETERS,
+            COEFFICIENT_ROLE: coefficients,
+        }
+        if self._alone:
+            files[ROLE] = directory / FACTOR
+            read_factor(files[ROLE])
         return TrainedModel(
             directory=directory,
-            files={
-                PARAMETER_ROLE: directory / pod_files.PARAMETERS,
-                COEFFICIENT_ROLE: coefficients,
-            },
+            files=files,
             valid=pod_files.read_errors(directory / pod_files.ERRORS) if with_valid else None,
         )
 
-    def kpu(self) -> KpuEvaluator:
-        """Not known to this engine."""
-        message = "the engine pod knows committees only"
-        raise InputError(message, self._config.file, "strategy.uncertainty")
+    def kpu(self) -> PodKpu:
+        """Exactly, from the descriptors of the frames."""
+        return PodKpu(self._program)
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
-        """Pair lines for the first model; all are evaluated on the dump after the MD."""
+        """Pair lines for the first model; a committee is evaluated on the dump after the MD."""
         links = {}
         for number, model in enumerate(models):
             links[f"{number}_{pod_files.PARAMETERS}"] = model.files[PARAMETER_ROLE]
@@ -141,8 +154,13 @@ class PodTrainer:
         after = python_module(
             "pwact.engines.pod_deviation", str(len(models)), self._explore_program
         )
+        deviates = len(models) > 1
         return Potential(
-            types=self._types, links=links, pair_lines=pair_lines(0, self._types), after=after
+            types=self._types,
+            links=links,
+            pair_lines=pod_files.pair_lines(0, self._types),
+            after=after if deviates else "",
+            deviates=deviates,
         )
 
     def _frames(self, paths: Sequence[Path], data_format: str) -> list[Atoms]:
@@ -162,13 +180,3 @@ class PodTrainer:
 def settings_of(config: RunConfig) -> dict[str, Any]:
     """All settings of fitpod, in its own words, with the defaults filled in."""
     return {**defaults("pod"), **config.train.settings}
-
-
-def pair_lines(member: int, types: Sequence[str]) -> tuple[str, str]:
-    """Pair commands for one member, whose files are linked by its number.
-
-    ``pair_style pod`` does not look at the element names: LAMMPS type t is species t of the
-    parameter file, so both follow ``train.atom_type``.
-    """
-    files = f"{member}_{pod_files.PARAMETERS} {member}_{pod_files.COEFFICIENTS}"
-    return ("pair_style pod", f"pair_coeff * * {files} {' '.join(types)}")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pwact.engines.lammps_input import DATA, DEVIATION, DUMP, TYPES
-from pwact.engines.pod import pair_lines
+from pwact.engines.pod_files import pair_lines
 from pwact.io.files import remove, write_text
 from pwact.io.model_devi import write_model_devi
 from pwact.query.committee import score

@@ -37,13 +37,35 @@ VALID_FOLDER = "valid"
 FRAMES = "frames.xyz"
 
 _FITTING = ("fitting_weight_energy", "fitting_weight_force", "fitting_regularization_parameter")
+KALMAN = ("p0_weight", "kalman_lambda")
 
 
 def write_parameters(path: Path, species: Sequence[str], settings: Mapping[str, Any]) -> None:
     """Write the descriptor; the order of `species` is the order of the LAMMPS types."""
     lines = [f"species {' '.join(species)}", "pbc 1 1 1"]
-    lines += [f"{key} {value}" for key, value in settings.items() if key not in _FITTING]
+    lines += [
+        f"{key} {value}" for key, value in settings.items() if key not in (*_FITTING, *KALMAN)
+    ]
     write_text(path, "\n".join(lines) + "\n")
+
+
+def read_parameters(path: Path) -> tuple[list[str], float]:
+    """Species, and cutoff in Å, of a descriptor. Raises TaskError."""
+    try:
+        words = dict(line.partition(" ")[::2] for line in path.read_text().splitlines())
+        return words["species"].split(), float(words["rcut"])
+    except (OSError, ValueError, KeyError) as error:
+        raise TaskError(f"{path}: {error}") from error
+
+
+def pair_lines(member: int, types: Sequence[str]) -> tuple[str, str]:
+    """Pair commands for one member, whose files are linked by its number.
+
+    ``pair_style pod`` does not look at the element names: LAMMPS type t is species t of the
+    parameter file, so both follow ``train.atom_type``.
+    """
+    files = f"{member}_{PARAMETERS} {member}_{COEFFICIENTS}"
+    return ("pair_style pod", f"pair_coeff * * {files} {' '.join(types)}")
 
 
 def write_data_file(path: Path, settings: Mapping[str, Any], with_valid: bool) -> None:

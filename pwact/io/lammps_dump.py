@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from pwact.errors import TaskError
+from pwact.geometry import lower_triangular
 
 _FRAME = b"ITEM: TIMESTEP"
 _POSITIONS = (("x", "y", "z"), ("xu", "yu", "zu"), ("xs", "ys", "zs"), ("xsu", "ysu", "zsu"))
@@ -23,6 +24,30 @@ class _Place:
     file: Path
     start: int
     end: int
+
+
+def positions_text(step: int, atoms: Atoms) -> str:
+    """A frame as LAMMPS dumps positions in a tilted box; atoms keep their order.
+
+    Raises
+    ------
+    InputError
+        The cell does not suit LAMMPS.
+    """
+    cell, rotation = lower_triangular(atoms.cell.array)
+    xy, xz, yz = cell[1, 0], cell[2, 0], cell[2, 1]
+    below = (min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0)
+    above = (max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0)
+    bounds = zip(below, np.diagonal(cell) + above, (xy, xz, yz))
+    rows = (atoms.positions @ rotation).tolist()
+    lines = [
+        *["ITEM: TIMESTEP", f"{step}", "ITEM: NUMBER OF ATOMS", f"{len(atoms)}"],
+        "ITEM: BOX BOUNDS xy xz yz pp pp pp",
+        *[" ".join(f"{number:.16g}" for number in row) for row in bounds],
+        "ITEM: ATOMS id x y z",
+        *[f"{number} {x:.16g} {y:.16g} {z:.16g}" for number, (x, y, z) in enumerate(rows, 1)],
+    ]
+    return "\n".join(lines) + "\n"
 
 
 class DumpTrajectory:

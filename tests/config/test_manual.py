@@ -39,7 +39,7 @@ def test_training_sections_hang_together(engine: str) -> None:
 
 def test_defaults_by_engine() -> None:
     found = train_keys.defaults("pod")
-    assert (len(found), found["rcut"], found["rin"]) == (15, 5.0, 1.0)
+    assert (len(found), found["rcut"], found["rin"]) == (17, 5.0, 1.0)
     assert None not in found.values()
 
 

@@ -114,7 +114,6 @@ def test_potential(committee: Any) -> None:
 @pytest.mark.parametrize(
     ("section", "change", "key"),
     [
-        ("strategy", {"uncertainty": "kpu"}, "strategy.uncertainty"),
         ("strategy", {"compress": True}, "strategy.compress"),
         (None, {"init_model_list": (Path("a"),)}, "init_model_list"),
         ("settings", {"rin": 5.0}, "train.rin"),

@@ -1,0 +1,239 @@
+"""Kalman prediction uncertainty of ML-POD (ALKPU, arXiv 2411.13850), exact since POD is linear.
+
+The Kalman filter has a closed form for a linear model: with the descriptors φ of every energy per
+atom and every force component that was fitted, times the weight of the fit, as measurements h,
+
+    P⁻¹ = I / p0                    before the first measurement
+    P⁻¹ ← λ P⁻¹ + h hᵀ              at each
+
+which is the update P ← (P − K Kᵀ / S) / λ, K = P h, S = λ + hᵀ P h. Frames come in their order, the
+energy of a frame before its forces. A file keeps W with P = Wᵀ W; the uncertainty of a value with
+descriptors φ is φᵀ P φ = |W φ|², without a root and without noise.
+
+Run inside the jobs, in the current directory:
+``python -m pwact.engines.pod_kpu train COMMAND WEIGHT_ENERGY WEIGHT_FORCE P0 LAMBDA`` writes W,
+``python -m pwact.engines.pod_kpu evaluate COMMAND`` writes ``kpu_model_devi.out``.
+COMMAND is the shell text that starts LAMMPS.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pwact import layout
+from pwact.engines import pod_files
+from pwact.engines.base import TrainedModel
+from pwact.engines.lammps_input import DATA, DUMP
+from pwact.engines.pod_descriptors import Model, complaint, descriptors_of, printed, rerun
+from pwact.engines.pod_deviation import dump_steps
+from pwact.engines.task_inputs import link_files, python_module
+from pwact.errors import PwactError, TaskError
+from pwact.io.files import replacing
+from pwact.io.frames import read_frames
+from pwact.io.kpu_devi import read_kpu_devi, write_kpu_devi
+from pwact.verdict import DONE, Verdict, incomplete
+
+logger = logging.getLogger(__name__)
+
+LOG = "kpu.log"
+ROLE = "kpu"
+FACTOR = "pod_kpu.npy"
+_MODULE = "pwact.engines.pod_kpu"
+
+
+class PodKpu:
+    """Writes and reads evaluations of a POD model. See `pwact.engines.base.KpuEvaluator`."""
+
+    log = LOG
+    shell_check = '[ "$rc" -eq 0 ]'
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The engine; all else belongs to the model."""
+        return {"engine": "pod"}
+
+    def write_input(self, directory: Path, model: TrainedModel, trajectory: Path) -> None:
+        """Link to the model, its factor of P, and the files of the MD."""
+        factor = model.files.get(ROLE, model.directory / FACTOR)
+        read_factor(factor)
+        files = {pod_files.PARAMETERS: model.directory, pod_files.COEFFICIENTS: model.directory}
+        links = {name: place / name for name, place in files.items()}
+        links[FACTOR] = factor
+        links.update({name: trajectory / name for name in (DATA, DUMP)})
+        link_files(directory, links)
+
+    def command(self) -> str:
+        """Evaluate all frames of the dump."""
+        return f"{python_module(_MODULE, 'evaluate', self._program)} > {LOG} 2>&1"
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether every frame has its row."""
+        try:
+            steps = read_kpu_devi(directory / layout.KPU_MODEL_DEVI).steps
+        except TaskError as error:
+            return incomplete(str(error))
+        frames = dump_steps(directory / DUMP)[0]
+        if steps.tolist() != frames:
+            return incomplete(
+                f"{layout.KPU_MODEL_DEVI} has {len(steps)} rows for {len(frames)} frames"
+            )
+        return DONE
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """The link to the dump, which does not stay either."""
+        return [path for path in (directory / DUMP,) if path.is_symlink()]
+
+
+def train_command(program: str, settings: dict[str, Any]) -> str:
+    """Shell text that writes W after a fit, and says nothing when all is well."""
+    keys = ("fitting_weight_energy", "fitting_weight_force", *pod_files.KALMAN)
+    return python_module(_MODULE, "train", program, *(repr(settings[key]) for key in keys))
+
+
+def read_factor(path: Path) -> np.ndarray:
+    """W (coefficients, coefficients) of a model.
+
+    Raises
+    ------
+    TaskError
+        It is not there or is no such matrix.
+    """
+    try:
+        factor = np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise TaskError(
+            f"{path}: the matrix P of this model, without which its KPU says nothing, cannot be "
+            f"read; only a training with uncertainty KPU writes it: {error}"
+        ) from error
+    if factor.ndim != 2 or factor.shape[0] != factor.shape[1] or not np.isfinite(factor).all():
+        raise TaskError(f"{path}: is no square matrix of finite numbers")
+    return factor
+
+
+def factor_of(measurements: Iterable[np.ndarray], p0: float, memory: float) -> np.ndarray:
+    """W with Wᵀ W = P after all measurements.
+
+    Parameters
+    ----------
+    measurements
+        Blocks of rows h, shape (m, coefficients), in their order.
+    p0
+        Variance of a coefficient before the first measurement.
+    memory
+        λ, from 0 (exclusive) to 1.
+
+    Raises
+    ------
+    TaskError
+        There are no measurements, or what was forgotten leaves P without bounds.
+    """
+    inverse = None
+    for rows in measurements:
+        if inverse is None:
+            inverse = np.eye(rows.shape[1]) / p0
+        ages = np.arange(len(rows) - 1, -1, -1)
+        faded = rows * memory ** (ages / 2.0)[:, None]
+        inverse = memory ** len(rows) * inverse + faded.T @ faded
+    if inverse is None:
+        raise TaskError("no frame to compute P from")
+    try:
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(inverse)))
+    except np.linalg.LinAlgError as error:
+        raise TaskError(
+            "P has no bounds: kalman_lambda forgets more than the data tell anew"
+        ) from error
+
+
+def measurements_of(matrix: np.ndarray, weight_energy: float, weight_force: float) -> np.ndarray:
+    """Rows that fitpod fits, from the descriptors (1 + 3N, coefficients) of a frame.
+
+    Its weights multiply the energy per atom and the force components.
+    """
+    weights = np.full((len(matrix), 1), weight_force)
+    weights[0] = weight_energy / _atoms(matrix)
+    return np.asarray(matrix * weights)
+
+
+def row_of(matrix: np.ndarray, factor: np.ndarray) -> list[float]:
+    """Uncertainty of the energy, and mean, largest and smallest of the forces', of one frame.
+
+    The energy is that per atom, with h = (1/N) ∂(E/N)/∂w as in the filter that trains a network.
+    """
+    values = np.square(matrix @ factor.T).sum(axis=1)
+    forces = values[1:]
+    return [values[0] / _atoms(matrix) ** 4, forces.mean(), forces.max(), forces.min()]
+
+
+def _atoms(matrix: np.ndarray) -> int:
+    return (len(matrix) - 1) // 3
+
+
+def train(directory: Path, command: str, numbers: Sequence[float]) -> None:
+    """Write W of the model that was fitted in `directory`."""
+    weight_energy, weight_force, p0, memory = numbers
+    frames = read_frames(directory / pod_files.TRAIN_FOLDER / pod_files.FRAMES, "extxyz")
+    matrices = descriptors_of(directory, command, _model(directory), frames)
+    factor = factor_of(
+        (measurements_of(matrix, weight_energy, weight_force) for matrix in matrices), p0, memory
+    )
+    with replacing(directory / FACTOR) as aside, aside.open("wb") as stream:
+        np.save(stream, factor)
+
+
+def evaluate(directory: Path, command: str) -> None:
+    """Write ``kpu_model_devi.out``: NaN for a frame that cannot be evaluated, and all later ones.
+
+    Raises
+    ------
+    TaskError
+        There are no frames, or no P, or LAMMPS does not even begin.
+    """
+    factor = read_factor(directory / FACTOR)
+    steps, usable = dump_steps(directory / DUMP)
+    if not steps:
+        raise TaskError(f"{DUMP} holds no frame")
+    rows = np.full((len(steps), 4), np.nan)
+    row = {step: number for number, step in enumerate(steps)}
+    if usable:
+        text = rerun(_model(directory), DATA, DUMP, steps[usable - 1])
+        done = -1
+        for step, matrix in printed(directory, command, text):
+            done = row[step]
+            rows[done] = row_of(matrix, factor)
+        if done < 0:
+            raise TaskError(f"LAMMPS gave no descriptors: {complaint(directory)}")
+        if done + 1 < usable:
+            logger.warning("LAMMPS stopped after step %d: %s", steps[done], complaint(directory))
+    write_kpu_devi(directory / layout.KPU_MODEL_DEVI, np.array(steps), rows)
+
+
+def _model(directory: Path) -> Model:
+    types, rcut = pod_files.read_parameters(directory / pod_files.PARAMETERS)
+    return Model(pod_files.PARAMETERS, pod_files.COEFFICIENTS, types, rcut)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do the one or the other in the current directory."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    task, command, *numbers = arguments
+    try:
+        if task == "train":
+            train(Path.cwd(), command, [float(number) for number in numbers])
+        else:
+            evaluate(Path.cwd(), command)
+    except PwactError as error:
+        logger.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from pwact.engines import pod_files
+from pwact.engines.lammps import LammpsTrajectory
+from pwact.engines.pod import PodTrainer
+from pwact.engines.pod_kpu import FACTOR, evaluate, factor_of, main
+from pwact.errors import TaskError
+from pwact.geometry import lower_triangular
+from pwact.io.kpu_devi import read_kpu_devi
+from pwact.io.labels import labels_of
+from pwact.io.lammps_data import write_lammps_data
+from pwact.io.lammps_dump import positions_text
+from tests.damage import cuts
+from tests.engines.pod_helpers import (
+    BLOCK,
+    SHORT,
+    alloy,
+    config,
+    data_set,
+    explore,
+    fit,
+    labelled,
+    shell,
+    thermo,
+    trainer,
+)
+from tests.engines.test_pod_deviation import moved
+
+TYPES = ("Ag", "Au")
+P0 = 0.01
+SETTINGS = {"rcut": 4.5}  # below the height of the cells: fitpod gets them as they are
+FRAMES = 20
+
+
+def kpu_trainer(**settings: object) -> PodTrainer:
+    made = config(TYPES, **{**SETTINGS, **settings})
+    made.strategy.uncertainty = "kpu"
+    return PodTrainer(made, BLOCK, BLOCK)
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Atoms]:
+    return [labelled(alloy(seed, repeat=3)) for seed in range(FRAMES)]
+
+
+@pytest.fixture(scope="module")
+def model(frames: list[Atoms], committee: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One model of all frames; `committee` asks for LAMMPS."""
+    folder: Path = tmp_path_factory.mktemp("one model's $HOME")
+    data = data_set(folder, frames, [labelled(alloy(90, repeat=3))])
+    return fit(kpu_trainer(), folder / "train.000", data)
+
+
+@pytest.fixture(scope="module")
+def matrices(
+    model: Any, frames: list[Atoms], tmp_path_factory: pytest.TempPathFactory
+) -> list[np.ndarray]:
+    """Descriptors of the frames, each by a LAMMPS run of its own."""
+    folder = tmp_path_factory.mktemp("descriptors")
+    return [descriptors(folder, model, frame) for frame in frames]
+
+
+@pytest.fixture(scope="module")
+def run(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MD whose cell changes."""
+    directory: Path = tmp_path_factory.mktemp("md") / "a run"
+    condition = replace(SHORT, ensemble="npt-tri", press_bar=20000.0)
+    start = alloy(70, repeat=3)
+    assert explore(directory, start, kpu_trainer().potential([model]), condition) == 0
+    return directory
+
+
+def evaluated(directory: Path, model: Any, run: Path) -> np.ndarray:
+    """Table of a task that ran as a job would run it."""
+    directory.mkdir(parents=True)
+    evaluator = kpu_trainer().kpu()
+    evaluator.write_input(directory, model, run)
+    assert not evaluator.check(directory).done
+    assert shell(directory, evaluator.command()) == 0, (directory / "kpu.log").read_text()
+    assert evaluator.check(directory).done
+    return np.loadtxt(directory / "kpu_model_devi.out")
+
+
+def descriptors(folder: Path, model: Any, atoms: Atoms) -> np.ndarray:
+    """Of one frame, by a LAMMPS run of its own, printed in decimals."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_lammps_data(folder / "data", atoms, TYPES)
+    files = [str(model.files[role]) for role in ("param", "coefficients")]
+    for name, target in zip(("param", "coefficients"), files):
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(target)
+    lines = [
+        *["units metal", "boundary p p p", "atom_style atomic", "box tilt large", "read_data data"],
+        *["pair_style zero 7.0", "pair_coeff * *"],
+        "compute d all pod/global param coefficients Ag Au",
+        'fix d all ave/time 1 1 1 c_d[*] file out mode vector format " %.17g"',
+        "run 0",
+    ]
+    (folder / "in").write_text("\n".join(lines) + "\n")
+    subprocess.run(["lmp", "-in", "in"], cwd=folder, check=True, capture_output=True)
+    return np.loadtxt(folder / "out", skiprows=4)[:, 1:]
+
+
+def test_equals_dense_algebra(
+    model: Any, run: Path, matrices: list[np.ndarray], tmp_path: Path
+) -> None:
+    """Normal equations and their inverse, from descriptors that were made frame by frame."""
+    inverse = np.eye(matrices[0].shape[1]) / P0
+    for rows in matrices:
+        energy, forces = rows[0] * 100.0 / 27, rows[1:]
+        inverse += np.outer(energy, energy) + forces.T @ forces
+    p_matrix = np.linalg.inv(inverse)
+    table = evaluated(tmp_path / "it's a task", model, run)
+    trajectory = LammpsTrajectory(run)
+    assert table[:, 0].tolist() == [0, 10, 20, 30, 40]
+    cells = []
+    for row in table:
+        frame = trajectory.frame(int(row[0]))
+        rows = descriptors(tmp_path / "one", model, frame)
+        values = np.einsum("ij,jk,ik->i", rows, p_matrix, rows)
+        forces = values[1:]
+        expected = [values[0] / len(frame) ** 4, forces.mean(), forces.max(), forces.min()]
+        np.testing.assert_allclose(row[1:], expected, rtol=2e-8)  # the file has nine digits
+        cells.append(frame.cell.volume)
+    assert np.ptp(cells) > 1.0
+
+
+def test_descriptors_times_coefficients_are_energy_and_forces(
+    model: Any, run: Path, tmp_path: Path
+) -> None:
+    coefficients = pod_files.read_coefficients(model.files["coefficients"])
+    for step in (0, 40):
+        frame = LammpsTrajectory(run).frame(step)
+        values = descriptors(tmp_path, model, frame) @ coefficients
+        np.testing.assert_allclose(values[1:].reshape(-1, 3), frame.arrays["forces"], atol=1e-9)
+        if step == 0:
+            assert values[0] == pytest.approx(thermo(run)["PotEng"], abs=1e-5)
+
+
+def test_measurements_are_those_of_the_fit(
+    model: Any, frames: list[Atoms], matrices: list[np.ndarray]
+) -> None:
+    """With these weights, and no others, fitpod's coefficients are the least squares of all."""
+    coefficients = pod_files.read_coefficients(model.files["coefficients"])
+    slopes = []
+    for weight_energy in (100.0, 50.0):
+        parts, wanted = [], []
+        for frame, matrix in zip(frames, matrices):
+            weights = np.ones(len(matrix))
+            weights[0] = weight_energy / len(frame)
+            labels = labels_of(frame)
+            parts.append(matrix * weights[:, None])
+            forces = labels.forces @ lower_triangular(frame.cell.array)[1]
+            wanted.append(weights * np.concatenate([[labels.energy], forces.ravel()]))
+        rows = np.concatenate(parts)
+        residual = rows @ coefficients - np.concatenate(wanted)
+        slopes.append(np.linalg.norm(rows.T @ residual))
+    assert slopes[0] < slopes[1] / 10, slopes
+
+
+def test_grows_with_distortion(model: Any, run: Path, tmp_path: Path) -> None:
+    start = LammpsTrajectory(run).frame(0)
+    kicks = np.random.default_rng(5).normal(size=(len(start), 3))
+    place = tmp_path / "md"
+    place.mkdir()
+    (place / "lmp.config").symlink_to(run / "lmp.config")
+    text = ""
+    for step, size in enumerate((0.05, 0.1, 0.15, 0.2, 0.3, 0.4)):
+        frame = start.copy()
+        frame.positions += size * kicks
+        text += positions_text(step, frame).replace(
+            "ITEM: ATOMS id x y z", "ITEM: ATOMS id type x y z"
+        )
+    types = [TYPES.index(symbol) + 1 for symbol in start.get_chemical_symbols()]
+    lines = text.splitlines()
+    for index, line in enumerate(lines):
+        if line == "ITEM: ATOMS id type x y z":
+            for number, kind in enumerate(types, 1):
+                atom = lines[index + number].split()
+                lines[index + number] = " ".join([atom[0], str(kind), *atom[1:]])
+    (place / "traj.lammpstrj").write_text("\n".join(lines) + "\n")
+    mean = evaluated(tmp_path / "task", model, place)[:, 2]
+    assert (np.diff(mean) > 0).all()
+    assert mean[-1] > 20 * mean[0]
+
+
+@pytest.mark.parametrize("memory", [1.0, 0.98])
+def test_closed_form_is_the_filter(memory: float) -> None:
+    """P ← (P − K Kᵀ / S) / λ at each measurement."""
+    rng = np.random.default_rng(1)
+    blocks = [rng.normal(size=(7, 5)), rng.normal(size=(4, 5))]
+    p_matrix = np.eye(5) * 0.3
+    for row in np.concatenate(blocks):
+        gain = p_matrix @ row
+        p_matrix = (p_matrix - np.outer(gain, gain) / (memory + row @ gain)) / memory
+    factor = factor_of(blocks, 0.3, memory)
+    np.testing.assert_allclose(factor.T @ factor, p_matrix, rtol=1e-9, atol=1e-12)
+
+
+def test_memory_that_forgets_all_is_named() -> None:
+    rows = np.zeros((60, 3))
+    rows[:, 0] = 1.0
+    with pytest.raises(TaskError, match="kalman_lambda"):
+        factor_of([rows] * 40, 1.0, 0.5)
+    with pytest.raises(TaskError, match="no frame"):
+        factor_of([], 1.0, 1.0)
+
+
+def test_training_differs_from_that_of_a_committee(model: Any, tmp_path: Path) -> None:
+    alone, together = kpu_trainer(), trainer(TYPES, **SETTINGS)
+    text = (model.directory / "train" / "frames.xyz").read_text()
+    assert text.count("Lattice") == FRAMES
+    assert len(set(text.split("\n"))) > FRAMES * 27
+    assert "p0_weight" not in (model.directory / "param.pod").read_text()
+    assert alone.fingerprint()["settings"]["p0_weight"] == P0
+    assert "p0_weight" not in together.fingerprint()["settings"]
+    fitting, _, after = alone.command().partition(" && ")
+    assert fitting == together.command()
+    assert after.endswith(">> train.log 2>&1")
+    potential = alone.potential([model])
+    assert (potential.deviates, potential.after) == (False, "")
+    assert not list(model.directory.glob("descriptors*"))
+
+
+def test_p0_and_lambda_count(model: Any, run: Path, frames: list[Atoms], tmp_path: Path) -> None:
+    usual = evaluated(tmp_path / "0", model, run)[:, 2]
+    data = data_set(tmp_path, frames[:4], [])
+    for name, settings in (("p0", {"p0_weight": 1.0}), ("lambda", {"kalman_lambda": 0.999})):
+        other = fit(kpu_trainer(**settings), tmp_path / name, data)
+        assert (evaluated(tmp_path / f"{name}.task", other, run)[:, 2] > 1.5 * usual).all()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "nan", "shape"])
+def test_model_without_p_is_refused(model: Any, run: Path, tmp_path: Path, damage: str) -> None:
+    directory = tmp_path / "model"
+    directory.mkdir()
+    for path in model.directory.iterdir():
+        if not path.is_dir():
+            (directory / path.name).write_bytes(path.read_bytes())
+    (directory / "valid").mkdir()
+    factor = directory / FACTOR
+    matrix = np.load(factor)
+    if damage == "missing":
+        factor.unlink()
+    elif damage == "cut":
+        factor.write_bytes(factor.read_bytes()[:-8])
+    else:
+        np.save(factor, matrix[:-1] if damage == "shape" else matrix * np.nan)
+    bad = replace(model, directory=directory, files={**model.files, "kpu": factor})
+    assert FACTOR in kpu_trainer().check(directory).reason
+    with pytest.raises(TaskError, match=FACTOR):
+        kpu_trainer().kpu().write_input(tmp_path, bad, run)
+    of_committee = replace(bad, files={k: v for k, v in bad.files.items() if k != "kpu"})
+    with pytest.raises(TaskError, match=FACTOR):
+        kpu_trainer().kpu().write_input(tmp_path, of_committee, run)
+
+
+@pytest.mark.parametrize(
+    ("damage", "failed"),
+    [
+        (lambda text: moved(text, 20, "nan"), [0, 0, 1, 1, 1]),
+        (lambda text: moved(text, 0, "inf"), [1, 1, 1, 1, 1]),
+        (lambda text: text[:-50], [0, 0, 0, 0]),
+    ],
+)
+def test_broken_frames_are_failed_rows(
+    model: Any, run: Path, tmp_path: Path, damage: Any, failed: list[int]
+) -> None:
+    place = tmp_path / "md"
+    place.mkdir()
+    (place / "lmp.config").symlink_to(run / "lmp.config")
+    (place / "traj.lammpstrj").write_text(damage((run / "traj.lammpstrj").read_text()))
+    evaluated(tmp_path / "task", model, place)
+    rows = read_kpu_devi(tmp_path / "task" / "kpu_model_devi.out")
+    assert rows.failed.tolist() == [bool(row) for row in failed]
+
+
+def test_table_that_is_cut_off_is_incomplete(model: Any, run: Path, tmp_path: Path) -> None:
+    evaluated(tmp_path / "task", model, run)
+    table = tmp_path / "task" / "kpu_model_devi.out"
+    content = table.read_bytes()
+    for end in cuts(content, 40):
+        table.write_bytes(content[:end])
+        assert end == len(content) or not kpu_trainer().kpu().check(tmp_path / "task").done
+
+
+STOPS = """\
+#!/bin/bash
+# like LAMMPS that stops in the middle
+sed -i 's/last [0-9]*/last 20/' in.descriptors
+lmp "$@"
+exit 1
+"""
+
+
+def test_lammps_that_stops(model: Any, run: Path, tmp_path: Path) -> None:
+    kpu_trainer().kpu().write_input(tmp_path, model, run)
+    (tmp_path / "stops").write_text(STOPS)
+    evaluate(tmp_path, "bash stops")
+    rows = read_kpu_devi(tmp_path / "kpu_model_devi.out")
+    assert rows.failed.tolist() == [False, False, False, True, True]
+
+
+def test_programs_that_fail_are_told(
+    model: Any,
+    frames: list[Atoms],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data = data_set(tmp_path, frames[:2], [])
+    pod = kpu_trainer()
+    pod.write_input(tmp_path, data, 1, None)
+    assert shell(tmp_path, pod.command().replace("lmp", "false", 1)) != 0
+    assert not (tmp_path / FACTOR).exists()
+    assert shell(tmp_path, pod.command().replace("train lmp", "train false", 1)) != 0
+    assert not pod.check(tmp_path).done
+    assert "0 of 2 frames" in (tmp_path / "train.log").read_text()[-200:]
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "false"]) == 1
+    assert FACTOR in caplog.text
+
+
+def test_several_processes_are_refused_by_name(model: Any, run: Path, tmp_path: Path) -> None:
+    """LAMMPS's compute knows one process only."""
+    block: Any = SimpleNamespace(command="mpiexec -n 2 lmp")
+    made = config(TYPES, **SETTINGS)
+    made.strategy.uncertainty = "kpu"
+    evaluator = PodTrainer(made, block, BLOCK).kpu()
+    evaluator.write_input(tmp_path, model, run)
+    assert shell(tmp_path, evaluator.command()) != 0
+    assert "does not support multi processors" in (tmp_path / "kpu.log").read_text()
