@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 from ase.geometry import cell_to_cellpar
-from ase.neighborlist import primitive_neighbor_list
 
 from pwact.errors import InputError
 
@@ -226,6 +225,8 @@ def _distances(atoms: Atoms, cutoff: float) -> np.ndarray:
             lengths = np.linalg.norm((apart[:, :, None] + images) @ cell, axis=-1)
             itself = np.eye(len(atoms), dtype=bool)[:, :, None] & ~images.any(axis=1)
             return np.asarray(lengths[(lengths <= cutoff) & ~itself])
+    from ase.neighborlist import primitive_neighbor_list  # noqa: PLC0415  (takes 0.2 s)
+
     return np.asarray(primitive_neighbor_list("d", atoms.pbc, cell, positions, cutoff))
 
 

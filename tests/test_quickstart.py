@@ -19,9 +19,13 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Work directory of a finished quickstart, and what ``pwact run`` ended with."""
+    return followed("quickstart", tmp_path_factory.mktemp("a folder with spaces") / "quick start")
+
+
+def followed(example: str, work_dir: Path) -> tuple[Path, str]:
+    """The same of an example."""
     need_program("lmp")
-    work_dir = tmp_path_factory.mktemp("a folder with spaces") / "quick start"
-    shutil.copytree(ROOT / "examples" / "quickstart", work_dir)
+    shutil.copytree(ROOT / "examples" / example, work_dir)
     shown = ""
     for command, param in (("init_bulk", "init_param.json"), ("run", "run_param.json")):
         words = [sys.executable, str(ROOT / "bin" / "pwact"), command, param, "resource.json"]
@@ -39,7 +43,21 @@ def table(shown: str) -> list[list[str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_the_models_get_better(finished: tuple[Path, str]) -> None:
-    work_dir, shown = finished
+    check_models(*finished)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+def test_one_model_with_its_uncertainty_gets_better(tmp_path: Path) -> None:
+    work_dir, shown = followed("quickstart_kpu", tmp_path / "one model")
+    check_models(work_dir, shown)
+    assert len(list(work_dir.glob("iter.*/00.train/train.*/pod_kpu.npy"))) == 6
+    assert len(list(work_dir.glob("iter.*/01.explore/kpu/*/*/kpu_model_devi.out"))) == 5
+    assert not list(work_dir.glob("iter.*/01.explore/md/*/*/model_devi.out"))
+
+
+def check_models(work_dir: Path, shown: str) -> None:
+    """Every iteration labels, and the force error on the validation data falls four-fold."""
     *iterations, last_training = table(shown)
     assert len(iterations) >= 4
     frames, failed = (int(iterations[-1][2]), float(iterations[-1][5]))
