@@ -28,7 +28,7 @@ def finished(name: str, place: Path) -> Path:
     """A work directory in which an example ran; its dumps are kept."""
     shutil.copytree(ROOT / "examples" / name, place)
     param = json.loads((place / "run_param.json").read_text())
-    param["reserve_work"] = True
+    param.update(reserve_work=True, reserve_md_traj=True)
     (place / "run_param.json").write_text(json.dumps(param))
     for command, file in (("init_bulk", "init_param.json"), ("run", "run_param.json")):
         words = [sys.executable, str(ROOT / "bin" / "pwact"), command, file, "resource.json"]
