@@ -307,7 +307,7 @@ def remove(*names: str) -> Any:
 
 
 def write(name: str, text: str) -> Any:
-    return lambda work_dir: (work_dir / name).write_text(text)
+    return lambda work_dir: (work_dir / name).write_text(text.format(own=os.getpid()))
 
 
 @pytest.mark.parametrize(
@@ -321,8 +321,8 @@ def write(name: str, text: str) -> Any:
         ((0, 2), write("al.record", "\n0 3"), "found step 3; allowed: 0, 1, 2"),
         ((0, 2), write("al.record", "\n2 1"), "explore.md_jobs: .*iter.0002 explore is done"),
         ((0, 2), write("si.al", "\n0 1"), "records of finished steps differ"),
-        ((0, 2), write("PID", f"pid {os.getpid()}"), f"its process {os.getpid()} lives"),
-        ((0, 2), write("PID", str(os.getpid())), f"its process {os.getpid()} lives"),
+        ((0, 2), write("PID", "pid {own}"), "its process {own} lives"),
+        ((0, 2), write("PID", "{own}"), "its process {own} lives"),
         ((0, 2), write("PID", "what"), "does not hold a process number"),
     ],
 )
@@ -332,7 +332,7 @@ def test_what_cannot_be_taken_over_is_said_in_one_line(
     pair = start(tmp_path, finished, "0.4", last)
     spoil(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))}
-    with pytest.raises(InputError, match=words) as caught:
+    with pytest.raises(InputError, match=words.format(own=os.getpid())) as caught:
         plan(pair.config, pair.resources)
     assert "\n" not in str(caught.value)
     assert {path: path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("*"))} == before
