@@ -31,6 +31,8 @@ class Dispatcher:
         Gives the executor that a resource block asks for.
     sleep, clock
         Of this process; the clock runs on while it sleeps and is never set.
+    meanwhile
+        Does a little of what can wait for such a moment; False if there is nothing.
     """
 
     def __init__(
@@ -40,12 +42,14 @@ class Dispatcher:
         executor_for: Callable[[ResourceBlock], Executor],
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        meanwhile: Callable[[], bool] = lambda: False,
     ) -> None:
         self._journal = journal
         self._campaign_id = campaign_id
         self._executor_for = executor_for
         self._sleep = sleep
         self._clock = clock
+        self._meanwhile = meanwhile
         self._pools: dict[tuple[Any, ...], Pool] = {}
         self._ahead: list[_Ahead] = []
 
@@ -129,7 +133,7 @@ class Dispatcher:
         everyone = [*runs, *(one.run for one in self._ahead)]
         for run in everyone:
             run.submit()
-        if not any(run.ready for run in everyone):
+        if not any(run.ready for run in everyone) and not self._meanwhile():
             busy = [run for run in everyone if run.working]
             soonest = min((run.pool for run in busy), key=lambda pool: pool.interval_s)
             soonest.pause(lambda: any([run.news() for run in busy]))

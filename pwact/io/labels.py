@@ -78,6 +78,10 @@ def labels_of(atoms: Atoms) -> Labels:
     """
     if atoms.calc is None:
         raise TaskError(f"a frame of {atoms.get_chemical_formula()} has no labels")
+    calc = atoms.calc
+    if isinstance(calc, LabelCalculator) and not calc.check_state(atoms):  # slow: compare once
+        forces = calc.results["forces"].copy()
+        return Labels(calc.results["energy"], forces, _virial(atoms))
     try:
         energy = float(atoms.get_potential_energy())
         forces = np.array(atoms.get_forces(apply_constraint=False), dtype=float)

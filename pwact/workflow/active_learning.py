@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional, Protocol, Union
+from typing import Any, Callable, Optional, Protocol, Union
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock, Resources
@@ -144,6 +144,9 @@ class Runner(Protocol):
     def clean(self, names: Sequence[str]) -> None:
         """Delete what these finished stages have left for deletion."""
 
+    def later(self, work: Callable[[], object]) -> None:
+        """Do this when there is nothing to do but to wait."""
+
 
 class Loop:
     """The state that one iteration hands to the next."""
@@ -180,7 +183,8 @@ class Loop:
         if labelled["data"]:
             self.data_sets.append(config.work_dir / labelled["data"])
         self.show()
-        self.campaign.clean([_stage_name(iteration, step) for step in STEPS])
+        names = [_stage_name(iteration, step) for step in STEPS]
+        self.campaign.later(partial(self.campaign.clean, names))
 
     @property
     def _streams(self) -> bool:

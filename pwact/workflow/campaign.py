@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from pwact import __version__, layout
+from pwact import layout
 from pwact.config.resources import ResourceBlock
-from pwact.errors import StageChangedError, UsageError
+from pwact.errors import StageChangedError
 from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor, Task, TaskResult
 from pwact.executors.cancel import cancel_jobs, open_jobs
@@ -25,12 +25,12 @@ from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
 from pwact.workflow import changes, ledger, master, retention
 from pwact.workflow.ledger import StageState
-from pwact.workflow.seeds import Seeds, draw_root
+from pwact.workflow.opening import asked_again, check_redo, start
+from pwact.workflow.seeds import Seeds
 from pwact.workflow.stage import Stage, StageOutput
 
 _LOG = logging.getLogger(__name__)
 
-CAMPAIGN = "campaign_started"
 Progress = Callable[[str, int], contextlib.AbstractContextManager[Any]]
 
 
@@ -90,8 +90,8 @@ def open_campaign(
         journal = Journal(state_dir / layout.JOURNAL)
         try:
             events = journal.events()
-            _check_redo(options.redo, events)
-            started = _start(journal, events, command, seed, options.config_hash)
+            check_redo(options.redo, events)
+            started = start(journal, events, command, seed, options.config_hash)
             journal.append(master.EVENT, command=command, **master.myself())
             campaign = Campaign(work_dir, journal, started, options, executor_for)
             try:
@@ -99,42 +99,9 @@ def open_campaign(
             except BaseException:
                 campaign.name_open_jobs()
                 raise
+            campaign.catch_up()
         finally:
             journal.close()
-
-
-def _check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:
-    known = list(ledger.stages(events))
-    for word in redo:
-        if not any(_names((word,), name) for name in known):
-            raise UsageError(
-                f"--redo {word}: no such stage was begun here; begun: {', '.join(known) or 'none'}"
-            )
-
-
-def _names(redo: Sequence[str], name: str) -> bool:
-    return any(name == word or name.startswith(f"{word}/") for word in redo)
-
-
-def _start(
-    journal: Journal,
-    events: Sequence[Mapping[str, Any]],
-    command: str,
-    seed: Optional[int],
-    config_hash: str,
-) -> Mapping[str, Any]:
-    """Find the campaign in the journal, or begin it; a new seed is a new beginning."""
-    earlier = [event for event in events if event["event"] == CAMPAIGN]
-    own = [event for event in earlier if event["command"] == command]
-    if own and seed in (None, own[-1]["seed"]):
-        return own[-1]
-    started = {
-        "command": command,
-        "campaign": earlier[-1]["campaign"] if earlier else uuid.uuid4().hex[:12],
-        "seed": draw_root() if seed is None else seed,
-    }
-    journal.append(CAMPAIGN, version=__version__, config_hash=config_hash, **started)
-    return started
 
 
 class Campaign:
@@ -161,8 +128,11 @@ class Campaign:
         self._options = options
         self._executor_for = executor_for
         self._seeds = Seeds(int(started["seed"]))
-        self._dispatcher = Dispatcher(journal, str(started["campaign"]), executor_for)
         self._worked: set[str] = set()
+        self._postponed: deque[Callable[[], object]] = deque()
+        self._dispatcher = Dispatcher(
+            journal, str(started["campaign"]), executor_for, meanwhile=self._do_postponed
+        )
 
     def dispatch(
         self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
@@ -180,6 +150,21 @@ class Campaign:
     ) -> None:
         """Begin tasks of a later dispatch; see `pwact.workflow.stage.Services`."""
         self._dispatcher.begin_ahead(kind, directory, tasks, block)
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Do this when there is nothing to do but to wait; see `pwact.workflow.stage.Services`."""
+        self._postponed.append(work)
+
+    def catch_up(self) -> None:
+        """Do all that was put off."""
+        while self._do_postponed():
+            pass
+
+    def _do_postponed(self) -> bool:
+        if not self._postponed:
+            return False
+        self._postponed.popleft()()
+        return True
 
     def seed(self, *spawn_key: int | str) -> int:
         """A reproducible integer in 1..2**31-1 for this place of the campaign."""
@@ -266,7 +251,7 @@ class Campaign:
     def make_way(self, stage: Stage) -> None:
         """Put a stage aside before its turn if it will be done again, as another one begins."""
         state = self._state(stage)
-        asked_for = _names(self._options.redo, stage.name) and stage.name not in self._worked
+        asked_for = asked_again(self._options.redo, stage.name) and stage.name not in self._worked
         if state.begun and (asked_for or ledger.lost_its_ground(self.journal.events(), state)):
             self._set_aside(stage)
         self._finish_set_aside(stage)
@@ -302,7 +287,7 @@ class Campaign:
         if not state.begun:
             return False
         lost = not state.done and ledger.lost_its_ground(self.journal.events(), state)
-        asked_for = _names(self._options.redo, stage.name) and stage.name not in self._worked
+        asked_for = asked_again(self._options.redo, stage.name) and stage.name not in self._worked
         if lost or asked_for:
             return True
         if state.done and not stage.directory.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Callable, Protocol
 
 import numpy as np
 
@@ -51,6 +51,12 @@ class Services(Protocol):
         self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
     ) -> None:
         """Begin tasks whose results a later `dispatch` of this kind in this directory asks for."""
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Do this when there is nothing to do but to wait: a thing on which nothing depends.
+
+        It is done before the campaign ends, in the order asked for; a kill may lose it.
+        """
 
     def seed(self, *spawn_key: int | str) -> int:
         """A reproducible integer in 1..2**31-1 for this place of the campaign."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from pwact import layout
 from pwact.config.resources import Resources
@@ -161,6 +161,9 @@ class _Survey:
 
     def clean(self, names: Sequence[str]) -> None:
         """Nothing is deleted."""
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Nothing is done."""
 
 
 class _Tour(Loop):

@@ -143,9 +143,9 @@ class Bench:
             found.append(Task(directory, command, check, "log"))
         return [replace(task, **changes) for task in found]
 
-    def dispatcher(self, real_time: bool = False) -> Dispatcher:
+    def dispatcher(self, real_time: bool = False, **more) -> Dispatcher:
         times = () if real_time else (self.clock.sleep, self.clock)
-        return Dispatcher(self.journal, str(self.root), lambda block: self.executor, *times)
+        return Dispatcher(self.journal, str(self.root), lambda block: self.executor, *times, **more)
 
     def run(self, tasks, kind="scf", real_time=False, **block):
         dispatcher = self.dispatcher(real_time)

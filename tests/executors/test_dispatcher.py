@@ -63,6 +63,24 @@ def test_grouping_names_and_events(bench, group_size, parallel_num, sizes):
     assert asked[0]["tasks"][0] == "task.000"
 
 
+def test_what_can_wait_is_done_between_the_last_submission_and_the_first_sleep(bench):
+    left, done = ["picture", "tidy"], []
+
+    def meanwhile():
+        if left:
+            done.append((left.pop(0), len(bench.executor.specs), bench.clock.sleeps))
+            return True
+        return False
+
+    alive = iter([RUNNING] * 6)
+    bench.executor.work = lambda spec: next(alive, None) or succeed(spec)
+    dispatcher = bench.dispatcher(meanwhile=meanwhile)
+    results = list(dispatcher.run("scf", bench.directory, bench.tasks(3), bench.block))
+    assert outcome(results) == {f"task.{index:03d}": "done" for index in range(3)}
+    assert done == [("picture", 3, 0), ("tidy", 3, 0)]
+    assert bench.clock.sleeps
+
+
 def test_nothing_to_do(bench):
     assert list(bench.run([])) == []
     assert bench.journal.events() == []

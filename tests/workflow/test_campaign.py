@@ -30,6 +30,16 @@ def test_a_finished_stage_is_not_done_again(chain):
         assert campaign.finished(chain.second)
 
 
+def test_what_was_put_off_is_done_in_order_before_the_campaign_ends(chain):
+    done = []
+    with open_campaign(chain.work_dir, "run") as campaign:
+        for word in ("first", "second"):
+            campaign.later(lambda word=word: done.append(word))
+        campaign.run(chain.first)
+        assert done == []
+    assert done == ["first", "second"]
+
+
 def test_a_stage_that_broke_off_goes_on(chain):
     def die(_services):
         raise RuntimeError("power cut")

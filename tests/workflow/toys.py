@@ -314,6 +314,9 @@ class ToyServices:
     def begin_ahead(self, *_: Any) -> None:
         """Nothing is begun before it is asked for."""
 
+    def later(self, work: Callable[[], object]) -> None:
+        work()
+
     def dispatch(
         self, kind: str, directory: Path, tasks: Sequence[Task], block: Any
     ) -> Iterator[TaskResult]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class SelectStage:
         }
 
     def work(self, services: Services) -> StageOutput:
-        """Write the tables, the summary and the pictures."""
+        """Write the tables and the summary; the pictures can wait."""
         self.directory.mkdir(parents=True, exist_ok=True)
         groups, stories = [], []
         for system in self._systems():
@@ -77,7 +78,7 @@ class SelectStage:
         basis = tables.Basis(self.uncertainty.words, stories)
         tables.write_selection(self.directory, selection, ends, basis)
         for system, group in zip(self._systems(), groups):
-            self._picture(system, group)
+            services.later(partial(self._picture, system, group))
         names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
         products = [self.directory / name for name in names]
         counts = tables.record(selection)
