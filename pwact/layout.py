@@ -61,7 +61,9 @@ VALID_ERROR = "valid_error.csv"
 LABEL_ERROR = "label_error.csv"
 LEFT_OUT = "left_out.csv"
 HISTOGRAM = "model_devi_distribution.png"
-MODEL_DEVI_FILES = "model_devi*.out"  # a continued MD has its earlier rows in a second file
+MODEL_DEVI = "model_devi.out"
+EARLIER_MODEL_DEVI = "model_devi.before.out"  # the earlier rows of a continued MD
+MODEL_DEVI_FILES = "model_devi*.out"
 KPU_MODEL_DEVI = "kpu_model_devi.out"
 
 TRAIN_XYZ = "train.xyz"

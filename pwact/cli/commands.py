@@ -19,9 +19,14 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
 from pwact.errors import EXIT_DONE, UsageError
+from pwact.report.selection import classes_text, record
 from pwact.report.table import iteration_table
+from pwact.report.trial import trial_table
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, CampaignOptions, open_campaign
+from pwact.workflow.explored_trees import ExploredTree
+from pwact.workflow.filter import RESULT, Limits, count, judged_tree, select_all, words_of
+from pwact.workflow.filter import write as write_filtered
 from pwact.workflow.gather import gather
 from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.kill import kill as kill_campaign
@@ -85,6 +90,34 @@ def gather_pwdata(options: Namespace) -> int:
         data_sets = gather(source, Path.cwd())
     console.say(quoted(data_sets) if data_sets else f"no labelled data in {source}")
     return EXIT_DONE
+
+
+def filter(options: Namespace) -> int:
+    """Sort the explored frames by limits on trial."""
+    limits = [Limits(lower, upper) for lower in options.lower for upper in options.upper]
+    if options.save and len(limits) > 1:
+        raise UsageError(f"--save takes one pair of limits, found {len(limits)}")
+    with logs.logging_to_screen():
+        tree = judged_tree(Path(options.md_dir), limits)
+        if len(limits) == 1:
+            console.say(_one_filter(tree, limits[0], Path.cwd() / RESULT if options.save else None))
+        else:
+            pairs = [(pair.lower, pair.upper) for pair in limits]
+            counts = count(tree, limits)
+            frames = max(record.frames for record in counts if record is not None)
+            heading = f"Total structures {frames}, judged by {words_of(tree)}"
+            console.say(f"{heading}\n\n{trial_table(pairs, counts)}")
+    return EXIT_DONE
+
+
+def _one_filter(tree: ExploredTree, limits: Limits, result: Optional[Path]) -> str:
+    selection, basis = select_all(tree, limits)
+    heading = f"lower limit {limits.lower:g} eV/Å, upper limit {limits.upper:g} eV/Å"
+    if tree.kpu:
+        heading = f"kpu_lower {limits.lower:g}, kpu_upper {limits.upper:g}"
+    if result is not None:
+        return f"{heading}\n\n{write_filtered(result, selection, basis)}\n\nfiles are in {result}"
+    return f"{heading}\n\n{classes_text(record(selection), basis, with_files=False)}"
 
 
 def init_summary(result: InitResult) -> str:

@@ -90,6 +90,40 @@ def _gather(parser: Parser) -> None:
     )
 
 
+def _filter(parser: Parser) -> None:
+    parser.add_argument(
+        "-i",
+        "--md_dir",
+        metavar="DIR",
+        required=True,
+        help="where the trajectories are, iter.0000/01.explore/md for instance",
+    )
+    for option, name, bound in (("-l", "--lower", "lower"), ("-u", "--upper", "upper")):
+        parser.add_argument(
+            option,
+            name,
+            metavar=bound.upper(),
+            type=_limit,
+            nargs="+",
+            required=True,
+            help=f"{bound} limit in eV/Å, with KPU the factor kpu_{bound}; several give a table",
+        )
+    parser.add_argument(
+        "-s", "--save", action="store_true", help="write the frames to ./filter_test_result"
+    )
+
+
+def _limit(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a number of at least 0")
+    return value
+
+
+ALIASES = {"filter_test": "filter"}
 COMMANDS = {
     "init_bulk": Command(
         "make the first data set: relax, supercell, scale, perturb, AIMD", _campaign
@@ -98,6 +132,7 @@ COMMANDS = {
     "check": Command("say what is wrong with a param.json and its resource.json", _pair),
     "kill": Command("end the init_bulk or run of this directory, with its jobs", _kill),
     "gather_pwdata": Command("collect the labelled data of all iterations", _gather, bare=True),
+    "filter": Command("count what limits on trial make of the explored frames", _filter),
 }
 
 
@@ -140,7 +175,7 @@ def _dispatch(words: list[str]) -> int:
         return _say(overview())
     if words[0].lower() == "--version":
         return _say(f"pwact {__version__}")
-    name = words[0].lower()
+    name = ALIASES.get(words[0].lower(), words[0].lower())
     if name not in COMMANDS:
         raise UsageError(_unknown(words[0]))
     command = COMMANDS[name]

@@ -33,7 +33,7 @@ from pwact.errors import TaskError
 from pwact.io.files import tree_hash, write_text
 from pwact.io.lammps_data import write_lammps_data
 from pwact.io.lammps_dump import DumpTrajectory
-from pwact.io.model_devi import Deviations, read_model_devi
+from pwact.io.model_devi import Deviations, read_all_parts
 from pwact.verdict import DONE, Verdict, incomplete
 
 if TYPE_CHECKING:
@@ -60,11 +60,7 @@ class LammpsTrajectory:
 
     def deviations(self) -> Deviations:
         """The rows of all parts of the run, in the order of their steps."""
-        rows = read_model_devi(self.directory / DEVIATION)
-        before = self.directory / EARLIER_DEVIATION
-        if not before.exists():
-            return rows
-        return _joined(read_model_devi(before), rows)
+        return read_all_parts(self.directory)
 
     def frame(self, step: int) -> Atoms:
         """The frame of MD step `step`, with the exploring model's forces as array ``forces``."""
@@ -198,14 +194,3 @@ def _exit_code(directory: Path) -> Optional[int]:
         return int((directory / EXIT).read_text())
     except (OSError, ValueError):
         return None
-
-
-def _joined(before: Deviations, after: Deviations) -> Deviations:
-    """Rows of an earlier part up to where the later part begins, then the later part."""
-    keep = before.steps < (after.steps[0] if len(after.steps) else np.inf)
-    return Deviations(
-        *(
-            np.concatenate([getattr(before, name)[keep], getattr(after, name)])
-            for name in ("steps", "max_f", "avg_f", "min_f", "failed")
-        )
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pwact import layout
 from pwact.engines.base import Condition, Potential
 from pwact.errors import InputError
 from pwact.io.masses import mass_of
@@ -12,8 +13,8 @@ TYPES = "atom_type.txt"
 DUMP = "traj.lammpstrj"
 FOREIGN_DUMP = "traj"  # of PWact: a directory with a file a frame
 RESTART = "lmps.restart"
-DEVIATION = "model_devi.out"
-EARLIER_DEVIATION = "model_devi.before.out"
+DEVIATION = layout.MODEL_DEVI
+EARLIER_DEVIATION = layout.EARLIER_MODEL_DEVI
 RESTART_STEPS = 10000
 READ_LINE = f'if "${{restart}} > 0" then "read_restart {RESTART}.*" else "read_data {DATA}"'
 RESTART_LINE = f"restart {RESTART_STEPS} {RESTART}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pwact import layout
 from pwact.io import files
 from pwact.io.step_table import read_step_table
 
@@ -63,6 +64,32 @@ def read_model_devi(path: Path) -> Deviations:
     max_f = table.columns.get("max_devi_f", avg_f)
     failed = ~table.finite | ((max_f == 0) & (table.steps > 0))
     return Deviations(table.steps, max_f, avg_f, min_f, failed)
+
+
+def read_all_parts(directory: Path) -> Deviations:
+    """The rows of a trajectory, also of one that was continued and has its earlier rows apart.
+
+    Raises
+    ------
+    TaskError
+        As `read_model_devi`.
+    """
+    rows = read_model_devi(directory / layout.MODEL_DEVI)
+    before = directory / layout.EARLIER_MODEL_DEVI
+    if not before.exists():
+        return rows
+    return _joined(read_model_devi(before), rows)
+
+
+def _joined(before: Deviations, after: Deviations) -> Deviations:
+    """Rows of an earlier part up to where the later part begins, then the later part."""
+    keep = before.steps < (after.steps[0] if len(after.steps) else np.inf)
+    return Deviations(
+        *(
+            np.concatenate([getattr(before, name)[keep], getattr(after, name)])
+            for name in ("steps", "max_f", "avg_f", "min_f", "failed")
+        )
+    )
 
 
 def write_model_devi(path: Path, steps: np.ndarray, rows: np.ndarray) -> None:

@@ -64,13 +64,7 @@ def write_selection(
 
     ``candidate_delete.csv`` exists only when the limit left candidates out.
     """
-    tables = {
-        ACCURATE: selection.accurate,
-        CANDIDATE: selection.candidate,
-        FAILED: selection.failed,
-    }
-    for name, table in tables.items():
-        write_table(select_dir / name, table)
+    write_classes(select_dir, selection)
     if len(selection.deleted):
         write_table(select_dir / DELETED, selection.deleted)
     else:
@@ -79,6 +73,13 @@ def write_selection(
     files.write_text(select_dir / SUMMARY, summary_text(counts, md_ends, basis))
     files.write_text(select_dir / ERROR_TRAJ, _error_traj(md_ends))
     return summary_line(counts)
+
+
+def write_classes(directory: Path, selection: Selection) -> None:
+    """Write the tables of the three classes."""
+    write_table(directory / ACCURATE, selection.accurate)
+    write_table(directory / CANDIDATE, selection.candidate)
+    write_table(directory / FAILED, selection.failed)
 
 
 def write_table(path: Path, table: FrameTable) -> None:
@@ -114,21 +115,28 @@ def summary_line(counts: SelectRecord) -> str:
 
 def summary_text(counts: SelectRecord, md_ends: Sequence[MdEnd], basis: Basis = Basis()) -> str:
     """The text of ``select_summary.txt``."""
+    return f"{classes_text(counts, basis)}\n\n{md_line(md_ends)}\n"
+
+
+def classes_text(counts: SelectRecord, basis: Basis = Basis(), with_files: bool = True) -> str:
+    """How many frames each class has, and, if `with_files`, in which tables they are listed."""
     left_out = counts.candidate - counts.selected
     limited = f", randomly select {counts.selected}, delete {left_out}" if left_out else ""
+    details = {name: f", details in file {name}" for name in (ACCURATE, FAILED) if with_files}
     lines = [
         summary_line(counts),
         "",
         f"Select by {basis.words}:",
         *basis.limits,
-        f"Accurate configurations: {counts.accurate}, details in file {ACCURATE}",
+        f"Accurate configurations: {counts.accurate}{details.get(ACCURATE, '')}",
         f"Candidate configurations: {counts.candidate}{limited}",
-        f"        Select details in file {CANDIDATE}",
     ]
+    if with_files:
+        lines.append(f"        Select details in file {CANDIDATE}")
     if left_out:
         lines.append(f"        Delete details in file {DELETED}.")
-    lines += [f"Error configurations: {counts.failed}, details in file {FAILED}", ""]
-    return "\n".join([*lines, md_line(md_ends), ""])
+    lines.append(f"Error configurations: {counts.failed}{details.get(FAILED, '')}")
+    return "\n".join(lines)
 
 
 def md_line(md_ends: Sequence[MdEnd]) -> str:

@@ -30,7 +30,12 @@ def iteration_table(rows: Sequence[IterationRow]) -> str:
     """
     lines = [[name for name, _ in HEADINGS], [unit for _, unit in HEADINGS]]
     lines += [_cells(row) for row in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    return aligned(lines)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Cells in columns: the first flush left, the others flush right."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(_aligned(line, widths) for line in lines)
 
 

@@ -2,8 +2,9 @@
 
     PYTHONPATH=. python tests/benchmarks/selection.py [folder]
 
-Reads 1,000 files ``model_devi.out``, selects, writes the tables, and prints the figures. The files
-are made first (not timed) in `folder`, or in a temporary one.
+Reads 1,000 files ``model_devi.out``, selects, writes the tables, then counts what nine pairs of
+limits would give as ``pwact filter`` does, and prints the figures. The files are made first (not
+timed) in `folder`, or in a temporary one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pwact.io.model_devi import read_model_devi, write_model_devi
 from pwact.query.candidates import Group, select_candidates
 from pwact.query.window import Scores, Window
 from pwact.report.selection import MdEnd, write_selection
+from pwact.workflow.filter import Limits, count, judged_tree
 
 SYSTEMS, PER_SYSTEM, ROWS = 100, 10, 1000
 
@@ -29,8 +31,9 @@ def make(folder: Path) -> list[Path]:
     rng = np.random.default_rng(0)
     made = []
     for number in range(SYSTEMS * PER_SYSTEM):
-        directory = folder / f"md.000.sys.{number // PER_SYSTEM:03d}.t.{number % PER_SYSTEM:03d}"
-        directory.mkdir()
+        system = f"md.000.sys.{number // PER_SYSTEM:03d}"
+        directory = folder / system / f"{system}.t.{number % PER_SYSTEM:03d}"
+        directory.mkdir(parents=True)
         rows = rng.gamma(2.0, 0.06, (ROWS, 6))
         if number % 10 == 0:
             rows[-100:] = np.nan
@@ -61,6 +64,10 @@ def measure(folder: Path) -> None:
     print(f"read      {read_s:6.2f} s\nselect    {select_s:6.2f} s")
     print(f"write     {total_s - read_s - select_s:6.2f} s\ntotal     {total_s:6.2f} s")
     print(f"memory    {_peak_mb():6.0f} MB at most ({before:.0f} MB before)")
+    start = time.perf_counter()
+    pairs = [Limits(lower, upper) for lower in (0.05, 0.1, 0.2) for upper in (0.25, 0.3, 0.4)]
+    count(judged_tree(folder, pairs), pairs)
+    print(f"filter    {time.perf_counter() - start:6.2f} s for {len(pairs)} pairs of limits")
 
 
 def _peak_mb() -> float:

@@ -14,6 +14,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer, KpuEvaluator, TrainedModel, Trainer
 from pwact.io.kpu_devi import read_kpu_devi
+from pwact.io.model_devi import Deviations
 from pwact.query.kpu import base_of, kpu_window
 from pwact.query.window import Scores, Window
 from pwact.report.plots import deviation_histogram, kpu_histogram
@@ -101,8 +102,7 @@ class CommitteeDeviation:
     def scores(self, iteration: int, trajectory: Path) -> Scores:
         """``max_devi_f``, eV/Å."""
         del iteration
-        rows = self.explorer.read_result(trajectory).deviations()
-        return Scores(rows.steps, rows.max_f, rows.failed)
+        return committee_scores(self.explorer.read_result(trajectory).deviations())
 
     def window(self, trajectories: Sequence[Scores]) -> tuple[Window, str]:
         """That of the user, for every system."""
@@ -154,22 +154,39 @@ class KalmanUncertainty:
     def scores(self, iteration: int, trajectory: Path) -> Scores:
         """``f_kpu_mean``."""
         (path,) = self.files(iteration, trajectory)
-        rows = read_kpu_devi(path)
-        return Scores(rows.steps, rows.f_mean, rows.failed)
+        return kpu_scores(path)
 
     def window(self, trajectories: Sequence[Scores]) -> tuple[Window, str]:
         """Multiples of what the first frames of the system have."""
         strategy = self.config.strategy
-        base = base_of(trajectories)
-        window = kpu_window(base, strategy.kpu_lower, strategy.kpu_upper)
-        story = f"base {base:.6g}, lower limit {window.lower:.6g}, upper limit {window.upper:.6g}"
-        if not base > 0:
-            story += "; no limits can be derived from this base, so no frame is a candidate"
-        return window, story
+        return relative_window(trajectories, strategy.kpu_lower, strategy.kpu_upper)
 
     def picture(self, path: Path, values: np.ndarray, window: Window) -> bool:
         """Uncertainties on a logarithmic scale."""
         return kpu_histogram(path, values, window.lower, window.upper)
+
+
+def committee_scores(rows: Deviations) -> Scores:
+    """``max_devi_f`` of each frame, eV/Å."""
+    return Scores(rows.steps, rows.max_f, rows.failed)
+
+
+def kpu_scores(path: Path) -> Scores:
+    """``f_kpu_mean`` of each frame. Raises TaskError."""
+    rows = read_kpu_devi(path)
+    return Scores(rows.steps, rows.f_mean, rows.failed)
+
+
+def relative_window(
+    trajectories: Sequence[Scores], kpu_lower: float, kpu_upper: float
+) -> tuple[Window, str]:
+    """The window of one system by KPU, and the words that tell base and limits."""
+    base = base_of(trajectories)
+    window = kpu_window(base, kpu_lower, kpu_upper)
+    story = f"base {base:.6g}, lower limit {window.lower:.6g}, upper limit {window.upper:.6g}"
+    if not base > 0:
+        story += "; no limits can be derived from this base, so no frame is a candidate"
+    return window, story
 
 
 def uncertainty_of(
