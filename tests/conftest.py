@@ -1,8 +1,18 @@
-"""Settings of every test: random inputs are the same in every run, and are not timed."""
+"""Settings of every test, and what tests in several places need.
+
+Random inputs are the same in every run, and are not timed.
+"""
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.commands import ROOT, pwact
+from tests.requirements import need_deepmd
 
 settings.register_profile(
     "steady",
@@ -11,3 +21,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def copper(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The example with DeePMD-kit, finished on this machine, and what its run printed."""
+    need_deepmd()
+    work_dir = tmp_path_factory.mktemp("a folder of copper") / "cu deepmd"
+    shutil.copytree(ROOT / "examples" / "cu_deepmd", work_dir)
+    pwact(work_dir, "init_bulk", "init_param.json", "resource.json")
+    return work_dir, pwact(work_dir, "run", "run_param.json", "resource.json")

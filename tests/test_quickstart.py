@@ -5,15 +5,12 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.commands import ROOT, pwact
 from tests.requirements import need_program
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +25,7 @@ def followed(example: str, work_dir: Path) -> tuple[Path, str]:
     shutil.copytree(ROOT / "examples" / example, work_dir)
     shown = ""
     for command, param in (("init_bulk", "init_param.json"), ("run", "run_param.json")):
-        words = [sys.executable, str(ROOT / "bin" / "pwact"), command, param, "resource.json"]
-        ended = subprocess.run(words, cwd=work_dir, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stderr[-3000:]
-        shown = ended.stdout
+        shown = pwact(work_dir, command, param, "resource.json")
     return work_dir, shown
 
 

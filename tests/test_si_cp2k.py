@@ -6,8 +6,6 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +18,11 @@ from pwact.engines.base import Purpose
 from pwact.io.extxyz import read_extxyz
 from pwact.io.labels import labels_of
 from pwact.io.structures import read_structure
+from tests.commands import ROOT, pwact
 from tests.requirements import need_program
 
-ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "si_cp2k"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-def pwact(work_dir: Path, *words: str) -> str:
-    """Run one command to its end; returns what it printed."""
-    command = [sys.executable, str(ROOT / "bin" / "pwact"), *words, "resource.json"]
-    ended = subprocess.run(command, cwd=work_dir, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return ended.stdout
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +32,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need_program("lmp")
     work_dir = tmp_path_factory.mktemp("a folder of silicon") / "si cp2k"
     shutil.copytree(EXAMPLE, work_dir)
-    pwact(work_dir, "init_bulk", "init_param.json")
+    pwact(work_dir, "init_bulk", "init_param.json", "resource.json")
     return work_dir
 
 
@@ -66,7 +56,7 @@ def test_the_first_data(begun: Path) -> None:
 def test_the_models_get_better(begun: Path) -> None:
     work_dir = begun.parent / "run"
     shutil.copytree(begun, work_dir, symlinks=True)
-    shown = pwact(work_dir, "run", "run_param.json")
+    shown = pwact(work_dir, "run", "run_param.json", "resource.json")
     lines = [line.split() for line in shown.splitlines() if re.match(r"iter\.\d{4} ", line)]
     *iterations, last_training = lines
     assert len(iterations) >= 4
@@ -93,7 +83,7 @@ def test_labels_that_do_not_converge_are_listed(begun: Path) -> None:
     param["explore"]["md_jobs"] = param["explore"]["md_jobs"][:1]
     param["explore"]["md_jobs"][0].update(nsteps=50, temps=[300])
     (work_dir / "run_param.json").write_text(json.dumps(param))
-    pwact(work_dir, "run", "run_param.json")
+    pwact(work_dir, "run", "run_param.json", "resource.json")
     told = (work_dir / "iter_result.txt").read_text()
     assert "Number of converged files: 0, number of non-converged files: 2" in told
     assert len(re.findall(r"^\s*\S*02.label/scf/\S+-scf$", told, re.MULTILINE)) == 2
