@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 from pwact import __version__, layout
 from pwact.cli import console, logs
@@ -24,12 +24,14 @@ from pwact.report.table import iteration_table
 from pwact.report.trial import trial_table
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, CampaignOptions, open_campaign
+from pwact.workflow.convert import Conversion, Converted, convert, output_format_of
 from pwact.workflow.explored_trees import ExploredTree
 from pwact.workflow.filter import RESULT, Limits, count, judged_tree, select_all, words_of
 from pwact.workflow.filter import write as write_filtered
-from pwact.workflow.gather import gather
+from pwact.workflow.gather import find_results, gather
 from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.kill import kill as kill_campaign
+from pwact.workflow.labelled import check_labelled_format
 from pwact.workflow.preflight import preflight
 from pwact.workflow.takeover import plan as plan_takeover
 from pwact.workflow.takeover import take_over
@@ -84,12 +86,72 @@ def kill(options: Namespace) -> int:
 def gather_pwdata(options: Namespace) -> int:
     """Copy the labelled data of all iterations to ``./final_pwdata``."""
     source = Path(options.input_dir)
-    if not source.is_dir():
-        raise UsageError(f"{source} is not a directory")
-    with logs.logging_to_screen():
-        data_sets = gather(source, Path.cwd())
+    results = find_results(source)
+    with (
+        sigterm_raises(),
+        logs.logging_to_screen(),
+        console.progress("copying", len(results)) as bar,
+    ):
+        data_sets = gather(results, Path.cwd(), bar.update if bar else lambda: None)
     console.say(quoted(data_sets) if data_sets else f"no labelled data in {source}")
     return EXIT_DONE
+
+
+def to_pwdata(options: Namespace) -> int:
+    """Make data sets of trajectories."""
+    base = Path(options.work_dir)
+    if not base.is_dir():
+        raise UsageError(f"{base} is not a directory")
+    settings = Conversion(
+        inputs=[base / name for name in options.input],
+        input_format=check_labelled_format(options.format),
+        savepath=base / options.savepath,
+        output_format=output_format_of(options.output_format),
+        ratio=options.train_valid_ratio,
+        seed=options.seed if options.data_shuffle else None,
+        merge=options.merge,
+        gap=options.gap,
+    )
+    inputs = len(settings.inputs)
+    with (
+        sigterm_raises(),
+        logs.logging_to_screen(),
+        console.progress("reading frames", None) as bar,
+    ):
+        made = convert(settings, _ticker(bar, inputs) if bar else lambda number: None)
+    console.say(conversion_summary(made, inputs))
+    return EXIT_DONE
+
+
+def _ticker(bar: console.Bar, inputs: int) -> Callable[[int], None]:
+    """Counts frames on a bar whose title tells the input that is read."""
+    present = 0
+
+    def tick(number: int) -> None:
+        nonlocal present
+        if number != present:
+            present = number
+            bar.set_description(f"reading frames of input {number} of {inputs}")
+        bar.update()
+
+    return tick
+
+
+def conversion_summary(made: Converted, inputs: int) -> str:
+    """The last words of ``pwact to_pwdata``: how many frames there are, and where."""
+    left_out = f"; {made.unconverged} not converged, left out" if made.unconverged else ""
+    lines = [f"{_counted(made.frames, 'frame')} of {_counted(inputs, 'input')}{left_out}"]
+    if made.valid:
+        lines += [f"to train ({_counted(made.trained, 'frame')}):", quoted(made.train)]
+        validated = _counted(made.frames - made.trained, "frame")
+        lines += [f"to validate ({validated}):", quoted(made.valid)]
+    else:
+        lines.append(quoted(made.train))
+    return "\n".join(lines)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def filter(options: Namespace) -> int:

@@ -17,6 +17,9 @@ class Bar(Protocol):
     def update(self) -> Any:
         """One more is done."""
 
+    def set_description(self, desc: str) -> Any:
+        """Change the title."""
+
 
 def say(text: str) -> None:
     """Show a result on stdout."""
@@ -41,7 +44,7 @@ def complain(message: str, error: Optional[BaseException] = None) -> None:
 
 
 @contextmanager
-def progress(title: str, total: int) -> Iterator[Optional[Bar]]:
+def progress(title: str, total: Optional[int]) -> Iterator[Optional[Bar]]:
     """Show a progress bar while stderr is a terminal; None elsewhere."""
     if not sys.stderr.isatty():
         yield None

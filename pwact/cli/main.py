@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Callable, NamedTuple, NoReturn, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn, Optional
 
 from pwact import __version__
 from pwact.cli import console
@@ -24,6 +24,9 @@ from pwact.errors import (
     PwactError,
     UsageError,
 )
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 HELP_WORDS = frozenset({"-h", "help", "-help", "--help"})
 
@@ -113,6 +116,65 @@ def _filter(parser: Parser) -> None:
     )
 
 
+def _convert(parser: Parser) -> None:
+    add = parser.add_argument
+    add("-i", "--input", nargs="+", action="extend", required=True, help="trajectories")
+    add(
+        "-f",
+        "--format",
+        default="pwmat/movement",
+        help="their format: pwmat/movement (default), vasp/outcar, cp2k/md, cp2k/scf, extxyz, "
+        "pwmlff/npy or deepmd/npy",
+    )
+    add("-s", "--savepath", default="PWdata", help="directory of the data sets (default: PWdata)")
+    add("--output_format", default="pwmlff/npy", help="pwmlff/npy (default) or extxyz")
+    add(
+        "-o",
+        "--train_valid_ratio",
+        metavar="RATIO",
+        type=_ratio,
+        help="split into train and valid; RATIO is the share of train (default: no split)",
+    )
+    add("-r", "--data_shuffle", help="shuffle before the split", **_FLAG)
+    add("--seed", type=_whole(0), default=2024, help="of the shuffle (default: 2024)")
+    add("-m", "--merge", help="put frames of equal composition of all files together", **_FLAG)
+    add("-g", "--gap", type=_whole(1), default=1, help="keep every GAP-th frame (default: 1)")
+    add("-w", "--work_dir", default="./", help="where relative paths start (default: here)")
+    add("-t", "--worktype", help="accepted for old scripts, not needed")
+
+
+def _flag(text: str) -> bool:
+    words = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+    if text.lower() not in words:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected true, false or nothing")
+    return words[text.lower()]
+
+
+# old versions wanted a value behind these
+_FLAG: dict[str, Any] = {"nargs": "?", "type": _flag, "const": True, "default": False}
+
+
+def _ratio(text: str) -> Fraction:
+    from fractions import Fraction  # noqa: PLC0415  takes as long as all the rest
+
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a number above 0, at most 1")
+    return value
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"found {text!r}; expected an integer from {least} on")
+        return int(text)
+
+    return convert
+
+
 def _limit(text: str) -> float:
     try:
         value = float(text)
@@ -132,6 +194,7 @@ COMMANDS = {
     "check": Command("say what is wrong with a param.json and its resource.json", _pair),
     "kill": Command("end the init_bulk or run of this directory, with its jobs", _kill),
     "gather_pwdata": Command("collect the labelled data of all iterations", _gather, bare=True),
+    "to_pwdata": Command("make data sets of trajectories", _convert),
     "filter": Command("count what limits on trial make of the explored frames", _filter),
 }
 

@@ -287,6 +287,45 @@ def read_cp2k_md(path: Path) -> Atoms:
     return _placed(positions[max(numbers)], start, cells.get(max(numbers)), path.parent)
 
 
+def labelled_md(log: Log) -> list[Atoms]:
+    """The labelled frames of an MD, from its log and the files beside that; see `md_frames`.
+
+    Raises
+    ------
+    InputError
+        The log holds no structure.
+    NotConvergedError, TaskError
+        As `md_frames`.
+    """
+    return md_frames(log, log.path.parent, _start(log))
+
+
+def labelled_scf(log: Log) -> Atoms:
+    """The frame of a single point; its positions have the six decimals of the log.
+
+    Raises
+    ------
+    InputError
+        The log holds no structure.
+    NotConvergedError, CutOffError, TaskError
+        As `Log.single_point`.
+    """
+    atoms = _start(log)
+    found = log.single_point(len(atoms))
+    virial = None if found.stress is None else found.stress * atoms.get_volume()
+    set_labels(atoms, found.energy, np.array(found.forces), virial)
+    return atoms
+
+
+def rounded_cell(log: Log) -> bool:
+    """Whether the cell is known from the log alone, which gives three decimals.
+
+    It is not if ``cp2k.inp`` or a file of cells lies beside.
+    """
+    cell = _start(log).cell.array
+    return bool(np.array_equal(cell, _rows(log.cell))) and find(log.path.parent, CELLS) is None
+
+
 def _start(log: Log) -> Atoms:
     if set(log.cell) != set("abc") or not log.atoms:
         raise InputError("holds no cell and coordinates", log.path)

@@ -137,10 +137,17 @@ class Lines:
         TaskError
             A line holds fewer words, or one that is no finite number.
         """
-        made = []
+        before, made = self.number, []
         for _ in range(rows):
             words = self.take().split()[columns]
             if len(words) != width:
                 raise self.error(f"{len(words)} numbers where {width} are expected")
-            made.append(self.numbers(words))
-        return np.array(made, dtype=float).reshape(rows, width)
+            made.append(words)
+        try:
+            table = np.array(made, dtype=float).reshape(rows, width)
+        except ValueError:
+            table = np.full((rows, width), np.nan)
+        if not np.isfinite(table).all():
+            for self.number, words in enumerate(made, before + 1):  # the first of them complains
+                self.numbers(words)
+        return table

@@ -15,7 +15,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 from ase import Atoms
@@ -53,8 +53,12 @@ def iterate_movement(path: Path) -> Iterator[Atoms]:
             raise CutOffError(f"{path}, after line {lines.number}: the file is cut off")
 
 
-def complete_frames(path: Path) -> Iterator[Atoms]:
+def complete_frames(
+    path: Path, tell: Optional[Callable[[CutOffError], None]] = None
+) -> Iterator[Atoms]:
     """The frames of a file, also of one that was cut off while it was written.
+
+    Where it was cut off is told by calling `tell`.
 
     Raises
     ------
@@ -68,9 +72,11 @@ def complete_frames(path: Path) -> Iterator[Atoms]:
         for frame in iterate_movement(path):
             any_frame = True
             yield frame
-    except CutOffError:
+    except CutOffError as error:
         if not any_frame:
             raise
+        if tell is not None:
+            tell(error)
     if not any_frame:
         raise CutOffError(f"{path} holds no frame")
 

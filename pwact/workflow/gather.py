@@ -4,26 +4,52 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Callable
 
 from pwact import layout
+from pwact.errors import InputError, UsageError
 from pwact.io import files
+from pwact.io.pwmlff_npy import MARK
 
 _LOG = logging.getLogger(__name__)
 
 FINAL = "final_pwdata"
 FINAL_LIST = "final_pwdata_list.txt"
-_RESULTS = ("02.label/result", "label/result")  # the second is that of old versions of PWact
-_MARK = "energies.npy"
+# the second is that of PWact up to 0.3
+_RESULTS = (f"{layout.LABEL}/result", f"{layout.old_step_name(layout.LABEL)}/result")
 
 
-def gather(input_dir: Path, target_dir: Path) -> list[Path]:
-    """Copy the data of ``input_dir/iter*/02.label/result`` and list the copies.
+def find_results(input_dir: Path) -> list[Path]:
+    """The data sets in ``input_dir/iter*/02.label/result``, absolute and sorted.
 
-    They go to ``final_pwdata/iter.NNNN`` below `target_dir`, in place of what an earlier call left
-    there, and ``final_pwdata_list.txt`` beside them names every data set as it is pasted into
-    ``init_data``. Without any data, nothing is written.
+    Raises
+    ------
+    UsageError
+        The directory is not there, or is none of a run.
+    """
+    if not input_dir.is_dir():
+        raise UsageError(f"{input_dir} is not a directory")
+    iterations = [path for path in input_dir.absolute().glob("iter*") if path.is_dir()]
+    if not iterations:
+        raise UsageError(f"{input_dir} holds no iter.0000 …; expected the work directory of a run")
+    return sorted(source for iteration in iterations for source in _sources(iteration))
+
+
+def gather(
+    results: Sequence[Path], target_dir: Path, tick: Callable[[], Any] = lambda: None
+) -> list[Path]:
+    """Copy what `find_results` found, and list the copies.
+
+    They go to ``final_pwdata/iter.NNNN`` below `target_dir`, each in place of what an earlier call
+    left there once it is complete, and ``final_pwdata_list.txt`` beside them names every data set
+    as it is pasted into ``init_data``. Without any data, nothing is written.
+
+    Parameters
+    ----------
+    tick
+        Called for every result that was copied.
 
     Returns
     -------
@@ -33,44 +59,57 @@ def gather(input_dir: Path, target_dir: Path) -> list[Path]:
     """
     final = target_dir.absolute() / FINAL
     copies = []
-    for source in sorted(_sources(input_dir.absolute())):
-        copy = final / _iteration(source, input_dir.absolute()) / source.name
+    for source in results:
+        copy = final / source.parents[2].name / source.name
         _replace(source, copy)
+        _LOG.info("%s copied", source)
         copies.append(copy)
+        tick()
     found = [data_set for copy in copies for data_set in _data_sets(copy)]
     if found:
         files.write_text(final / FINAL_LIST, "\n".join(f'"{path}",' for path in found))
     return found
 
 
-def _sources(input_dir: Path) -> Iterator[Path]:
+def _sources(iteration: Path) -> Iterator[Path]:
     """Everything in a result directory that is data: what reports leave there is not."""
-    for iteration in input_dir.glob("iter*"):
-        for result in _RESULTS:
-            for entry in (iteration / result).glob("*"):
-                if entry.name == layout.TRAIN_XYZ or (entry.is_dir() and any(_data_sets(entry))):
-                    yield entry
-
-
-def _iteration(source: Path, input_dir: Path) -> str:
-    return source.relative_to(input_dir).parts[0]
+    for result in _RESULTS:
+        found = [
+            entry
+            for entry in (iteration / result).glob("*")
+            if entry.name == layout.TRAIN_XYZ or (entry.is_dir() and any(_data_sets(entry)))
+        ]
+        if found:
+            yield from found
+            return
 
 
 def _replace(source: Path, copy: Path) -> None:
+    """Copy beside `copy`, then swap."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     if source.is_file():
         with files.replacing(copy) as aside:
             shutil.copyfile(source, aside)
         return
-    aside = copy.with_name(f".{copy.name}.new")
-    files.remove(aside)
-    shutil.copytree(source, aside)
-    files.remove(copy)
-    aside.rename(copy)
-    _LOG.info("%s copied", source)
+    fresh, old = (copy.with_name(f".{copy.name}.{word}") for word in ("new", "old"))
+    files.remove(fresh)
+    try:
+        shutil.copytree(source, fresh)
+        with files.synced_together(fresh):
+            pass
+        files.remove(old)
+        if copy.exists():
+            copy.rename(old)
+        fresh.rename(copy)
+    except shutil.Error as error:
+        place, _, reason = error.args[0][0]
+        raise InputError(f"cannot be copied: {reason}", Path(place)) from error
+    finally:
+        files.remove(fresh)
+        files.remove(old)
 
 
 def _data_sets(copy: Path) -> list[Path]:
     if copy.is_file():
         return [copy]
-    return sorted(mark.parent for mark in copy.rglob(_MARK))
+    return sorted(mark.parent for mark in copy.rglob(MARK))

@@ -189,8 +189,16 @@ def test_nothing_to_kill_here(here: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_gather(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["gather_pwdata"]) == 0
-    assert "no labelled data" in capsys.readouterr().out
+    before = names(here)
+    for words in (["-i", "param.json"], ["-i", "nowhere"], [], ["-i"], ["-x"], ["more"]):
+        assert main(["gather_pwdata", *words]) == 2
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert len([line for line in shown.err.splitlines() if line.startswith("pwact: ")]) == 1
+    (here / "runs" / "iter.0000").mkdir(parents=True)
+    assert main(["gather_pwdata", "-i", "runs"]) == 0
+    assert "no labelled data in runs" in capsys.readouterr().out
+    assert names(here) == sorted([*before, "runs", "iter.0000"])
     result = here / "runs" / "iter.0000" / "02.label" / "result"
     result.mkdir(parents=True)
     (result / "train.xyz").write_text("data", encoding="utf-8")

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from pwact.workflow.gather import gather
+from pwact.errors import InputError, UsageError
+from pwact.workflow import gather as gathering
+from pwact.workflow.gather import find_results
+
+
+def gather(source, target, **more):
+    return gathering.gather(find_results(source), target, **more)
 
 
 def make(root, *names):
@@ -75,3 +81,56 @@ def test_without_data_nothing_is_written(tmp_path):
     make(tmp_path, "iter.0000/00.train/train.xyz")
     assert gather(tmp_path, tmp_path) == []
     assert not (tmp_path / "final_pwdata").exists()
+
+
+def test_numbered_results_count_before_those_of_an_old_version(tmp_path):
+    make(tmp_path, "iter.0000/label/result/train.xyz", "iter.0001/label/result/train.xyz")
+    (tmp_path / "iter.0000/02.label/result").mkdir(parents=True)
+    make(tmp_path, "iter.0001/02.label/result/train.xyz")
+    first, second = gather(tmp_path, tmp_path)
+    assert first.read_text() == "iter.0000/label/result/train.xyz"
+    assert second.read_text() == "iter.0001/02.label/result/train.xyz"
+
+
+def test_a_copy_that_is_interrupted_leaves_the_earlier_one_whole(tmp_path, monkeypatch):
+    place = "iter.0000/02.label/result/PWdata/Cu4"
+    make(tmp_path, f"{place}/energies.npy", f"{place}/forces.npy")
+    (copied,) = gather(tmp_path, tmp_path)
+    make(tmp_path, f"{place}/position.npy")
+    before = sorted(tmp_path.rglob("*"))
+    whole = gathering.shutil.copytree
+
+    def interrupted(*args, **more):
+        whole(*args, **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gathering.shutil, "copytree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        gather(tmp_path, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(path.name for path in copied.iterdir()) == ["energies.npy", "forces.npy"]
+
+
+def test_what_cannot_be_copied_is_named(tmp_path, monkeypatch):
+    place = tmp_path / "iter.0000/02.label/result/PWdata/Cu4"
+    make(place, "energies.npy")
+    (place / "forces.npy").symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"Cu4/forces\.npy: cannot be copied: .*No such file"):
+        gather(tmp_path, tmp_path)
+    assert [path for path in (tmp_path / "final_pwdata").rglob("*") if path.is_file()] == []
+
+
+def test_each_copy_is_counted(tmp_path):
+    make(tmp_path, *(f"iter.000{n}/02.label/result/train.xyz" for n in range(3)))
+    counted = []
+    gather(tmp_path, tmp_path, tick=lambda: counted.append(1))
+    assert len(counted) == 3
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file", "empty"])
+def test_a_directory_that_is_none_of_a_run(tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "iter_result.txt").touch()
+    with pytest.raises(UsageError, match=name):
+        find_results(tmp_path / name)

@@ -18,7 +18,7 @@ from pwact.io.frames import read_frames, write_frames
 from pwact.io.journal import Journal
 from pwact.workflow import takeover as takeovers
 from pwact.workflow.active_learning import RunResult, run_active_learning
-from pwact.workflow.gather import gather
+from pwact.workflow.gather import find_results, gather
 from pwact.workflow.takeover import Takeover, plan, take_over
 from tests.workflow import matpl_campaign
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
@@ -121,7 +121,7 @@ def test_the_campaign_goes_on_after_the_last_finished_step(
     assert [row.select.candidate for row in result.rows[:2] if row.select] == [
         *candidates_of(finished[name])
     ]
-    assert len(gather(tmp_path, tmp_path / "all")) == 2
+    assert len(gather(find_results(tmp_path), tmp_path / "all")) == 2
 
 
 def candidates_of(work_dir: Path) -> list[int]:

@@ -1,0 +1,239 @@
+"""Makes data sets of trajectories, with a bounded memory however long they are."""
+
+from __future__ import annotations
+
+import logging
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+import numpy as np
+
+from pwact.errors import InputError, PwactError, UsageError
+from pwact.io import files
+from pwact.io.extxyz import write_extxyz
+from pwact.io.frames import DATA_FORMATS, ordered
+from pwact.io.pwmlff_npy import composition_name, write_folder
+from pwact.io.spool import Spool
+from pwact.workflow.labelled import ALIASES, Remarks, iterate_labelled
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_LOG = logging.getLogger(__name__)
+
+EXTXYZ = "extxyz"
+TRAIN = "train"
+VALID = "valid"
+_NAMED = 10  # steps that are listed by number
+Tick = Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What is made of what.
+
+    Attributes
+    ----------
+    inputs
+        Files, or folders of data.
+    input_format, output_format
+        One of `labelled.FORMATS`; one of `DATA_FORMATS`.
+    savepath
+        Directory of the data sets; what it holds already stays.
+    ratio
+        Share for training; None for data sets that are not split.
+    seed
+        Of the shuffle before the split; None for the order of the inputs.
+    merge
+        Whether frames of one composition are put together, whatever file they come from.
+    gap
+        Every how many-th frame is kept: of each file, with `merge` of all together.
+    """
+
+    inputs: Sequence[Path]
+    input_format: str
+    savepath: Path
+    output_format: str = "pwmlff/npy"
+    ratio: Optional[Fraction] = None
+    seed: Optional[int] = None
+    merge: bool = False
+    gap: int = 1
+
+
+@dataclass
+class Converted:
+    """What was made.
+
+    Attributes
+    ----------
+    train, valid
+        Absolute paths of the data sets.
+    frames, trained
+        Frames in all of them, and in those for training.
+    unconverged
+        Frames that were left out because their electronic structure is not converged.
+    """
+
+    train: list[Path] = field(default_factory=list)
+    valid: list[Path] = field(default_factory=list)
+    frames: int = 0
+    trained: int = 0
+    unconverged: int = 0
+
+
+def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted:
+    """Read all inputs, then write the data sets ``savepath/<composition>``.
+
+    A composition that is there already, from another file or an earlier call, gets ``_1``, ``_2``
+    … behind its name. Everything is written aside and renamed when it is complete.
+
+    Parameters
+    ----------
+    tick
+        Called for every frame that was read, with the number of its input, from 1.
+
+    Raises
+    ------
+    InputError
+        An input is damaged or has no labels; names it. Nothing is written.
+    UsageError
+        There is a file where the directory is to be.
+    """
+    savepath = settings.savepath.absolute()
+    parent = next(place for place in (savepath, *savepath.parents) if place.exists())
+    if not parent.is_dir():
+        raise UsageError(f"{parent} is not a directory")
+    parent = parent if parent != savepath else savepath.parent
+    aside = parent / f".{savepath.name}.{uuid.uuid4().hex[:8]}.new"
+    aside.mkdir()
+    try:
+        made = Converted()
+        sets = _read(settings, aside, made, tick)
+        names = _names([composition for composition, _ in sets], savepath)
+        ready = aside / "ready"
+        ready.mkdir()
+        with files.synced_together(ready):
+            for name, (_, spool) in zip(names, sets):
+                _write(settings, spool, ready / name, savepath / name, made)
+                spool.path.unlink()
+        savepath.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (ready / name).rename(savepath / name)
+        files.sync_directory(savepath)
+        return made
+    finally:
+        files.remove(aside)
+
+
+def _read(
+    settings: Conversion, aside: Path, made: Converted, tick: Tick
+) -> list[tuple[str, Spool]]:
+    """Put the frames aside, by composition; the composition of each spool comes first."""
+    spools: dict[tuple[int, str], Spool] = {}
+    index = 0
+    for number, path in enumerate(settings.inputs, 1):
+        remarks = Remarks()
+        index = index if settings.merge else 0
+        for atoms in iterate_labelled(path, settings.input_format, remarks):
+            tick(number)
+            if index % settings.gap == 0:
+                key = (0 if settings.merge else number, composition_name(atoms))
+                if key not in spools:
+                    spools[key] = Spool(aside / f"{len(spools)}.frames", len(atoms))
+                try:
+                    spools[key].append(_fit(atoms, settings.output_format))
+                except PwactError as error:
+                    raise InputError(f"frame {index}: {error}", path) from error
+            index += 1
+        made.unconverged += len(remarks.unconverged)
+        _tell(path, remarks)
+    if not spools:
+        raise InputError(f"no frame of the inputs is converged; {made.unconverged} left out")
+    return [(composition, spool) for (_, composition), spool in spools.items()]
+
+
+def _fit(atoms: Atoms, output_format: str) -> Atoms:
+    """The frame as the output needs it."""
+    if output_format == EXTXYZ:
+        return atoms
+    if atoms.cell.rank < 3:
+        raise InputError(f"it has no cell, which {output_format} needs; {EXTXYZ} does not")
+    return ordered(atoms)
+
+
+def _tell(path: Path, remarks: Remarks) -> None:
+    for words in remarks.words:
+        _LOG.warning("%s", words)
+    lost = remarks.unconverged
+    if lost:
+        more = f" … (all {len(lost)})" if len(lost) > _NAMED else ""
+        _LOG.warning("%s: not converged, left out: %s%s", path, ", ".join(lost[:_NAMED]), more)
+
+
+def _names(compositions: Sequence[str], savepath: Path) -> list[str]:
+    """A free name for each data set."""
+    names: list[str] = []
+    for composition in compositions:
+        numbered = (f"{composition}_{number}" for number in count(1))
+        name = next(
+            name
+            for name in chain([composition], numbered)
+            if name not in names and not (savepath / name).exists()
+        )
+        if composition not in names and name != composition:
+            _LOG.warning("%s holds %s already; new frames are in %s", savepath, composition, name)
+        names.append(name)
+    return names
+
+
+def _write(
+    settings: Conversion, spool: Spool, directory: Path, final: Path, made: Converted
+) -> None:
+    """Write the data sets of a spool below `directory`, and note where they will be."""
+    frames = len(spool)
+    order = np.arange(frames)
+    if settings.seed is not None:
+        order = np.random.default_rng(settings.seed).permutation(frames)
+    trained = frames if settings.ratio is None else math.ceil(frames * settings.ratio)
+    if settings.output_format != EXTXYZ and 0 < spool.without_virial < frames:
+        _LOG.warning(
+            "%s: %d of %d frames have no virial, so the data set has none",
+            final,
+            spool.without_virial,
+            frames,
+        )
+    parts = [(TRAIN, order[:trained], made.train), (VALID, order[trained:], made.valid)]
+    for part, numbers, places in parts:
+        if not len(numbers):
+            continue
+        picked = spool.picked(numbers.tolist())
+        name = part if settings.ratio is not None else ""
+        if settings.output_format == EXTXYZ:
+            name = f"{part}.xyz"
+            directory.mkdir(exist_ok=True)
+            write_extxyz(directory / name, picked)
+        else:
+            write_folder(directory / name, picked)
+        places.append(final / name)
+    made.frames += frames
+    made.trained += trained
+
+
+def output_format_of(name: str) -> str:
+    """Canonical form of the name of an output format.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    lower = ALIASES.get(name.lower(), name.lower())
+    if lower not in DATA_FORMATS:
+        raise UsageError(f"--output_format {name!r}; expected {' or '.join(DATA_FORMATS)}")
+    return lower
