@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
 from pwact.errors import EXIT_DONE, UsageError
 from pwact.report.selection import classes_text, record
+from pwact.report.status import status_text
 from pwact.report.table import iteration_table
 from pwact.report.trial import trial_table
 from pwact.workflow.active_learning import RunResult, run_active_learning
@@ -33,6 +36,7 @@ from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.kill import kill as kill_campaign
 from pwact.workflow.labelled import check_labelled_format
 from pwact.workflow.preflight import preflight
+from pwact.workflow.status import status_of
 from pwact.workflow.takeover import plan as plan_takeover
 from pwact.workflow.takeover import take_over
 
@@ -72,6 +76,14 @@ def check(options: Namespace) -> int:
         takeover = plan_takeover(pair.config, pair.resources)
         if takeover is not None:
             console.say("\n".join(["run would begin so:", *takeover.words]))
+    return EXIT_DONE
+
+
+def status(options: Namespace) -> int:
+    """Tell how the campaign of a directory stands; write nothing."""
+    now = time.time()
+    found = status_of(Path(options.directory).absolute(), now)
+    console.say(json.dumps(found.to_json(), indent=2) if options.json else status_text(found, now))
     return EXIT_DONE
 
 

@@ -185,6 +185,11 @@ def _limit(text: str) -> float:
     return value
 
 
+def _status(parser: Parser) -> None:
+    parser.add_argument("directory", nargs="?", default=".", help="work directory (default: here)")
+    parser.add_argument("--json", action="store_true", help="the facts as JSON, for programs")
+
+
 ALIASES = {"filter_test": "filter"}
 COMMANDS = {
     "init_bulk": Command(
@@ -192,6 +197,9 @@ COMMANDS = {
     ),
     "run": Command("active learning: train, explore, select, label, again", _campaign),
     "check": Command("say what is wrong with a param.json and its resource.json", _pair),
+    "status": Command(
+        "tell how a campaign stands: stage, jobs, failures, time", _status, bare=True
+    ),
     "kill": Command("end the init_bulk or run of this directory, with its jobs", _kill),
     "gather_pwdata": Command("collect the labelled data of all iterations", _gather, bare=True),
     "to_pwdata": Command("make data sets of trajectories", _convert),

@@ -91,7 +91,12 @@ class JobSpec:
     @property
     def output(self) -> Path:
         """What the script itself prints."""
-        return self.directory / f"{self.group}-{self.kind}.out"
+        return self.directory / output_name(self.group, self.kind)
+
+
+def output_name(group: int, kind: str) -> str:
+    """Name of the file that takes what a script itself prints."""
+    return f"{group}-{kind}.out"
 
 
 def name_suffix(campaign_id: str, directory: str, group: int, attempt: int) -> str:

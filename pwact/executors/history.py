@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Optional
 
-ASKED, SUBMITTED, ENDED = "job_asked", "job_submitted", "job_ended"
+from pwact.executors.base import output_name
+
+ASKED, SUBMITTED, RUNNING, ENDED = "job_asked", "job_submitted", "job_running", "job_ended"
 
 
 @dataclass(frozen=True)
@@ -72,4 +75,68 @@ def _asked(event: Mapping[str, Any]) -> OpenJob:
 
 
 def _with_id(job: OpenJob, job_id: str) -> OpenJob:
-    return OpenJob(**{**vars(job), "id": str(job_id)})
+    return replace(job, id=str(job_id))
+
+
+@dataclass(frozen=True)
+class JobStory:
+    """What became of a job that was asked for.
+
+    Attributes
+    ----------
+    state
+        ``asked``, ``submitted``, ``running`` or ``ended``.
+    began_at
+        When it was seen running, else when it was submitted; seconds since the epoch.
+    position
+        Number of the event with which it was asked for.
+    outcome
+        How it ended, in the words of the scheduler.
+    done
+        How many of its tasks were done at its end.
+    """
+
+    job: OpenJob
+    position: int
+    state: str = "asked"
+    began_at: Optional[float] = None
+    ended_at: Optional[float] = None
+    outcome: str = ""
+    done: int = 0
+
+    @property
+    def output(self) -> str:
+        """What its script printed: a file, relative to the work directory."""
+        job = self.job
+        return (PurePosixPath(job.directory) / output_name(job.group, job.kind)).as_posix()
+
+    @property
+    def tasks(self) -> list[str]:
+        """Directories of its tasks, relative to the work directory."""
+        return [os.path.normpath(f"{self.job.directory}/{task}") for task in self.job.tasks]
+
+
+def job_stories(events: Iterable[Mapping[str, Any]]) -> list[JobStory]:
+    """What became of every job that was ever asked for, in that order."""
+    found: dict[str, JobStory] = {}
+    for position, event in enumerate(events):
+        what, when = event["event"], float(event.get("time", 0.0))
+        name = event.get("job" if what == RUNNING else "name", "")
+        if what == ASKED:
+            found[name] = JobStory(_asked(event), position)
+        elif name not in found:
+            continue
+        elif what == SUBMITTED:
+            job = _with_id(found[name].job, event["id"])
+            found[name] = replace(found[name], job=job, state="submitted", began_at=when)
+        elif what == RUNNING:
+            found[name] = replace(found[name], state="running", began_at=when)
+        elif what == ENDED:
+            found[name] = _ended(found[name], event, when)
+    return list(found.values())
+
+
+def _ended(story: JobStory, event: Mapping[str, Any], when: float) -> JobStory:
+    outcome = str(event.get("state", ""))
+    done = event.get("done", len(story.job.tasks) if outcome == "COMPLETED" else 0)
+    return replace(story, state="ended", ended_at=when, outcome=outcome, done=int(done))

@@ -30,7 +30,7 @@ from pwact.executors.judge import (
     judge,
 )
 from pwact.executors.records import ExitRecord, RecordWatch, read_record
-from pwact.executors.submission import Submission, journal_ended
+from pwact.executors.submission import Submission, journal_ended, journal_running
 from pwact.verdict import Outcome, Verdict
 
 _LOG = logging.getLogger(__name__)
@@ -166,9 +166,11 @@ class Run:
         for pool in {job.pool: None for job in self._jobs.values()}:
             pool.refresh()
         self._look_up_lost()
+        waited = [job for job in self._jobs.values() if job.state.phase is JobPhase.WAITING]
         for job in self._jobs.values():
             if not job.ended and job.id:
                 self._heed(job)
+        journal_running(self._at, [job for job in waited if job.state.phase is JobPhase.RUNNING])
         self._end_stuck()
         ended = [job for job in self._jobs.values() if job.ended and self._settled(job)]
         for job in ended:

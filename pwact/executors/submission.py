@@ -199,6 +199,18 @@ class Submission:
 def journal_ended(at: Surroundings, jobs: Sequence[Job], state: str = "") -> None:
     """Put the end of jobs on record."""
     records = [
-        {"name": job.spec.name, "id": job.id, "state": state or str(job.state)} for job in jobs
+        {
+            "name": job.spec.name,
+            "id": job.id,
+            "state": state or str(job.state),
+            "done": sum(verdict.done for verdict in job.verdicts.values()),
+        }
+        for job in jobs
     ]
     at.journal.append_all(history.ENDED, records)
+
+
+def journal_running(at: Surroundings, jobs: Sequence[Job]) -> None:
+    """Put on record that jobs were seen running; only people want to know."""
+    if jobs:
+        at.journal.append_all(history.RUNNING, [{"job": job.spec.name} for job in jobs])

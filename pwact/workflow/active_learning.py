@@ -31,6 +31,7 @@ from pwact.report.records import (
 )
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
+from pwact.workflow.facts import tell_plan
 from pwact.workflow.ledger import StageState, lost_its_ground, together_s
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
@@ -115,6 +116,7 @@ def engines_of(config: RunConfig, resources: Resources) -> Engines:
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
     """Do every iteration that is not done yet."""
     last = len(config.explore.md_jobs)
+    tell_plan(campaign.journal, last)
     loop = Loop(config, engines_of(config, resources), campaign)
     for iteration in range(last):
         log.info("%s of %d", layout.iteration_name(iteration), last)

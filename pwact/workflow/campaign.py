@@ -14,7 +14,7 @@ import numpy as np
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
-from pwact.errors import StageChangedError
+from pwact.errors import PwactError, StageChangedError
 from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor, Task, TaskResult
 from pwact.executors.cancel import cancel_jobs, open_jobs
@@ -24,10 +24,12 @@ from pwact.io import files
 from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
 from pwact.workflow import changes, ledger, master, retention
+from pwact.workflow.facts import Teller
 from pwact.workflow.ledger import StageState
 from pwact.workflow.opening import asked_again, check_redo, start
 from pwact.workflow.seeds import Seeds
 from pwact.workflow.stage import Stage, StageOutput
+from pwact.workflow.stages.prepare import relative
 
 _LOG = logging.getLogger(__name__)
 
@@ -96,10 +98,13 @@ def open_campaign(
             campaign = Campaign(work_dir, journal, started, options, executor_for)
             try:
                 yield campaign
-            except BaseException:
+                campaign.catch_up()
+            except BaseException as error:
                 campaign.name_open_jobs()
+                with contextlib.suppress(PwactError):  # the disk may be full
+                    journal.append(master.ENDED, command=command, **master.ending(error))
                 raise
-            campaign.catch_up()
+            journal.append(master.ENDED, command=command, **master.ending(None))
         finally:
             journal.close()
 
@@ -129,6 +134,7 @@ class Campaign:
         self._executor_for = executor_for
         self._seeds = Seeds(int(started["seed"]))
         self._worked: set[str] = set()
+        self._teller = Teller(journal, work_dir)
         self._postponed: deque[Callable[[], object]] = deque()
         self._dispatcher = Dispatcher(
             journal, str(started["campaign"]), executor_for, meanwhile=self._do_postponed
@@ -138,17 +144,21 @@ class Campaign:
         self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
     ) -> Iterator[TaskResult]:
         """Run tasks as jobs; see `pwact.workflow.stage.Services`."""
+        stage = self._teller.stage  # another one may be begun meanwhile
+        self._teller.tasks(kind, directory, len(tasks))
         make = self._options.progress
         with make(kind, len(tasks)) if make else contextlib.nullcontext() as bar:
             for result in self._dispatcher.run(kind, directory, tasks, block):
                 if bar is not None:
                     bar.update()
+                self._teller.result(stage, result)
                 yield result
 
     def begin_ahead(
         self, kind: str, directory: Path, tasks: Sequence[Task], block: ResourceBlock
     ) -> None:
         """Begin tasks of a later dispatch; see `pwact.workflow.stage.Services`."""
+        self._teller.tasks(kind, directory, len(tasks), ahead=True)
         self._dispatcher.begin_ahead(kind, directory, tasks, block)
 
     def later(self, work: Callable[[], object]) -> None:
@@ -245,6 +255,7 @@ class Campaign:
         if not self._state(stage).begun:
             self.journal.append(ledger.STARTED, name=stage.name, key=key, inputs=inputs)
         self._worked.add(stage.name)
+        self._teller.stage = stage.name
         stage.directory.mkdir(parents=True, exist_ok=True)
         return None
 
@@ -271,16 +282,11 @@ class Campaign:
             ledger.DONE,
             name=stage.name,
             key=key,
-            files={self._relative(path): files.tree_hash(path) for path in output.files},
-            transient=[self._relative(path) for path in output.transient],
+            files={relative(path, self.work_dir): files.tree_hash(path) for path in output.files},
+            transient=[relative(path, self.work_dir) for path in output.transient],
             report=report,
         )
         return report
-
-    def _relative(self, path: Path) -> str:
-        with contextlib.suppress(ValueError):
-            return path.relative_to(self.work_dir).as_posix()
-        return str(path)
 
     def _gives_way(self, stage: Stage, state: StageState, words: Sequence[str]) -> bool:
         """Whether what there is of a stage is put aside, so that it is done afresh."""
@@ -296,7 +302,7 @@ class Campaign:
         if not words:
             return False
         later = self.journal.events()[state.begun_at + 1 :]
-        asked = asked_below(later, self._relative(stage.directory))
+        asked = asked_below(later, relative(stage.directory, self.work_dir))
         if self._stale(state) or not (state.done or asked):
             return True  # an earlier stage gave way, or nothing but unused inputs is there
         if not self._options.keep_finished:
@@ -323,8 +329,8 @@ class Campaign:
         self.journal.append(
             ledger.ASIDE,
             name=stage.name,
-            directory=self._relative(stage.directory),
-            to=self._relative(changes.free_backup(stage.directory)),
+            directory=relative(stage.directory, self.work_dir),
+            to=relative(changes.free_backup(stage.directory), self.work_dir),
         )
 
     def _finish_set_aside(self, stage: Stage) -> None:

@@ -76,6 +76,13 @@ def _stories(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [event] if event["event"] in _READERS else []
 
 
+def place_of(name: str) -> tuple[Optional[int], str]:
+    """Iteration and step of a stage: of ``iter.0001/train`` 1 and ``train``; None in init_bulk."""
+    place, _, step = name.rpartition("/")
+    number = place.rpartition(".")[2]
+    return (int(number) if number.isdigit() else None), step
+
+
 def last_set_aside(events: Iterable[Mapping[str, Any]]) -> int:
     """Give the position of the last event that set a stage aside, -1 if there is none."""
     positions = [number for number, event in enumerate(events) if event["event"] == ASIDE]

@@ -6,17 +6,20 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from pwact import layout
-from pwact.errors import PwactError
+from pwact.errors import PwactError, StoppedError
 from pwact.executors.processes import read_process
 from pwact.io import files
+from pwact.io.lock import holder
 
 EVENT = "master_started"
+ENDED = "master_ended"
+_SIGNALS = {"KeyboardInterrupt": "interrupted", "Terminated": "stopped by SIGTERM"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,24 @@ def myself() -> dict[str, Any]:
         "job": os.environ.get("SLURM_JOB_ID"),
         "job_name": os.environ.get("SLURM_JOB_NAME"),
     }
+
+
+def ending(error: Optional[BaseException]) -> dict[str, str]:
+    """How a master ended, for the journal: without an error, or by which."""
+    if error is None:
+        return {"how": "finished", "why": ""}
+    stopped = isinstance(error, (KeyboardInterrupt, StoppedError, GeneratorExit))
+    why = str(error) or _SIGNALS.get(type(error).__name__, type(error).__name__)
+    return {"how": "stopped" if stopped else "failed", "why": why}
+
+
+def lives(started: Mapping[str, Any], work_dir: Path) -> Optional[bool]:
+    """Whether the master that the journal tells of lives; None if that cannot be seen from here."""
+    if started["host"] == socket.gethostname():
+        return started["mark"] is not None and start_mark(int(started["pid"])) == started["mark"]
+    held = holder(work_dir / layout.STATE_DIR / layout.LOCK) or {}
+    same = all(held.get(key) == started[key] for key in ("host", "pid"))
+    return None if same else False
 
 
 def start_mark(pid: int) -> Optional[str]:

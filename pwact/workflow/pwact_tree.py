@@ -9,7 +9,6 @@ from typing import Optional
 
 from pwact import layout
 from pwact.config.resources import Resources
-from pwact.config.run import RunConfig
 from pwact.errors import InputError, PwactError
 from pwact.executors.foreign import slurm_jobs_below
 from pwact.io.al_record import STEPS, Entry, Step, read_record, read_summary
@@ -76,7 +75,7 @@ class PwactTree:
         return sorted(place for place in places if place.is_dir())
 
 
-def find_tree(config: RunConfig) -> Optional[PwactTree]:
+def tree_in(work_dir: Path, record_file: str = layout.AL_RECORD) -> Optional[PwactTree]:
     """What PWact left in a work directory, None if it never worked there.
 
     Raises
@@ -84,8 +83,7 @@ def find_tree(config: RunConfig) -> Optional[PwactTree]:
     InputError
         There are two records that differ, or one that cannot be understood.
     """
-    work_dir = config.work_dir
-    names = dict.fromkeys((config.record_file, layout.AL_RECORD, layout.OLD_RECORD))
+    names = dict.fromkeys((record_file, layout.AL_RECORD, layout.OLD_RECORD))
     records = [work_dir / name for name in names if (work_dir / name).is_file()]
     read = {path: read_record(path) for path in records}
     if len(set(read.values())) > 1:

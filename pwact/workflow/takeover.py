@@ -24,7 +24,7 @@ from pwact.workflow.active_learning import Loop, engines_of
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.found import FINDERS, check_candidates, missing_words
 from pwact.workflow.ledger import StageState
-from pwact.workflow.pwact_tree import PwactTree, demand_rest, find_tree
+from pwact.workflow.pwact_tree import PwactTree, demand_rest, tree_in
 from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.label import LabelStage
@@ -88,7 +88,7 @@ def plan(config: RunConfig, resources: Resources) -> Optional[Takeover]:
     journal = Journal(config.work_dir / layout.STATE_DIR / layout.JOURNAL)
     if _begun(journal.events()):
         return None
-    tree = find_tree(config)
+    tree = tree_in(config.work_dir, config.record_file)
     if tree is None:
         return None
     demand_rest(tree.work_dir, resources)

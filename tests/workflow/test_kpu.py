@@ -214,7 +214,7 @@ def test_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events = Journal(tmp_path / ".pwact/journal.jsonl").events()
     run_loop(tmp_path, param(), executor)
     later = Journal(tmp_path / ".pwact/journal.jsonl").events()[len(events) :]
-    assert [event["event"] for event in later] == ["master_started"]
+    assert [event["event"] for event in later] == ["master_started", "master_ended"]
     with pytest.raises(StageChangedError, match="kpu_upper"):
         run_loop(tmp_path, param(strategy={**STRATEGY, "kpu_upper": 2.0}), executor)
 

@@ -56,7 +56,7 @@ def test_a_second_start_does_nothing(undisturbed):
     stamps = {path: path.stat().st_mtime_ns for path in undisturbed.rglob("*") if path.is_file()}
     small_campaign.run(undisturbed)
     later = events(undisturbed)[len(before) :]
-    assert [event["event"] for event in later] == ["master_started"]
+    assert [event["event"] for event in later] == ["master_started", "master_ended"]
     changed = [path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp]
     assert {path.name for path in changed} <= {layout.JOURNAL, layout.LOCK}
 
@@ -110,7 +110,7 @@ def test_a_moved_campaign_is_still_whole(undisturbed, tmp_path):
     shutil.copytree(undisturbed, moved, symlinks=True)
     small_campaign.run(moved)
     new = events(moved)[len(events(undisturbed)) :]
-    assert [event["event"] for event in new] == ["master_started"]
+    assert [event["event"] for event in new] == ["master_started", "master_ended"]
 
 
 def check_work_done_once(work_dir):

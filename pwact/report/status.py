@@ -1,0 +1,266 @@
+"""What `pwact status` shows of a campaign: the facts, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from pwact import layout
+from pwact.report.records import Record
+
+SHOWN_ITERATIONS = 5
+SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True)
+class MasterFacts(Record):
+    """The process that works, or worked last, in a directory.
+
+    Attributes
+    ----------
+    alive
+        None where that cannot be seen: it is on another host, or nothing is known of it.
+    slurm_job
+        The job in which it was started, if any.
+    since
+        When it began, in seconds since the epoch.
+    """
+
+    alive: Optional[bool] = None
+    host: Optional[str] = None
+    pid: Optional[int] = None
+    slurm_job: Optional[str] = None
+    since: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class StageFacts(Record):
+    """A stage that was begun.
+
+    Attributes
+    ----------
+    state
+        ``done``, ``begun``, or ``set aside``: it will be done again.
+    seconds
+        What it took beyond the stages before it; None unless it is done by pwact.
+    """
+
+    name: str
+    iteration: Optional[int]
+    step: str
+    state: str
+    seconds: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class TaskFacts(Record):
+    """Tasks of the present stage; `total` is None where nobody told it."""
+
+    total: Optional[int] = None
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class JobFacts(Record):
+    """How many jobs are in which state, and those that have not ended."""
+
+    asked: int = 0
+    submitted: int = 0
+    running: int = 0
+    ended: int = 0
+
+    @property
+    def open_words(self) -> str:
+        """Those that have not ended, in words."""
+        parts = (
+            (self.running, "running"),
+            (self.submitted, "submitted"),
+            (self.asked, "asked for"),
+        )
+        return ", ".join(f"{count} {word}" for count, word in parts if count)
+
+
+@dataclass(frozen=True)
+class OpenJobFacts(Record):
+    """A job that has not ended, as far as the journal knows; `directory` is absolute."""
+
+    name: str
+    id: str
+    state: str
+    scheduler: str
+    directory: str
+    since: Optional[float]
+
+
+@dataclass(frozen=True)
+class Failure(Record):
+    """A task that failed, or a job that left tasks undone.
+
+    Attributes
+    ----------
+    log
+        The file that tells more, absolute.
+    """
+
+    stage: str
+    what: str
+    why: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Estimate(Record):
+    """Seconds that are left, from medians; None where there is nothing to go by."""
+
+    stage_s: Optional[float] = None
+    campaign_s: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Status(Record):
+    """A campaign as far as its records tell.
+
+    Attributes
+    ----------
+    program
+        ``pwact``, or ``PWact`` for a campaign of that program.
+    kind
+        ``run`` or ``init_bulk``.
+    state
+        ``running``, ``finished``, ``stopped``, ``failed``, ``died``, or ``unknown``.
+    why
+        Why it stopped or failed, "" otherwise.
+    stage, iteration
+        What is under way, or comes next; None if there is nothing.
+    iterations
+        How many iterations a run has, the last training not counted; None if nobody told.
+    """
+
+    directory: str
+    program: str
+    kind: str
+    state: str
+    why: str
+    master: MasterFacts
+    stage: Optional[str]
+    iteration: Optional[int]
+    iterations: Optional[int]
+    waits_for: str
+    tasks: TaskFacts
+    jobs: JobFacts
+    open_jobs: tuple[OpenJobFacts, ...]
+    stages: tuple[StageFacts, ...]
+    eta: Estimate
+    failures: tuple[Failure, ...]
+
+
+def status_text(status: Status, now: float) -> str:
+    """The facts for people; `now` in seconds since the epoch."""
+    return "\n".join(_lines(status, now))
+
+
+def _lines(status: Status, now: float) -> Iterator[str]:
+    yield f"{status.program} {status.kind} in {status.directory}: {_state(status)}"
+    yield f"master     {_master(status, now)}"
+    yield f"stage      {_stage(status)}"
+    if status.program == "pwact":
+        jobs = status.jobs
+        yield (
+            f"jobs       {jobs.asked} asked for, {jobs.submitted} submitted, "
+            f"{jobs.running} running, {jobs.ended} ended"
+        )
+    yield f"waits for  {status.waits_for}"
+    if status.state != "finished":
+        yield f"time left  {_left(status.eta)}"
+    yield from _done(status.stages)
+    yield from _failures(status.failures)
+
+
+def _state(status: Status) -> str:
+    where = ""
+    if status.iteration is not None and status.state != "finished":
+        where = f", iteration {status.iteration}"
+        if status.iterations is not None:
+            where += f" (0 to {status.iterations - 1}, then a last training)"
+    why = f": {status.why.splitlines()[0]}" if status.why else ""
+    return f"{status.state}{where}{why}"
+
+
+def _master(status: Status, now: float) -> str:
+    master = status.master
+    if master.pid is None:
+        return "none is known"
+    words = f"process {master.pid}" + (f" on {master.host}" if master.host else "")
+    if master.slurm_job:
+        words += f" in job {master.slurm_job}"
+    if master.alive:
+        since = f", for {duration(now - master.since)}" if master.since else ""
+        return f"{words} lives{since}"
+    if master.alive is None:
+        return f"{words}: whether it lives cannot be seen from here"
+    return f"{words} {'died' if status.state == 'died' else 'has ended'}"
+
+
+def _stage(status: Status) -> str:
+    if status.stage is None:
+        return "none"
+    tasks = status.tasks
+    if tasks.total is None:
+        return status.stage
+    failed = f", {tasks.failed} failed" if tasks.failed else ""
+    return f"{status.stage}: {tasks.done} of {tasks.total} tasks done{failed}"
+
+
+def _left(eta: Estimate) -> str:
+    if eta.stage_s is None and eta.campaign_s is None:
+        return "not known yet"
+    parts = [(eta.stage_s, "for this stage"), (eta.campaign_s, "in all")]
+    return ", ".join(f"about {duration(left)} {what}" for left, what in parts if left is not None)
+
+
+def _done(stages: Sequence[StageFacts]) -> Iterator[str]:
+    """One line an iteration (or for the whole init_bulk): its steps and their times."""
+    rows: dict[Optional[int], list[StageFacts]] = {}
+    for stage in stages:
+        rows.setdefault(stage.iteration, []).append(stage)
+    shown = list(rows)[-SHOWN_ITERATIONS:]
+    if len(shown) < len(rows):
+        yield f"           … {len(rows) - len(shown)} iterations before"
+    for number in shown:
+        words = ", ".join(_step(stage) for stage in rows[number])
+        yield f"{_row_name(number):<10} {words}"
+
+
+def _row_name(iteration: Optional[int]) -> str:
+    return "stages" if iteration is None else layout.iteration_name(iteration)
+
+
+def _step(stage: StageFacts) -> str:
+    if stage.state != "done":
+        return f"{stage.step} {stage.state}"
+    return stage.step if stage.seconds is None else f"{stage.step} {duration(stage.seconds)}"
+
+
+def _failures(failures: Sequence[Failure]) -> Iterator[str]:
+    if not failures:
+        yield "failures   none"
+        return
+    more = f", the last {SHOWN_FAILURES}" if len(failures) > SHOWN_FAILURES else ""
+    yield f"failures   {len(failures)}{more}:"
+    for failure in failures[-SHOWN_FAILURES:]:
+        yield f"  {failure.stage}: {failure.what}: {failure.why.splitlines()[0]}"
+        yield f"    log: {failure.log}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words of two units at most: ``42 s``, ``3 min 5 s``, ``4 d 3 h``."""
+    left = max(0, round(seconds))
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    parts = []
+    for size, word in units:
+        count, left = divmod(left, size)
+        parts.append((count, word))
+    first = next((n for n, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count} {word}" for count, word in parts[first : first + 2] if count) or "0 s"

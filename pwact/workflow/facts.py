@@ -1,0 +1,55 @@
+"""What a master tells the journal for those who look on; no decision depends on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pwact.executors.base import TaskResult
+from pwact.io.journal import Journal
+from pwact.workflow.stages.prepare import relative
+
+PLANNED = "run_planned"  # how many iterations a run has
+TASKS = "tasks_given"  # how many tasks a stage has
+FAILED = "task_failed"
+
+
+def tell_plan(journal: Journal, iterations: int) -> None:
+    """Tell how many iterations are asked for, unless the journal says so already."""
+    known = [event["iterations"] for event in journal.events() if event["event"] == PLANNED]
+    if known[-1:] != [iterations]:
+        journal.append(PLANNED, iterations=iterations)
+
+
+class Teller:
+    """Tells of the tasks of a campaign.
+
+    Attributes
+    ----------
+    stage
+        Name of the stage to which tasks belong from now on.
+    """
+
+    def __init__(self, journal: Journal, work_dir: Path) -> None:
+        self.stage = ""
+        self._journal = journal
+        self._work_dir = work_dir
+
+    def tasks(self, kind: str, directory: Path, count: int, ahead: bool = False) -> None:
+        """Tell how many tasks the stage has, or (`ahead`) has so far."""
+        place = relative(directory, self._work_dir)
+        self._journal.append(
+            TASKS, stage=self.stage, sort=kind, place=place, tasks=count, ahead=ahead
+        )
+
+    def result(self, stage: str, result: TaskResult) -> None:
+        """Tell of a failed task of a stage, and which file says more."""
+        if result.verdict.done:
+            return
+        directory = result.task.directory
+        self._journal.append(
+            FAILED,
+            stage=stage,
+            task=relative(directory, self._work_dir),
+            log=relative(directory / result.task.log, self._work_dir),
+            why=result.verdict.reason,
+        )
