@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from pwact.executors import history
 from pwact.executors.history import JobStory, job_stories
 from pwact.report.status import Failure, OpenJobFacts, StageFacts, TaskFacts
 from pwact.workflow import estimate, facts, ledger, master, opening
@@ -45,6 +46,7 @@ class Story:
             if own[one.begun_at if one.begun_at >= 0 else one.position]
         ]
         self.jobs = [story for story in job_stories(events) if own[story.position]]
+        self._owners = _owners(events)
         ends = [event for event in events if event["event"] in (master.EVENT, master.ENDED)]
         self.master = [event for event in ends if event["event"] == master.EVENT][-1]
         self.end = ends[-1] if ends[-1]["event"] == master.ENDED else None
@@ -99,7 +101,7 @@ class Story:
         return [
             story
             for story in self.jobs
-            if story.position > first and self._owner(story) == stage.name
+            if story.position > first and self._owners[story.position] == stage.name
         ]
 
     def _begun_at(self, stage: StageFacts) -> int:
@@ -108,17 +110,6 @@ class Story:
     def begun_at_s(self, stage: StageFacts) -> float:
         """When a stage was begun, in seconds since the epoch."""
         return next(state.started_at for state in self.states if state.name == stage.name)
-
-    def _owner(self, story: JobStory) -> str:
-        """The stage that asked for a job."""
-        begun = ""
-        for event in reversed(self._events[: story.position]):
-            if event["event"] == facts.TASKS:
-                if (event["sort"], event["place"]) == (story.job.kind, story.job.directory):
-                    return str(event["stage"])
-            elif event["event"] == ledger.STARTED and not begun:
-                begun = event["name"]
-        return begun
 
     def tasks(self, stage: Optional[StageFacts]) -> TaskFacts:
         """How far the tasks of a stage are."""
@@ -185,13 +176,13 @@ class Story:
         stories = {left[task].job.name: left[task] for task in left if task not in told}
         return [
             Failure(
-                self._owner(story),
+                self._owners[story.position],
                 f"job {story.job.name}",
                 f"{story.outcome or 'ended'}, {story.done} of {len(story.tasks)} tasks done",
                 str(self._work_dir / story.output),
             )
             for story in stories.values()
-            if self._owner(story) in under_way
+            if self._owners[story.position] in under_way
         ]
 
 
@@ -200,6 +191,21 @@ def _turn(stage: StageFacts) -> tuple[int, int]:
     if stage.iteration is None:
         return -1, 0
     return stage.iteration, STEPS.index(stage.step) if stage.step in STEPS else len(STEPS)
+
+
+def _owners(events: Events) -> dict[int, str]:
+    """The stage that asked for each job, by the number of the event that asked."""
+    found: dict[int, str] = {}
+    places: dict[tuple[str, str], str] = {}
+    begun = ""
+    for position, event in enumerate(events):
+        if event["event"] == ledger.STARTED:
+            begun = event["name"]
+        elif event["event"] == facts.TASKS:
+            places[event["sort"], event["place"]] = event["stage"]
+        elif event["event"] == history.ASKED:
+            found[position] = places.get((event["kind"], event["directory"]), begun)
+    return found
 
 
 def _commands(events: Events) -> list[str]:
