@@ -53,6 +53,32 @@ def test_the_first_data(begun: Path) -> None:
     assert scales[0] < scales[1] < scales[2]
 
 
+def test_a_relaxation_at_fixed_cell(tmp_path: Path) -> None:
+    """The other kind of relaxation, of atoms that were moved; no AIMD follows."""
+    need_program("cp2k.psmp")
+    work_dir = tmp_path / "at fixed cell"
+    shutil.copytree(EXAMPLE, work_dir)
+    relax = (work_dir / "relax.inp").read_text()
+    relax = relax.replace("CELL_OPT", "GEO_OPT").replace("    KEEP_ANGLES\n", "")
+    (work_dir / "relax.inp").write_text(relax)
+    ideal = read_structure(work_dir / "si8.vasp", "vasp/poscar")
+    moved = ideal.copy()
+    moved.rattle(0.08, seed=3)
+    moved.write(work_dir / "si8.vasp", format="vasp", direct=True)
+    file = work_dir / "init_param.json"
+    param = json.loads(file.read_text())
+    param["sys_configs"] = [
+        {"config": "si8.vasp", "format": "vasp/poscar", "relax": True, "aimd": False}
+    ]
+    file.write_text(json.dumps(param))
+    pwact(work_dir, "init_bulk", "init_param.json", "resource.json")
+    found = read_structure(work_dir / "collection/init_config_0/relaxed.poscar", "vasp/poscar")
+    np.testing.assert_allclose(found.cell.array, ideal.cell.array, atol=1e-9)
+    distances = ideal.get_all_distances(mic=True)
+    assert np.abs(moved.get_all_distances(mic=True) - distances).max() > 0.1
+    np.testing.assert_allclose(found.get_all_distances(mic=True), distances, atol=0.01)
+
+
 def test_the_models_get_better(begun: Path) -> None:
     work_dir = begun.parent / "run"
     shutil.copytree(begun, work_dir, symlinks=True)

@@ -227,7 +227,7 @@ def _done(stages: Sequence[StageFacts]) -> Iterator[str]:
         rows.setdefault(stage.iteration, []).append(stage)
     shown = list(rows)[-SHOWN_ITERATIONS:]
     if len(shown) < len(rows):
-        yield f"           … {len(rows) - len(shown)} iterations before"
+        yield f"           … earlier iterations: {len(rows) - len(shown)}"
     for number in shown:
         words = ", ".join(_step(stage) for stage in rows[number])
         yield f"{_row_name(number):<10} {words}"

@@ -86,7 +86,7 @@ def test_what_is_not_there_has_no_line() -> None:
 def test_many_iterations_are_cut() -> None:
     stages = tuple(StageFacts(f"iter.{n:04d}/train", n, "train", "done", 1.0) for n in range(8))
     text = status_text(replace(RUNNING, stages=stages), 0.0)
-    assert "… 3 iterations before\niter.0003" in text
+    assert "… earlier iterations: 3\niter.0003" in text
     assert "iter.0002" not in text
 
 
