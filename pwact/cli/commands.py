@@ -28,6 +28,8 @@ from pwact.report.trial import trial_table
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, CampaignOptions, open_campaign
 from pwact.workflow.convert import Conversion, Converted, convert, output_format_of
+from pwact.workflow.draw import draw as draw_all
+from pwact.workflow.draw import subject_of
 from pwact.workflow.explored_trees import ExploredTree
 from pwact.workflow.filter import RESULT, Limits, count, judged_tree, select_all, words_of
 from pwact.workflow.filter import write as write_filtered
@@ -164,6 +166,21 @@ def conversion_summary(made: Converted, inputs: int) -> str:
 
 def _counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def draw(options: Namespace) -> int:
+    """Draw what a campaign explored and learned."""
+    if (options.lower is None) != (options.upper is None):
+        raise UsageError("--lower and --upper go together")
+    limits = None if options.lower is None else Limits(options.lower, options.upper)
+    with logs.logging_to_screen():
+        subject = subject_of(Path(options.directory).absolute(), options.iteration, limits)
+        with console.progress("drawing", len(subject.iterations)) as bar:
+            made = draw_all(
+                subject, Path(options.output), options.format, bar.update if bar else lambda: None
+            )
+    console.say("\n".join(map(str, made)) if made else "there was nothing to draw")
+    return EXIT_DONE
 
 
 def filter(options: Namespace) -> int:

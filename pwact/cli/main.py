@@ -190,6 +190,24 @@ def _status(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="the facts as JSON, for programs")
 
 
+def _draw(parser: Parser) -> None:
+    add = parser.add_argument
+    add("directory", nargs="?", default=".", help="work directory of a run (default: here)")
+    add("-o", "--output", metavar="DIR", default="pictures", help="default: ./pictures")
+    add(
+        "--format",
+        nargs="+",
+        choices=("png", "svg"),
+        type=str.lower,
+        default=["png"],
+        help="png (default), svg or both",
+    )
+    add("--iteration", metavar="N", nargs="+", type=_whole(0), help="only these (default: all)")
+    for option, name, bound in (("-l", "--lower", "lower"), ("-u", "--upper", "upper")):
+        more = f"{bound} limit to show, with KPU the factor kpu_{bound} (default: the campaign's)"
+        add(option, name, metavar=bound.upper(), type=_limit, help=more)
+
+
 ALIASES = {"filter_test": "filter"}
 COMMANDS = {
     "init_bulk": Command(
@@ -203,6 +221,7 @@ COMMANDS = {
     "kill": Command("end the init_bulk or run of this directory, with its jobs", _kill),
     "gather_pwdata": Command("collect the labelled data of all iterations", _gather, bare=True),
     "to_pwdata": Command("make data sets of trajectories", _convert),
+    "draw": Command("draw deviations and the learning curve of a run", _draw, bare=True),
     "filter": Command("count what limits on trial make of the explored frames", _filter),
 }
 

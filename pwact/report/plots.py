@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pwact.io import files
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 log = logging.getLogger(__name__)
 
 BINS = 100  # at most
-COLOURS = ("tab:green", "tab:blue", "tab:red")  # accurate, candidate, failed
+COLOURS = ("0.75", "tab:blue", "tab:orange")  # accurate, candidate, failed: seen by all eyes
 SHOWN_MAX = 1.0  # larger deviations are counted here, so that a few do not flatten the rest
 
 
@@ -40,7 +44,8 @@ def deviation_histogram(path: Path, max_devi_f: np.ndarray, lower: float, upper:
     max_devi_f
         Deviations of all frames, shape (n,), in eV/Å; rows that are not finite are left out.
     lower, upper
-        Limits of the window, ``lower <= deviation < upper`` is a candidate.
+        Limits of the window, ``lower <= deviation < upper`` is a candidate; without limits -inf and
+        inf, and no classes are named.
 
     Returns
     -------
@@ -70,11 +75,11 @@ def kpu_histogram(path: Path, f_kpu_mean: np.ndarray, lower: float, upper: float
     if not positive.size:
         return False
     low, high = 0.9 * float(positive.min()), 1.1 * float(positive.max())
+    window = f", window {lower:.4g} to {upper:.4g}" if np.isfinite(upper) else ""
     axis = _Axis(
         "Kalman prediction uncertainty of the forces of a frame",
         np.geomspace(low, high, _bins(values.size) + 1),
-        f"{values.size} frames, mean {values.mean():.4g}, largest {values.max():.4g}, "
-        f"window {lower:.4g} to {upper:.4g}",
+        f"{values.size} frames, mean {values.mean():.4g}, largest {values.max():.4g}{window}",
         "log",
     )
     return _draw(path, values, (lower, upper), axis)
@@ -90,7 +95,6 @@ def _draw(path: Path, values: np.ndarray, window: tuple[float, float], axis: _Ax
     if find_spec("matplotlib") is None:
         _say_once()
         return False
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
@@ -113,18 +117,29 @@ def _draw(path: Path, values: np.ndarray, window: tuple[float, float], axis: _Ax
     axes.set_xlabel(axis.label)
     axes.set_ylabel("frames")
     axes.set_title(axis.title, fontsize="medium", loc="left")
-    axes.legend(frameon=False)
-    with files.replacing(path) as aside:
-        FigureCanvasAgg(figure).print_png(str(aside))
+    if np.isfinite(window[1]):
+        axes.legend(frameon=False)
+    save(figure, path)
     return True
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that the path ends with; the same gives the same bytes."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    form = path.suffix[1:]
+    stamp = {"Date": None} if form == "svg" else None
+    with files.replacing(path) as aside, rc_context({"svg.hashsalt": "pwact"}):
+        FigureCanvasAgg(figure).print_figure(str(aside), format=form, metadata=stamp, dpi=120)
 
 
 def heading(values: np.ndarray, lower: float, upper: float) -> str:
     """Count, mean, largest deviation and window; and how many frames lie beyond the picture."""
     beyond = int(np.count_nonzero(values > SHOWN_MAX))
+    window = f", window {lower:g} to {upper:g}" if np.isfinite(upper) else ""
     lines = [
-        f"{values.size} frames, mean {values.mean():.4g}, largest {values.max():.4g} eV/Å, "
-        f"window {lower:g} to {upper:g}"
+        f"{values.size} frames, mean {values.mean():.4g}, largest {values.max():.4g} eV/Å{window}"
     ]
     if beyond:
         lines.append(f"{beyond} frames above {SHOWN_MAX:g} eV/Å are drawn there")

@@ -22,17 +22,12 @@ from pwact.engines.batch import BatchLabeler
 from pwact.engines.direct_script import DirectScript
 from pwact.io.journal import Journal
 from pwact.report import selection as tables
-from pwact.report.records import (
-    ExploreRecord,
-    IterationRow,
-    LabelRecord,
-    SelectRecord,
-    TrainRecord,
-)
+from pwact.report.records import IterationRow
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.facts import tell_plan
-from pwact.workflow.ledger import StageState, lost_its_ground, together_s
+from pwact.workflow.ledger import StageState, lost_its_ground
+from pwact.workflow.rows import STEPS, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.explore import ExploreStage, System
@@ -44,8 +39,6 @@ from pwact.workflow.stages.train import ReuseStage, TrainStage
 from pwact.workflow.stages.uncertainty import uncertainty_of
 
 log = logging.getLogger(__name__)
-
-STEPS = ("train", "explore", "kpu", "select", layout.DIRECT, "label")  # not all in every run
 
 
 @dataclass(frozen=True)
@@ -185,7 +178,7 @@ class Loop:
         if labelled["data"]:
             self.data_sets.append(config.work_dir / labelled["data"])
         self.show()
-        names = [_stage_name(iteration, step) for step in STEPS]
+        names = [stage_name(iteration, step) for step in STEPS]
         self.campaign.later(partial(self.campaign.clean, names))
 
     @property
@@ -197,9 +190,9 @@ class Loop:
     def chooses(self, iteration: int) -> bool:
         """Whether DIRECT chooses; of an iteration that was labelled already, whether it chose."""
         stages = self.campaign.stages()
-        label = stages.get(_stage_name(iteration, "label"))
+        label = stages.get(stage_name(iteration, "label"))
         if label and label.done and not lost_its_ground(self.campaign.journal.events(), label):
-            return _done(stages, iteration, layout.DIRECT) is not None
+            return report_of(stages, iteration, layout.DIRECT) is not None
         return self.engines.direct is not None
 
     def _chosen(self, iteration: int) -> Path:
@@ -251,7 +244,7 @@ class Loop:
         stages = self.campaign.stages()
         steps, entries = [], []
         for number in self._iterations:
-            done = {step: _done(stages, number, step) for step in STEPS}
+            done = {step: report_of(stages, number, step) for step in STEPS}
             for mark, step in enumerate(("train", "select", "label")):
                 if done[step] is not None:
                     steps.append((number, mark))
@@ -262,34 +255,9 @@ class Loop:
 
     def rows(self) -> list[IterationRow]:
         """The final table."""
-        return [self._row(iteration) for iteration in self._iterations]
-
-    def _row(self, iteration: int) -> IterationRow:
         stages = self.campaign.stages()
-        done = {step: _done(stages, iteration, step) for step in STEPS}
-        explore, select, label = (done[step] for step in ("explore", "select", "label"))
-        names = [_stage_name(iteration, step) for step in STEPS]
-        return IterationRow(
-            layout.iteration_name(iteration),
-            TrainRecord.from_json(done["train"] or {}),
-            None if explore is None else ExploreRecord.from_json(explore),
-            None if select is None else SelectRecord.from_json(select),
-            None if label is None else LabelRecord.from_json(label),
-            together_s(stages[name] for name in names if name in stages) or None,
-        )
+        return [row(stages, iteration) for iteration in self._iterations]
 
     @property
     def _iterations(self) -> range:
         return range(len(self.config.explore.md_jobs) + 1)
-
-
-def _stage_name(iteration: int, step: str) -> str:
-    return f"{layout.iteration_name(iteration)}/{step}"
-
-
-def _done(
-    stages: Mapping[str, StageState], iteration: int, step: str
-) -> Optional[Mapping[str, Any]]:
-    """Report of a finished stage, else None."""
-    state = stages.get(_stage_name(iteration, step))
-    return state.report if state is not None and state.done else None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pwact import layout
-from pwact.errors import InputError
+from pwact.errors import InputError, TaskError
 from pwact.io.model_devi import read_all_parts
 from pwact.query.window import Scores
 from pwact.workflow.stages.uncertainty import committee_scores, kpu_scores
+
+_LOG = logging.getLogger(__name__)
 
 _SYSTEM = "md.*.sys.*"
 _PLACES = (".", "md", f"{layout.EXPLORE}/md", f"{layout.old_step_name(layout.EXPLORE)}/md")
@@ -92,6 +95,34 @@ def find_explored(directory: Path) -> ExploredTree:
             return tree
     names = f"{layout.MODEL_DEVI} or {layout.KPU_MODEL_DEVI}"
     raise InputError(f"none of its {len(everything)} trajectories has a {names}", place)
+
+
+def judged_systems(
+    tree: ExploredTree,
+) -> Iterator[tuple[FoundSystem, list[tuple[Path, Scores]]]]:
+    """The systems in order, each with its trajectories and their scores.
+
+    Trajectories that cannot be judged are left out and named in the log.
+    """
+    absent, judged = [], 0
+    for system in tree.systems:
+        rows = []
+        for path in system.trajectories:
+            if not tree.judged(path):
+                absent.append(path)
+                continue
+            try:
+                rows.append((path, tree.scores(path)))
+            except TaskError as error:
+                _LOG.warning("left out: %s", error)
+        judged += len(rows)
+        if rows:
+            yield system, rows
+    if absent:
+        named = ", ".join(path.name for path in absent[:3]) + (" …" if len(absent) > 3 else "")
+        _LOG.warning("left out, without a file of deviations: %d (%s)", len(absent), named)
+    if not judged:
+        raise InputError("none of its trajectories can be judged", tree.directory)
 
 
 def kpu_file(trajectory: Path) -> Path:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 
-from pwact.errors import InputError, TaskError
+from pwact.errors import InputError
 from pwact.io import files
 from pwact.query.candidates import Group, Selection, select_candidates
 from pwact.query.window import ACCURATE, CANDIDATE, FAILED, Scores, Window, classify
 from pwact.report import selection as tables
 from pwact.report.records import SelectRecord
-from pwact.workflow.explored_trees import ExploredTree, FoundSystem, find_explored
+from pwact.workflow.explored_trees import ExploredTree, find_explored, judged_systems
 from pwact.workflow.stages.uncertainty import (
     CommitteeDeviation,
     KalmanUncertainty,
@@ -46,6 +46,15 @@ class Limits:
         """Whether there are values between the two."""
         return self.lower > 0 and self.upper > 1 if kpu else self.lower < self.upper
 
+    def objection(self, kpu: bool) -> str:
+        """Why there are none."""
+        if not kpu:
+            return f"lower {self.lower:g} is not below upper {self.upper:g}"
+        return (
+            f"lower {self.lower:g} and upper {self.upper:g}: with KPU upper multiplies lower; "
+            "lower must be above 0 and upper above 1"
+        )
+
     def window(self, trajectories: Sequence[Scores], kpu: bool) -> tuple[Window, str]:
         """The window of one system, and with KPU where it comes from."""
         if kpu:
@@ -68,13 +77,7 @@ def judged_tree(md_dir: Path, limits: Sequence[Limits]) -> ExploredTree:
     """
     tree = find_explored(md_dir)
     if not any(pair.possible(tree.kpu) for pair in limits):
-        pair = limits[0]
-        if tree.kpu:
-            raise InputError(
-                f"lower {pair.lower:g} and upper {pair.upper:g}: with KPU upper multiplies lower; "
-                "lower must be above 0 and upper above 1"
-            )
-        raise InputError(f"lower {pair.lower:g} is not below upper {pair.upper:g}")
+        raise InputError(limits[0].objection(tree.kpu))
     return tree
 
 
@@ -87,7 +90,7 @@ def count(tree: ExploredTree, limits: Sequence[Limits]) -> list[Optional[SelectR
         None for a pair that has no values between its limits.
     """
     totals = {pair: np.zeros(3, dtype=int) for pair in limits if pair.possible(tree.kpu)}
-    for _, rows in _judged(tree):
+    for _, rows in judged_systems(tree):
         trajectories = [scores for _, scores in rows]
         for pair in totals:
             window, _ = pair.window(trajectories, tree.kpu)
@@ -113,7 +116,7 @@ def select_all(tree: ExploredTree, limits: Limits) -> tuple[Selection, tables.Ba
         What the frames are judged by, and with KPU the limits of each system.
     """
     groups, stories = [], []
-    for number, (system, rows) in enumerate(_judged(tree)):
+    for number, (system, rows) in enumerate(judged_systems(tree)):
         window, story = limits.window([scores for _, scores in rows], tree.kpu)
         named = [(str(path), scores) for path, scores in rows]
         groups.append(Group(0, number, None, named, window))
@@ -130,29 +133,3 @@ def write(directory: Path, selection: Selection, basis: tables.Basis) -> str:
     tables.write_classes(directory, selection)
     files.write_text(directory / tables.SUMMARY, f"{text}\n")
     return text
-
-
-def _judged(tree: ExploredTree) -> Iterator[tuple[FoundSystem, list[tuple[Path, Scores]]]]:
-    """The systems in order, each with its trajectories and their scores.
-
-    Trajectories that cannot be judged are left out and named in the log.
-    """
-    absent, judged = [], 0
-    for system in tree.systems:
-        rows = []
-        for path in system.trajectories:
-            if not tree.judged(path):
-                absent.append(path)
-                continue
-            try:
-                rows.append((path, tree.scores(path)))
-            except TaskError as error:
-                _LOG.warning("left out: %s", error)
-        judged += len(rows)
-        if rows:
-            yield system, rows
-    if absent:
-        named = ", ".join(path.name for path in absent[:3]) + (" …" if len(absent) > 3 else "")
-        _LOG.warning("left out, without a file of deviations: %d (%s)", len(absent), named)
-    if not judged:
-        raise InputError("none of its trajectories can be judged", tree.directory)

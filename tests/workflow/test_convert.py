@@ -30,14 +30,6 @@ CP2K = Path(__file__).parents[1] / "io" / "cp2k_md"
 NPY = {"atom_type", "ei", "energies", "forces", "image_type", "lattice", "position", "virials"}
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "launch here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
 @pytest.fixture(scope="module")
 def vasp(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """OUTCARs of five ionic steps: whole, cut off after two, one that never converges."""

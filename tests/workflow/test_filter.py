@@ -12,33 +12,12 @@ import pytest
 from pwact.cli.main import main
 from pwact.io.kpu_devi import write_kpu_devi
 from pwact.io.model_devi import write_model_devi
-from tests.workflow.pairs import run_param, write_files
+from tests.workflow.pairs import run_param
 from tests.workflow.pwact_trees import TEMP, VARIANTS, leave
-from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
 Said = pytest.CaptureFixture[str]
 PLACE = "md.000.sys.000/md.000.sys.000.t.000"
 MD = "iter.0001/01.explore/md"
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole campaign of ours with deviations of 0.25 eV/Å and less."""
-    work_dir = tmp_path_factory.mktemp("finished") / "with a space"
-    work_dir.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        use_toys(patch)
-        write_files(work_dir, {"calculator": "emt"})
-        run_loop(work_dir, run_param(), ToyExecutor())
-    return work_dir
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "launch here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
 
 
 def deviations(md: Path, place: str, values: list[float]) -> None:
@@ -68,21 +47,22 @@ def first_lines(text: str) -> tuple[str, str]:
 @pytest.mark.parametrize("place", [".", "iter.0001", "iter.0001/01.explore", MD])
 @pytest.mark.parametrize("command", ["filter", "FILTER_test"])
 def test_the_limits_of_a_campaign_sort_as_the_campaign_did(
-    finished: Path, here: Path, capsys: Said, place: str, command: str
+    finished_run: Path, here: Path, capsys: Said, place: str, command: str
 ) -> None:
     window = run_param()["strategy"]
     words = ["-l", str(window["lower_model_devi_f"]), "-u", str(window["upper_model_devi_f"])]
-    status = main([command, "-i", str(finished / place), *words])
+    status = main([command, "-i", str(finished_run / place), *words])
     said = capsys.readouterr()
     if place == ".":
         assert status == 2
-        near = finished / "iter.0000/01.explore/md"
+        near = finished_run / "iter.0000/01.explore/md"
         assert said.err == (
-            f"pwact: {finished}: holds no trajectory md.*.sys.*/md.*.sys.*; did you mean {near}?\n"
+            f"pwact: {finished_run}: holds no trajectory md.*.sys.*/md.*.sys.*; "
+            f"did you mean {near}?\n"
         )
         return
     assert (status, said.err) == (0, "")
-    own = (finished / "iter.0001/01.explore/select/select_summary.txt").read_text()
+    own = (finished_run / "iter.0001/01.explore/select/select_summary.txt").read_text()
     assert first_lines(said.out) == first_lines(own)
     assert "details" not in said.out
     assert list(here.iterdir()) == []
@@ -91,15 +71,15 @@ def test_the_limits_of_a_campaign_sort_as_the_campaign_did(
 @pytest.mark.parametrize("name", ["0.2", "0.4"])
 @pytest.mark.parametrize("part", ["", TEMP])
 def test_trees_of_pwact_are_read(
-    finished: Path, here: Path, capsys: Said, name: str, part: str
+    finished_run: Path, here: Path, capsys: Said, name: str, part: str
 ) -> None:
-    leave(finished, here, (1, 1), VARIANTS[name])
+    leave(finished_run, here, (1, 1), VARIANTS[name])
     before = sorted(here.rglob("*"))
     words = ["-l", "0.01", "-u", "0.2", "0.4"]
     explore = "01.explore" if name == "0.4" else "explore"
     assert main(["filter", "-i", f"iter.0001/{part}/{explore}/md", *words]) == 0
     theirs = capsys.readouterr()
-    assert main(["filter", "-i", str(finished / "iter.0001"), *words]) == 0
+    assert main(["filter", "-i", str(finished_run / "iter.0001"), *words]) == 0
     ours = capsys.readouterr()
     assert (theirs.out, theirs.err) == (ours.out, "")
     assert "Total structures 10, judged by model deviation force" in ours.out
