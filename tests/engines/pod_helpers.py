@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 from ase import Atoms
@@ -79,9 +79,15 @@ def shell(directory: Path, command: str) -> int:
     return subprocess.run(["bash", "-c", command], cwd=directory, check=False).returncode
 
 
-def fit(pod: PodTrainer, directory: Path, data: TrainingData, seed: int = 1) -> Any:
+def fit(
+    pod: PodTrainer,
+    directory: Path,
+    data: TrainingData,
+    seed: int = 1,
+    start_from: Optional[Path] = None,
+) -> Any:
     directory.mkdir(parents=True)
-    pod.write_input(directory, data, seed, None)
+    pod.write_input(directory, data, seed, start_from)
     assert shell(directory, pod.command()) == 0
     verdict = pod.check(directory)
     assert verdict.done, verdict

@@ -17,6 +17,7 @@ from pwact.errors import InputError, TaskError
 from pwact.io.frames import read_frames
 from pwact.io.labels import labels_of, set_labels
 from pwact.verdict import Outcome
+from pwact.workflow.seeds import Seeds
 from tests.engines.pod_helpers import (
     BLOCK,
     STILL,
@@ -68,6 +69,25 @@ def test_seed_makes_the_bootstrap(committee: Any, tmp_path: Path) -> None:
     assert content[0] == content[1] != content[2]
     drawn = (tmp_path / "2" / "train" / "frames.xyz").read_text().count("Lattice")
     assert drawn == 12
+
+
+def test_members_stay_different_over_the_iterations(tmp_path: Path) -> None:
+    """Each starts from itself on growing data; others, trained at once, differ as much."""
+    pod, seeds, frames = trainer(), Seeds(1), [labelled(alloy(seed)) for seed in range(14)]
+    grown = [data_set(tmp_path / str(n), frames[:n], []) for n in (8, 11, 14)]
+    members: list[Any] = [None] * 4
+    for iteration, data in enumerate(grown):
+        for number, before in enumerate(members):
+            place = tmp_path / f"{iteration}-{number}"
+            seed = seeds.seed(iteration, "train", number)
+            members[number] = fit(pod, place, data, seed, before.directory if before else None)
+    others = [fit(pod, tmp_path / f"other{n}", grown[-1], 100 + n) for n in range(4)]
+    spreads = []
+    for name, models in (("grown", members), ("others", others)):
+        place = tmp_path / name
+        assert explore(place, alloy(60), pod.potential(models), STILL) == 0
+        spreads.append(float(LammpsTrajectory(place).deviations().max_f[0]))
+    assert spreads[0] >= 0.5 * spreads[1] > 0.001
 
 
 def test_order_of_elements_is_that_of_atom_type(committee: Any, tmp_path: Path) -> None:
