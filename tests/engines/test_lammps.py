@@ -161,6 +161,37 @@ def test_ensembles_move_what_they_should(tmp_path: Path, ensemble: str) -> None:
     assert (np.abs(skew).max() > 1e-6) == (ensemble == "npt-tri")
 
 
+@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt-iso", "npt-aniso", "npt-tri"])
+def test_stopped_and_continued_it_gives_the_same_frames(tmp_path: Path, ensemble: str) -> None:
+    need_program("lmp")
+    condition = Condition(ensemble, 60, 5, 300.0, press_bar=1e3)
+    alone = replace(LENNARD_JONES, deviates=False)
+    whole, torn = tmp_path / "whole run", tmp_path / "torn"
+    whole.mkdir()
+    EXPLORER.write_input(whole, alloy(81), alone, condition, 7)
+    text = (whole / "in.lammps").read_text()
+    assert "\nrestart 10000 lmps.restart\n" in text
+    (whole / "in.lammps").write_text(text.replace("\nrestart 10000 ", "\nrestart 15 "))
+    assert shell(whole, EXPLORER.command(alone)) == 0
+    shutil.copytree(whole, torn, symlinks=True)
+    (torn / "md.exit").unlink()
+    for step in (15, 45, 60):  # as if it had been stopped between the steps 40 and 45
+        (torn / f"lmps.restart.{step}").unlink(missing_ok=True)
+    dump = (torn / "traj.lammpstrj").read_text()
+    (torn / "traj.lammpstrj").write_text(dump[: dump.index("TIMESTEP\n45\n") - 100])
+    assert EXPLORER.check(torn, False, condition, alone).outcome is Outcome.INCOMPLETE
+    assert shell(torn, EXPLORER.command(alone)) == 0
+    assert EXPLORER.check(torn, False, condition, alone).done
+    assert thermo(torn)["Step"] == 30
+    one, other = (LammpsTrajectory(folder) for folder in (whole, torn))
+    assert one.dump.steps().tolist() == other.dump.steps().tolist() == list(range(0, 61, 5))
+    for step in (30, 45, 60):
+        for name in ("positions", "cell"):
+            before, after = (np.asarray(getattr(run.frame(step), name)) for run in (one, other))
+            np.testing.assert_allclose(before, after, atol=1e-6)
+    assert not np.allclose(one.frame(45).positions, one.frame(60).positions, atol=1e-3)
+
+
 def test_unknown_element(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="do not know Au"):
         EXPLORER.write_input(tmp_path, alloy(1), replace(LENNARD_JONES, types=("Ag",)), SHORT, 1)
