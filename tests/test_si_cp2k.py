@@ -53,8 +53,8 @@ def test_the_first_data(begun: Path) -> None:
     assert scales[0] < scales[1] < scales[2]
 
 
-def test_a_relaxation_at_fixed_cell(tmp_path: Path) -> None:
-    """The other kind of relaxation, of atoms that were moved; no AIMD follows."""
+def test_a_relaxation_at_fixed_cell_and_labels_by_another_input(tmp_path: Path) -> None:
+    """The other kind of relaxation, of atoms that were moved; then AIMD, and labels of it."""
     need_program("cp2k.psmp")
     work_dir = tmp_path / "at fixed cell"
     shutil.copytree(EXAMPLE, work_dir)
@@ -67,16 +67,30 @@ def test_a_relaxation_at_fixed_cell(tmp_path: Path) -> None:
     moved.write(work_dir / "si8.vasp", format="vasp", direct=True)
     file = work_dir / "init_param.json"
     param = json.loads(file.read_text())
-    param["sys_configs"] = [
-        {"config": "si8.vasp", "format": "vasp/poscar", "relax": True, "aimd": False}
-    ]
+    steps = {"relax": True, "aimd": True, "scf": True}
+    param.update(
+        sys_configs=[{"config": "si8.vasp", "format": "vasp/poscar", **steps}],
+        scf_style="cp2k",
+        scf_input="scf.inp",
+    )
     file.write_text(json.dumps(param))
+    resource = json.loads((work_dir / "resource.json").read_text())
+    (work_dir / "resource.json").write_text(json.dumps({**resource, "scf": resource["DFT"]}))
+    mesh = "    &KPOINTS\n      SCHEME MONKHORST-PACK 2 2 2\n    &END KPOINTS\n"
+    text = (work_dir / "scf.inp").read_text()  # with k-points, which the AIMD has not
+    (work_dir / "scf.inp").write_text(text.replace("  &END DFT\n", f"{mesh}  &END DFT\n"))
     pwact(work_dir, "init_bulk", "init_param.json", "resource.json")
     found = read_structure(work_dir / "collection/init_config_0/relaxed.poscar", "vasp/poscar")
     np.testing.assert_allclose(found.cell.array, ideal.cell.array, atol=1e-9)
     distances = ideal.get_all_distances(mic=True)
     assert np.abs(moved.get_all_distances(mic=True) - distances).max() > 0.1
     np.testing.assert_allclose(found.get_all_distances(mic=True), distances, atol=0.01)
+    frames = read_extxyz(work_dir / "collection/scf/train.xyz")
+    labels = [labels_of(frame) for frame in frames]
+    assert len(frames) == 3  # of 10 steps, every fifth
+    assert all(-34.5 < one.energy / 8 < -34.2 and one.virial is not None for one in labels)
+    assert np.abs(labels[0].forces).max() < 0.05  # relaxed with the same k-points
+    assert np.abs(labels[2].forces).max() > 0.05
 
 
 def test_the_models_get_better(begun: Path) -> None:
