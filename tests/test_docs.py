@@ -12,9 +12,10 @@ import pytest
 from ase import Atoms
 
 from pwact import __version__
-from pwact.cli.main import COMMANDS, main
+from pwact.cli.main import COMMANDS, _parser, main
 from pwact.io.frames import write_frames
 from pwact.io.labels import set_labels
+from tests import pages
 from tests.stubs.potcars import write_dummy_potcar
 from tests.stubs.pwmat import write_pseudo, write_skf
 
@@ -51,6 +52,33 @@ def test_every_page_is_reached_from_the_readme() -> None:
         found = {(page.parent / link).resolve() for link in links if link.endswith(".md")}
         ahead |= found - reached
     assert set(PAGES) <= reached
+
+
+BLOCKS = [block for page in pages.PAGES for block in pages.commands_of(page)]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.place)
+def test_every_command_has_somebody_who_runs_it(block: pages.Commands) -> None:
+    kind, _, words = block.mark.partition(" ")
+    if block.mark.startswith("run by "):
+        tests = re.findall(r"tests/\S+?\.py", words)
+        assert tests or "continuous integration" in words
+        assert [name for name in tests if not (ROOT / name).is_file()] == []
+    elif block.mark.startswith("not run: "):
+        assert re.match(r"run: needs .+", words)
+        assert all((ROOT / name).is_file() for name in re.findall(r"tests/\S+?\.py", words))
+    elif block.mark == "form":
+        name = block.text.split()[1]
+        asked = set(re.findall(r"--[a-z_]+", block.text))
+        assert asked <= set(re.findall(r"--[a-z_]+", help_of(name)))
+    else:
+        assert kind in ("run", "output"), f"{block.place}: who runs this? see tests/pages.py"
+
+
+def help_of(name: str) -> str:
+    """What ``pwact NAME -h`` shows."""
+    text: str = _parser(name, COMMANDS[name]).format_help()
+    return text
 
 
 def test_the_pages_name_every_command_and_the_version() -> None:

@@ -3,30 +3,89 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.commands import ROOT, pwact
+from tests.pages import PAGES, Commands, commands_of
 from tests.requirements import need_program
+
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Work directory of a finished quickstart, and what ``pwact run`` ended with."""
-    return followed("quickstart", tmp_path_factory.mktemp("a folder with spaces") / "quick start")
+    """Work directory of a quickstart after the tutorial, and what its ``pwact run`` ended with.
+
+    The commands of the tutorial are given as they stand there.
+    """
+    need_program("lmp")
+    top = tmp_path_factory.mktemp("a folder with spaces")
+    (top / "examples").symlink_to(ROOT / "examples")
+    blocks = [block for block in commands_of(TUTORIAL) if block.mark == "run"]
+    shown = typed(top, blocks)
+    (place,) = [block.place for block in blocks if block.text.startswith("pwact run ")]
+    return top / "my-first", shown[place]
+
+
+def typed(directory: Path, blocks: Sequence[Commands]) -> dict[str, str]:
+    """Give the commands of blocks, one after the other; what each block printed, by place."""
+    lines = ["set -e"]
+    for block in blocks:
+        lines += [f"echo '@@ {block.place}'", block.text.partition("\n\n")[0]]
+    ended = subprocess.run(
+        ["bash", "-c", "\n".join(lines)],
+        cwd=directory,
+        env={
+            **os.environ,
+            "PATH": os.pathsep.join([str(ROOT / "bin"), os.environ["PATH"]]),
+            "OMP_NUM_THREADS": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, f"{ended.stdout[-1000:]}\n{ended.stderr[-2000:]}"
+    parts = ended.stdout.split("@@ ")[1:]
+    return dict(part.split("\n", 1) for part in parts)
 
 
 def followed(example: str, work_dir: Path) -> tuple[Path, str]:
-    """The same of an example."""
+    """The same of an example, by the commands of its page."""
     need_program("lmp")
     shutil.copytree(ROOT / "examples" / example, work_dir)
     shown = ""
     for command, param in (("init_bulk", "init_param.json"), ("run", "run_param.json")):
         shown = pwact(work_dir, command, param, "resource.json")
     return work_dir, shown
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+def test_the_commands_of_the_other_pages(finished: tuple[Path, str]) -> None:
+    """They are given in the quickstart; where numbers are shown, these came from it."""
+    pages = [page for page in PAGES if page != TUTORIAL]
+    blocks = [block for page in pages for block in commands_of(page) if block.mark == "run"]
+    assert len(blocks) >= 5
+    shown = typed(finished[0], blocks)
+    for block in blocks:
+        expected = [line for line in block.text.partition("\n\n")[2].splitlines() if line.strip()]
+        given = [line.strip() for line in shown[block.place].splitlines() if line.strip()]
+        assert len(given) >= len(expected), block.place
+        words = [shape(line) for line in given]
+        assert [line for line in map(shape, expected) if line not in words] == [], block.place
+
+
+def shape(line: str) -> str:
+    """A line without its numbers and without the path before ``my-first``."""
+    line = re.sub(r"(/|…).*?/my-first", "…/my-first", line.replace('"', " "))
+    return " ".join(re.sub(r"\d+(\.\d+)?", "0", line).split())
 
 
 def table(shown: str) -> list[list[str]]:
