@@ -64,7 +64,7 @@ _ENGINES: Sequence[tuple[str, Mapping[str, tuple[Key, ...]], str]] = (
         train_keys.MATPL,
         "All keys are passed on, unknown ones too. Defaults are MatPL's own.",
     ),
-    ("deepmd, besides matpl's", train_keys.DEEPMD_MORE, ""),
+    ("deepmd and deepmd-pytorch, besides matpl's", train_keys.DEEPMD_MORE, ""),
     ("pod", train_keys.POD, ""),
 )
 

@@ -54,6 +54,12 @@ class StrategyConfig:
         Choice(("pwmat/config", "lammps/dump", "config", "dump")),
         "MatPL: format in which `MatPL kpu` is given the frames; config and dump: older PWMLFF.",
     )
+    kpu_probes: int = declare(
+        16,
+        Whole(0),
+        "deepmd-pytorch: random vectors by which the KPU of the forces is estimated; 0 computes "
+        "every component.",
+    )
     compress: bool = declare(False, Flag(), "Compress the models (DP only, not with kpu).")
     compress_order: int = declare(3, Whole(3, 5), "Order of the compression: 3 or 5.")
     compress_dx: float = declare(0.01, Real(positive=True), "Step of the compression table.")

@@ -193,6 +193,7 @@ class EngineKeys:
 ENGINES: Mapping[str, EngineKeys] = {
     "matpl": EngineKeys(("DP", "NEP"), None, MATPL),
     "deepmd": EngineKeys(("DP",), "DP", DEEPMD, native_key="training"),
+    "deepmd-pytorch": EngineKeys(("DP",), "DP", DEEPMD, native_key="training"),
     "pod": EngineKeys(("POD",), "POD", POD, passes_unknown=False),
 }
 

@@ -31,7 +31,7 @@ class TrainConfig:
     model_type: str = declare(
         "DP",
         Text(one_line=True),
-        "matpl: DP or NEP (required); deepmd: DP; pod: POD.",
+        "matpl: DP or NEP (required); deepmd, deepmd-pytorch: DP; pod: POD.",
         default_words="by engine",
     )
     atom_type: tuple[str, ...] = declare(

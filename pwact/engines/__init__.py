@@ -32,9 +32,15 @@ BATCH_LABELERS: dict[str, Optional[str]] = {
 TRAINERS: dict[str, Optional[str]] = {
     "pod": "pwact.engines.pod:PodTrainer",
     "deepmd": "pwact.engines.deepmd:DeepmdTrainer",
+    "deepmd-pytorch": "pwact.engines.deepmd_pytorch:DeepmdPytorchTrainer",
     "matpl": "pwact.engines.matpl:MatplTrainer",
 }
-EXPLORERS: dict[str, Optional[str]] = {"lammps": "pwact.engines.lammps:LammpsExplorer"}
+EXPLORERS: dict[str, Optional[str]] = {
+    "lammps": "pwact.engines.lammps:LammpsExplorer",
+    "ase": "pwact.engines.ase_md:AseExplorer",
+}
+# trainers whose models do not run in LAMMPS
+EXPLORED_BY = {"deepmd-pytorch": "ase"}
 
 
 def _load(registry: dict[str, Optional[str]], name: str, file: Path, key: str) -> Any:
@@ -80,7 +86,8 @@ def trainer_for(config: RunConfig, train: ResourceBlock, explore: ResourceBlock)
 
 
 def explorer_for(config: RunConfig, block: ResourceBlock) -> Explorer:
-    """The explorer (LAMMPS)."""
-    made = _load(EXPLORERS, "lammps", config.file, "explore")
+    """What runs MD with the models of `train.engine`."""
+    name = EXPLORED_BY.get(config.train.engine, "lammps")
+    made = _load(EXPLORERS, name, config.file, "explore")
     explorer: Explorer = made(block)
     return explorer

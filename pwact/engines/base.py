@@ -82,7 +82,7 @@ class Labeler(Protocol):
 
 @dataclass(frozen=True)
 class Potential:
-    """What LAMMPS needs in order to run a committee of models.
+    """What an explorer needs in order to run a committee of models.
 
     Attributes
     ----------
@@ -99,6 +99,9 @@ class Potential:
         ``model_devi.out``.
     deviates
         Whether a run leaves ``model_devi.out``; one model alone does not.
+    calculator
+        For MD with ASE in place of LAMMPS: ``calculator``, ``module:Class``, and its keyword
+        ``arguments``, in which a path is one of `links`.
     """
 
     types: tuple[str, ...]
@@ -107,6 +110,7 @@ class Potential:
     head_lines: tuple[str, ...] = ()
     after: str = ""
     deviates: bool = True
+    calculator: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -331,7 +335,7 @@ class Trainer(Protocol):
         """The trained model. Raises TaskError."""
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
-        """What LAMMPS needs to run these members together; the first drives the MD."""
+        """What the explorer needs to run these members together; the first drives the MD."""
 
     def kpu(self) -> KpuEvaluator:
         """How the uncertainty of one model is computed. Raises InputError where it cannot be."""

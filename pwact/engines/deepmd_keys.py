@@ -133,6 +133,15 @@ class Translation:
         A key is unknown or its value has no counterpart.
     """
 
+    optimizers: tuple[str, ...] = ("ADAM",)
+    places: Mapping[str, _Table] = {
+        "": _TOP_KEYS,
+        "model.descriptor": _DESCRIPTOR_KEYS,
+        "model.fitting_net": _FITTING_KEYS,
+        "optimizer": _OPTIMIZER_KEYS,
+    }
+    ignored: frozenset[str] = _WITHOUT_EFFECT
+
     def __init__(self, settings: Mapping[str, Any], types: tuple[str, ...], file: Path) -> None:
         self.types = types
         self.warnings: list[str] = []
@@ -144,17 +153,21 @@ class Translation:
         self._context = Context(file, file.parent)
         self._keys: dict[str, str] = {}
         self._untrained: set[str] = set()
-        self.sections: dict[str, dict[str, Any]] = {
+        self.sections = self._sections()
+        for node in _leaves(Node(dict(settings), "train", self._context)):
+            self._take(node)
+        self._check()
+        self.input = self._finish()
+
+    def _sections(self) -> dict[str, dict[str, Any]]:
+        """What holds where the user says nothing."""
+        return {
             DESCRIPTOR: {"rcut": 6.0, "rcut_smth": 0.5, "neuron": [25, 25, 25], "axis_neuron": 16},
             FITTING: {"neuron": [50, 50, 50]},
             RATE: {"type": "exp", "start_lr": 0.001, "stop_lr": 3.51e-8, "decay_steps": 5000},
             LOSS: {"type": "ener", **_LOSS_DEFAULTS},
             TRAINING: {"batch_size": 1},
         }
-        for node in _leaves(Node(dict(settings), "train", self._context)):
-            self._take(node)
-        self._check()
-        self.input = self._finish()
 
     def _take(self, node: Node) -> None:
         section, _, name = node.key.lower().rpartition(".")
@@ -162,11 +175,11 @@ class Translation:
         flag: Mapping[str, Kind] = {"type_embedding": Flag()}
         embedding: tuple[_Table, Mapping[str, Kind]] = ({}, _EMBEDDING_WORDS)
         tables: dict[str, tuple[_Table, Mapping[str, Kind]]] = {
-            "": (_TOP_KEYS, _TOP_WORDS),
+            "": (self.places[""], _TOP_WORDS),
             "model": ({}, flag),
-            "model.descriptor": (_DESCRIPTOR_KEYS, {**_EMBEDDING_WORDS, **flag}),
-            "model.fitting_net": (_FITTING_KEYS, {}),
-            "optimizer": (_OPTIMIZER_KEYS, _OPTIMIZER_WORDS),
+            "model.descriptor": (self.places["model.descriptor"], {**_EMBEDDING_WORDS, **flag}),
+            "model.fitting_net": (self.places["model.fitting_net"], {}),
+            "optimizer": (self.places["optimizer"], _OPTIMIZER_WORDS),
             "type_embedding": embedding,
             "model.type_embedding": embedding,
             "model.descriptor.type_embedding": embedding,
@@ -182,7 +195,7 @@ class Translation:
             self._keys[f"{place}.{word}"] = node.key
         elif name in words:
             self._take_word(name, node, words[name].convert(node))
-        elif name in _WITHOUT_EFFECT:
+        elif name in self.ignored:
             self.warnings.append(f"{node.key} has no counterpart in DeePMD-kit and is not used")
         else:
             raise node.error(_unknown(name, section, [*table, *words]))
@@ -192,8 +205,8 @@ class Translation:
             self.embedded = value
         elif name in _EMBEDDING_WORDS:
             self.embedding_size = value if isinstance(value, int) else value[-1]
-        elif name == "optimizer" and value.upper() != "ADAM":
-            raise node.error(f"found {value!r}; DeePMD-kit's TensorFlow backend knows ADAM only")
+        elif name == "optimizer" and value.upper() not in self.optimizers:
+            raise node.error(f"found {value!r}; this engine trains by {self.optimizers[0]} only")
         elif name.startswith("train_") and not value:
             self._untrained.add(name[len("train_")])
         elif name == "epochs":

@@ -16,14 +16,12 @@ import numpy as np
 
 from pwact import layout
 from pwact.engines.base import TrainedModel
+from pwact.engines.kpu_task import LOG, KpuTask
 from pwact.engines.lammps_input import DUMP, TYPES
 from pwact.engines.matpl_frames import FRAMES, steps_of
 from pwact.engines.task_inputs import link_files, python_module
 from pwact.errors import TaskError
-from pwact.io.kpu_devi import read_kpu_devi
-from pwact.verdict import DONE, Verdict, incomplete
 
-LOG = "kpu.log"
 CHECKPOINT = "dp_model.ckpt"
 CHECKPOINT_ROLE = "checkpoint"
 _TABLE_OF_CONTENTS = "data.pkl"  # what torch.save pickles but for the numbers of the tensors
@@ -31,11 +29,8 @@ _LARGEST_TABLE = 1 << 28  # bytes
 _P_IS_THERE = frozenset({"optimizer", "param_groups", "P"})
 
 
-class MatplKpu:
+class MatplKpu(KpuTask):
     """Writes and reads ``MatPL kpu`` tasks. See `pwact.engines.base.KpuEvaluator`."""
-
-    log = LOG
-    shell_check = '[ "$rc" -eq 0 ]'
 
     def __init__(self, program: str, frame_format: str) -> None:
         self._program = program
@@ -61,18 +56,9 @@ class MatplKpu:
             f"-a {TYPES} -s {layout.KPU_MODEL_DEVI} >> {LOG} 2>&1"
         )
 
-    def check(self, directory: Path) -> Verdict:
-        """Whether every frame has its row."""
-        try:
-            steps = read_kpu_devi(directory / layout.KPU_MODEL_DEVI).steps
-        except TaskError as error:
-            return incomplete(str(error))
-        frames = steps_of(directory / FRAMES)
-        if not np.array_equal(steps, frames):
-            return incomplete(
-                f"{layout.KPU_MODEL_DEVI} has {len(steps)} rows for {len(frames)} frames"
-            )
-        return DONE
+    def frames(self, directory: Path) -> np.ndarray:
+        """Those of the folder that the job made."""
+        return steps_of(directory / FRAMES)
 
     def transient_files(self, directory: Path) -> list[Path]:
         """The folder of frames, and the link to the dump, which does not stay either."""

@@ -29,6 +29,7 @@ import numpy as np
 from pwact import layout
 from pwact.engines import pod_files
 from pwact.engines.base import TrainedModel
+from pwact.engines.kpu_task import LOG, KpuTask
 from pwact.engines.lammps_input import DATA, DUMP
 from pwact.engines.pod_descriptors import Model, complaint, descriptors_of, printed, rerun
 from pwact.engines.pod_deviation import dump_steps
@@ -36,22 +37,17 @@ from pwact.engines.task_inputs import link_files, python_module
 from pwact.errors import PwactError, TaskError
 from pwact.io.files import replacing
 from pwact.io.frames import read_frames
-from pwact.io.kpu_devi import read_kpu_devi, write_kpu_devi
-from pwact.verdict import DONE, Verdict, incomplete
+from pwact.io.kpu_devi import write_kpu_devi
 
 logger = logging.getLogger(__name__)
 
-LOG = "kpu.log"
 ROLE = "kpu"
 FACTOR = "pod_kpu.npy"
 _MODULE = "pwact.engines.pod_kpu"
 
 
-class PodKpu:
+class PodKpu(KpuTask):
     """Writes and reads evaluations of a POD model. See `pwact.engines.base.KpuEvaluator`."""
-
-    log = LOG
-    shell_check = '[ "$rc" -eq 0 ]'
 
     def __init__(self, program: str) -> None:
         self._program = program
@@ -74,18 +70,9 @@ class PodKpu:
         """Evaluate all frames of the dump."""
         return f"{python_module(_MODULE, 'evaluate', self._program)} > {LOG} 2>&1"
 
-    def check(self, directory: Path) -> Verdict:
-        """Whether every frame has its row."""
-        try:
-            steps = read_kpu_devi(directory / layout.KPU_MODEL_DEVI).steps
-        except TaskError as error:
-            return incomplete(str(error))
-        frames = dump_steps(directory / DUMP)[0]
-        if steps.tolist() != frames:
-            return incomplete(
-                f"{layout.KPU_MODEL_DEVI} has {len(steps)} rows for {len(frames)} frames"
-            )
-        return DONE
+    def frames(self, directory: Path) -> np.ndarray:
+        """Those of the dump."""
+        return np.array(dump_steps(directory / DUMP)[0], dtype=np.int64)
 
     def transient_files(self, directory: Path) -> list[Path]:
         """The link to the dump, which does not stay either."""

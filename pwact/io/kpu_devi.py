@@ -28,9 +28,10 @@ class KpuRows:
     etot_kpu
         Of the energy per atom, shape (n,).
     f_mean, f_max, f_min
-        Of the components of the forces, over a frame, shape (n,).
+        Of the components of the forces, over a frame, shape (n,). Largest and smallest are NaN
+        where an engine estimates the mean alone.
     failed
-        Rows that are not finite, bool, shape (n,).
+        Rows whose etot_kpu or f_mean is not finite, bool, shape (n,).
     """
 
     steps: np.ndarray
@@ -53,7 +54,8 @@ def read_kpu_devi(path: Path) -> KpuRows:
     """
     table = read_step_table(path, [(name,) for name in COLUMNS[1:]])
     energy, mean, largest, smallest = (table.columns[name] for name in COLUMNS[1:])
-    return KpuRows(table.steps, energy, mean, largest, smallest, ~table.finite)
+    failed = ~(np.isfinite(energy) & np.isfinite(mean))
+    return KpuRows(table.steps, energy, mean, largest, smallest, failed)
 
 
 def write_kpu_devi(path: Path, steps: np.ndarray, rows: np.ndarray) -> None:

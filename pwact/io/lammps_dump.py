@@ -34,20 +34,50 @@ def positions_text(step: int, atoms: Atoms) -> str:
     InputError
         The cell does not suit LAMMPS.
     """
+    head, rotation = _head(step, atoms)
+    rows = (atoms.positions @ rotation).tolist()
+    lines = [f"{number} {x:.16g} {y:.16g} {z:.16g}" for number, (x, y, z) in enumerate(rows, 1)]
+    return "\n".join([*head, "ITEM: ATOMS id x y z", *lines]) + "\n"
+
+
+def frame_text(step: int, atoms: Atoms, forces: np.ndarray, types: Sequence[str]) -> str:
+    """A frame as LAMMPS dumps positions and forces in a tilted box; atoms keep their order.
+
+    Parameters
+    ----------
+    forces
+        In eV/Å, shape (N, 3); turned with the cell.
+    types
+        Element symbol of type 1, 2, …
+
+    Raises
+    ------
+    InputError
+        The cell does not suit LAMMPS.
+    """
+    head, rotation = _head(step, atoms)
+    rows = np.hstack([atoms.positions @ rotation, forces @ rotation]).tolist()
+    kinds = [types.index(symbol) + 1 for symbol in atoms.get_chemical_symbols()]
+    lines = [
+        f"{number} {kind} " + " ".join(f"{value:.16g}" for value in row)
+        for number, (kind, row) in enumerate(zip(kinds, rows), 1)
+    ]
+    return "\n".join([*head, "ITEM: ATOMS id type x y z fx fy fz", *lines]) + "\n"
+
+
+def _head(step: int, atoms: Atoms) -> tuple[list[str], np.ndarray]:
+    """The lines before those of the atoms, and what turns vectors to LAMMPS's axes."""
     cell, rotation = lower_triangular(atoms.cell.array)
     xy, xz, yz = cell[1, 0], cell[2, 0], cell[2, 1]
     below = (min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0)
     above = (max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0)
     bounds = zip(below, np.diagonal(cell) + above, (xy, xz, yz))
-    rows = (atoms.positions @ rotation).tolist()
     lines = [
         *["ITEM: TIMESTEP", f"{step}", "ITEM: NUMBER OF ATOMS", f"{len(atoms)}"],
         "ITEM: BOX BOUNDS xy xz yz pp pp pp",
         *[" ".join(f"{number:.16g}" for number in row) for row in bounds],
-        "ITEM: ATOMS id x y z",
-        *[f"{number} {x:.16g} {y:.16g} {z:.16g}" for number, (x, y, z) in enumerate(rows, 1)],
     ]
-    return "\n".join(lines) + "\n"
+    return lines, rotation
 
 
 class DumpTrajectory:

@@ -14,7 +14,7 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
-from pwact.engines.base import Explorer, Labeler, Purpose, UserInput
+from pwact.engines.base import Explorer, Labeler, Motion, Purpose, UserInput
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
@@ -23,6 +23,7 @@ from pwact.io.frames import read_frames
 from pwact.io.structures import read_structure
 from pwact.workflow.active_learning import engines_of
 from pwact.workflow.init_bulk import Chain, chain_of
+from pwact.workflow.stages.explore import condition
 from pwact.workflow.stages.uncertainty import uncertainty_of
 
 if TYPE_CHECKING:
@@ -68,11 +69,24 @@ def _check_run(config: RunConfig, resources: Resources) -> None:
 
 
 def _check_inputs(config: RunConfig, explorer: Explorer) -> None:
-    """Every LAMMPS input of the user that some iteration uses, once."""
+    """Every condition, and every LAMMPS input of the user that some iteration uses, once."""
     jobs = [job for jobs in config.explore.md_jobs for job in jobs]
+    for job in jobs:
+        if job.lmps_in_idx is None:
+            _check_motion(config, explorer, condition(job, job.temps[0], (*job.press, None)[0]))
     used = {(index, job.trj_freq) for job in jobs for index in job.lmps_in_idx or ()}
     for index, trj_freq in sorted(used):
-        explorer.validate(UserInput(config.explore.lmps_in[index], trj_freq))
+        _check_motion(config, explorer, UserInput(config.explore.lmps_in[index], trj_freq))
+
+
+def _check_motion(config: RunConfig, explorer: Explorer, motion: Motion) -> None:
+    """Complaints that name a file name one of the user's; others are about the run itself."""
+    try:
+        explorer.validate(motion)
+    except InputError as error:
+        if error.file is None:
+            raise InputError(error.message, config.file, error.key) from error
+        raise
 
 
 def _explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:

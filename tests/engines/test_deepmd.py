@@ -21,7 +21,8 @@ from pwact.config.training import TrainConfig
 from pwact.engines import trainer_for
 from pwact.engines.base import TrainedModel, Trainer, TrainingData, ValidError
 from pwact.engines.deepmd_results import read_curve
-from pwact.engines.lammps import LammpsExplorer, LammpsTrajectory
+from pwact.engines.lammps import LammpsExplorer
+from pwact.engines.md_task import MdTrajectory
 from pwact.errors import InputError, TaskError
 from pwact.io.deepmd_npy import read_deepmd
 from pwact.io.frames import write_frames
@@ -376,7 +377,7 @@ def test_train_compress_start_again_and_explore(tmp_path: Path, data: TrainingDa
     md = tmp_path / PLACE / "md"
     assert explore(md, copper(30), potential, SHORT) == 0
     assert LammpsExplorer(BLOCK).check(md, False, SHORT, potential).done
-    trajectory = LammpsTrajectory(md)
+    trajectory = MdTrajectory(md)
     rows = trajectory.deviations()
     assert rows.steps.tolist() == [0, 10, 20, 30, 40]
     assert (rows.max_f > 1e-4).all()

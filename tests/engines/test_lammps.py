@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from pwact.engines.base import Condition, Potential
-from pwact.engines.lammps import LammpsExplorer, LammpsTrajectory
+from pwact.engines.lammps import LammpsExplorer
+from pwact.engines.md_task import MdTrajectory
 from pwact.errors import TaskError
 from pwact.geometry import lower_triangular
 from pwact.verdict import Outcome
@@ -94,7 +95,7 @@ def test_check_believes_files_only(
     assert reason in verdict.reason
     early = reason == "ended early"
     assert EXPLORER.check(directory, True, SHORT, LENNARD_JONES).done is early
-    assert not (early and LammpsTrajectory(directory).ended_normally)
+    assert not (early and MdTrajectory(directory).ended_normally)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_ensembles_move_what_they_should(tmp_path: Path, ensemble: str) -> None:
     need_program("lmp")
     condition = Condition(ensemble, 20, 10, 400.0, press_bar=3e5)
     assert explore(tmp_path / "md", alloy(81), LENNARD_JONES, condition) == 0
-    first, last = (LammpsTrajectory(tmp_path / "md").frame(step) for step in (0, 20))
+    first, last = (MdTrajectory(tmp_path / "md").frame(step) for step in (0, 20))
     assert thermo(tmp_path / "md")["Temp"] == pytest.approx(400.0)
     change = last.cell.array - first.cell.array
     ratios = np.diag(last.cell.array) / np.diag(first.cell.array)
@@ -183,7 +184,7 @@ def test_stopped_and_continued_it_gives_the_same_frames(tmp_path: Path, ensemble
     assert shell(torn, EXPLORER.command(alone)) == 0
     assert EXPLORER.check(torn, False, condition, alone).done
     assert thermo(torn)["Step"] == 30
-    one, other = (LammpsTrajectory(folder) for folder in (whole, torn))
+    one, other = (MdTrajectory(folder) for folder in (whole, torn))
     assert one.dump.steps().tolist() == other.dump.steps().tolist() == list(range(0, 61, 5))
     for step in (30, 45, 60):
         for name in ("positions", "cell"):
@@ -240,7 +241,7 @@ def test_one_model_goes_on_from_its_frames_alone(long_run: Path, tmp_path: Path)
     assert shell(directory, EXPLORER.command(alone)) == 0
     assert EXPLORER.check(directory, False, LONG, alone).done
     assert not (directory / "model_devi.out").exists()
-    steps = LammpsTrajectory(directory).dump.steps().tolist()
+    steps = MdTrajectory(directory).dump.steps().tolist()
     assert steps == list(range(0, 10401, 200))
     texts = [(place / "traj.lammpstrj").read_text() for place in (long_run, directory)]
     heads = [text[: text.index("TIMESTEP\n10000\n")] for text in texts]
@@ -252,7 +253,7 @@ def test_continuation_merges(long_run: Path, tmp_path: Path) -> None:
     directory = cut_off(long_run, tmp_path)
     assert shell(directory, EXPLORER.command(rows_from(10000, 0.7))) == 0
     assert EXPLORER.check(directory, False, LONG, LENNARD_JONES).done
-    before, after = (LammpsTrajectory(place) for place in (long_run, directory))
+    before, after = (MdTrajectory(place) for place in (long_run, directory))
     steps = list(range(0, 10401, 200))
     assert after.deviations().steps.tolist() == after.dump.steps().tolist() == steps
     assert after.deviations().max_f.tolist() == [0.5] * 50 + [0.7] * 3

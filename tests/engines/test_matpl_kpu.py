@@ -18,9 +18,10 @@ from ase.build import bulk
 from pwact.config.resources import ResourceBlock
 from pwact.config.strategy import StrategyConfig
 from pwact.engines.base import Condition, KpuEvaluator, TrainedModel
-from pwact.engines.lammps import LammpsExplorer, LammpsTrajectory
+from pwact.engines.lammps import LammpsExplorer
 from pwact.engines.matpl import MatplTrainer
 from pwact.engines.matpl_kpu import demand_p_matrix
+from pwact.engines.md_task import MdTrajectory
 from pwact.errors import InputError, TaskError
 from pwact.io.kpu_devi import read_kpu_devi
 from tests.engines.test_matpl import dp, nep, trainer, written
@@ -268,7 +269,7 @@ def test_with_a_stand_in(tmp_path: Path, md: Path, frames: str) -> None:
         return
     rows = read_kpu_devi(task / "kpu_model_devi.out")
     assert rows.steps.tolist() == [0, 10, 20, 30, 40]
-    frame = LammpsTrajectory(md).frame(40)
+    frame = MdTrajectory(md).frame(40)
     forces = frame.arrays["forces"][:4] / PairModel("DP", [29], [1]).epsilon
     assert rows.f_mean[-1] == pytest.approx(1000 * (forces**2).mean(), abs=0.01)
     assert rows.f_max[-1] == pytest.approx(1000 * (forces**2).max(), abs=0.01)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pwact.engines import pod_files
-from pwact.engines.lammps import LammpsTrajectory
+from pwact.engines.md_task import MdTrajectory
 from pwact.engines.pod import PodTrainer
 from pwact.errors import InputError, TaskError
 from pwact.io.frames import read_frames
@@ -41,7 +41,7 @@ def test_errors_agree_with_the_model_in_lammps(committee: Any, tmp_path: Path) -
     for number, frame in enumerate(read_frames(data.valid[0], "extxyz")):
         directory = tmp_path / str(number)
         assert explore(directory, frame, potential, STILL) == 0
-        got = LammpsTrajectory(directory).frame(0)
+        got = MdTrajectory(directory).frame(0)
         rotation = np.linalg.solve(frame.cell.array, got.cell.array)
         labels = labels_of(frame)
         energies.append((thermo(directory)["PotEng"] - labels.energy) / len(frame))
@@ -86,7 +86,7 @@ def test_members_stay_different_over_the_iterations(tmp_path: Path) -> None:
     for name, models in (("grown", members), ("others", others)):
         place = tmp_path / name
         assert explore(place, alloy(60), pod.potential(models), STILL) == 0
-        spreads.append(float(LammpsTrajectory(place).deviations().max_f[0]))
+        spreads.append(float(MdTrajectory(place).deviations().max_f[0]))
     assert spreads[0] >= 0.5 * spreads[1] > 0.001
 
 
@@ -111,7 +111,7 @@ def test_order_of_elements_is_that_of_atom_type(committee: Any, tmp_path: Path) 
     for name, potential in runs.items():
         assert explore(tmp_path / name, frame, driven_alone(potential), STILL) == 0
         energies.append(thermo(tmp_path / name)["PotEng"])
-        symbols = LammpsTrajectory(tmp_path / name).frame(0).get_chemical_symbols()
+        symbols = MdTrajectory(tmp_path / name).frame(0).get_chemical_symbols()
         assert symbols == frame.get_chemical_symbols()
     assert energies[0] == energies[1] == pytest.approx(energies[2], abs=1e-5)
     assert abs(energies[0] - labelled(frame).get_potential_energy()) < 0.2

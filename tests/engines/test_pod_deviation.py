@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pwact.engines import pod_deviation
-from pwact.engines.lammps import LammpsTrajectory
+from pwact.engines.md_task import MdTrajectory
 from pwact.io.model_devi import read_model_devi
 from tests.engines.pod_helpers import SHORT, STILL, alloy, driven_alone, explore, shell
 
@@ -26,7 +26,7 @@ def test_equals_numpy_on_the_forces_of_each_member(
     run: Path, committee: Any, tmp_path: Path
 ) -> None:
     pod, _, models = committee
-    trajectory = LammpsTrajectory(run)
+    trajectory = MdTrajectory(run)
     rows = np.loadtxt(run / "model_devi.out")
     assert rows[:, 0].tolist() == [0, 10, 20, 30, 40]
     for row in rows[[1, 4]]:
@@ -36,7 +36,7 @@ def test_equals_numpy_on_the_forces_of_each_member(
             directory = tmp_path / f"{row[0]:.0f}.{member}"
             potential = driven_alone(pod.potential(models), member)
             assert explore(directory, frame, potential, STILL) == 0
-            forces.append(LammpsTrajectory(directory).frame(0).arrays["forces"])
+            forces.append(MdTrajectory(directory).frame(0).arrays["forces"])
         np.testing.assert_allclose(forces[0], frame.arrays["forces"], atol=1e-8)
         spread = np.array(forces) - np.mean(forces, axis=0)
         sigma = np.sqrt(np.mean(np.sum(spread**2, axis=2), axis=0))
@@ -146,7 +146,7 @@ def test_explosion(committee: Any, tmp_path: Path) -> None:
     pod, _, models = committee
     wild = replace(SHORT, nsteps=2000, trj_freq=5, temp_k=20000.0, dt_ps=0.02, neigh_delay=1)
     explore(tmp_path / "md", alloy(71), pod.potential(models), wild)
-    trajectory = LammpsTrajectory(tmp_path / "md")
+    trajectory = MdTrajectory(tmp_path / "md")
     assert not trajectory.ended_normally
     rows = trajectory.deviations()
     assert len(rows.steps) >= 2

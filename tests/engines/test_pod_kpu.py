@@ -11,7 +11,7 @@ import pytest
 from ase import Atoms
 
 from pwact.engines import pod_files
-from pwact.engines.lammps import LammpsTrajectory
+from pwact.engines.md_task import MdTrajectory
 from pwact.engines.pod import PodTrainer
 from pwact.engines.pod_kpu import FACTOR, evaluate, factor_of, main
 from pwact.errors import TaskError
@@ -121,7 +121,7 @@ def test_equals_dense_algebra(
         inverse += np.outer(energy, energy) + forces.T @ forces
     p_matrix = np.linalg.inv(inverse)
     table = evaluated(tmp_path / "it's a task", model, run)
-    trajectory = LammpsTrajectory(run)
+    trajectory = MdTrajectory(run)
     assert table[:, 0].tolist() == [0, 10, 20, 30, 40]
     cells = []
     for row in table:
@@ -140,7 +140,7 @@ def test_descriptors_times_coefficients_are_energy_and_forces(
 ) -> None:
     coefficients = pod_files.read_coefficients(model.files["coefficients"])
     for step in (0, 40):
-        frame = LammpsTrajectory(run).frame(step)
+        frame = MdTrajectory(run).frame(step)
         values = descriptors(tmp_path, model, frame) @ coefficients
         np.testing.assert_allclose(values[1:].reshape(-1, 3), frame.arrays["forces"], atol=1e-9)
         if step == 0:
@@ -169,7 +169,7 @@ def test_measurements_are_those_of_the_fit(
 
 
 def test_grows_with_distortion(model: Any, run: Path, tmp_path: Path) -> None:
-    start = LammpsTrajectory(run).frame(0)
+    start = MdTrajectory(run).frame(0)
     kicks = np.random.default_rng(5).normal(size=(len(start), 3))
     place = tmp_path / "md"
     place.mkdir()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pwact.engines.lammps import LammpsTrajectory
+from pwact.engines.md_task import MdTrajectory
 from tests.engines.pod_helpers import STILL, alloy, driven_alone, explore, shell, thermo
 
 BAR = 6.2415091e-7  # eV/Å³
@@ -27,7 +27,7 @@ def test_forces_are_minus_the_slope_of_the_energy(
     potential = driven_alone(pod.potential(models))
     start = alloy(90, rattle=0.15)
     energy(tmp_path / "0", start, potential)
-    frame = LammpsTrajectory(tmp_path / "0").frame(0)  # turned to LAMMPS's axes, as forces are
+    frame = MdTrajectory(tmp_path / "0").frame(0)  # turned to LAMMPS's axes, as forces are
     slope = []
     for step in (-0.01, 0.01):
         frame.positions[atom, axis] += step
@@ -63,7 +63,7 @@ def test_the_pressure_tensor_is_minus_the_slope_over_the_strain(
     potential = driven_alone(pod.potential(models))
     start = alloy(92)
     energy(tmp_path / "0", start, potential)
-    frame = LammpsTrajectory(tmp_path / "0").frame(0)  # in LAMMPS's axes, as its pressure is
+    frame = MdTrajectory(tmp_path / "0").frame(0)  # in LAMMPS's axes, as its pressure is
     word = f"P{'xyz'[row]}{'xyz'[column]}"
     text = (tmp_path / "0" / "in.lammps").read_text()
     (tmp_path / "0" / "in.lammps").write_text(text.replace(" press ", f" press {word.lower()} "))

@@ -153,7 +153,9 @@ class ExploreStage:
 
     def inputs(self) -> Mapping[str, Any]:
         """Models, structures and conditions."""
+        calculator = self.potential.calculator
         return {
+            **({"calculator": dict(calculator)} if calculator else {}),
             "models": {
                 name: files.tree_hash(path) for name, path in sorted(self.potential.links.items())
             },
