@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwact.engines.base import KpuEvaluator, Potential, TrainedModel
-from pwact.engines.deepmd_input import native_warnings
+from pwact.engines.deepmd_input import native_warnings, seed_warnings
 from pwact.engines.deepmd_keys import check_compressible
 from pwact.engines.deepmd_training import INPUT, LOG, MODEL_ROLE, DeepmdTraining, demand_files
 from pwact.errors import InputError
@@ -36,7 +36,8 @@ class DeepmdTrainer(DeepmdTraining):
 
     def native_warnings(self, document: Mapping[str, Any], file: Path) -> Iterator[str]:
         """See `DeepmdTraining`."""
-        return native_warnings(document, file)
+        yield from native_warnings(document, file)
+        yield from seed_warnings(document, file)
 
     def validate(self) -> None:
         """Refuse what DeePMD-kit cannot honour, and warn of what it has no key for."""

@@ -73,13 +73,18 @@ def _check_training(training: Mapping[str, Any], file: Path) -> None:
 
 
 def native_warnings(document: Mapping[str, Any], file: Path) -> Iterator[str]:
-    """What of a native input is not used, or makes trainings differ for one seed."""
-    training, model = document["training"], document["model"]
+    """What of a native input is not used."""
+    training = document["training"]
     for name in ("training_data", "validation_data"):
         if training.get(name, {}).get("systems"):
             yield f"{file}: training.{name}.systems: the data are those of init_data, valid_data"
     if "sys_probs" in training.get("training_data", {}):
         yield f"{file}: training.training_data.sys_probs is not used"
+
+
+def seed_warnings(document: Mapping[str, Any], file: Path) -> Iterator[str]:
+    """What makes trainings of the TensorFlow backend differ for one seed."""
+    model = document["model"]
     kind = model["descriptor"].get("type", "")
     if kind in ("se_atten", "se_atten_v2", "dpa1") and not model.get("type_embedding"):
         yield (

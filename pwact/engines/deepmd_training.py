@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from pwact.engines.base import TrainedModel, TrainingData, ValidError
+from pwact.engines.base import TrainingData, ValidError
 from pwact.engines.deepmd_input import CURVE, read_native, seeded, with_data, with_length
 from pwact.engines.deepmd_keys import Translation
 from pwact.engines.deepmd_results import read_curve, read_test
 from pwact.engines.task_inputs import link_files
+from pwact.engines.training_task import TrainingTask
 from pwact.errors import InputError, TaskError
 from pwact.io.deepmd_npy import write_deepmd
 from pwact.io.files import write_json, write_text
 from pwact.io.frames import read_frames
-from pwact.verdict import DONE, Verdict, incomplete
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,7 +34,7 @@ ASK_TEST = "ask_for_test"  # its presence asks for `dp test`
 MODEL_ROLE = "model"
 
 
-class DeepmdTraining:
+class DeepmdTraining(TrainingTask):
     """The input of a training by the keys of the user, and what it leaves.
 
     Attributes
@@ -46,7 +46,6 @@ class DeepmdTraining:
     """
 
     log = LOG
-    shell_check = '[ "$rc" -eq 0 ]'
     model = ""
     start = ""
     translation: type[Translation] = Translation
@@ -95,18 +94,6 @@ class DeepmdTraining:
         if start_from is not None:
             start = start_from / self.model if start_from.is_dir() else start_from
             link_files(directory, {self.start: start})
-
-    def read_result(self, directory: Path) -> TrainedModel:
-        """The trained model. Raises TaskError."""
-        raise NotImplementedError
-
-    def check(self, directory: Path) -> Verdict:
-        """Whether the model is there and its learning curve is finite."""
-        try:
-            self.read_result(directory)
-        except TaskError as error:
-            return incomplete(str(error))
-        return DONE
 
     def test_step(self, dp: str) -> str:
         """Shell text that tests the model where the learning curve does not hold the errors."""

@@ -20,9 +20,9 @@ from pwact.engines.matpl_input import (
     warnings,
 )
 from pwact.engines.matpl_kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
+from pwact.engines.training_task import TrainingTask
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_json
-from pwact.verdict import DONE, Verdict, incomplete
 
 if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
@@ -42,11 +42,10 @@ _KOKKOS = "kokkos"
 _KOKKOS_HEAD = ("package kokkos neigh half comm device", "newton on")
 
 
-class MatplTrainer:
+class MatplTrainer(TrainingTask):
     """Writes and reads MatPL tasks. See `pwact.engines.base.Trainer`."""
 
     log = LOG
-    shell_check = '[ "$rc" -eq 0 ]'
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         self._config = config
@@ -120,14 +119,6 @@ class MatplTrainer:
             steps.append("export CUDA_VISIBLE_DEVICES=''")
         steps.append(f"{program} script {checkpoint} {RECORD}/{SCRIPTED} {end}")
         return " && ".join(steps)
-
-    def check(self, directory: Path) -> Verdict:
-        """Whether the models are there and the errors of the last epoch are finite."""
-        try:
-            self.read_result(directory)
-        except TaskError as error:
-            return incomplete(str(error))
-        return DONE
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model that LAMMPS reads, and the checkpoint that a training can start from."""

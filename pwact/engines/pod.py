@@ -19,11 +19,12 @@ from pwact.engines import pod_files
 from pwact.engines.base import Potential, TrainedModel, TrainingData
 from pwact.engines.pod_kpu import FACTOR, ROLE, PodKpu, read_factor, train_command
 from pwact.engines.task_inputs import ended_well, lammps_program, python_module
+from pwact.engines.training_task import TrainingTask
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_text
 from pwact.io.frames import read_frames
 from pwact.io.labels import labels_of
-from pwact.verdict import DONE, Verdict, incomplete
+from pwact.verdict import Verdict, incomplete
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -37,11 +38,10 @@ PARAMETER_ROLE = "param"
 COEFFICIENT_ROLE = "coefficients"
 
 
-class PodTrainer:
+class PodTrainer(TrainingTask):
     """Writes and reads ``fitpod`` tasks. See `pwact.engines.base.Trainer`."""
 
     log = pod_files.LOG
-    shell_check = '[ "$rc" -eq 0 ]'
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         self._config = config
@@ -117,11 +117,7 @@ class PodTrainer:
         """Whether the fit ended and left all coefficients."""
         if not ended_well(directory / pod_files.LOG):
             return incomplete(f"{pod_files.LOG} does not end with the wall time")
-        try:
-            self.read_result(directory)
-        except TaskError as error:
-            return incomplete(str(error))
-        return DONE
+        return super().check(directory)
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The descriptor and its coefficients, with the errors on the validation frames."""

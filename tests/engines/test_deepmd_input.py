@@ -15,6 +15,7 @@ from pwact.engines.deepmd_input import (
     native_warnings,
     read_native,
     rows_of,
+    seed_warnings,
     seeded,
     with_data,
     with_length,
@@ -112,14 +113,13 @@ def test_warnings(tmp_path: Path) -> None:
     assert "training.training_data.systems" in found
     assert "training.validation_data.systems" in found
     quiet = native(training__training_data={}, training__validation_data={})
-    assert list(native_warnings(quiet, file)) == []
+    assert [*native_warnings(quiet, file), *seed_warnings(quiet, file)] == []
     unseeded = native(**{"training__training_data": {"sys_probs": [1]}})
     unseeded["model"]["descriptor"]["type"] = "se_atten"
-    found = "\n".join(native_warnings(unseeded, file))
-    assert "sys_probs" in found
-    assert "no seed" in found
+    assert "sys_probs" in "\n".join(native_warnings(unseeded, file))
+    assert "no seed" in "\n".join(seed_warnings(unseeded, file))
     unseeded["model"]["type_embedding"] = {"neuron": [8]}
-    assert "no seed" not in "\n".join(native_warnings(unseeded, file))
+    assert "no seed" not in "\n".join(seed_warnings(unseeded, file))
 
 
 def seeds(document: Any) -> list[int]:

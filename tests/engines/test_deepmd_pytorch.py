@@ -203,6 +203,18 @@ def test_a_native_input_is_warned_of_prefactors_that_do_not_learn(
     assert "kf_start_pref_f is 1; a network hardly learns" in caplog.text
 
 
+def test_a_native_embedding_of_elements_has_its_seed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other than in the TensorFlow backend, where it needs a section of its own."""
+    model = {"type_map": ["Cu"], "descriptor": {"type": "se_atten"}, "fitting_net": {}}
+    trainer(input_file=native(tmp_path, model=model)).validate()
+    assert caplog.text == ""
+    embedded = {**model, "type_embedding": {"neuron": [8]}}
+    trainer(input_file=native(tmp_path, model=embedded)).validate()
+    assert "model.type_embedding is not used" in caplog.text
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
     folder = tmp_path_factory.mktemp("frames of copper")

@@ -1,0 +1,27 @@
+"""What the trainings of all engines have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pwact.engines.base import TrainedModel
+from pwact.errors import TaskError
+from pwact.verdict import DONE, Verdict, incomplete
+
+
+class TrainingTask:
+    """How a training is judged. See `pwact.engines.base.Trainer`."""
+
+    shell_check = '[ "$rc" -eq 0 ]'
+
+    def read_result(self, directory: Path) -> TrainedModel:
+        """The trained model. Raises TaskError."""
+        raise NotImplementedError
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether the training is complete, which is whether its model can be read."""
+        try:
+            self.read_result(directory)
+        except TaskError as error:
+            return incomplete(str(error))
+        return DONE
