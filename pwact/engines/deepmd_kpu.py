@@ -31,8 +31,8 @@ from pwact import layout
 from pwact.engines.base import TrainedModel
 from pwact.engines.kpu_task import LOG, KpuTask
 from pwact.engines.lammps_input import DUMP, TYPES
-from pwact.engines.task_inputs import link_files, python_module
-from pwact.errors import PwactError, TaskError
+from pwact.engines.task_inputs import exit_status, link_files, python_module
+from pwact.errors import TaskError
 from pwact.io.kpu_devi import write_kpu_devi
 from pwact.io.lammps_dump import DumpTrajectory
 
@@ -231,13 +231,7 @@ def evaluate(directory: Path, probes: int) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluate the current directory."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    try:
-        evaluate(Path(), int(arguments[0]))
-    except PwactError as error:
-        logger.error("%s", error)
-        return 1
-    return 0
+    return exit_status(lambda directory: evaluate(directory, int(arguments[0])))
 
 
 if __name__ == "__main__":

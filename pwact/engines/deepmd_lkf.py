@@ -20,10 +20,9 @@ import numpy as np
 
 from pwact.engines.deepmd_kpu import KALMAN, MODEL, START
 from pwact.engines.deepmd_training import INPUT
-from pwact.errors import PwactError, TaskError
+from pwact.engines.task_inputs import exit_status
+from pwact.errors import TaskError
 from pwact.io.files import remove, replacing
-
-logger = logging.getLogger(__name__)
 
 CHECKPOINT = "model.ckpt.pt"
 _SAMPLE = "_KFOptimizerWrapper__sample"  # its private name, seen in DeePMD-kit 3.2.0
@@ -92,13 +91,7 @@ def work(directory: Path) -> None:
 
 def main() -> int:
     """Do the work in the current directory."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        work(Path())
-    except PwactError as error:
-        logger.error("%s", error)
-        return 1
-    return 0
+    return exit_status(work, logging.INFO)
 
 
 if __name__ == "__main__":

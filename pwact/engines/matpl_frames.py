@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pwact.engines.lammps_input import DUMP, TYPES
+from pwact.engines.task_inputs import exit_status
 from pwact.errors import TaskError
 from pwact.io.atom_config import write_atom_config
 from pwact.io.files import remove
@@ -27,13 +28,7 @@ _OF_PWMAT = ("pwmat/config", "config")
 
 def main(arguments: Sequence[str]) -> int:
     """Make the folder for the current directory."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
-    try:
-        split(Path.cwd(), arguments[0])
-    except TaskError as error:
-        logger.error("%s", error)
-        return 1
-    return 0
+    return exit_status(lambda directory: split(directory, arguments[0]), logging.INFO)
 
 
 def split(directory: Path, frame_format: str) -> None:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.config.train_keys import defaults
-from pwact.engines import pod_files
+from pwact.engines import pod_files, pod_fit
 from pwact.engines.base import Potential, TrainedModel, TrainingData
-from pwact.engines.pod_kpu import FACTOR, ROLE, PodKpu, read_factor, train_command
+from pwact.engines.pod_fit import FACTOR
+from pwact.engines.pod_kpu import ROLE, PodKpu, read_factor
 from pwact.engines.task_inputs import ended_well, lammps_program, python_module
 from pwact.engines.training_task import TrainingTask
 from pwact.errors import InputError, TaskError
-from pwact.io.files import write_text
 from pwact.io.frames import read_frames
 from pwact.io.labels import labels_of
 from pwact.verdict import Verdict, incomplete
@@ -88,30 +88,22 @@ class PodTrainer(TrainingTask):
         valid = self._frames(data.valid, data.data_format)
         if not train:
             raise TaskError(f"{directory}: no training frames")
-        picks = np.arange(len(train))
-        if not self._alone:
-            picks = np.random.default_rng(seed).integers(0, len(train), len(train))
         rcut = float(self._settings["rcut"])
-        for folder, frames in (
-            (pod_files.TRAIN_FOLDER, [train[pick] for pick in picks]),
-            (pod_files.VALID_FOLDER, valid),
-        ):
-            if frames:
-                (directory / folder).mkdir(exist_ok=True)
-                pod_files.write_frames(directory / folder / pod_files.FRAMES, frames, rcut)
-        pod_files.write_parameters(directory / pod_files.PARAMETERS, self._types, self._settings)
-        pod_files.write_data_file(directory / pod_files.DATA, self._settings, bool(valid))
-        write_text(
-            directory / pod_files.INPUT,
-            f"units metal\nfitpod {pod_files.PARAMETERS} {pod_files.DATA}\n",
+        fitted, judged = (
+            [pod_files.frame_text(frame, rcut) for frame in frames] for frames in (train, valid)
         )
+        pod_files.write_parameters(directory / pod_files.PARAMETERS, self._types, self._settings)
+        if self._alone:
+            pod_fit.write_input(directory, fitted, judged)
+            return
+        picks = np.random.default_rng(seed).integers(0, len(train), len(train))
+        pod_files.write_fit(directory, self._settings, [fitted[pick] for pick in picks], judged)
 
     def command(self) -> str:
-        """Shell text that runs the fit, and computes P where it is needed."""
-        fit = f"{self._program} -in {pod_files.INPUT} > {pod_files.LOG}"
-        if not self._alone:
-            return fit
-        return f"{fit} && {train_command(self._program, self._settings)} >> {pod_files.LOG} 2>&1"
+        """Shell text that runs the fit: by fitpod, or by us where P is needed as well."""
+        if self._alone:
+            return f"{pod_fit.command(self._program, self._settings)} > {pod_files.LOG} 2>&1"
+        return f"{self._program} -in {pod_files.INPUT} > {pod_files.LOG}"
 
     def check(self, directory: Path) -> Verdict:
         """Whether the fit ended and left all coefficients."""

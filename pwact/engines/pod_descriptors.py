@@ -11,24 +11,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
 
-from pwact.errors import TaskError
-from pwact.io.files import log_tail, remove, write_text
-from pwact.io.lammps_data import write_lammps_data
-from pwact.io.lammps_dump import positions_text
-
-if TYPE_CHECKING:
-    from ase import Atoms
+from pwact.io.files import log_tail, write_text
 
 INPUT = "in.descriptors"
 LOG = "descriptors.log"
-_DATA = "descriptors.{}.data"
-_DUMP = "descriptors.{}.dump"
 Matrix = np.ndarray
 
 
@@ -67,43 +58,6 @@ def rerun(model: Model, data: str, dump: str, last: int) -> str:
         f"rerun {dump} last {last} dump x y z",
     ]
     return "\n".join(lines) + "\n"
-
-
-def descriptors_of(
-    directory: Path, command: str, model: Model, frames: Sequence[Atoms]
-) -> Iterator[Matrix]:
-    """Descriptors of all frames, in their order, shape (1 + 3N, coefficients) each.
-
-    Parameters
-    ----------
-    command
-        Shell text that starts LAMMPS, on one process.
-
-    Raises
-    ------
-    TaskError
-        LAMMPS stopped.
-    """
-    parts = []
-    made: list[Path] = []
-    runs = groupby(frames, key=lambda frame: tuple(frame.numbers))
-    for number, (_, run) in enumerate(runs):
-        alike = list(run)
-        data, dump = _DATA.format(number), _DUMP.format(number)
-        made += [directory / data, directory / dump]
-        write_lammps_data(directory / data, alike[0], model.types)
-        text = "".join(positions_text(step, frame) for step, frame in enumerate(alike))
-        write_text(directory / dump, text, sync=False)
-        parts.append(rerun(model, data, dump, len(alike)))
-    seen = 0
-    for _, matrix in printed(directory, command, "".join(parts)):
-        seen += 1
-        yield matrix
-    if seen != len(frames):
-        what = f"LAMMPS gave the descriptors of {seen} of {len(frames)} frames"
-        raise TaskError(f"{what}: {complaint(directory)}")
-    for place in (*made, directory / LOG):
-        remove(place)
 
 
 def printed(directory: Path, command: str, text: str) -> Iterator[tuple[int, Matrix]]:

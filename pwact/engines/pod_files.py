@@ -11,7 +11,7 @@ What fitpod does without a word, and what is done about it here:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 INPUT = "in.fitpod"
 PARAMETERS = "param.pod"
 DATA = "data.pod"
+DESCRIPTORS = "globaldescriptors_config{}.bin"
 LOG = "train.log"
 NAME = "pod"
 COEFFICIENTS = f"{NAME}_coefficients.pod"
@@ -36,16 +37,14 @@ TRAIN_FOLDER = "train"
 VALID_FOLDER = "valid"
 FRAMES = "frames.xyz"
 
-_FITTING = ("fitting_weight_energy", "fitting_weight_force", "fitting_regularization_parameter")
+FITTING = ("fitting_weight_energy", "fitting_weight_force", "fitting_regularization_parameter")
 KALMAN = ("p0_weight", "kalman_lambda")
 
 
 def write_parameters(path: Path, species: Sequence[str], settings: Mapping[str, Any]) -> None:
     """Write the descriptor; the order of `species` is the order of the LAMMPS types."""
     lines = [f"species {' '.join(species)}", "pbc 1 1 1"]
-    lines += [
-        f"{key} {value}" for key, value in settings.items() if key not in (*_FITTING, *KALMAN)
-    ]
+    lines += [f"{key} {value}" for key, value in settings.items() if key not in (*FITTING, *KALMAN)]
     write_text(path, "\n".join(lines) + "\n")
 
 
@@ -68,33 +67,64 @@ def pair_lines(member: int, types: Sequence[str]) -> tuple[str, str]:
     return ("pair_style pod", f"pair_coeff * * {files} {' '.join(types)}")
 
 
-def write_data_file(path: Path, settings: Mapping[str, Any], with_valid: bool) -> None:
-    """Write which frames are fitted, with which weights."""
+def write_fit(
+    directory: Path, settings: Mapping[str, Any], train: Sequence[str], valid: Sequence[str]
+) -> None:
+    """Write the frames, as `frame_text` makes them, and the input of a fit."""
+    write_frames(directory / TRAIN_FOLDER, train)
+    if valid:
+        write_frames(directory / VALID_FOLDER, valid)
     lines = [
-        *["file_format extxyz", "file_extension xyz"],
-        f'path_to_training_data_set "{TRAIN_FOLDER}"',
-        *([f'path_to_test_data_set "{VALID_FOLDER}"'] if with_valid else []),
-        *[f"{key} {settings[key]}" for key in _FITTING],
+        *_folders(TRAIN_FOLDER, VALID_FOLDER if valid else ""),
+        *[f"{key} {settings[key]}" for key in FITTING],
         "error_analysis_for_training_data_set 0",
-        f"error_analysis_for_test_data_set {int(with_valid)}",
-        f"basename_for_output_files {NAME}",
+        f"error_analysis_for_test_data_set {int(bool(valid))}",
         "precision_for_pod_coefficients 16",
         "group_weights global",
+    ]
+    write_text(directory / DATA, "\n".join(lines) + "\n")
+    write_script(directory, DATA)
+
+
+def write_description(path: Path, train: str, valid: str = "") -> None:
+    """Write of which folders the descriptors are wanted, energies' and forces', and no fit."""
+    write_text(path, "\n".join([*_folders(train, valid), "compute_pod_descriptors 2"]) + "\n")
+
+
+def write_script(directory: Path, data: str) -> None:
+    """Write the commands of LAMMPS; `data` names a file of `write_fit` or `write_description`."""
+    write_text(directory / INPUT, f"units metal\nfitpod {PARAMETERS} {data}\n")
+
+
+def write_frames(folder: Path, texts: Sequence[str]) -> None:
+    """Make a folder of frames for fitpod."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / FRAMES, "".join(texts))
+
+
+def _folders(train: str, valid: str) -> list[str]:
+    return [
+        *["file_format extxyz", "file_extension xyz"],
+        f'path_to_training_data_set "{train}"',
+        *([f'path_to_test_data_set "{valid}"'] if valid else []),
+        f"basename_for_output_files {NAME}",
         *["fraction_training_data_set 1", "randomize_training_data_set 0"],
         *["fraction_test_data_set 1", "randomize_test_data_set 0"],
     ]
-    write_text(path, "\n".join(lines) + "\n")
 
 
-def write_frames(path: Path, frames: Sequence[Atoms], rcut: float) -> None:
-    """Write labelled frames as fitpod's own reader wants them.
-
-    Parameters
-    ----------
-    rcut
-        Cutoff (Å) of the descriptor.
-    """
-    write_text(path, "".join(frame_text(frame, rcut) for frame in frames))
+def in_batches(texts: Iterable[str], atoms: int) -> Iterator[list[str]]:
+    """Frames of `frame_text` together until they have that many atoms."""
+    batch: list[str] = []
+    count = 0
+    for text in texts:
+        batch.append(text)
+        count += int(text.partition("\n")[0])
+        if count >= atoms:
+            yield batch
+            batch, count = [], 0
+    if batch:
+        yield batch
 
 
 def frame_text(atoms: Atoms, rcut: float) -> str:
@@ -140,6 +170,41 @@ def _copies(cell: np.ndarray[Any, Any], rcut: float) -> tuple[int, int, int]:
     return first, second, third
 
 
+def read_labels(path: Path) -> Iterator[np.ndarray[Any, Any]]:
+    """Energy (eV) and the components of the forces (eV/Å) of the frames of `frame_text`."""
+    with path.open(encoding="ascii") as stream:
+        for count in stream:
+            energy = stream.readline().partition(" energy=")[2].split()[0]
+            rows = [stream.readline().split()[4:] for _ in range(int(count))]
+            yield np.array([energy, *(word for row in rows for word in row)], dtype=float)
+
+
+def read_descriptors(path: Path) -> np.ndarray[Any, Any]:
+    """Descriptors (1 + 3N, coefficients) of a frame as fitpod writes them.
+
+    Row 0 belongs to the energy, row 1 + 3i + k to the component k of the force on atom i.
+
+    Raises
+    ------
+    TaskError
+        The file is not there, or is cut off.
+    """
+    try:
+        numbers = np.fromfile(path)
+    except OSError as error:
+        raise TaskError(f"{path}: {error.strerror}") from error
+    atoms, size = (int(number) for number in numbers[:2]) if len(numbers) > 1 else (0, 0)
+    if size < 1 or len(numbers) != 2 + (1 + 3 * atoms) * size:
+        raise TaskError(f"{path}: {len(numbers)} numbers are no descriptors of {atoms} atoms")
+    return np.vstack([numbers[2 : 2 + size], numbers[2 + size :].reshape(size, 3 * atoms).T])
+
+
+def write_coefficients(path: Path, values: np.ndarray[Any, Any]) -> None:
+    """Write the coefficients of a fit."""
+    lines = [f"model_coefficients: {len(values)} 0 0", *(f"{value:.17g}" for value in values)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
 def read_coefficients(path: Path) -> np.ndarray[Any, Any]:
     """Coefficients of a fit.
 
@@ -172,3 +237,10 @@ def read_errors(path: Path) -> ValidError:
             numbers = [float(word) for word in line.split()[4:]]  # after 2 words and 2 counts
             return ValidError(rmse_e=numbers[1], rmse_f=numbers[3])
     raise TaskError(f"{path}: no line 'All files'")
+
+
+def write_errors(path: Path, frames: int, atoms: int, errors: Sequence[float]) -> None:
+    """Write what `read_errors` reads: MAE and RMSE of energy (eV/atom), then of forces (eV/Å)."""
+    numbers = " ".join(f"{error:.9g}" for error in errors)
+    head = "# File, configs, atoms, MAE energy, RMSE energy, MAE force, RMSE force"
+    write_text(path, f"{head}\nAll files {frames} {atoms} {numbers}\n")

@@ -6,21 +6,19 @@ atom and every force component that was fitted, times the weight of the fit, as 
     P⁻¹ = I / p0                    before the first measurement
     P⁻¹ ← λ P⁻¹ + h hᵀ              at each
 
-which is the update P ← (P − K Kᵀ / S) / λ, K = P h, S = λ + hᵀ P h. Frames come in their order, the
-energy of a frame before its forces. A file keeps W with P = Wᵀ W; the uncertainty of a value with
-descriptors φ is φᵀ P φ = |W φ|², without a root and without noise.
+which is the update P ← (P − K Kᵀ / S) / λ, K = P h, S = λ + hᵀ P h. The fit leaves W with P = Wᵀ W
+(see `pwact.engines.pod_fit`); the uncertainty of a value with descriptors φ is φᵀ P φ = |W φ|²,
+without a root and without noise.
 
-Run inside the jobs, in the current directory:
-``python -m pwact.engines.pod_kpu train COMMAND WEIGHT_ENERGY WEIGHT_FORCE P0 LAMBDA`` writes W,
-``python -m pwact.engines.pod_kpu evaluate COMMAND`` writes ``kpu_model_devi.out``.
-COMMAND is the shell text that starts LAMMPS.
+Run inside the jobs, in the current directory: ``python -m pwact.engines.pod_kpu COMMAND`` writes
+``kpu_model_devi.out``; COMMAND is the shell text that starts LAMMPS.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +29,16 @@ from pwact.engines import pod_files
 from pwact.engines.base import TrainedModel
 from pwact.engines.kpu_task import LOG, KpuTask
 from pwact.engines.lammps_input import DATA, DUMP
-from pwact.engines.pod_descriptors import Model, complaint, descriptors_of, printed, rerun
+from pwact.engines.pod_descriptors import Model, complaint, printed, rerun
 from pwact.engines.pod_deviation import dump_steps
-from pwact.engines.task_inputs import link_files, python_module
-from pwact.errors import PwactError, TaskError
-from pwact.io.files import replacing
-from pwact.io.frames import read_frames
+from pwact.engines.pod_fit import FACTOR
+from pwact.engines.task_inputs import exit_status, link_files, python_module
+from pwact.errors import TaskError
 from pwact.io.kpu_devi import write_kpu_devi
 
 logger = logging.getLogger(__name__)
 
 ROLE = "kpu"
-FACTOR = "pod_kpu.npy"
 _MODULE = "pwact.engines.pod_kpu"
 
 
@@ -68,7 +64,7 @@ class PodKpu(KpuTask):
 
     def command(self) -> str:
         """Evaluate all frames of the dump."""
-        return f"{python_module(_MODULE, 'evaluate', self._program)} > {LOG} 2>&1"
+        return f"{python_module(_MODULE, self._program)} > {LOG} 2>&1"
 
     def frames(self, directory: Path) -> np.ndarray:
         """Those of the dump."""
@@ -77,12 +73,6 @@ class PodKpu(KpuTask):
     def transient_files(self, directory: Path) -> list[Path]:
         """The link to the dump, which does not stay either."""
         return [path for path in (directory / DUMP,) if path.is_symlink()]
-
-
-def train_command(program: str, settings: dict[str, Any]) -> str:
-    """Shell text that writes W after a fit, and says nothing when all is well."""
-    keys = ("fitting_weight_energy", "fitting_weight_force", *pod_files.KALMAN)
-    return python_module(_MODULE, "train", program, *(repr(settings[key]) for key in keys))
 
 
 def read_factor(path: Path) -> np.ndarray:
@@ -105,50 +95,6 @@ def read_factor(path: Path) -> np.ndarray:
     return factor
 
 
-def factor_of(measurements: Iterable[np.ndarray], p0: float, memory: float) -> np.ndarray:
-    """W with Wᵀ W = P after all measurements.
-
-    Parameters
-    ----------
-    measurements
-        Blocks of rows h, shape (m, coefficients), in their order.
-    p0
-        Variance of a coefficient before the first measurement.
-    memory
-        λ, from 0 (exclusive) to 1.
-
-    Raises
-    ------
-    TaskError
-        There are no measurements, or what was forgotten leaves P without bounds.
-    """
-    inverse = None
-    for rows in measurements:
-        if inverse is None:
-            inverse = np.eye(rows.shape[1]) / p0
-        ages = np.arange(len(rows) - 1, -1, -1)
-        faded = rows * memory ** (ages / 2.0)[:, None]
-        inverse = memory ** len(rows) * inverse + faded.T @ faded
-    if inverse is None:
-        raise TaskError("no frame to compute P from")
-    try:
-        return np.asarray(np.linalg.inv(np.linalg.cholesky(inverse)))
-    except np.linalg.LinAlgError as error:
-        raise TaskError(
-            "P has no bounds: kalman_lambda forgets more than the data tell anew"
-        ) from error
-
-
-def measurements_of(matrix: np.ndarray, weight_energy: float, weight_force: float) -> np.ndarray:
-    """Rows that fitpod fits, from the descriptors (1 + 3N, coefficients) of a frame.
-
-    Its weights multiply the energy per atom and the force components.
-    """
-    weights = np.full((len(matrix), 1), weight_force)
-    weights[0] = weight_energy / _atoms(matrix)
-    return np.asarray(matrix * weights)
-
-
 def row_of(matrix: np.ndarray, factor: np.ndarray) -> list[float]:
     """Uncertainty of the energy, and mean, largest and smallest of the forces', of one frame.
 
@@ -161,18 +107,6 @@ def row_of(matrix: np.ndarray, factor: np.ndarray) -> list[float]:
 
 def _atoms(matrix: np.ndarray) -> int:
     return (len(matrix) - 1) // 3
-
-
-def train(directory: Path, command: str, numbers: Sequence[float]) -> None:
-    """Write W of the model that was fitted in `directory`."""
-    weight_energy, weight_force, p0, memory = numbers
-    frames = read_frames(directory / pod_files.TRAIN_FOLDER / pod_files.FRAMES, "extxyz")
-    matrices = descriptors_of(directory, command, _model(directory), frames)
-    factor = factor_of(
-        (measurements_of(matrix, weight_energy, weight_force) for matrix in matrices), p0, memory
-    )
-    with replacing(directory / FACTOR) as aside, aside.open("wb") as stream:
-        np.save(stream, factor)
 
 
 def evaluate(directory: Path, command: str) -> None:
@@ -208,18 +142,8 @@ def _model(directory: Path) -> Model:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do the one or the other in the current directory."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    task, command, *numbers = arguments
-    try:
-        if task == "train":
-            train(Path.cwd(), command, [float(number) for number in numbers])
-        else:
-            evaluate(Path.cwd(), command)
-    except PwactError as error:
-        logger.error("%s", error)
-        return 1
-    return 0
+    """Evaluate in the current directory."""
+    return exit_status(lambda directory: evaluate(directory, arguments[0]))
 
 
 if __name__ == "__main__":

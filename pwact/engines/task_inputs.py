@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pwact
+from pwact.errors import PwactError
 from pwact.io.files import link, log_tail
+
+logger = logging.getLogger(__name__)
 
 WALL_TIME = "Total wall time"
 
@@ -53,3 +57,17 @@ def python_module(module: str, *args: object, python: str = "") -> str:
     if root.name in ("site-packages", "dist-packages"):
         return words
     return f'PYTHONPATH={shlex.quote(str(root))}"${{PYTHONPATH:+:$PYTHONPATH}}" {words}'
+
+
+def exit_status(work: Callable[[Path], None], level: int = logging.WARNING) -> int:
+    """Exit status of a module that a job runs: it works in the current directory.
+
+    What it complains of becomes a line of its log; messages below `level` do not.
+    """
+    logging.basicConfig(level=level, format="%(message)s")
+    try:
+        work(Path.cwd())
+    except PwactError as error:
+        logger.error("%s", error)
+        return 1
+    return 0

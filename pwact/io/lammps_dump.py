@@ -26,20 +26,6 @@ class _Place:
     end: int
 
 
-def positions_text(step: int, atoms: Atoms) -> str:
-    """A frame as LAMMPS dumps positions in a tilted box; atoms keep their order.
-
-    Raises
-    ------
-    InputError
-        The cell does not suit LAMMPS.
-    """
-    head, rotation = _head(step, atoms)
-    rows = (atoms.positions @ rotation).tolist()
-    lines = [f"{number} {x:.16g} {y:.16g} {z:.16g}" for number, (x, y, z) in enumerate(rows, 1)]
-    return "\n".join([*head, "ITEM: ATOMS id x y z", *lines]) + "\n"
-
-
 def frame_text(step: int, atoms: Atoms, forces: np.ndarray, types: Sequence[str]) -> str:
     """A frame as LAMMPS dumps positions and forces in a tilted box; atoms keep their order.
 

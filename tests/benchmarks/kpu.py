@@ -27,11 +27,10 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from pwact.config.train_keys import defaults
-from pwact.engines import pod_files
+from pwact.engines import pod_files, pod_fit
 from pwact.engines.base import Purpose
-from pwact.engines.pod_descriptors import Model, descriptors_of
-from pwact.engines.pod_kpu import factor_of, measurements_of, row_of
-from pwact.io.labels import labels_of, set_labels
+from pwact.engines.pod_kpu import row_of
+from pwact.io.labels import set_labels
 from tests.commands import ROOT
 from tests.engines.cp2k_inputs import labeler as cp2k_labeler
 
@@ -142,43 +141,34 @@ SYSTEMS: dict[str, System] = {
 }
 
 
-def described(folder: Path, model: Model, frames: list[Atoms]) -> list[Frame]:
-    """The labelled frames with descriptors, their cells as LAMMPS takes them."""
-    order = sorted(range(len(frames)), key=lambda k: frames[k].numbers.tolist())
-    made: dict[int, Frame] = {}
-    ordered = [frames[k] for k in order]
-    for place, matrix in zip(order, descriptors_of(folder, "lmp", model, ordered)):
-        labels = labels_of(frames[place])
-        made[place] = Frame(matrix, np.append(labels.energy, labels.forces.ravel()))
-    return [made[place] for place in range(len(frames))]
-
-
-def fitted_once(folder: Path, types: tuple[str, ...], frames: list[Atoms]) -> Model:
-    """The files of a model: descriptors do not depend on its coefficients, only on their number."""
+def described(folder: Path, types: tuple[str, ...], frames: list[Atoms]) -> list[Frame]:
+    """The labelled frames with descriptors, turned as fitpod wants them."""
     settings = defaults("pod")
-    (folder / pod_files.TRAIN_FOLDER).mkdir()
-    place = folder / pod_files.TRAIN_FOLDER / pod_files.FRAMES
-    pod_files.write_frames(place, frames, settings["rcut"])
     pod_files.write_parameters(folder / pod_files.PARAMETERS, types, settings)
-    pod_files.write_data_file(folder / pod_files.DATA, settings, with_valid=False)
-    text = f"units metal\nfitpod {pod_files.PARAMETERS} {pod_files.DATA}\n"
-    (folder / pod_files.INPUT).write_text(text)
+    texts = [pod_files.frame_text(frame, settings["rcut"]) for frame in frames]
+    pod_files.write_frames(folder / "frames", texts)
+    pod_files.write_description(folder / pod_files.DATA, "frames")
+    pod_files.write_script(folder, pod_files.DATA)
     words = ["lmp", "-log", "none", "-in", pod_files.INPUT]
     subprocess.run(words, cwd=folder, check=True, capture_output=True)
-    return Model(pod_files.PARAMETERS, pod_files.COEFFICIENTS, types, settings["rcut"])
+    return [Frame(*pair) for pair in pod_fit.described(folder / "frames")]
 
 
-def solved(frames: list[Frame]) -> np.ndarray:
-    """Coefficients by fitpod's weighted least squares."""
+def sums_of(data: list[Frame]) -> pod_fit.LeastSquares:
+    """What the fit adds up over the data."""
     settings = defaults("pod")
-    weights = settings["fitting_weight_energy"], settings["fitting_weight_force"]
-    rows = np.concatenate([measurements_of(frame.matrix, *weights) for frame in frames])
-    wanted = np.concatenate(
-        [measurements_of(frame.truth[:, None], *weights)[:, 0] for frame in frames]
-    )
-    normal = rows.T @ rows
-    normal += np.diag(np.diag(normal)) * 1e-10 + np.eye(len(normal)) * 1e-10
-    return np.linalg.solve(normal, rows.T @ wanted)
+    weights = pod_fit.Weights(settings["fitting_weight_energy"], settings["fitting_weight_force"])
+    size = data[0].matrix.shape[1]
+    sums = pod_fit.LeastSquares(size, settings["p0_weight"], settings["kalman_lambda"])
+    for frame in data:
+        factors = weights.of(len(frame.matrix))
+        sums.add(frame.matrix * factors, frame.truth * factors[:, 0])
+    return sums
+
+
+def solved(sums: pod_fit.LeastSquares) -> np.ndarray:
+    """Coefficients of the fit."""
+    return sums.coefficients(defaults("pod")["fitting_regularization_parameter"])
 
 
 def errors(frames: list[Frame], coefficients: np.ndarray) -> np.ndarray:
@@ -193,7 +183,7 @@ def committee_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Largest deviation of each frame, and the coefficients of the first member."""
     draws = [rng.integers(0, len(data), len(data)) for _ in range(MEMBERS)]
-    members = np.array([solved([data[pick] for pick in draw]) for draw in draws])
+    members = np.array([solved(sums_of([data[pick] for pick in draw])) for draw in draws])
     values = []
     for frame in frames:
         forces = (members @ frame.matrix[1:].T).reshape(MEMBERS, -1, 3)
@@ -203,11 +193,9 @@ def committee_of(
 
 def kpu_of(frames: list[Frame], data: list[Frame]) -> tuple[np.ndarray, np.ndarray]:
     """Mean KPU of the forces of each frame, and the coefficients of the model."""
-    settings = defaults("pod")
-    weights = settings["fitting_weight_energy"], settings["fitting_weight_force"]
-    rows = (measurements_of(frame.matrix, *weights) for frame in data)
-    factor = factor_of(rows, settings["p0_weight"], settings["kalman_lambda"])
-    return np.array([row_of(frame.matrix, factor)[1] for frame in frames]), solved(data)
+    sums = sums_of(data)
+    factor = sums.factor()
+    return np.array([row_of(frame.matrix, factor)[1] for frame in frames]), solved(sums)
 
 
 def measured(
@@ -239,12 +227,11 @@ def one_seed(system: System, seed: int, folder: Path) -> dict[str, np.ndarray]:
         atoms = system.crystal(rng)
         atoms.positions += rng.normal(0, 0.04, (len(atoms), 3))
         start.append(system.label(atoms, folder))
-    model = fitted_once(folder, system.types, start)
     pools = [system.trajectory(temp_k, rng, folder) for temp_k in system.temps_k]
     fresh = [system.trajectory(temp_k, rng, folder) for temp_k in system.temps_k]
     everything = [*start, *sum(pools, []), *sum(fresh, [])]
     count = system.frames
-    frames = described(folder, model, everything)
+    frames = described(folder, system.types, everything)
     test = frames[-count * len(fresh) :]
     result = {}
     for way in WAYS:
