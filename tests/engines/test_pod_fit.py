@@ -164,7 +164,7 @@ def test_without_validation_frames_there_are_no_errors(
 
 FAULTS = {
     "false": "LAMMPS stopped with exit status 1",
-    "true": "globaldescriptors_config1.bin: No such file",
+    "true": "train/000/globaldescriptors_config1.bin: No such file",
     "bash cuts": "are no descriptors of 8 atoms",
     "bash swaps": "belongs to another frame",
 }
