@@ -15,7 +15,7 @@ from pwact.engines.base import KpuEvaluator, Potential, TrainedModel
 from pwact.engines.deepmd_input import native_warnings
 from pwact.engines.deepmd_kpu import KALMAN, MODEL, START, DeepmdKpu
 from pwact.engines.deepmd_training import LOG, MODEL_ROLE, DeepmdTraining, demand_files
-from pwact.engines.task_inputs import python_module
+from pwact.engines.task_inputs import interpreter, python_module
 from pwact.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ class DeepmdPytorchTrainer(DeepmdTraining):
     def command(self) -> str:
         """Train, and test where the learning curve does not tell all."""
         worker = python_module("pwact.engines.deepmd_lkf", python=self.program)
-        python = self.program or "python"
-        return f"{worker} > {LOG} 2>&1 && {self.test_step(f'{python} -m deepmd --pt')}"
+        test = self.test_step(f"{interpreter(self.program)} -m deepmd --pt")
+        return f"{worker} > {LOG} 2>&1 && {test}"
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, and the matrix P of its filter."""

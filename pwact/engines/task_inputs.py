@@ -49,14 +49,19 @@ def relative_paths(paths: Sequence[Path], directory: Path) -> list[str]:
 def python_module(module: str, *args: object, python: str = "") -> str:
     """Shell text that runs a module of this package with the Python that runs now.
 
-    `python` is shell text of the user's that starts another one.
+    `python` is shell text of the user's that starts another one (see `interpreter`).
     """
     words = " ".join(shlex.quote(str(word)) for word in ("-m", module, *args))
-    words = f"{python.strip() or shlex.quote(sys.executable)} {words}"
+    words = f"{interpreter(python)} {words}"
     root = Path(pwact.__file__).resolve().parent.parent
     if root.name in ("site-packages", "dist-packages"):
         return words
     return f'PYTHONPATH={shlex.quote(str(root))}"${{PYTHONPATH:+:$PYTHONPATH}}" {words}'
+
+
+def interpreter(python: str) -> str:
+    """Shell text that starts the user's Python, or the one that runs now."""
+    return python.strip() or shlex.quote(sys.executable)
 
 
 def exit_status(work: Callable[[Path], None], level: int = logging.WARNING) -> int:

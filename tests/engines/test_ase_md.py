@@ -99,6 +99,7 @@ def test_a_thermostat_holds_the_temperature(tmp_path: Path) -> None:
     assert table(tmp_path)["temp"][40:].mean() == pytest.approx(500.0, rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ensemble", ["npt-iso", "npt-tri"])
 def test_pressure_has_its_sign_and_unit(tmp_path: Path, ensemble: str) -> None:
     volumes = []

@@ -333,6 +333,7 @@ class Alive:
     """Lives as long as the frame that holds it."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["pwmlff/npy", "extxyz"])
 def test_few_frames_are_in_memory_at_a_time(
     here: Path, monkeypatch: pytest.MonkeyPatch, output: str

@@ -57,6 +57,7 @@ def with_xenon() -> Atoms:
 
 
 DIRECT = {"strategy.direct": True, "strategy.direct_script": "calculator.json"}
+NETWORK = {"train.engine": "deepmd-pytorch", "strategy.uncertainty": "KPU"}
 RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
     (DIRECT, {}, None, "direct", "it is needed for strategy.direct"),
     (DIRECT, {"direct": SLURM}, None, "direct.scheduler", "slurm"),
@@ -86,6 +87,24 @@ RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
     ({"train.atom_type": ["Au", "Ag"], "valid_data": ["xe.xyz"]}, {}, None, "valid_data", "Xe"),
     ({}, {"explore": SLURM}, None, "explore.scheduler", "slurm"),
     ({}, {"DFT": None}, None, "DFT", "missing"),
+    (
+        {**NETWORK, "explore.md_jobs": [{**JOB, "ensemble": "npt-aniso", "press": 0}]},
+        {},
+        None,
+        "explore.md_jobs.ensemble",
+        "found 'npt-aniso'; the models of this engine run in ASE, which has nve, nvt, npt-iso, ",
+    ),
+    (
+        {
+            **NETWORK,
+            "explore.lmps_in": ["candidate.xyz"],
+            "explore.md_jobs": [{"sys_idx": 0, "lmps_in_idx": [0], "trj_freq": 10}],
+        },
+        {},
+        None,
+        "explore.lmps_in",
+        "reads no LAMMPS input",
+    ),
     ({}, {}, close_atoms, "sys_configs[0]", "only 0.10 Å apart"),
     ({}, {}, left_handed, "sys_configs[0]", "left-handed"),
 ]
