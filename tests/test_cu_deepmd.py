@@ -12,8 +12,6 @@ import pytest
 
 from tests.commands import pwact
 
-pytestmark = pytest.mark.xdist_group("copper")  # one process makes it once
-
 KINDS = {"plain": "se_e2_a", "type embedding": "se_atten"}
 MEMBERS = [f"train.{number:03d}" for number in range(3)]
 

@@ -91,7 +91,6 @@ def test_the_quickstart(cluster, quickstart, tmp_path, setting):
 
 
 @pytest.mark.deepmd
-@pytest.mark.xdist_group("copper")
 @pytest.mark.timeout(900, method="signal")
 def test_the_deepmd_example(cluster, copper, tmp_path):
     place = tmp_path / "copper on gpu"

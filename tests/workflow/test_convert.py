@@ -356,14 +356,14 @@ def test_few_frames_are_in_memory_at_a_time(
         count("writing")
         return read_back(self, row)
 
-    put_movement(here / "a", *series("CSi", *range(20)))
-    put_movement(here / "b", *series("CSi", *range(20)))
+    put_movement(here / "a", *series("CSi", *range(12)))
+    put_movement(here / "b", *series("CSi", *range(12)))
     monkeypatch.setattr(Atoms, "__init__", counted)
     monkeypatch.setattr(Spool, "_frame", frame)
     settings = Conversion(
         [here / "a", here / "b"], "pwmat/movement", here / "out", output, seed=1, merge=True
     )
-    assert convert(settings, lambda number: count("reading")).frames == 40
+    assert convert(settings, lambda number: count("reading")).frames == 24
     assert 0 < most["reading"] <= 8  # a calculator holds a copy of its frame
     assert 0 < most["writing"] <= 8
 
