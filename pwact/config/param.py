@@ -69,14 +69,14 @@ def load_pair(
     document = read_document(launch / param_path)
     kind = _kind(document, expected)
     work_dir = _work_dir(document, launch)
-    context = Context(document.file, work_dir, homes=HOMES[kind])
+    context = Context(document.file, work_dir, homes=HOMES[kind], strict=strict)
     root = Node(document.root, "", context)
     config = load_run(root) if kind == RUN else load_init(root)
     file = launch / resource_path
     inside = work_dir / resource_path
     described = read_document(inside if not is_there(file) and is_there(inside) else file)
     _refuse_param(described)
-    resource_context = Context(described.file, work_dir, homes=RESOURCE_HOMES)
+    resource_context = Context(described.file, work_dir, homes=RESOURCE_HOMES, strict=strict)
     resources = load_resources(Node(described.root, "", resource_context))
     _check_blocks(config, resources)
     unknown = [*context.unknown, *resource_context.unknown]

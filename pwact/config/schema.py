@@ -32,6 +32,8 @@ class Context:
         Collected notices; `unknown` holds those that strictness turns into errors.
     homes
         Key name → section where it belongs, for keys that were put elsewhere.
+    strict
+        Whether unknown keys will be refused.
     """
 
     file: Path
@@ -39,6 +41,7 @@ class Context:
     warnings: list[str] = field(default_factory=list)
     unknown: list[InputError] = field(default_factory=list)
     homes: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Node:
     def warn(self, message: str) -> None:
         """Note something that does not stop the work."""
         self.context.warnings.append(str(self.error(message)))
+
+    def unknown(self, fate: str, hint: str) -> None:
+        """Note that nobody knows this key, and what becomes of it."""
+        words = "unknown key" if self.context.strict else f"unknown key, {fate}"
+        self.context.unknown.append(self.error(f"{words}{hint}"))
 
     def child(self, name: str, value: Any) -> Node:
         """The value of the key `name` in this object."""
@@ -199,7 +207,7 @@ def report_unknown(stranger: Node, names: Iterable[str]) -> None:
         hint = f"; did you mean {near}?"
     elif home:
         hint = f"; it belongs {home}"
-    stranger.context.unknown.append(stranger.error(f"unknown key, ignored{hint}"))
+    stranger.unknown("ignored", hint)
 
 
 def nearest(name: str, names: Iterable[str], cutoff: float = 0.75) -> Optional[str]:

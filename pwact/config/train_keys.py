@@ -247,4 +247,4 @@ def _report(member: Node, written: str, names: list[str], engine: EngineKeys) ->
     fate = "passed on" if engine.passes_unknown else "ignored"
     hint = f"; did you mean {near}?" if near else ""
     if near or not engine.passes_unknown:
-        member.context.unknown.append(member.error(f"unknown key, {fate}{hint}"))
+        member.unknown(fate, hint)
