@@ -16,7 +16,7 @@ from typing import Callable, Optional
 
 from pwact import __version__, layout
 from pwact.cli import console, logs
-from pwact.cli.signals import sigterm_raises
+from pwact.cli.signals import ending_signals_raise
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
@@ -50,8 +50,9 @@ def init_bulk(options: Namespace) -> int:
     pair = _checked(options, "init_bulk")
     if isinstance(pair.config, InitConfig):
         with _campaign(options, pair) as campaign:
-            result = run_init_bulk(pair.config, pair.resources, campaign)
-        console.say(init_summary(result))
+            summary = init_summary(run_init_bulk(pair.config, pair.resources, campaign))
+            logs.result(summary)
+        console.announce(summary)
     return EXIT_DONE
 
 
@@ -62,8 +63,9 @@ def run(options: Namespace) -> int:
         takeover = plan_takeover(pair.config, pair.resources)
         with _campaign(options, pair) as campaign:
             take_over(campaign, takeover)
-            result = run_active_learning(pair.config, pair.resources, campaign)
-        console.say(run_summary(result))
+            summary = run_summary(run_active_learning(pair.config, pair.resources, campaign))
+            logs.result(summary)
+        console.announce(summary)
     return EXIT_DONE
 
 
@@ -102,7 +104,7 @@ def gather_pwdata(options: Namespace) -> int:
     source = Path(options.input_dir)
     results = find_results(source)
     with (
-        sigterm_raises(),
+        ending_signals_raise(),
         logs.logging_to_screen(),
         console.progress("copying", len(results)) as bar,
     ):
@@ -128,7 +130,7 @@ def to_pwdata(options: Namespace) -> int:
     )
     inputs = len(settings.inputs)
     with (
-        sigterm_raises(),
+        ending_signals_raise(),
         logs.logging_to_screen(),
         console.progress("reading frames", None) as bar,
     ):
@@ -252,7 +254,7 @@ def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
         redo=tuple(options.redo), keep_finished=options.keep_finished, progress=console.progress
     )
     with (
-        sigterm_raises(),
+        ending_signals_raise(),
         logs.logging_to_screen(),
         logs.logging_to_file(work_dir / layout.LOG),
         open_campaign(work_dir, pair.kind, pair.config.seed, chosen) as campaign,

@@ -15,6 +15,7 @@ LINE = "%(asctime)s %(message)s"
 WARNING_LINE = "%(asctime)s %(levelname)s: %(message)s"
 TIME = "%Y-%m-%d %H:%M:%S"
 ROOT = "pwact"
+RESULT = "pwact.result"  # what the screen gets in another way
 
 
 class _Lines(logging.Formatter):
@@ -30,7 +31,8 @@ class _Lines(logging.Formatter):
 
 class _Screen(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        console.note(self.format(record))
+        if record.name != RESULT:
+            console.note(self.format(record))
 
 
 class _File(logging.FileHandler):
@@ -54,7 +56,7 @@ def logging_to_screen() -> Iterator[None]:
 @contextmanager
 def logging_to_file(path: Path) -> Iterator[None]:
     """Append what the package logs to `path`, with times, and the error that ends the block."""
-    handler = _File(path, encoding="utf-8")
+    handler = _File(path, encoding="utf-8", errors="backslashreplace")
     try:
         with _handler(handler):
             yield
@@ -66,6 +68,11 @@ def logging_to_file(path: Path) -> Iterator[None]:
         raise
     finally:
         handler.close()
+
+
+def result(text: str) -> None:
+    """Write the last words of a campaign, which go to stdout, into the log file as well."""
+    logging.getLogger(RESULT).info("%s", text)
 
 
 @contextmanager

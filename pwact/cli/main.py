@@ -7,7 +7,6 @@ answers at once.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -235,6 +234,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         Words after the program's name; those of this process by default.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    console.prepare()
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     failure: BaseException
@@ -243,11 +243,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except PwactError as error:
         failure, message, status = error, str(error), error.exit_code
     except Terminated as stop:
-        failure, message, status = stop, "stopped by SIGTERM", EXIT_STOPPED
+        failure, message, status = stop, str(stop), EXIT_STOPPED
     except KeyboardInterrupt as stop:
         failure, message, status = stop, "interrupted", EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except OSError as error:
         place = f"{error.filename}: " if error.filename is not None else ""

@@ -1,7 +1,8 @@
-"""SIGTERM unwinds the stack as Ctrl-C does, so that files and locks are left in order."""
+"""Signals that end a program unwind the stack as Ctrl-C does: files and locks are left in order."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Iterator
@@ -9,23 +10,35 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Optional
 
+_WORDS = {
+    signal.SIGTERM: "stopped by SIGTERM",
+    signal.SIGHUP: "stopped by SIGHUP: the terminal was closed (nohup, tmux or screen outlive it)",
+}
+
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived."""
+    """A signal arrived that ends the program; says which."""
+
+    def __init__(self, words: str = _WORDS[signal.SIGTERM]) -> None:
+        super().__init__(words)
 
 
 @contextmanager
-def sigterm_raises() -> Iterator[None]:
-    """Raise Terminated in the block when SIGTERM arrives; outside the main thread, do nothing."""
+def ending_signals_raise() -> Iterator[None]:
+    """Raise Terminated in the block when SIGTERM or SIGHUP arrives.
+
+    A signal that the shell has us ignore stays ignored, as SIGHUP behind ``nohup``. Outside the
+    main thread nothing is done.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _raise)
-    try:
+    with contextlib.ExitStack() as stack:
+        for number in _WORDS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                stack.callback(signal.signal, number, signal.signal(number, _raise))
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
-def _raise(_number: int, _frame: Optional[FrameType]) -> None:
-    raise Terminated
+def _raise(number: int, _frame: Optional[FrameType]) -> None:
+    raise Terminated(_WORDS[signal.Signals(number)])

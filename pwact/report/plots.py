@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,8 +93,7 @@ def _finite(values: np.ndarray) -> np.ndarray:
 
 
 def _draw(path: Path, values: np.ndarray, window: tuple[float, float], axis: _Axis) -> bool:
-    if find_spec("matplotlib") is None:
-        _say_once()
+    if not _drawable():
         return False
     from matplotlib.figure import Figure
 
@@ -164,5 +164,22 @@ def _bins(frames: int) -> int:
 
 
 @cache
-def _say_once() -> None:
-    log.info("no pictures are drawn: matplotlib is not installed")
+def flaw() -> str:
+    """Why nothing can be drawn here; empty if there is a matplotlib that works."""
+    if find_spec("matplotlib") is None:
+        return "matplotlib is not installed"
+    try:
+        import_module("matplotlib.backends.backend_agg")
+    except Exception as error:  # noqa: BLE001  one that was built for another numpy raises anything
+        reason = str(error).partition("\n")[0]
+        return f"matplotlib cannot be imported: {type(error).__name__}: {reason}"
+    return ""
+
+
+@cache
+def _drawable() -> bool:
+    """Whether pictures are drawn; if not, one line says so, once."""
+    if reason := flaw():
+        level = logging.WARNING if find_spec("matplotlib") else logging.INFO
+        log.log(level, "no pictures are drawn: %s", reason)
+    return not reason

@@ -173,7 +173,12 @@ class Campaign:
     def _do_postponed(self) -> bool:
         if not self._postponed:
             return False
-        self._postponed.popleft()()
+        work = self._postponed.popleft()
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  nothing depends on it, whatever went wrong
+            words = f"{type(error).__name__}: {error}"
+            _LOG.warning("left out, and the run goes on without it: %s", words)
         return True
 
     def seed(self, *spawn_key: int | str) -> int:

@@ -13,12 +13,11 @@ import numpy as np
 
 from pwact import layout
 from pwact.engines.lammps_input import INPUT
-from pwact.errors import InputError, UsageError
+from pwact.errors import InputError, PwactError, UsageError
 from pwact.io.journal import Journal
 from pwact.query.window import Scores
-from pwact.report import pictures
+from pwact.report import pictures, plots
 from pwact.report.pictures import Curve, Scale
-from pwact.report.plots import deviation_histogram, kpu_histogram
 from pwact.report.records import IterationRow
 from pwact.workflow import ledger
 from pwact.workflow.explored_trees import ExploredTree, find_explored, judged_systems
@@ -140,7 +139,14 @@ def draw(
         ``png``, ``svg``.
     drawn
         Called after each iteration.
+
+    Raises
+    ------
+    PwactError
+        There is no matplotlib that works.
     """
+    if reason := plots.flaw():
+        raise PwactError(f"nothing can be drawn: {reason}; pip install matplotlib mends it")
     made: list[Path] = []
     for number, place in subject.iterations.items():
         name = layout.iteration_name(number)
@@ -191,7 +197,7 @@ class _System:
         scale = Scale(label, pair)
         curves = [Curve(one.steps, one.values, temperature(path)) for path, one in self.scores]
         values = np.concatenate([one.values for one in found])
-        histogram = kpu_histogram if self.kpu else deviation_histogram
+        histogram = plots.kpu_histogram if self.kpu else plots.deviation_histogram
         lower, upper = pair or (-np.inf, np.inf)
 
         def by_step(path: Path) -> bool:

@@ -24,6 +24,7 @@ from pwact.engines.user_scripts import SELECTED, MdScript
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState
+from pwact.workflow.retention import discard_tree
 from pwact.workflow.stage import Stage
 from pwact.workflow.stages.collect import CollectStage
 from pwact.workflow.stages.direct import DirectStage, Run
@@ -154,8 +155,6 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     """Do every step that is not done yet, and leave ``collection/``."""
     chain = chain_of(config, resources)
     temp, work_dir = chain.places.temp, config.work_dir
-    trash = temp.with_name(f".{temp.name}.trash")
-    files.remove(trash)
     if temp.exists() or not campaign.finished(collection_of(chain, campaign)):
         for stage in stages_of(chain, campaign):
             _link(work_dir, stage)
@@ -164,9 +163,8 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     for name in layout.LINKED_WHILE_RUNNING:
         if (work_dir / name).is_symlink():
             files.remove(work_dir / name)
-    if not config.reserve_work and temp.exists():
-        temp.rename(trash)  # a half-deleted tree would look like damage after a kill
-        files.remove(trash)
+    if not config.reserve_work:
+        discard_tree(temp)
     data_sets = [work_dir / name for name in report["data_sets"]]
     return InitResult(work_dir / layout.COLLECTION, data_sets, report["left_out"])
 

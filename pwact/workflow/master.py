@@ -19,7 +19,6 @@ from pwact.io.lock import holder
 
 EVENT = "master_started"
 ENDED = "master_ended"
-_SIGNALS = {"KeyboardInterrupt": "interrupted", "Terminated": "stopped by SIGTERM"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def ending(error: Optional[BaseException]) -> dict[str, str]:
     if error is None:
         return {"how": "finished", "why": ""}
     stopped = isinstance(error, (KeyboardInterrupt, StoppedError, GeneratorExit))
-    why = str(error) or _SIGNALS.get(type(error).__name__, type(error).__name__)
+    why = str(error) or ("interrupted" if stopped else type(error).__name__)
     return {"how": "stopped" if stopped else "failed", "why": why}
 
 

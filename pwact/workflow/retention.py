@@ -44,4 +44,25 @@ def _delete(work_dir: Path, path: Path) -> None:
     if work_dir.resolve() not in (place, *place.parents):
         _LOG.warning("%s: not deleted, it lies outside the work directory", path)
         return
-    files.remove(path)
+    remove_if_possible(path)
+
+
+def remove_if_possible(path: Path) -> None:
+    """Delete what nobody needs any more; what cannot be deleted is named and stays."""
+    try:
+        files.remove(path)
+    except OSError as error:
+        place = error.filename or path
+        _LOG.warning("%s: could not be deleted: %s", place, error.strerror or error)
+
+
+def discard_tree(tree: Path) -> None:
+    """Delete a tree that is not needed any more, and what an earlier try left of it.
+
+    It is renamed first: a tree that is half deleted after a kill would look like damage.
+    """
+    trash = tree.with_name(f".{tree.name}.trash")
+    remove_if_possible(trash)
+    if tree.exists() and not trash.exists():
+        tree.rename(trash)
+        remove_if_possible(trash)

@@ -112,7 +112,7 @@ def test_histogram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert deviation_histogram(path, values, 0.1, 0.2)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert not deviation_histogram(tmp_path / "none.png", np.array([np.nan]), 0.1, 0.2)
-    monkeypatch.setattr("pwact.report.plots.find_spec", lambda name: None)
+    monkeypatch.setattr("pwact.report.plots._drawable", lambda: False)
     assert not deviation_histogram(tmp_path / "none.png", values, 0.1, 0.2)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
@@ -125,7 +125,7 @@ def test_histogram_of_uncertainties(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert path.read_bytes().startswith(b"\x89PNG")
         path.unlink()
     assert not kpu_histogram(path, np.array([0.0, np.nan]), 0.0, 0.0)
-    monkeypatch.setattr("pwact.report.plots.find_spec", lambda name: None)
+    monkeypatch.setattr("pwact.report.plots._drawable", lambda: False)
     assert not kpu_histogram(path, values, 1e-5, 1.0)
     assert list(tmp_path.iterdir()) == []
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pwact.cli.signals import sigterm_raises
+from pwact.cli.signals import ending_signals_raise
 from pwact.config.resources import ResourceBlock
 from pwact.executors.base import Task
 from pwact.verdict import incomplete
@@ -63,7 +63,7 @@ def block(directory: Path) -> ResourceBlock:
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
     work_dir = Path(sys.argv[1])
-    with sigterm_raises(), open_campaign(work_dir, sys.argv[2], 1) as campaign:
+    with ending_signals_raise(), open_campaign(work_dir, sys.argv[2], 1) as campaign:
         campaign.run(Sleeping(work_dir))
 
 

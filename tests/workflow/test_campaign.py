@@ -40,6 +40,26 @@ def test_what_was_put_off_is_done_in_order_before_the_campaign_ends(chain):
     assert done == ["first", "second"]
 
 
+def test_what_was_put_off_may_fail(chain, caplog):
+    done = []
+
+    def draw():
+        raise PermissionError(13, "Permission denied", "histogram.png")
+
+    def no_library():
+        raise ImportError("numpy.core.multiarray failed to import")
+
+    with open_campaign(chain.work_dir, "run") as campaign:
+        for work in (draw, no_library, lambda: done.append("deleted")):
+            campaign.later(work)
+        campaign.run(chain.first)
+    assert done == ["deleted"]
+    assert [record.levelname for record in caplog.records].count("WARNING") == 2
+    assert "histogram.png" in caplog.text
+    assert "numpy.core.multiarray failed to import" in caplog.text
+    assert events(chain.work_dir)[-1]["how"] == "finished"
+
+
 def test_a_stage_that_broke_off_goes_on(chain):
     def die(_services):
         raise RuntimeError("power cut")

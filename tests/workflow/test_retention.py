@@ -92,3 +92,37 @@ def test_iter_result_and_its_link(tmp_path):
         views.write_iter_result(tmp_path, ["iter.0000  Total", "Number\n"])
         assert (tmp_path / "iter_select.txt").read_text() == "iter.0000  Total\nNumber\n"
     assert (tmp_path / "iter_select.txt").is_symlink()
+
+
+def test_what_cannot_be_deleted_stays_and_is_named(work_dir, monkeypatch, caplog):
+    remove = retention.files.remove
+
+    def busy(path):
+        if path.name == "a":
+            raise OSError(16, "Device or resource busy", str(path / ".nfs0001"))
+        remove(path)
+
+    monkeypatch.setattr(retention.files, "remove", busy)
+    retention.clean(work_dir, state("iter/md/a", "iter/md/b/dump"), ["s"])
+    assert left(work_dir) == ["iter/keep", "iter/md/a/dump", "iter/md/b/model_devi.out"]
+    assert f"{work_dir}/iter/md/a/.nfs0001: could not be deleted: Device or resource busy" in (
+        caplog.text
+    )
+
+
+def test_a_tree_is_discarded_with_what_is_left_of_an_earlier_one(work_dir, monkeypatch, caplog):
+    (work_dir / ".iter.trash").mkdir()
+    retention.discard_tree(work_dir / "iter")
+    assert list(work_dir.iterdir()) == []
+    retention.discard_tree(work_dir / "iter")
+
+    (work_dir / ".iter.trash").mkdir()
+    (work_dir / "iter").mkdir()
+
+    def busy(path):
+        raise OSError(16, "Device or resource busy", str(path))
+
+    monkeypatch.setattr(retention.files, "remove", busy)
+    retention.discard_tree(work_dir / "iter")
+    assert sorted(path.name for path in work_dir.iterdir()) == [".iter.trash", "iter"]
+    assert "could not be deleted" in caplog.text
