@@ -101,7 +101,8 @@ class LabelConfig:
     max_failed_rate: float = declare(
         0.1,
         Real(0.0, 1.0),
-        "Largest share of calculations that may fail; one failure is always borne.",
+        "Largest share of calculations that may fail; one failure is always tolerated, but not "
+        "that all fail.",
     )
     bigmodel_script: Optional[Path] = declare(
         None, Located(), "Script that labels; required for bigmodel."

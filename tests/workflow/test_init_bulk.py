@@ -16,7 +16,7 @@ from pwact.io.labels import labels_of
 from pwact.io.structures import read_structure
 from pwact.workflow.campaign import open_campaign
 from pwact.workflow.init_bulk import run_init_bulk
-from pwact.workflow.stages import structures
+from pwact.workflow.stages import gate, structures
 from tests.workflow.pairs import deep_update, init_param, load, resources, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, use_toys
 
@@ -213,6 +213,33 @@ def test_a_lost_relaxation_stops_a_lost_aimd_does_not(
     executor.spoil = {"1_aimd": "broken"}
     chain(tmp_path, executor)
     assert len(read_frames(tmp_path / "collection/init_config_0/train.xyz", "extxyz")) == 9
+
+
+def test_a_chain_whose_only_aimd_fails_has_failed(tmp_path: Path, executor: ToyExecutor) -> None:
+    entry = init_param()["sys_configs"][1]
+    executor.spoil = {"0_aimd": "broken"}
+    with pytest.raises(QuorumError, match=r"aimd: its only task failed[\s\S]*no out.json"):
+        chain(tmp_path, executor, sys_configs=[entry])
+    assert (tmp_path / "temp_init_bulk_work/aimd/init_config_0/init/0_aimd/in.json").exists()
+    assert not (tmp_path / "collection").exists()
+    executor.spoil = {}
+    assert len(chain(tmp_path, executor, sys_configs=[entry]).data_sets) == 1
+
+
+def test_an_entry_without_any_data_is_named(
+    tmp_path: Path, executor: ToyExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor.spoil = {"init_config_1/init/0_aimd": "broken"}
+    assert len(chain(tmp_path, executor).data_sets) == 1
+    assert "aimd: nothing of init_config_1 succeeded, so it gives no data" in caplog.text
+
+
+def test_structures_that_are_all_left_out_stop_the_chain(
+    tmp_path: Path, executor: ToyExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "flaw", lambda *_: "atoms collide")
+    with pytest.raises(QuorumError, match="aimd: its only structure is left out.*atoms collide"):
+        chain(tmp_path, executor, sys_configs=[init_param()["sys_configs"][1]])
 
 
 def test_a_real_chain_with_emt(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_two_failed_tasks_are_too_many(tmp_path: Path) -> None:
     kpu = Kpu(tmp_path)
     explored = kpu.explored().report["paths"]
     kpu.rig.services.spoil = {"01.explore/kpu/": "kpu.log"}
-    with pytest.raises(QuorumError, match="iter.0000/kpu: 2 of 2 tasks failed"):
+    with pytest.raises(QuorumError, match="iter.0000/kpu: all 2 tasks failed"):
         kpu.rig.services.run(kpu.stage(explored))
 
 

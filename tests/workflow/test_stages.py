@@ -214,15 +214,45 @@ def test_every_temperature_and_pressure_has_its_trajectory(
     assert sorted(output.transient) == sorted(tmp_path / place / "traj" for place in places)
 
 
-def test_one_lost_trajectory_is_borne_unless_it_may_not(tmp_path: Path) -> None:
+def test_one_lost_trajectory_is_tolerated_unless_it_may_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rig = Rig(tmp_path / "tolerant")
     rig.services.spoil = {"sys.000.t.000": BROKEN}
     output = rig.explore()
     assert [entry["usable"] for entry in output.report["paths"]] == [False, True]
+    named = "iter.0000/explore: nothing of md.000.sys.000 (a.poscar) succeeded, so nothing of it"
+    assert named in caplog.text
     strict = Rig(tmp_path / "strict", **{"strategy.lmps_tolerance": False})
     strict.services.spoil = {"sys.000.t.000": BROKEN}
     with pytest.raises(QuorumError, match="lmps_tolerance"):
         strict.explore()
+
+
+def test_an_exploration_of_which_nothing_succeeded_has_failed(tmp_path: Path) -> None:
+    single = {"config": "structures/a.poscar", "format": "vasp/poscar"}
+    changes = {"explore.sys_configs": [single]}
+    for number, spoil in enumerate(("md.000", "sys.000.t.000")):
+        rig = Rig(tmp_path / str(number), **changes if number else {})
+        rig.services.spoil = {spoil: BROKEN}
+        with pytest.raises(QuorumError, match=r"(only task|2 tasks) failed.*\nno model_devi"):
+            rig.explore()
+        rig.services.spoil = {}
+        assert rig.explore().report["ended_normally"]
+
+
+@pytest.mark.parametrize(("lost", "stops"), [(10, False), (11, True)])
+def test_a_tenth_of_the_trajectories_may_be_lost(tmp_path: Path, lost: int, stops: bool) -> None:
+    """Of 100; the limit is exact, so that nobody changes it unseen."""
+    job = {**run_param()["explore"]["md_jobs"][0], "temps": [float(t) for t in range(100, 150)]}
+    rig = Rig(tmp_path, **{"explore.md_jobs.0": job})
+    rig.services.spoil = {f"sys.000.t.0{number:02d}": BROKEN for number in range(lost)}
+    if stops:
+        with pytest.raises(QuorumError, match="11 of 100 tasks failed"):
+            rig.explore()
+        return
+    usable = [entry["usable"] for entry in rig.explore().report["paths"]]
+    assert (len(usable), sum(usable)) == (100, 90)
 
 
 def test_reserved_trajectories_are_not_given_up(tmp_path: Path) -> None:
@@ -300,12 +330,22 @@ def test_too_many_failed_labels_stop_the_run(tmp_path: Path) -> None:
     assert rig.services.run(rig.label_stage()).report["labelled"] == 4
 
 
+def test_a_labelling_of_which_nothing_succeeded_has_failed(tmp_path: Path) -> None:
+    for number, (spoil, next_step) in enumerate(
+        ((BROKEN, "give the same command again"), (UNCONVERGED, "--redo iter.0000/label"))
+    ):
+        rig = Rig(tmp_path / str(number))
+        rig.services.spoil = {"scf/": spoil}
+        with pytest.raises(QuorumError, match=rf"all 4 tasks failed[\s\S]*{next_step}"):
+            rig.label()
+
+
 def test_colliding_atoms_are_not_labelled(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.explorer.collisions = (10, 20, 30)
-    output = rig.label()
-    assert output.report["labelled"] == 0
-    assert output.report["data"] == ""
+    with pytest.raises(QuorumError, match="all 4 structures are left out.*apart") as caught:
+        rig.label()
+    assert str(tmp_path / "iter.0000/02.label/left_out.csv") in str(caught.value)
     assert not (tmp_path / "iter.0000/02.label/result/train.xyz").exists()
     listed = rows_of(tmp_path / "iter.0000/02.label/left_out.csv")
     candidates = rows_of(tmp_path / "iter.0000/01.explore/select/candidate.csv")

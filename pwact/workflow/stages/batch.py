@@ -64,7 +64,7 @@ def demand_answers(answers: Sequence[Union[Atoms, str]], rate: float, stage: str
     Parameters
     ----------
     rate
-        Share that may have none, 0..1; one is always borne.
+        Share that may have none, 0..1; one is tolerated, unless it is the only one.
     """
     reasons = [answer for answer in answers if isinstance(answer, str)]
     allowed = may_fail(rate, len(answers))

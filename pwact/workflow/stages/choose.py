@@ -20,6 +20,7 @@ from pwact.report import selection as tables
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explored import Candidate, Explored, read_candidates
 from pwact.workflow.stages.gate import Gate
+from pwact.workflow.stages.label import GATE_HINT
 from pwact.workflow.stages.script import run_script
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,9 @@ class ChooseStage:
         gate = Gate(self.config.dft.min_distance)
         listed = read_candidates(self.candidates, services.work_dir)
         sane = [one for one in listed if gate.passes(explored.frame(one), one.trajectory, one.step)]
-        gate.write(self.directory / layout.LEFT_OUT, self.name)
+        left_out = self.directory / layout.LEFT_OUT
+        gate.write(left_out, self.name)
+        gate.demand_some(len(sane), left_out, self.name, GATE_HINT)
         chosen = self._chosen(services, sane, explored) if sane else []
         table = self.directory / tables.CHOSEN
         tables.write_rows(table, [(one.devi_force, one.step, one.trajectory) for one in chosen])

@@ -19,7 +19,7 @@ from pwact.io import files
 from pwact.io.structures import read_structure
 from pwact.report.records import ExploreRecord
 from pwact.verdict import Verdict
-from pwact.workflow.quorum import check_quorum
+from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.prepare import demand_all, prepare, relative
 
@@ -174,7 +174,7 @@ class ExploreStage:
         }
 
     def work(self, services: Services) -> StageOutput:
-        """Run the trajectories; a tenth of them, or one, may come to nothing."""
+        """Run the trajectories; a tenth of them, or one, may come to nothing, but never all."""
         tasks: list[Task] = []
         owners: dict[Path, System] = {}
         for system in systems_of(self.config, self.iteration):
@@ -183,6 +183,11 @@ class ExploreStage:
                 owners[task.directory] = system
         results = list(self._results(services, tasks, owners))
         check_quorum(results, MAX_FAILED_RATE, self.name, services.work_dir)
+        names = {
+            directory: f"{system.name} ({system.structure.path.name})"
+            for directory, system in owners.items()
+        }
+        name_lost_groups(results, names, self.name, "nothing of it is explored in this iteration")
         if not self.config.strategy.lmps_tolerance:
             demand_all(results, f"{self.name} (strategy.lmps_tolerance is false)")
         return self._output(services.work_dir, results, owners)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pwact.errors import QuorumError
 from pwact.geometry import flaw
 from pwact.io import files
 
@@ -60,6 +61,27 @@ class Gate:
     def refuse(self, reason: str, file_path: str, config_index: int = 0) -> None:
         """Note that a frame is left out for a reason that showed later."""
         self.left_out.append(LeftOut(config_index, file_path, reason))
+
+    def demand_some(self, passed: int, path: Path, what: str, hint: str) -> None:
+        """Raise QuorumError where structures were refused and none of them all has passed.
+
+        Parameters
+        ----------
+        passed
+            How many may be calculated.
+        path
+            Where `write` lists what was refused.
+        hint
+            What the user may change.
+        """
+        if passed or not self.left_out:
+            return
+        count = len(self.left_out)
+        counted = "its only structure is" if count == 1 else f"all {count} structures are"
+        raise QuorumError(
+            f"{what}: {counted} left out, so there is nothing to calculate; "
+            f"the first because {self.left_out[0].reason} (all: {path})\nWhat next: {hint}"
+        )
 
     def rows(self) -> list[list[Any]]:
         """What was refused as rows of `COLUMNS`."""

@@ -13,7 +13,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.engines.base import KpuEvaluator, TrainedModel
 from pwact.executors.base import Task
-from pwact.workflow.quorum import check_quorum
+from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import MAX_FAILED_RATE
 from pwact.workflow.stages.prepare import content, link_inside, prepare
@@ -63,7 +63,7 @@ class KpuStage:
         }
 
     def work(self, services: Services) -> StageOutput:
-        """Evaluate the trajectories; a tenth of them, or one, may come to nothing.
+        """Evaluate the trajectories; a tenth of them, or one, may come to nothing, but never all.
 
         The report holds the entries of the exploration anew; a trajectory that was not evaluated
         is not usable any more.
@@ -71,6 +71,8 @@ class KpuStage:
         tasks = {entry["directory"]: self._task(entry) for entry in self._usable}
         results = list(services.dispatch("kpu", self.directory, list(tasks.values()), self.block))
         check_quorum(results, MAX_FAILED_RATE, self.name, services.work_dir)
+        systems = {tasks[entry["directory"]].directory: entry["system"] for entry in self._usable}
+        name_lost_groups(results, systems, self.name, "none of its frames can be a candidate")
         done = {result.task.directory for result in results if result.verdict.done}
         evaluated = {name for name, task in tasks.items() if task.directory in done}
         paths = [{**entry, "usable": entry["directory"] in evaluated} for entry in self.explored]

@@ -20,7 +20,7 @@ from pwact.report import selection as tables
 from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.records import LabelRecord
 from pwact.verdict import Outcome
-from pwact.workflow.quorum import check_quorum
+from pwact.workflow.quorum import check_quorum, demand_one, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
 from pwact.workflow.stages.explored import Candidate, Explored, read_candidates
@@ -30,6 +30,12 @@ from pwact.workflow.stages.prepare import relative
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+GATE_HINT = (
+    "look at these frames: the MD may leave what the models know (a smaller time step, a lower "
+    "temperature, a lower upper limit of the window), or DFT.min_distance is too large; then "
+    "start with --redo of the step that reads what you changed"
+)
 
 
 @dataclass
@@ -97,14 +103,16 @@ class LabelStage:
         explored = Explored(self.explorer, services.work_dir)
         gate = Gate(self.config.dft.min_distance)
         asked = self._sane(read_candidates(self.candidates, services.work_dir), explored, gate)
-        gate.write(self.directory / layout.LEFT_OUT, self.name)
+        left_out = self.directory / layout.LEFT_OUT
+        gate.write(left_out, self.name)
+        gate.demand_some(len(asked), left_out, self.name, GATE_HINT)
         if isinstance(self.labeler, BatchLabeler):
             answers = self._all_at_once(services, self.labeler, asked, explored)
             lost = [(one, why) for one, why in zip(asked, answers) if isinstance(why, str)]
             for one, why in lost:
                 gate.refuse(why, one.trajectory, one.step)
             if lost:
-                gate.write(self.directory / layout.LEFT_OUT, self.name)
+                gate.write(left_out, self.name)
         else:
             answers = self._one_by_one(services, self.labeler, asked, explored)
         return self._output(self._gather(asked, answers, explored), self._waste(asked))
@@ -135,8 +143,11 @@ class LabelStage:
         scf = layout.scf_dir(services.work_dir, self.iteration)
         calculations = [self._calculation(labeler, one, explored) for one in asked]
         results = list(calculate(services, Purpose.SCF, scf, calculations, self.block))
+        demand_one(results, self.name, services.work_dir)
         broken = [result for result in results if result.verdict.outcome is not Outcome.UNUSABLE]
         check_quorum(broken, self.config.dft.max_failed_rate, self.name, services.work_dir)
+        systems = {self._task_dir(one): Path(one.trajectory).parts[-2] for one in asked}
+        name_lost_groups(results, systems, self.name, "nothing new is learned of it")
         ends = {result.task.directory: result.verdict for result in results}
         return [
             labeler.read_result(one.directory, Purpose.SCF)[-1]

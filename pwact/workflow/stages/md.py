@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from pwact.engines.base import Labeler, Purpose
 from pwact.errors import PwactError
 from pwact.executors.base import TaskResult
 from pwact.io import files
-from pwact.verdict import Outcome
-from pwact.workflow.quorum import check_quorum
+from pwact.verdict import DONE, Outcome
+from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.first_principles import Calculation, calculate
 from pwact.workflow.stages.gate import Gate
@@ -25,6 +25,11 @@ from pwact.workflow.stages.prepare import relative
 from pwact.workflow.stages.structures import Places
 
 log = logging.getLogger(__name__)
+
+_GATE_HINT = (
+    "look at these structures; scale, cell_pert_fraction or atom_pert_distance may be too far off, "
+    "or min_distance too large; then start with --redo of the step that reads what you changed"
+)
 
 
 @dataclass(frozen=True)
@@ -81,17 +86,24 @@ class MdStage:
             for entry in self._entries
             for one in self._calculations(services, entry, gate)
         }
-        gate.write(self.directory / layout.LEFT_OUT, self.name)
+        left_out = self.directory / layout.LEFT_OUT
+        gate.write(left_out, self.name)
+        gate.demand_some(len(owners), left_out, self.name, _GATE_HINT)
         calculations = [one for _, one in owners.values()]
         running = calculate(
             services, Purpose.AIMD, self.directory, calculations, self.block, self.word
         )
         results = list(running)
         cut_off = self._cut_off(results, owners)
-        whole = [result for result in results if result.task.directory not in cut_off]
+        results = [
+            replace(result, verdict=DONE) if result.task.directory in cut_off else result
+            for result in results
+        ]
         rate = self.config.aimd.max_failed_rate
-        good = check_quorum(whole, rate, self.name, services.work_dir)
-        usable = {result.task.directory for result in good} | cut_off
+        good = check_quorum(results, rate, self.name, services.work_dir)
+        entries = {place: layout.init_config(entry.index) for place, (entry, _) in owners.items()}
+        name_lost_groups(results, entries, self.name, "it gives no data")
+        usable = {result.task.directory for result in good}
         trajectories = [
             {"entry": entry.index, "directory": relative(directory, services.work_dir)}
             for directory, (entry, _) in owners.items()

@@ -19,7 +19,7 @@ from pwact.executors.base import TaskResult
 from pwact.io import files
 from pwact.io.extxyz import write_extxyz
 from pwact.verdict import Outcome
-from pwact.workflow.quorum import check_quorum
+from pwact.workflow.quorum import check_quorum, demand_one, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.direct import Run
 from pwact.workflow.stages.first_principles import Calculation, calculate
@@ -123,15 +123,21 @@ class RelabelStage:
         frames = self._frames(services.work_dir)
         picked = [frames[number] for number in subset(len(frames), self.config.scf_max_num)]
         sane = [one for one in picked if gate.passes(one.atoms, one.file_path, one.number)]
+        left_out = self.directory / layout.LEFT_OUT
+        gate.write(left_out, self.name)
+        gate.demand_some(len(sane), left_out, self.name, "look at these frames and their MD")
         calculations = [
             Calculation(self.labelers[one.entry], one.directory, partial(_bare, one.atoms))
             for one in sane
         ]
         results = list(calculate(services, Purpose.SCF, self.directory, calculations, self.block))
+        demand_one(results, self.name, services.work_dir)
         broken = [result for result in results if result.verdict.outcome is not Outcome.UNUSABLE]
         check_quorum(broken, self.config.scf.max_failed_rate, self.name, services.work_dir)
+        entries = {one.directory: layout.init_config(one.entry) for one in sane}
+        name_lost_groups(results, entries, self.name, "it gives no data")
         labelled = self._gather(sane, results, gate)
-        gate.write(self.directory / layout.LEFT_OUT, self.name)
+        gate.write(left_out, self.name)
         data = self.directory / layout.TRAIN_XYZ
         files.remove(data)
         if labelled:
