@@ -12,7 +12,6 @@ from pwact.config.resources import ResourceBlock
 from pwact.errors import SchedulerError
 from pwact.executors.base import (
     ArrayExecutor,
-    Fault,
     JobPhase,
     JobState,
     OutageError,
@@ -203,9 +202,8 @@ class Run:
             return
         record = read_record(job.spec.record)
         job.record = record if record and record.name == job.spec.name else None
-        lost = state.phase is JobPhase.GONE and job.record is None
-        fault = Fault.MACHINE if lost else state.fault  # forgotten with the scheduler's own state
-        job.state = replace(state, phase=JobPhase.ENDED, fault=fault)
+        # a job that is gone counts as a try: whatever ended it may end it for ever
+        job.state = replace(state, phase=JobPhase.ENDED)
         if state.phase is JobPhase.GONE:
             job.state = replace(job.state, word="gone from the queue")
         job.give_up_at = None

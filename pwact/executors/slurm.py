@@ -10,13 +10,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Optional
 
 from pwact.config.resources import ResourceBlock
 from pwact.errors import PwactError, SchedulerError
 from pwact.executors import slurm_text
+from pwact.executors.accounting import Accounting
 from pwact.executors.base import (
     ARRAY_SPAN,
     ArrayRefusedError,
@@ -28,7 +28,17 @@ from pwact.executors.base import (
 )
 from pwact.executors.processes import processes_with
 from pwact.executors.script import header, quote
-from pwact.executors.slurm_text import Row, array_name, cut, is_ours, rows, state_of
+from pwact.executors.slurm_text import (
+    Answer,
+    Row,
+    array_name,
+    clean,
+    cut,
+    is_ours,
+    output_pattern,
+    rows,
+    state_of,
+)
 from pwact.io.files import write_text
 
 _LOG = logging.getLogger(__name__)
@@ -43,15 +53,6 @@ _FOREIGN = re.compile(
     r"(SQUEUE|SACCT|SCANCEL|SLURM)_\w+|SBATCH_(JOB_NAME|PARTITION|ARRAY_INX|WAIT|OPEN_MODE|OUTPUT"
     r"|ERROR|INPUT|GRES|CLUSTERS|TEST_ONLY|IGNORE_PBS)"
 )
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command printed, and its exit status."""
-
-    status: int
-    out: str
-    err: str
 
 
 def call(words: Sequence[str]) -> Answer:
@@ -130,7 +131,7 @@ class SlurmExecutor:
         self.poll_first_s = min(2.0, poll_longest_s)
         self._call = call
         self._sleep = sleep
-        self._accounting = True  # until sacct says otherwise
+        self._accounting = Accounting(call)
         self._warned: set[str] = set()
 
     @classmethod
@@ -146,7 +147,8 @@ class SlurmExecutor:
 
     def submit(self, spec: JobSpec) -> str:
         """Submit one script; see `pwact.executors.base.Executor.submit`."""
-        return self._sbatch(spec, spec.name, spec.output.name, [], spec.script)
+        output = output_pattern(spec.directory, "", spec.output.name)
+        return self._sbatch(spec, spec.name, output, [], spec.script)
 
     def array_size(self, waiting: int, live: int) -> int:
         """How many of `waiting` jobs to hand over in one call; 1: no array.
@@ -162,6 +164,8 @@ class SlurmExecutor:
     def submit_array(self, specs: Sequence[JobSpec]) -> list[str]:
         """Submit the scripts of groups within one span as one array, with one call."""
         first = specs[0]
+        if "\\" in str(first.directory):
+            raise ArrayRefusedError("a backslash in a directory keeps SLURM from numbering outputs")
         span = first.group // ARRAY_SPAN
         name = array_name(first.name) or first.name
         indices = [spec.group % ARRAY_SPAN for spec in specs]
@@ -174,7 +178,8 @@ class SlurmExecutor:
         except OSError as error:
             raise PwactError(f"{wrapper}: cannot be written: {error.strerror}") from error
         limit = f"%{self.max_jobs}" if self.max_jobs else ""
-        output = f"{span}%3a-{first.kind}.out" if span else f"%a-{first.kind}.out"
+        number = f"{span}%3a" if span else "%a"
+        output = output_pattern(first.directory, number, f"-{first.kind}.out")
         flags = [f"--array={slurm_text.ranges(indices)}{limit}"]
         job_id = self._sbatch(first, name, output, flags, wrapper)
         return [f"{job_id}_{index}" for index in indices]
@@ -183,7 +188,7 @@ class SlurmExecutor:
         words = ["sbatch", "--parsable", f"--job-name={name}", f"--chdir={spec.directory}"]
         words += [f"--output={output}", "--open-mode=append", *flags, str(script)]
         answer = self._call(words)
-        message = _clean(answer.err)
+        message = clean(answer.err)
         job_id = (answer.out.split() or [""])[-1].partition(";")[0]
         if answer.status == 0 and job_id.isdigit():
             if message and message not in self._warned:
@@ -217,9 +222,9 @@ class SlurmExecutor:
         for part in cut(list(asked), _LIST_LENGTH):
             answer = self._squeue([f"--name={','.join(part)}"])
             if answer.status:
-                raise OutageError(f"squeue: {_clean(answer.err)}")
+                raise OutageError(f"squeue: {clean(answer.err)}")
             listed += rows(answer.out)
-            listed += self._sacct([f"--name={','.join(part)}", "--starttime=now-30days"])
+            listed += self._accounting.rows([f"--name={','.join(part)}", "--starttime=now-30days"])
         by_name = _by_name(listed)
         found: dict[str, str] = {}
         for name in names:
@@ -243,10 +248,10 @@ class SlurmExecutor:
             for job_id, name in jobs.items()
             if job_id not in listed or not is_ours(listed[job_id], name)
         }
-        if missing and self._accounting:
+        if missing and self._accounting.there:
             bases = dict.fromkeys(job_id.partition("_")[0] for job_id in missing)
             for part in cut(list(bases), _LIST_LENGTH):
-                for row in self._sacct([f"--jobs={','.join(part)}"]):
+                for row in self._accounting.rows([f"--jobs={','.join(part)}"]):
                     if row.id in missing and is_ours(row, missing[row.id]):
                         listed[row.id] = row
                         del missing[row.id]
@@ -262,28 +267,12 @@ class SlurmExecutor:
                 [f"--user={os.getuid()}"]
             )  # one of them is forgotten: ask for all
         if answer.status:
-            raise OutageError(f"squeue: {_clean(answer.err)}")
+            raise OutageError(f"squeue: {clean(answer.err)}")
         return rows(answer.out)
 
     def _squeue(self, words: list[str]) -> Answer:
         command = ["squeue", "--noheader", "--array", "--states=all"]
         return self._call([*command, f"--format={slurm_text.ROW_FORMAT}", *words])
-
-    def _sacct(self, words: list[str]) -> list[Row]:
-        """Ask the accounting, if there is one; it knows jobs that the queue has forgotten."""
-        if not self._accounting:
-            return []
-        command = ["sacct", "--noheader", "--allocations", "--parsable2", "--array"]
-        try:
-            answer = self._call([*command, "--format=JobID,State,JobName,Reason", *words])
-        except PwactError as error:
-            _LOG.debug("sacct: %s", error)
-            return []
-        if answer.status:
-            self._accounting = slurm_text.is_outage(answer.err)
-            _LOG.debug("sacct: %s", _clean(answer.err))
-            return []
-        return rows(answer.out)
 
     # ---- the end
 
@@ -294,9 +283,9 @@ class SlurmExecutor:
         for part in cut(list(alive), _LIST_LENGTH):
             answer = self._call(["scancel", *part])
             if answer.status and slurm_text.is_outage(answer.err):
-                raise OutageError(f"scancel: {_clean(answer.err)}")
+                raise OutageError(f"scancel: {clean(answer.err)}")
             if answer.status:
-                _LOG.warning("scancel: %s", _clean(answer.err))
+                _LOG.warning("scancel: %s", clean(answer.err))
         while alive and wait < self.cancel_wait_s:
             self._sleep(step)
             wait, step = wait + step, min(2.0, step * 1.5)
@@ -317,12 +306,6 @@ def _end_submissions(names: Sequence[str]) -> int:
     if left:
         _LOG.warning("ended %d sbatch that an earlier start had left at work", len(left))
     return len(left)
-
-
-def _clean(text: str) -> str:
-    """Join what a command said into one line, without its name at the front of each."""
-    lines = (re.sub(r"^\w+: (error: )?", "", line).strip() for line in text.splitlines())
-    return "; ".join(line for line in lines if line)
 
 
 def _age(row: Row) -> tuple[bool, int]:

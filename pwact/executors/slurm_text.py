@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Optional
 
 from pwact.executors.base import ARRAY_SPAN, Fault, JobPhase, JobState
 
 ROW_FORMAT = "%i|%T|%j|%r"
 _NAME = re.compile(r"([^\d]+)(\d+)-([0-9a-f]{12})")
+_PARTS = re.compile(r"(\d+)_\[(\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*)(?:%\d+)?\]")
 
 _WAITING, _RUNNING, _ENDED = JobPhase.WAITING, JobPhase.RUNNING, JobPhase.ENDED
 _T, _M = Fault.TASK, Fault.MACHINE
@@ -68,6 +70,8 @@ _LIMIT = re.compile(
 )
 _POLICY = re.compile(r"(?<!\w)(QOS|Assoc)(?!\w*(Submit|MaxJobs))(Max|Min|Grp)\w+Limit")
 _ARRAY = re.compile(r"array", re.IGNORECASE)
+_WITHOUT_ACCOUNTING = re.compile(r"accounting storage is (disabled|not )", re.IGNORECASE)
+_UNKNOWN_FIELD = re.compile(r"invalid field requested|unrecognized field", re.IGNORECASE)
 _KEYS = (  # what sbatch complains about → keys of a resource block
     (r"invalid account", "queue_name or custom_flags"),
     (r"partition", "queue_name"),
@@ -76,6 +80,15 @@ _KEYS = (  # what sbatch complains about → keys of a resource block
     (r"node configuration|cpu|ntasks|tasks", "number_node, cpu_per_node, gpu_per_node"),
     (r".", "custom_flags"),
 )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
 
 
 @dataclass(frozen=True)
@@ -89,13 +102,30 @@ class Row:
 
 
 def rows(text: str) -> list[Row]:
-    """Read lines of `ROW_FORMAT`; others are left out."""
+    """Read lines of `ROW_FORMAT`, with or without the reason; others are left out.
+
+    Parts of an array that wait together (``12_[3-5]``) get a row each.
+    """
     found = []
     for line in text.splitlines():
         parts = line.strip().split("|", 3)
-        if len(parts) == 4 and parts[0][:1].isdigit():
-            found.append(Row(parts[0], _word(parts[1]), parts[2], parts[3].strip()))
+        if len(parts) >= 3 and parts[0][:1].isdigit():
+            word, name, reason = _word(parts[1]), parts[2], (parts[3:] or [""])[0].strip()
+            found += [Row(job_id, word, name, reason) for job_id in _each(parts[0])]
     return found
+
+
+def _each(job_id: str) -> list[str]:
+    """Ids of the jobs that a row stands for."""
+    match = _PARTS.fullmatch(job_id)
+    if not match:
+        return [job_id]
+    found: list[int] = []
+    for part in match.group(2).split(","):
+        first, _, last = part.partition("-")
+        last, _, step = last.partition(":")
+        found += range(int(first), int(last or first) + 1, int(step or 1))
+    return [f"{match.group(1)}_{index}" for index in found]
 
 
 def _word(text: str) -> str:
@@ -166,9 +196,44 @@ def cut(words: Sequence[str], length: int) -> list[list[str]]:
     return [one for one in lists if one]
 
 
+def clean(text: str) -> str:
+    """Join what a command said into one line, without its name at the front of each."""
+    lines = (re.sub(r"^\w+: (error: )?", "", line).strip() for line in text.splitlines())
+    return "; ".join(line for line in lines if line)
+
+
+def output_pattern(directory: Path, number: str, rest: str) -> str:
+    """Name a file as sbatch wants it, which takes ``%`` for the beginning of a variable.
+
+    A backslash makes it take every sign as it is, but for the backslash itself.
+
+    Parameters
+    ----------
+    number
+        Variables of sbatch that begin the name of the file; "" where the directory holds a
+        backslash.
+    rest
+        How the name goes on.
+    """
+    path = f"{directory}/"
+    if "\\" in path:
+        return path.replace("\\", "\\\\") + number + rest
+    return path.replace("%", "%%") + number + rest.replace("%", "%%")
+
+
 def is_outage(message: str) -> bool:
     """Whether a command failed since nobody answered it."""
     return bool(_OUTAGE.search(message))
+
+
+def is_without_accounting(message: str) -> bool:
+    """Whether sacct failed since this cluster has no accounting."""
+    return bool(_WITHOUT_ACCOUNTING.search(message))
+
+
+def is_unknown_field(message: str) -> bool:
+    """Whether a command failed since it does not know a column that it was asked for."""
+    return bool(_UNKNOWN_FIELD.search(message))
 
 
 def is_limit(message: str) -> bool:

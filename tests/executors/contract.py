@@ -11,7 +11,7 @@ import pytest
 from pwact.executors.base import JobPhase
 from pwact.executors.cancel import cancel_jobs, open_jobs
 
-NAMES = ["a 0", "a'; echo x", "line\nbreak", "öß $HOME"]
+NAMES = ["a 0", "a'; echo x", "line\nbreak", "öß $HOME", "Ag50%Au50", "a\\b%j\\"]
 
 DIES = """
 import os, sys

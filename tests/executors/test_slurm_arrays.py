@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pwact.executors.base import ArrayRefusedError, JobSpec
 from pwact.executors.slurm import SlurmExecutor
 from tests.executors.fake_slurm import refused, slurm_bench
 from tests.faults import assert_read, fault
@@ -29,7 +30,7 @@ def test_arrays(bench, monkeypatch, use_array, tasks, arrays):
     assert len([words for words in calls if any("--array=" in word for word in words)]) == arrays
     if tasks == 1200:
         assert calls[1][5:7] == ["--open-mode=append", "--array=0-199"]
-        assert calls[1][4] == "--output=1%3a-scf.out"
+        assert calls[1][4] == f"--output={bench.directory}/1%3a-scf.out"
         wrapper = (bench.directory / "1-scf.array").read_text()
         assert "$((1000 + SLURM_ARRAY_TASK_ID))-scf.job" in wrapper
 
@@ -66,6 +67,18 @@ def test_refused_arrays_become_single_jobs(bench, caplog):
     assert bench.slurm.count("sbatch") == 13
     assert_read("MaxArraySize", caplog.text)
     assert len(bench.events("job_asked")) == 12
+
+
+def test_a_directory_with_a_backslash_takes_no_array(bench):
+    bench.directory = bench.root / "a\\b"
+    bench.directory.mkdir()
+    executor = bench.executor
+    specs = [
+        JobSpec(f"scf{group}-0123456789ab", "scf", group, bench.directory, (), bench.block)
+        for group in range(2)
+    ]
+    with pytest.raises(ArrayRefusedError, match="backslash"):
+        executor.submit_array(specs)
 
 
 @fault("an array over a limit")

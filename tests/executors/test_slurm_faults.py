@@ -311,10 +311,72 @@ def test_accounting_remembers_what_the_queue_forgot(bench):
     assert asked.count("--jobs=100") == 1  # only for what has left the queue
 
 
-def test_without_accounting_sacct_is_asked_once(bench):
+def test_without_accounting_sacct_is_asked_once(bench, caplog):
     bench.slurm.lives[0] = [[R, ("GONE", "")]] * 3
     list(bench.run(bench.tasks(1)))
     assert bench.slurm.count("sacct") == 1
+    assert "sacct" not in caplog.text
+
+
+def as_22_05(words):
+    """Knows neither --array nor a field of a later SLURM, as the sacct of 22.05."""
+    unknown = [word for word in words if word.partition("=")[0] in ("--array", "--expand-patterns")]
+    return refused(f"sacct: unrecognized option '{unknown[0]}'") if unknown else None
+
+
+def test_accounting_of_an_old_slurm_says_how_each_part_of_an_array_ended(bench):
+    def sacct(words):
+        name = bench.slurm.jobs["100_0"].name
+        return as_22_05(words) or Answer(
+            0, "".join(f"100_{part}|FAILED|{name}|None\n" for part in range(12)), ""
+        )
+
+    bench.slurm.sacct = sacct
+    bench.slurm.lives = {group: [[R, ("GONE", "")]] for group in range(12)}
+    results = list(bench.run(bench.tasks(12)))
+    assert [result.attempts for result in results] == [2] * 12
+    assert {event["state"] for event in bench.events("job_ended")} == {"FAILED", "COMPLETED"}
+
+
+def test_accounting_without_reasons_is_asked_without_them(bench, caplog):
+    def sacct(words):
+        if any("Reason" in word for word in words):
+            return refused('sacct: error: Invalid field requested: "Reason"')
+        return Answer(0, f"100|OUT_OF_MEMORY|{bench.slurm.jobs['100'].name}\n", "")
+
+    bench.slurm.sacct = sacct
+    bench.slurm.lives[0] = [[R, ("GONE", "")]]
+    list(bench.run(bench.tasks(1)))
+    assert bench.events("job_ended")[0]["state"] == "OUT_OF_MEMORY"
+    assert "sacct" not in caplog.text
+
+
+@fault("sacct fails")
+def test_a_sacct_that_fails_is_named_once_and_asked_again(bench, caplog):
+    bench.slurm.sacct = refused("sacct: error: Problem talking to the database")
+    bench.slurm.lives[0] = [[R, ("GONE", "")]] * 9
+    (result,) = bench.run(bench.tasks(1))
+    assert (result.verdict.done, result.attempts) == (False, 4)
+    assert bench.slurm.count("sacct") > 4
+    assert caplog.text.count("Problem talking to the database") == 1
+    assert_read("sacct fails", caplog.text)
+
+
+def test_a_job_that_only_the_accounting_calls_alive_is_gone(bench):
+    """Accounting lists for ever what a controller has lost."""
+    bench.slurm.sacct = lambda words: Answer(
+        0, "".join(f"{job.id}|RUNNING|{job.name}|None\n" for job in bench.slurm.jobs.values()), ""
+    )
+    bench.slurm.lives[0] = [[R, ("GONE", "")]]
+    (result,) = bench.run(bench.tasks(1))
+    assert (result.verdict.done, result.attempts) == (True, 2)
+    assert bench.events("job_ended")[0]["state"] == "gone from the queue"
+
+
+def test_a_job_that_is_forgotten_again_and_again_has_four_tries(bench):
+    bench.slurm.lives[0] = [[R, ("GONE", "")]] * 99
+    (result,) = bench.run(bench.tasks(1))
+    assert (result.verdict.done, result.attempts) == (False, 4)
 
 
 def test_a_poll_is_one_call_for_all_jobs(bench):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pwact.executors.base import Fault, JobPhase
@@ -11,6 +13,7 @@ from pwact.executors.slurm_text import (
     is_limit,
     is_ours,
     is_outage,
+    output_pattern,
     ranges,
     rows,
     state_of,
@@ -48,6 +51,26 @@ def test_rows_are_read_whatever_stands_around_them():
         Row("12", "RUNNING", "scf0-0123456789ab", "None"),
         Row("13_4", "CANCELLED", "scf0.array-0123456789ab", "a|b"),
     ]
+
+
+def test_parts_of_an_array_that_wait_together_are_listed_one_by_one():
+    name = "scf0.array-0123456789ab"
+    found = rows(f"13_[2-4,8]|PENDING|{name}|None\n14_[1-5:2%3]|PENDING|{name}\n")
+    assert [row.id for row in found] == ["13_2", "13_3", "13_4", "13_8", "14_1", "14_3", "14_5"]
+    assert {(row.word, row.name) for row in found} == {("PENDING", name)}
+
+
+@pytest.mark.parametrize(
+    ("directory", "pattern"),
+    [
+        ("/w/plain", "/w/plain/%a-scf.out"),
+        ("/w/Ag50%Au50", "/w/Ag50%%Au50/%a-scf.out"),
+        ("/w/%", "/w/%%/%a-scf.out"),
+        ("/w/a\\b%A", "/w/a\\\\b%A/%a-scf.out"),  # then SLURM takes % as it is
+    ],
+)
+def test_outputs_are_named_so_that_sbatch_takes_a_directory_as_it_is(directory, pattern):
+    assert output_pattern(Path(directory), "%a", "-scf.out") == pattern
 
 
 @pytest.mark.parametrize(

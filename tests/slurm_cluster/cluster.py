@@ -1,4 +1,4 @@
-"""A real SLURM on this host: four virtual nodes, own munge, loopback only, no accounting.
+"""A real SLURM on this host: four virtual nodes, own munge, loopback only, on wish with slurmdbd.
 
 Everything lies below one directory and is started and stopped by pid file.
 """
@@ -59,7 +59,7 @@ SlurmdTimeout=30
 BatchStartTimeout=10
 CompleteWait=0
 PropagateResourceLimits=NONE
-AccountingStorageType=accounting_storage/none
+{accounting}
 JobCompType=jobcomp/none
 NodeName=DEFAULT CPUs=16 Boards=1 SocketsPerBoard=1 CoresPerSocket=16 ThreadsPerCore=1 \
 RealMemory=16000 State=UNKNOWN
@@ -68,6 +68,34 @@ PartitionName=DEFAULT MaxTime=INFINITE DefaultTime=60 State=UP OverSubscribe=NO
 PartitionName=cpu Nodes=c1,c2,c3 Default=YES
 PartitionName=gpu Nodes=g1
 """
+NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none"
+ACCOUNTING = """\
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort={port}
+AccountingStoragePass={dir}/munge/socket
+AccountingStorageEnforce=limits,qos
+Licenses=vasp:1"""
+DAEMON_CONF = """\
+AuthType=auth/munge
+AuthInfo=socket={dir}/munge/socket
+DbdHost={host}
+DbdAddr=127.0.0.1
+DbdPort={port}
+SlurmUser=root
+PidFile={dir}/slurmdbd.pid
+LogFile={dir}/slurmdbd.log
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=slurm
+StoragePass=slurm
+StorageLoc=slurm_acct_db
+CommitDelay=1
+"""
+DATABASE = (
+    "create database slurm_acct_db; create user 'slurm'@'localhost' identified by 'slurm'; "
+    "grant all on slurm_acct_db.* to 'slurm'@'localhost';"
+)
 NODES = ("c1", "c2", "c3", "g1")
 
 
@@ -84,10 +112,12 @@ def free_ports(number: int) -> list[int]:
 class Cluster:
     """Start it, break it, stop it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, accounting: bool = False) -> None:
         self.directory = directory
+        self.accounting = accounting
         self.conf = directory / "slurm.conf"
         self.environment = {**os.environ, "SLURM_CONF": str(self.conf)}
+        self._database: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self._write()
@@ -100,6 +130,8 @@ class Cluster:
             f"--log-file={munge}/log",
             f"--seed-file={munge}/seed",
         )
+        if self.accounting:
+            self._start_accounting()
         self.start_controller()
         for node in NODES:
             (self.directory / "spool" / node).mkdir(parents=True)
@@ -113,20 +145,61 @@ class Cluster:
         key = self.directory / "munge" / "key"
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o400)
-        port, *ports = free_ports(len(NODES) + 1)
+        port, daemon_port, *ports = free_ports(len(NODES) + 2)
         lines = [
             f"NodeName={node} NodeHostname={node} NodeAddr=127.0.0.1 Port={node_port}"
             + (" Gres=gpu:4" if node == "g1" else "")
             for node, node_port in zip(NODES, ports)
         ]
         host = socket.gethostname().partition(".")[0]
-        text = CONF.format(host=host, dir=self.directory, port=port, nodes="\n".join(lines))
+        names = {"host": host, "dir": self.directory}
+        accounting = ACCOUNTING.format(port=daemon_port, **names)
+        text = CONF.format(
+            port=port,
+            nodes="\n".join(lines),
+            accounting=accounting if self.accounting else NO_ACCOUNTING,
+            **names,
+        )
         self.conf.write_text(text)
+        daemon_conf = self.directory / "slurmdbd.conf"
+        daemon_conf.touch(mode=0o600)
+        daemon_conf.write_text(DAEMON_CONF.format(port=daemon_port, **names))
         for index in range(4):
             (self.directory / "dev" / f"gpu{index}").touch()
         (self.directory / "gres.conf").write_text(
             f"NodeName=g1 Name=gpu File={self.directory}/dev/gpu[0-3]\n"
         )
+
+    def _start_accounting(self) -> None:
+        """Start a database of its own and slurmdbd, and let root use the account ``mat``."""
+        place = self.directory / "db"
+        place.mkdir()
+        shutil.chown(place, "mysql", "mysql")
+        socket_path = f"--socket={place}/socket"
+        own = ("--no-defaults", "--user=mysql", f"--datadir={place}/data")
+        self.run("mariadb-install-db", *own, "--skip-test-db")
+        with (self.directory / "mariadbd.log").open("wb") as log:
+            self._database = subprocess.Popen(
+                ["/usr/sbin/mariadbd", *own, socket_path, "--skip-networking"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        client = ("mariadb", "--no-defaults", socket_path)
+        self.wait(lambda: self.succeeds(*client, "-e", "select 1"))
+        self.run(*client, "-e", DATABASE)
+        self.environment["MYSQL_UNIX_PORT"] = f"{place}/socket"
+        self.run("/usr/sbin/slurmdbd")
+        self.wait(lambda: self.succeeds("sacctmgr", "-n", "show", "cluster"))
+        for words in ("cluster pwacttest", "account mat", "user root account=mat"):
+            self.run("sacctmgr", "-i", "add", *words.split())
+
+    def succeeds(self, *words: str) -> bool:
+        with contextlib.suppress(AssertionError):
+            self.run(*words)
+            return True
+        return False
 
     def run(self, *words: str) -> str:
         done = subprocess.run(
@@ -187,6 +260,10 @@ class Cluster:
         for node in NODES:  # before the controller: they would wait for it
             self._end(self.directory / f"slurmd-{node}.pid")
         self._end(self.directory / "slurmctld.pid")
+        self._end(self.directory / "slurmdbd.pid")
+        if self._database:
+            self._database.terminate()
+            self._database.wait(30)
         self._end(self.directory / "munge" / "pid")
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import os
+import contextlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,25 +13,44 @@ from tests.requirements import need_program
 from tests.slurm_cluster.cluster import Cluster
 
 
-@pytest.fixture(scope="session")
-def cluster():
-    """A running SLURM, with SLURM_CONF in this process's environment."""
+@contextlib.contextmanager
+def _started(accounting):
+    """A running SLURM."""
     for name in ("slurmctld", "slurmd", "munged", "sbatch"):
         need_program(name)
-    made = Cluster(Path(tempfile.mkdtemp(prefix="pwact-slurm-")) / "rig")
+    for name in ("slurmdbd", "mariadbd", "sacctmgr") if accounting else ():
+        need_program(name)
+    made = Cluster(Path(tempfile.mkdtemp(prefix="pwact-slurm-")) / "rig", accounting)
     made.directory.parent.chmod(0o755)
-    before = os.environ.get("SLURM_CONF")
-    os.environ["SLURM_CONF"] = str(made.conf)
     try:
         made.start()
         yield made
     finally:
         made.stop()
         made.directory.parent.rmdir()
-        if before is None:
-            del os.environ["SLURM_CONF"]
-        else:
-            os.environ["SLURM_CONF"] = before
+
+
+@pytest.fixture(scope="session")
+def plain_cluster():
+    """A running SLURM without accounting."""
+    with _started(accounting=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def accounted_cluster():
+    """A running SLURM with slurmdbd, which keeps to limits, and has one licence ``vasp``."""
+    with _started(accounting=True) as made:
+        yield made
+
+
+@pytest.fixture
+def cluster(request, monkeypatch):
+    """The SLURM that a test module wants, with SLURM_CONF in this process's environment."""
+    accounting = getattr(request.module, "ACCOUNTING", False)
+    made = request.getfixturevalue("accounted_cluster" if accounting else "plain_cluster")
+    monkeypatch.setenv("SLURM_CONF", str(made.conf))
+    return made
 
 
 @pytest.fixture

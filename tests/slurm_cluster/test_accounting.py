@@ -1,0 +1,46 @@
+"""What only a SLURM with slurmdbd shows: limits, and jobs that the queue has forgotten."""
+
+from __future__ import annotations
+
+import pytest
+
+# a time-out must not leave a cluster behind
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60, method="signal")]
+
+ACCOUNTING = True
+KILLS_ITS_JOB = "echo x >> runs; kill -9 $$ $BASHPID"
+
+
+@pytest.fixture
+def forgetful(bench):
+    """A bench whose queue lists no job that has ended, as long after MinJobAge."""
+    bench.executor.poll_first_s = bench.executor.poll_longest_s = 1.0
+    real = bench.executor._call
+
+    def call(words):
+        return real([word for word in words if word != "--states=all"])
+
+    bench.executor._call = call
+    return bench
+
+
+def test_a_killed_job_that_the_queue_forgot_has_four_tries(forgetful):
+    tasks = forgetful.tasks(1, KILLS_ITS_JOB)
+    (result,) = forgetful.run(tasks, real_time=True)
+    assert (result.verdict.done, result.attempts) == (False, 4)
+    assert (tasks[0].directory / "runs").read_text() == "x\n" * 4
+    states = {event["state"].partition(" ")[0] for event in forgetful.events("job_ended")}
+    assert "FAILED" in states  # "gone" where the news came to the accounting too late
+    assert states <= {"FAILED", "gone"}
+
+
+def test_an_array_that_the_queue_forgot_runs_again_only_where_it_failed(forgetful):
+    tasks = forgetful.tasks(12, "echo x >> runs; echo done > out")
+    for task in tasks[:2]:
+        (task.directory / "kill").touch()
+    command = f"[ ! -e kill ] || {{ rm kill; {KILLS_ITS_JOB}; }}; {tasks[0].command}"
+    tasks = forgetful.tasks(12, command)
+    results = {result.task: result for result in forgetful.run(tasks, real_time=True)}
+    assert [results[task].attempts for task in tasks] == [2, 2] + [1] * 10
+    runs = [(task.directory / "runs").read_text() for task in tasks]
+    assert runs == ["x\nx\n"] * 2 + ["x\n"] * 10
