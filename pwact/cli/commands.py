@@ -11,6 +11,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -241,9 +242,12 @@ def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
     with logs.logging_to_screen():
         param, resource = Path(options.param), Path(options.resource)
         pair = load_pair(param, resource, Path.cwd(), strict=options.strict, expected=expected)
-        for warning in [*pair.warnings, *preflight(pair)]:
+        for warning in pair.warnings:
             log.warning("%s", warning)
-    return pair
+        found = preflight(pair, options.strict)
+        for warning in found:
+            log.warning("%s", warning)
+    return replace(pair, warnings=[*pair.warnings, *found])
 
 
 @contextmanager
@@ -256,7 +260,7 @@ def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
     with (
         ending_signals_raise(),
         logs.logging_to_screen(),
-        logs.logging_to_file(work_dir / layout.LOG),
+        logs.logging_to_file(work_dir / layout.LOG, pair.warnings),
         open_campaign(work_dir, pair.kind, pair.config.seed, chosen) as campaign,
     ):
         log.info("pwact %s %s in %s", __version__, pair.kind, work_dir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,11 +54,16 @@ def logging_to_screen() -> Iterator[None]:
 
 
 @contextmanager
-def logging_to_file(path: Path) -> Iterator[None]:
-    """Append what the package logs to `path`, with times, and the error that ends the block."""
+def logging_to_file(path: Path, noted: Sequence[str] = ()) -> Iterator[None]:
+    """Append what the package logs to `path`, with times, and the error that ends the block.
+
+    `noted` are warnings that were on the screen before the file was open.
+    """
     handler = _File(path, encoding="utf-8", errors="backslashreplace")
     try:
         with _handler(handler):
+            for words in noted:
+                handler.handle(logging.LogRecord(ROOT, logging.WARNING, "", 0, words, None, None))
             yield
     except BaseException as error:
         ours = isinstance(error, (PwactError, KeyboardInterrupt))

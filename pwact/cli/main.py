@@ -60,7 +60,11 @@ class Command(NamedTuple):
 def _pair(parser: Parser) -> None:
     parser.add_argument("param", help="param.json: what to do")
     parser.add_argument("resource", help="resource.json: where and how the jobs run")
-    parser.add_argument("--strict", action="store_true", help="unknown keys are errors")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="unknown keys and labels that cannot be right are errors",
+    )
 
 
 def _campaign(parser: Parser) -> None:

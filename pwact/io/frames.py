@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,9 @@ from ase import Atoms
 
 from pwact.errors import InputError, TaskError
 from pwact.io import files
-from pwact.io.extxyz import read_extxyz, write_extxyz
+from pwact.io.extxyz import iterate_extxyz, write_extxyz
 from pwact.io.labels import labels_of, set_labels
-from pwact.io.pwmlff_npy import MARK, composition_name, read_folder, write_folder
+from pwact.io.pwmlff_npy import MARK, composition_name, iterate_folder, write_folder
 
 
 def ordered(atoms: Atoms) -> Atoms:
@@ -45,14 +45,20 @@ def read_frames(path: Path, data_format: str) -> list[Atoms]:
     InputError
         There is no data, it cannot be read, or a frame has no energy and forces.
     """
+    return [atoms for _, _, atoms in iterate_frames(path, data_format)]
+
+
+def iterate_frames(path: Path, data_format: str) -> Iterator[tuple[Path, int, Atoms]]:
+    """The frames of `read_frames` one by one, each with its single data set and its number there.
+
+    Numbers count from 0. Raises InputError as `read_frames`.
+    """
     read = _named(data_format)[1]
-    frames = []
     for place in data_paths(path, data_format):
         for index, atoms in enumerate(read(place)):
             if atoms.calc is None:
                 raise InputError(f"frame {index} has no energy and forces", place)
-            frames.append(atoms)
-    return frames
+            yield place, index, atoms
 
 
 def write_frames(path: Path, frames: Sequence[Atoms], data_format: str) -> None:
@@ -106,6 +112,15 @@ def _find_extxyz(path: Path) -> list[Path]:
     return sorted(item for item in path.rglob("*xyz") if item.suffix in {".xyz", ".extxyz"})
 
 
+def _iterate_file(path: Path) -> Iterator[Atoms]:
+    empty = True
+    for atoms in iterate_extxyz(path):
+        empty = False
+        yield atoms
+    if empty:
+        raise InputError("holds no frame", path)
+
+
 def _find_npy(path: Path) -> list[Path]:
     return sorted(item.parent for item in path.rglob(MARK))
 
@@ -141,12 +156,12 @@ _FORMATS: dict[
     str,
     tuple[
         Callable[[Path], list[Path]],
-        Callable[[Path], list[Atoms]],
+        Callable[[Path], Iterable[Atoms]],
         Callable[[Path, Sequence[Atoms]], None],
     ],
 ] = {
-    "extxyz": (_find_extxyz, read_extxyz, write_extxyz),
-    "pwmlff/npy": (_find_npy, read_folder, _write_npy),
+    "extxyz": (_find_extxyz, _iterate_file, write_extxyz),
+    "pwmlff/npy": (_find_npy, iterate_folder, _write_npy),
 }
 DATA_FORMATS = tuple(_FORMATS)
 
@@ -155,7 +170,7 @@ def _named(
     data_format: str,
 ) -> tuple[
     Callable[[Path], list[Path]],
-    Callable[[Path], list[Atoms]],
+    Callable[[Path], Iterable[Atoms]],
     Callable[[Path, Sequence[Atoms]], None],
 ]:
     try:

@@ -19,9 +19,9 @@ from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
 from pwact.geometry import flaw, super_cell
-from pwact.io.frames import read_frames
 from pwact.io.structures import read_structure
 from pwact.workflow.active_learning import engines_of
+from pwact.workflow.check_data import check_data, check_known
 from pwact.workflow.init_bulk import Chain, chain_of
 from pwact.workflow.stages.explore import condition
 from pwact.workflow.stages.uncertainty import uncertainty_of
@@ -30,19 +30,23 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
-def preflight(pair: LoadedPair) -> list[str]:
+def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
     """Raise InputError for what cannot work; return warnings about what may be meant otherwise.
 
     Nothing is written.
+
+    Parameters
+    ----------
+    strict
+        Whether labels that cannot be right are refused.
     """
     if isinstance(pair.config, RunConfig):
-        _check_run(pair.config, pair.resources)
-    else:
-        _check_init_bulk(pair.config, pair.resources)
+        return _check_run(pair.config, pair.resources, strict)
+    _check_init_bulk(pair.config, pair.resources)
     return []
 
 
-def _check_run(config: RunConfig, resources: Resources) -> None:
+def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[str]:
     engines = engines_of(config, resources)
     direct = engines.direct
     blocks = [engines.train, engines.explore, engines.dft]
@@ -52,20 +56,21 @@ def _check_run(config: RunConfig, resources: Resources) -> None:
     uncertainty_of(config, engines.trainer, engines.explorer, engines.train)
     if direct is not None:
         direct.validate()
-    found: set[str] = set()
+    found: dict[str, tuple[str, Path]] = {}
     known = set(config.train.atom_type)
     for key, structure in _explored(config):
         atoms = _read(structure, config.file, key)
         _check_geometry(atoms, config.dft.min_distance, (structure.path, config.file, key))
         elements = set(atoms.get_chemical_symbols())
-        _check_known(elements - known, config, key, structure.path)
-        found |= elements
+        check_known(elements - known, config, key, structure.path)
+        for element in elements:
+            found.setdefault(element, (key, structure.path))
     labeler = engines.labeler
     if isinstance(labeler, BatchLabeler):
         labeler.validate(frozenset(found))
     else:
         labeler.validate(Purpose.SCF, frozenset(found))
-    _check_data(config)
+    return check_data(config, found, strict)
 
 
 def _check_inputs(config: RunConfig, explorer: Explorer) -> None:
@@ -95,31 +100,6 @@ def _explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
     for entry in sorted(used):
         for structure in config.explore.systems[entry]:
             yield f"explore.sys_configs[{entry}]", structure
-
-
-def _check_known(strange: set[str], config: RunConfig, key: str, path: Path) -> None:
-    if strange:
-        names = " ".join(sorted(strange))
-        message = f"{path} holds {names}, which train.atom_type does not list"
-        raise InputError(message, config.file, key)
-
-
-def _check_data(config: RunConfig) -> None:
-    if not config.init_data:
-        message = "exploring with init_model_list before any training is not available yet"
-        raise InputError(message, config.file, "init_data")
-    for key, paths in (("init_data", config.init_data), ("valid_data", config.valid_data)):
-        for path in paths:
-            try:
-                frames = read_frames(path, config.data_format)
-            except InputError as error:
-                raise InputError(str(error), config.file, key) from error
-            elements = {symbol for frame in frames for symbol in frame.get_chemical_symbols()}
-            _check_known(elements - set(config.train.atom_type), config, key, path)
-            flat = [index for index, frame in enumerate(frames) if not frame.cell.volume > 0]
-            if flat:
-                message = f"{path}: the cell of frame {flat[0]} has no volume"
-                raise InputError(message, config.file, key)
 
 
 def _check_init_bulk(config: InitConfig, resources: Resources) -> None:

@@ -36,6 +36,17 @@ def test_log_lines_have_times_and_warnings_are_marked(capsys: pytest.CaptureFixt
     assert shown.out == ""
 
 
+def test_warnings_from_before_the_file_was_open_are_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pwact.log"
+    with logs.logging_to_screen(), logs.logging_to_file(path, ["100 % odd"]):
+        logging.getLogger("pwact.cli").info("began")
+    text = path.read_text(encoding="utf-8")
+    assert re.fullmatch(f"{TIME}WARNING: 100 % odd\n{TIME}began\n", text)
+    assert "odd" not in capsys.readouterr().err  # it was there before
+
+
 def _fail(path: Path, error: BaseException) -> None:
     with logs.logging_to_file(path):
         logging.getLogger("pwact.cli").info("began")

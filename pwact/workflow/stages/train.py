@@ -17,6 +17,7 @@ from pwact.engines.base import TrainedModel, Trainer, TrainingData
 from pwact.executors.base import Task
 from pwact.io import files
 from pwact.report.records import TrainRecord
+from pwact.workflow.data_sets import DataSets
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.prepare import (
     content,
@@ -93,11 +94,24 @@ class TrainStage:
 
     def work(self, services: Services) -> StageOutput:
         """Train all members; every one of them is needed."""
+        self._look_at_new_labels()
         tasks = [self._task(services, member) for member in range(self.config.strategy.model_num)]
         results = list(services.dispatch("train", self.directory, tasks, self.block))
         demand_all(results, self.name)
         models = [self.trainer.read_result(task.directory) for task in tasks]
         return output(services.work_dir, self.directory, models)
+
+    def _look_at_new_labels(self) -> None:
+        """Name labels of the iteration before that cannot be right, before models learn them."""
+        if not self.labelled:
+            return
+        data = DataSets()
+        for path in (*self.config.init_data, *self.labelled[:-1]):
+            data.read(path, self.config.data_format)
+        known = len(data)
+        data.read(self.labelled[-1], self.config.data_format)
+        for words in data.remarks(known):
+            log.warning("%s: new labels: %s", self.name, words)
 
     def _task(self, services: Services, member: int) -> Task:
         directory = layout.member_dir(self.config.work_dir, self.iteration, member)

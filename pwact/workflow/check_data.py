@@ -1,0 +1,119 @@
+"""Checks the data sets of a run: what they hold, and what they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pwact import layout
+from pwact.config.run import RunConfig
+from pwact.errors import InputError, UsageError
+from pwact.io.frames import DATA_FORMATS
+from pwact.workflow.data_sets import DataSets, Place, elements_of
+from pwact.workflow.gather import find_results
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_NAMED = 3  # data sets in one message
+
+
+def check_known(strange: set[str], config: RunConfig, key: str, path: Path) -> None:
+    """Refuse elements of a file that the models will not know."""
+    if strange:
+        names = " ".join(sorted(strange))
+        message = f"{path} holds {names}, which train.atom_type does not list"
+        raise InputError(message, config.file, key)
+
+
+def check_data(
+    config: RunConfig, explored: Mapping[str, tuple[str, Path]], strict: bool
+) -> list[str]:
+    """Read all data sets; return warnings about labels that cannot be right.
+
+    Parameters
+    ----------
+    explored
+        Element → key and file of the first structure to explore that holds it.
+    strict
+        Whether such labels are refused.
+
+    Raises
+    ------
+    InputError
+        A data set cannot be read or used, or an element is explored that no data set holds.
+    """
+    if not config.init_data:
+        message = "exploring with init_model_list before any training is not available yet"
+        raise InputError(message, config.file, "init_data")
+    remarks: list[InputError] = []
+    elements = _read(config, "init_data", config.init_data, remarks)
+    _read(config, "valid_data", config.valid_data, remarks)
+    if strict and remarks:
+        raise remarks[0]
+    return [*map(str, remarks), *_without_data(config, explored, elements)]
+
+
+def _read(
+    config: RunConfig, key: str, paths: Sequence[Path], remarks: list[InputError]
+) -> set[str]:
+    """Add to the remarks; return the elements."""
+    known, found = set(config.train.atom_type), set[str]()
+    data = DataSets()
+
+    def look(place: Place, atoms: Atoms) -> None:
+        elements = set(atoms.get_chemical_symbols())
+        check_known(elements - known, config, key, place.path)
+        found.update(elements)
+        if not atoms.cell.volume > 0:
+            message = f"{place.path}: the cell of frame {place.index} has no volume"
+            raise InputError(message, config.file, key)
+
+    for path in paths:
+        try:
+            data.read(path, config.data_format, look)
+        except InputError as error:
+            if error.file == config.file:
+                raise
+            raise InputError(str(error), config.file, key) from error
+    remarks += [InputError(words, config.file, key) for words in data.remarks()]
+    return found
+
+
+def _without_data(
+    config: RunConfig, explored: Mapping[str, tuple[str, Path]], elements: set[str]
+) -> list[str]:
+    """Refuse to explore elements that no data set holds, unless the models know them already."""
+    absent = explored.keys() - elements
+    if absent and not config.init_model_list:
+        absent -= _labelled_elements(config.work_dir)
+    if not absent:
+        return []
+    key, path = explored[min(absent)]
+    names = " ".join(sorted(one for one in absent if explored[one] == (key, path)))
+    paths = [str(one) for one in config.init_data[:_NAMED]]
+    more = len(config.init_data) - len(paths)
+    data = ", ".join(paths) + (f" and {more} more" if more else "")
+    message = f"{path} holds {names}, which no data set of init_data holds ({data})"
+    if config.init_model_list:
+        message += "; that is right only if the models of init_model_list were trained with it"
+        return [str(InputError(message, config.file, key))]
+    message += (
+        "; of an element without data models may agree though all are wrong: add labelled frames "
+        "with it to init_data, or leave the structure out"
+    )
+    raise InputError(message, config.file, key)
+
+
+def _labelled_elements(work_dir: Path) -> set[str]:
+    """Elements of what this campaign has labelled already."""
+    found: set[str] = set()
+    try:
+        results = find_results(work_dir)
+    except UsageError:
+        return found
+    for path in results:
+        data_format = DATA_FORMATS[0] if path.name == layout.TRAIN_XYZ else DATA_FORMATS[1]
+        found |= elements_of([path], data_format)
+    return found
