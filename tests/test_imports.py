@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pwact"
-LEAVES = {"errors", "layout", "verdict"}
+LEAVES = {"errors", "fingerprint", "layout", "verdict"}
 MAY_IMPORT = {
     "layout": set(),
     "errors": set(),
     "verdict": set(),
+    "fingerprint": set(),
     "__main__": {"cli"},
     "geometry": LEAVES,
     "io": LEAVES | {"io", "geometry"},

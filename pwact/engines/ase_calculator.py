@@ -17,6 +17,7 @@ from pwact.engines.ase_settings import AseSettings, read_settings
 from pwact.engines.base import Purpose
 from pwact.engines.task_inputs import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
+from pwact.fingerprint import Settings
 from pwact.io.extxyz import complete_frames, write_extxyz
 from pwact.io.files import tree_hash, write_json
 from pwact.io.frames import read_frames
@@ -115,7 +116,8 @@ class AseLabeler:
         settings = self.settings.to_json()
         others = {one.value for one in (Purpose.RELAX, Purpose.AIMD)} - {purpose.value}
         used = {key: value for key, value in settings.items() if key not in others}
-        return {**used, "files": {name: tree_hash(path) for name, path in self._files().items()}}
+        used["files"] = {name: tree_hash(path) for name, path in self._files().items()}
+        return Settings(used, settings.defaults)
 
     def _files(self) -> dict[str, Path]:
         """Arguments that name an existing file, from the directory of the input file on."""

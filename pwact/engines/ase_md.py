@@ -8,7 +8,6 @@ trajectory, since its only random numbers are the start velocities.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from pwact.engines.lammps_input import DUMP
 from pwact.engines.md_task import EXIT, LOG, MdTask
 from pwact.engines.task_inputs import python_module
 from pwact.errors import InputError
+from pwact.fingerprint import settings_of
 from pwact.io.files import write_json
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class AseExplorer(MdTask):
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """The condition."""
         assert isinstance(motion, Condition)  # validate refuses the others
-        return {"engine": "ase", **asdict(motion)}
+        return settings_of(motion, engine="ase")
 
     def write_input(
         self, directory: Path, atoms: Atoms, potential: Potential, motion: Motion, seed: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from pwact.config.document import plain, read_document
 from pwact.config.kinds import Anything, Choice, Flag, Real, Section, Text, Whole
 from pwact.config.schema import Context, Key, Node, declare, keys_of, read
 from pwact.errors import InputError
+from pwact.fingerprint import Settings, settings_of
 
 KELVIN_HIGH = 1e5
 
@@ -64,9 +65,9 @@ class AseSettings:
     relax: RelaxSettings
     aimd: AimdSettings
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Settings:
         """The settings as JSON, defaults included."""
-        return asdict(self)
+        return settings_of(self)
 
 
 _KEYS = (

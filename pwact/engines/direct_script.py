@@ -18,6 +18,7 @@ from pwact.engines.user_scripts import (
     demand_labels,
 )
 from pwact.errors import InputError
+from pwact.fingerprint import extended
 from pwact.io import files
 from pwact.io.extxyz import iterate_extxyz, read_extxyz
 from pwact.io.same_frame import match_frames
@@ -66,7 +67,7 @@ class DirectScript(Script):
 
     def fingerprint(self) -> dict[str, Any]:
         """The script, its arguments, and what is asked of it."""
-        return {**self.identity(), "labels_needed": self.labels_needed}
+        return extended(self.identity(), labels_needed=self.labels_needed)
 
     def write_input(self, directory: Path, candidates: Iterable[bytes]) -> None:
         """Write the script and the candidates, unless they are there.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from pwact.engines.lammps_input import (
 from pwact.engines.lammps_user_input import included, remarks, rewrite
 from pwact.engines.md_task import EXIT, LOG, MdTask
 from pwact.engines.task_inputs import lammps_program, python_module
+from pwact.fingerprint import settings_of
 from pwact.io.files import tree_hash, write_text
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class LammpsExplorer(MdTask):
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """The condition, or the files of the user's input by their contents."""
         if isinstance(motion, Condition):
-            return asdict(motion)
+            return settings_of(motion)
         contents = [tree_hash(path) for path in included(motion.path)]
         return {"trj_freq": motion.trj_freq, "input": contents}
 

@@ -22,6 +22,7 @@ from pwact.engines.pod_kpu import ROLE, PodKpu, read_factor
 from pwact.engines.task_inputs import ended_well, lammps_program, python_module
 from pwact.engines.training_task import TrainingTask
 from pwact.errors import InputError, TaskError
+from pwact.fingerprint import Settings
 from pwact.io.frames import read_frames
 from pwact.io.labels import labels_of
 from pwact.verdict import Verdict, incomplete
@@ -74,7 +75,8 @@ class PodTrainer(TrainingTask):
         settings = self._settings
         if not self._alone:
             settings = {key: settings[key] for key in settings if key not in pod_files.KALMAN}
-        return {"engine": "pod", "atom_type": list(self._types), "settings": settings}
+        declared = Settings(settings, defaults("pod"))
+        return {"engine": "pod", "atom_type": list(self._types), "settings": declared}
 
     def write_input(
         self,

@@ -21,6 +21,7 @@ from pwact.engines.pwmat_basis import Basis, basis_of
 from pwact.engines.pwmat_input import EtotInput, read_etot_input, render
 from pwact.engines.task_inputs import link_files
 from pwact.errors import InputError, NotConvergedError, TaskError
+from pwact.fingerprint import extended
 from pwact.io.atom_config import read_atom_config, read_final_config, write_atom_config
 from pwact.io.files import tree_hash, write_text
 from pwact.io.frames import ordered
@@ -90,7 +91,7 @@ class PwmatLabeler:
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The control file, what generates the k-points, and the files behind the elements."""
-        made = {"control": tree_hash(self.given.path), **self.basis.fingerprint()}
+        made = extended(self.basis.fingerprint(), control=tree_hash(self.given.path))
         if "MP_N123" not in self.control.values:
             made["kspacing"] = self.given.kspacing or DEFAULT_KSPACING
             made["flag_symm"] = self._symmetry()

@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
-from pwact.errors import PwactError
+from pwact import __version__
+from pwact.errors import PwactError, UsageError
+
+FORMAT = 2  # of what is written; 1, which pwact 0.5.0 wrote, names no format
 
 
 class Journal:
@@ -105,5 +108,17 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
             raise PwactError(f"{path}: line {number} is damaged: {error}") from error
         if not isinstance(event, dict) or not isinstance(event.get("event"), str):
             raise PwactError(f"{path}: line {number} is not an event")
+        _check_format(path, event)
         events.append(event)
     return events, size
+
+
+def _check_format(path: Path, event: Mapping[str, Any]) -> None:
+    """Raise UsageError when a newer program wrote this event, so that we might misread it."""
+    found = event.get("journal_format", 1)
+    if not isinstance(found, int) or found > FORMAT:
+        raise UsageError(
+            f"{path}: pwact {event.get('version', '(unknown)')} wrote this journal in format "
+            f"{found}; this is pwact {__version__}, which knows formats 1 to {FORMAT}. Go on with "
+            "that version or a newer one"
+        )

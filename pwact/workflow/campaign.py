@@ -20,13 +20,14 @@ from pwact.executors.base import Executor, Task, TaskResult
 from pwact.executors.cancel import cancel_jobs, open_jobs
 from pwact.executors.dispatcher import Dispatcher
 from pwact.executors.history import asked_below
+from pwact.fingerprint import extended
 from pwact.io import files
 from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
 from pwact.workflow import changes, ledger, master, retention
 from pwact.workflow.facts import Teller
 from pwact.workflow.ledger import StageState
-from pwact.workflow.opening import asked_again, check_redo, start
+from pwact.workflow.opening import asked_again, check_redo, start, written_by
 from pwact.workflow.seeds import Seeds
 from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.stages.prepare import relative
@@ -254,11 +255,13 @@ class Campaign:
         elif state.done:
             self._keep(state, inputs, words)
             return state.report
-        elif state.begun and state.key != key:
+        elif state.begun and any(changes.differences(state.inputs, inputs)):
             self.journal.append(ledger.KEPT, name=stage.name, key=key, inputs=inputs)
         self._finish_set_aside(stage)
         if not self._state(stage).begun:
-            self.journal.append(ledger.STARTED, name=stage.name, key=key, inputs=inputs)
+            self.journal.append(
+                ledger.STARTED, name=stage.name, key=key, inputs=inputs, **written_by()
+            )
         self._worked.add(stage.name)
         self._teller.stage = stage.name
         stage.directory.mkdir(parents=True, exist_ok=True)
@@ -278,7 +281,7 @@ class Campaign:
 
     def inputs_of(self, stage: Stage) -> dict[str, Any]:
         """What the key of a stage is made of."""
-        return ledger.canonical({**stage.inputs(), "seed": self._seeds.root})
+        return ledger.canonical(extended(stage.inputs(), seed=self._seeds.root))
 
     def _record(self, stage: Stage, output: StageOutput) -> Mapping[str, Any]:
         report = ledger.canonical(output.report)

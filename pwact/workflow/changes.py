@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pwact import fingerprint
 from pwact.io import files
 from pwact.workflow.ledger import StageState
 
 _LOG = logging.getLogger(__name__)
-_ABSENT = object()
 
 
 def changes(work_dir: Path, state: StageState, inputs: Mapping[str, Any]) -> list[str]:
@@ -20,7 +20,7 @@ def changes(work_dir: Path, state: StageState, inputs: Mapping[str, Any]) -> lis
 
     A stage that is not done may have been begun before all its inputs were known.
     """
-    old, new = dict(state.inputs), dict(inputs)
+    old, new = dict(state.inputs), inputs
     if not state.done:
         both = old.keys() & new.keys()
         old, new = ({key: some[key] for key in both} for some in (old, new))
@@ -28,23 +28,17 @@ def changes(work_dir: Path, state: StageState, inputs: Mapping[str, Any]) -> lis
     return found + (damage(work_dir, state.files) if state.done else [])
 
 
-def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+def differences(old: Any, new: Any) -> Iterator[str]:
     """Name every field that differs: ``settings.rcut was 5.0, is 6.0``."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted({*old, *new}):
-            where = f"{path}.{key}" if path else str(key)
-            yield from differences(old.get(key, _ABSENT), new.get(key, _ABSENT), where)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (before, after) in enumerate(zip(old, new)):
-            yield from differences(before, after, f"{path}[{index}]")
-    elif isinstance(old, list) and isinstance(new, list):
-        yield f"{path} had {len(old)} entries, has {len(new)}"
-    elif old is not new and (type(old), old) != (type(new), new):
-        yield f"{path} was {_short(old)}, is {_short(new)}"
+    for path, before, after in fingerprint.differences(old, new):
+        if isinstance(before, list) and isinstance(after, list):
+            yield f"{path} had {len(before)} entries, has {len(after)}"
+        else:
+            yield f"{path} was {_short(before)}, is {_short(after)}"
 
 
 def _short(value: Any, longest: int = 60) -> str:
-    if value is _ABSENT:
+    if value is fingerprint.ABSENT:
         return "absent"
     text = json.dumps(value)
     return text if len(text) <= longest else text[: longest - 1] + "…"
@@ -71,8 +65,9 @@ def changed_text(state: StageState, words: Sequence[str], shown: int = 3) -> str
     """Tell the user what changed and what can be done about it."""
     more = f" and {len(words) - shown} more" if len(words) > shown else ""
     done = "done" if state.done else "begun"
+    by = f" (begun by pwact {state.version})" if state.version else ""
     return (
-        f"{state.name}: changed since it was {done}: {'; '.join(words[:shown])}{more}. "
+        f"{state.name}: changed since it was {done}: {'; '.join(words[:shown])}{more}{by}. "
         f"Undo the change, or start with --redo {state.name} to do it again (what is there is kept "
         "aside, and what follows from it is done again too), or with --keep-finished to go on "
         "with what is there"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
+
+from pwact import fingerprint
 
 STARTED = "stage_started"
 DONE = "stage_done"
@@ -35,6 +36,8 @@ class StageState:
         Directory → where it goes, both relative, while the stage waits to be done again.
     started_at, ended_at
         Seconds since the epoch.
+    version
+        Of the pwact that began the stage; "" if the journal does not say.
     """
 
     name: str
@@ -49,6 +52,7 @@ class StageState:
     aside: Optional[tuple[str, str]] = None
     started_at: float = 0.0
     ended_at: Optional[float] = None
+    version: str = ""
 
     @property
     def begun(self) -> bool:
@@ -59,13 +63,17 @@ class StageState:
 def stages(events: Iterable[Mapping[str, Any]]) -> dict[str, StageState]:
     """Read the state of every stage, in the order in which they were first begun."""
     found: dict[str, StageState] = {}
+    version = ""
     for position, event in enumerate(events):
+        version = event.get("version", version)  # pwact 0.5.0 put it on its first event only
         for one in _stories(event):
             name = one["name"]
             before = found.get(name, StageState(name))
             after = _READERS[one["event"]](before, one)
-            begun_at = position if one["event"] in (STARTED, TAKEN) else after.begun_at
-            found[name] = replace(after, position=position, begun_at=begun_at)
+            if one["event"] in (STARTED, TAKEN):
+                by = version if one["event"] == STARTED else ""
+                after = replace(after, begun_at=position, version=by)
+            found[name] = replace(after, position=position)
     return found
 
 
@@ -147,15 +155,11 @@ _READERS = {STARTED: _started, DONE: _done, KEPT: _kept, ASIDE: _aside, TAKEN: _
 
 
 def canonical(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """`inputs` as they are read back from JSON (tuples become lists)."""
-    plain: dict[str, Any] = json.loads(_text(inputs))
+    """`inputs` as they are read back from JSON (tuples become lists), defaults still known."""
+    plain: dict[str, Any] = fingerprint.canonical(inputs)
     return plain
 
 
 def key_of(inputs: Mapping[str, Any]) -> str:
     """Hash of canonical inputs, 16 hex digits."""
-    return hashlib.sha256(_text(inputs).encode()).hexdigest()[:16]
-
-
-def _text(inputs: Mapping[str, Any]) -> str:
-    return json.dumps(inputs, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(fingerprint.text_of(inputs).encode()).hexdigest()[:16]

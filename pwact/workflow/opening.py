@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from pwact import __version__
 from pwact.errors import UsageError
-from pwact.io.journal import Journal
+from pwact.io.journal import FORMAT, Journal
 from pwact.workflow import ledger
 from pwact.workflow.seeds import draw_root
 
@@ -32,8 +32,13 @@ def start(
         "campaign": earlier[-1]["campaign"] if earlier else uuid.uuid4().hex[:12],
         "seed": draw_root() if seed is None else seed,
     }
-    journal.append(CAMPAIGN, version=__version__, config_hash=config_hash, **started)
+    journal.append(CAMPAIGN, **written_by(), config_hash=config_hash, **started)
     return started
+
+
+def written_by() -> dict[str, Any]:
+    """Who writes an event, and in which format, so that others know what to make of it."""
+    return {"version": __version__, "journal_format": FORMAT}
 
 
 def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from pwact.fingerprint import extended
 from pwact.workflow.campaign import CampaignOptions, open_campaign
 from pwact.workflow.stage import Services, StageOutput
 from tests.workflow.pairs import run_param, write_files
@@ -30,7 +31,7 @@ class Toy:
 
     def inputs(self) -> Mapping[str, Any]:
         text = self.source.read_text() if self.source else ""
-        return {**self.given, "source": text}
+        return extended(self.given, source=text)
 
     def work(self, services: Services) -> StageOutput:
         self.worked.append(self.name)

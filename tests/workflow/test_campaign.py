@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -11,8 +12,9 @@ import pytest
 
 from pwact import layout
 from pwact.errors import LockedError, PwactError, StageChangedError, UsageError
-from pwact.io.journal import Journal
-from pwact.workflow import ledger, master
+from pwact.fingerprint import Settings
+from pwact.io.journal import FORMAT, Journal
+from pwact.workflow import ledger, master, opening
 from pwact.workflow.campaign import CampaignOptions, open_campaign
 
 ONE, TWO = "iter.0000/one", "iter.0000/two"
@@ -328,3 +330,70 @@ def test_start_mark_of_a_dead_process():
     assert master.start_mark(os.getpid()) == master.start_mark(os.getpid())
     child.wait()
     assert master.start_mark(child.pid) is None
+
+
+def test_a_release_may_add_a_key_with_its_default(chain):
+    old = dict(chain.first.given)
+    chain.go()
+    chain.first.given = Settings({**old, "nested": Settings({"new": 1}, {"new": 1})})
+    assert chain.go() == []
+    chain.first.given = Settings({**old, "new": [1]}, {"new": [1]})
+    assert chain.go() == []
+    keys = {event["key"] for event in events(chain.work_dir) if event.get("name") == ONE}
+    assert len(keys) == 1  # the recorded key stays
+    chain.first.given = Settings({**old, "new": [2]}, {"new": [1]})
+    with pytest.raises(StageChangedError, match=r"new\[0\] was 1, is 2"):
+        chain.go()
+
+
+def test_a_release_may_drop_a_key_that_had_its_default(chain):
+    old = dict(chain.first.given)
+    chain.first.given = {**old, "dropped": True}
+    chain.go()
+    chain.first.given = Settings(old, {"dropped": True})
+    assert chain.go() == []
+    chain.first.given = Settings(old, {"dropped": False})
+    with pytest.raises(StageChangedError, match="dropped was true, is false"):
+        chain.go()
+
+
+def test_a_begun_stage_goes_on_under_a_release_with_another_key(chain):
+    def die(services):
+        asked = {"name": "x", "kind": "toy", "group": 0, "directory": TWO, "scheduler": "local"}
+        services.journal.append("job_asked", **asked)
+        raise RuntimeError
+
+    chain.second.during = die
+    with pytest.raises(RuntimeError):
+        chain.go()
+    chain.second.during = None
+    chain.second.given = Settings({**chain.second.given, "new": 1}, {"new": 1})
+    assert chain.go() == [TWO]
+    told = [event["event"] for event in events(chain.work_dir) if event.get("name") == TWO]
+    assert told == ["stage_started", "stage_done"]
+
+
+def test_the_journal_names_version_and_format_and_so_does_a_refusal(chain, monkeypatch):
+    monkeypatch.setattr(opening, "__version__", "7.8.9")
+    chain.go()
+    begun = [event for event in events(chain.work_dir) if event["event"].endswith("_started")]
+    marks = {
+        (event["version"], event["journal_format"])
+        for event in begun
+        if event["event"] != "master_started"
+    }
+    assert marks == {("7.8.9", FORMAT)}
+    chain.first.given = {"a": "other"}
+    with pytest.raises(StageChangedError, match=r"begun by pwact 7\.8\.9"):
+        chain.go()
+
+
+def test_a_journal_of_a_newer_format_is_refused(chain):
+    chain.go()
+    path = chain.work_dir / layout.STATE_DIR / layout.JOURNAL
+    line = {"event": "stage_started", "version": "9.1", "journal_format": FORMAT + 1}
+    path.write_text(path.read_text() + json.dumps(line) + "\n")
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match=r"pwact 9\.1 wrote this journal in format"):
+        chain.go()
+    assert path.read_bytes() == before

@@ -14,6 +14,7 @@ from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer
 from pwact.engines.direct_script import DirectScript
 from pwact.engines.user_scripts import SELECTED, SELECTED_INDEX
+from pwact.fingerprint import extended
 from pwact.io import files
 from pwact.io.extxyz import frame_text
 from pwact.report import selection as tables
@@ -53,11 +54,11 @@ class ChooseStage:
 
     def inputs(self) -> Mapping[str, Any]:
         """The script, and what it chooses from."""
-        return {
-            **self.script.fingerprint(),
-            "candidates": files.tree_hash(self.candidates),
-            "min_distance": self.config.dft.min_distance,
-        }
+        return extended(
+            self.script.fingerprint(),
+            candidates=files.tree_hash(self.candidates),
+            min_distance=self.config.dft.min_distance,
+        )
 
     def work(self, services: Services) -> StageOutput:
         """Run the script, unless there are no candidates, and list what it chose.

@@ -12,6 +12,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
 from pwact.engines.direct_script import DirectScript, read_owners, write_owners
 from pwact.engines.user_scripts import OWNERS, SELECTED, SELECTED_INDEX, TRAJECTORY
+from pwact.fingerprint import extended
 from pwact.io.extxyz import read_extxyz
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.script import run_script
@@ -71,7 +72,7 @@ class DirectStage:
     def inputs(self) -> Mapping[str, Any]:
         """The script and the trajectories."""
         trajectories = [[run.entry, run.product] for run in self.runs]
-        return {**self.script.fingerprint(), "trajectories": trajectories}
+        return extended(self.script.fingerprint(), trajectories=trajectories)
 
     def work(self, services: Services) -> StageOutput:
         """Run the script, and say whose frames it chose."""

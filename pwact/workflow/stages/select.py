@@ -13,6 +13,7 @@ import numpy as np
 
 from pwact import layout
 from pwact.config.run import RunConfig
+from pwact.fingerprint import extended
 from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
 from pwact.report import selection as tables
 from pwact.workflow.stage import Services, StageOutput
@@ -51,17 +52,17 @@ class SelectStage:
     def inputs(self) -> Mapping[str, Any]:
         """Window, limits and the uncertainties."""
         work_dir = self.config.work_dir
-        return {
-            **self.uncertainty.inputs(),
-            "limits": {system.name: system.limit for system in self._systems()},
-            "deviations": {
+        return extended(
+            self.uncertainty.inputs(),
+            limits={system.name: system.limit for system in self._systems()},
+            deviations={
                 entry["directory"]: content(
                     self.uncertainty.files(self.iteration, work_dir / entry["directory"])
                 )
                 for entry in self.explored
                 if entry["usable"]
             },
-        }
+        )
 
     def work(self, services: Services) -> StageOutput:
         """Write the tables and the summary; the pictures can wait."""

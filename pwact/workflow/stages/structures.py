@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from pwact.config.init_entry import SystemEntry
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
 from pwact.errors import TaskError
+from pwact.fingerprint import settings_of
 from pwact.geometry import flaw, perturb, scale, super_cell
 from pwact.io import files
 from pwact.io.structures import read_structure, write_structure
@@ -187,7 +188,7 @@ class SuperCellScaleStage:
                 "structure": files.tree_hash(self.places.relaxed(entry).file.path),
                 "super_cell": entry.super_cell,
                 "pbc": entry.pbc,
-                "scale": [asdict(factor) for factor in entry.scale],
+                "scale": [settings_of(factor) for factor in entry.scale],
             }
             for entry in self._entries
         }
