@@ -72,6 +72,11 @@ def read_process(pid: int) -> Process | None:
         return None
 
 
+def boot_id() -> str:
+    """Text that tells this start of this machine from all others."""
+    return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
 def _job_of(pid: int) -> str:
     prefix = f"{VARIABLE}=".encode()
     try:

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from pwact.io.durable import settle, sync_directory
+
 _together: ContextVar[bool] = ContextVar("together", default=False)
 _BLOCK = 1 << 20
 _TAIL_BYTES = 1 << 16
@@ -51,24 +53,7 @@ def synced_together(directory: Path) -> Iterator[None]:
         yield
     finally:
         _together.reset(before)
-    for path in directory.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            _sync(path)
-    sync_directory(directory)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory survive a power cut, where the file system can."""
-    with contextlib.suppress(OSError):  # some network file systems refuse it
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    settle([directory], directory)
 
 
 def write_text(path: Path, text: str, sync: bool = True) -> None:

@@ -12,6 +12,7 @@ from ase import Atoms
 
 from pwact.errors import InputError, TaskError
 from pwact.io import files
+from pwact.io.durable import sync_directory
 from pwact.io.extxyz import iterate_extxyz, write_extxyz
 from pwact.io.labels import labels_of, set_labels
 from pwact.io.pwmlff_npy import MARK, composition_name, iterate_folder, write_folder
@@ -143,7 +144,7 @@ def _write_npy(path: Path, frames: Sequence[Atoms]) -> None:
     finally:
         files.remove(fresh)
         files.remove(old)
-    files.sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def _refuse_foreign(path: Path) -> None:

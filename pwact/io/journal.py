@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from pwact import __version__
 from pwact.errors import PwactError, UsageError
+from pwact.io.durable import sync_directory
 
 FORMAT = 2  # of what is written; 1, which pwact 0.5.0 wrote, names no format
 
@@ -68,9 +69,13 @@ class Journal:
         if self._handle >= 0:
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        new = not self.path.exists()
         handle = os.open(self.path, flags, 0o644)
         os.ftruncate(handle, self._size)
         self._handle = handle
+        if new:  # its name, that of its directory and that of the work directory
+            for directory in self.path.absolute().parents[:3]:
+                sync_directory(directory)
 
     def _write(self, text: bytes) -> None:
         try:

@@ -21,10 +21,9 @@ from pwact.executors.cancel import cancel_jobs, open_jobs
 from pwact.executors.dispatcher import Dispatcher
 from pwact.executors.history import asked_below
 from pwact.fingerprint import extended
-from pwact.io import files
 from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
-from pwact.workflow import changes, ledger, master, retention
+from pwact.workflow import changes, crash, ledger, master, retention
 from pwact.workflow.facts import Teller
 from pwact.workflow.ledger import StageState
 from pwact.workflow.opening import asked_again, check_redo, start, written_by
@@ -286,14 +285,8 @@ class Campaign:
     def _record(self, stage: Stage, output: StageOutput) -> Mapping[str, Any]:
         report = ledger.canonical(output.report)
         key = self._state(stage).key
-        self.journal.append(
-            ledger.DONE,
-            name=stage.name,
-            key=key,
-            files={relative(path, self.work_dir): files.tree_hash(path) for path in output.files},
-            transient=[relative(path, self.work_dir) for path in output.transient],
-            report=report,
-        )
+        left = crash.settled(self.work_dir, output)
+        self.journal.append(ledger.DONE, name=stage.name, key=key, **left, report=report)
         return report
 
     def _gives_way(self, stage: Stage, state: StageState, words: Sequence[str]) -> bool:
@@ -302,10 +295,10 @@ class Campaign:
             return False
         lost = not state.done and ledger.lost_its_ground(self.journal.events(), state)
         asked_for = asked_again(self._options.redo, stage.name) and stage.name not in self._worked
-        if lost or asked_for:
-            return True
-        if state.done and not stage.directory.exists():
+        deleted = state.done and not stage.directory.exists()
+        if deleted:
             _LOG.warning("%s: %s was deleted", stage.name, stage.directory)
+        if lost or asked_for or deleted:
             return True
         if not words:
             return False
@@ -313,10 +306,12 @@ class Campaign:
         asked = asked_below(later, relative(stage.directory, self.work_dir))
         if self._stale(state) or not (state.done or asked):
             return True  # an earlier stage gave way, or nothing but unused inputs is there
-        if not self._options.keep_finished:
+        if self._options.keep_finished:
+            _LOG.warning("%s: kept, though %s", stage.name, "; ".join(words))
+            return False
+        if not crash.has_taken(self.work_dir, state, self.journal.events()):
             raise StageChangedError(changes.changed_text(state, words))
-        _LOG.warning("%s: kept, though %s", stage.name, "; ".join(words))
-        return False
+        return True
 
     def _stale(self, state: StageState) -> bool:
         return state.position < ledger.last_set_aside(self.journal.events())

@@ -10,6 +10,7 @@ from typing import Any
 
 from pwact import fingerprint
 from pwact.io import files
+from pwact.io.durable import sync_directory
 from pwact.workflow.ledger import StageState
 
 _LOG = logging.getLogger(__name__)
@@ -86,5 +87,5 @@ def move_aside(directory: Path, backup: Path) -> None:
     """Move a directory out of the way; done again, it changes nothing."""
     if directory.exists():
         directory.rename(backup)
-        files.sync_directory(backup.parent)
+        sync_directory(backup.parent)
         _LOG.warning("%s is done again; what was there is now %s", directory, backup.name)

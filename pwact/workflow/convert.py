@@ -16,6 +16,7 @@ import numpy as np
 
 from pwact.errors import InputError, PwactError, UsageError
 from pwact.io import files
+from pwact.io.durable import sync_directory
 from pwact.io.extxyz import write_extxyz
 from pwact.io.frames import DATA_FORMATS, ordered
 from pwact.io.pwmlff_npy import composition_name, write_folder
@@ -125,7 +126,7 @@ def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted
         savepath.mkdir(parents=True, exist_ok=True)
         for name in names:
             (ready / name).rename(savepath / name)
-        files.sync_directory(savepath)
+        sync_directory(savepath)
         return made
     finally:
         files.remove(aside)

@@ -26,6 +26,8 @@ class StageState:
         Hash of `inputs`; "" for a stage that was set aside and not begun again.
     files
         Product → hash, paths relative to the work directory.
+    sizes
+        Product → bytes; empty where that was not recorded.
     transient
         What retention may delete, relative to the work directory.
     position
@@ -53,6 +55,7 @@ class StageState:
     started_at: float = 0.0
     ended_at: Optional[float] = None
     version: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def begun(self) -> bool:
@@ -134,6 +137,7 @@ def _done(before: StageState, event: Mapping[str, Any]) -> StageState:
         transient=tuple(event["transient"]),
         report=event["report"],
         ended_at=event.get("time", 0.0),
+        sizes=event.get("sizes", {}),
     )
 
 
@@ -144,7 +148,8 @@ def _taken(_: StageState, event: Mapping[str, Any]) -> StageState:
 
 def _kept(before: StageState, event: Mapping[str, Any]) -> StageState:
     files = event.get("files", before.files)
-    return replace(before, key=event["key"], inputs=event["inputs"], files=files)
+    sizes = {} if "files" in event else before.sizes
+    return replace(before, key=event["key"], inputs=event["inputs"], files=files, sizes=sizes)
 
 
 def _aside(before: StageState, event: Mapping[str, Any]) -> StageState:

@@ -13,7 +13,7 @@ from typing import Any, Optional
 
 from pwact import layout
 from pwact.errors import PwactError, StoppedError
-from pwact.executors.processes import read_process
+from pwact.executors.processes import boot_id, read_process
 from pwact.io import files
 from pwact.io.lock import holder
 
@@ -99,5 +99,4 @@ def start_mark(pid: int) -> Optional[str]:
     process = read_process(pid)
     if process is None:
         return None
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot} {process.start}"
+    return f"{boot_id()} {process.start}"

@@ -27,11 +27,15 @@ class StageOutput:
     report
         Small JSON facts (counts, errors, paths relative to the work directory) that later stages
         and the final table read from the journal.
+    lasting
+        Files or directories that later stages read without a hash, or that the user gets: they
+        survive a power cut as the products do.
     """
 
     files: Sequence[Path] = ()
     transient: Sequence[Path] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
+    lasting: Sequence[Path] = ()
 
 
 class Services(Protocol):

@@ -18,6 +18,7 @@ from pwact.config.run import RunConfig
 from pwact.errors import InputError
 from pwact.io import files
 from pwact.io.al_record import Step
+from pwact.io.durable import sync_directory
 from pwact.io.journal import Journal
 from pwact.workflow import changes, ledger
 from pwact.workflow.active_learning import Loop, engines_of
@@ -232,4 +233,4 @@ def make_way(old: Path, new: Path) -> None:
     """Rename what PWact left; done again, it changes nothing."""
     if old.exists():
         old.rename(new)
-        files.sync_directory(new.parent)
+        sync_directory(new.parent)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +51,21 @@ def test_an_event_is_on_disk_before_append_returns(tmp_path, monkeypatch):
     sizes = []
     monkeypatch.setattr(os, "fsync", lambda fd: sizes.append(os.fstat(fd).st_size))
     journal.append("x")
+    assert sizes[-1] == path.stat().st_size
+    del sizes[:]
+    journal.append("y")
     assert sizes == [path.stat().st_size]
+
+
+def test_the_names_of_a_new_journal_and_its_directories_are_on_disk(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+    )
+    path = tmp_path / "work" / ".pwact" / "journal.jsonl"
+    path.parent.mkdir(parents=True)
+    Journal(path).append("x")
+    assert synced == [*path.parents[:3], path]
 
 
 def test_a_full_disk_is_told_and_leaves_the_journal_whole(tmp_path, monkeypatch):

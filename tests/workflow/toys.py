@@ -56,6 +56,10 @@ def true_forces(atoms: Atoms) -> np.ndarray:
     return -STIFFNESS * atoms.positions
 
 
+def filled(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
 class ToyTrainer:
     """Its model is the number of frames that it saw."""
 
@@ -84,7 +88,7 @@ class ToyTrainer:
         return "toy-train"
 
     def check(self, directory: Path) -> Verdict:
-        return DONE if (directory / "model").exists() else incomplete("no model")
+        return DONE if filled(directory / "model") else incomplete("no model")
 
     def read_result(self, directory: Path) -> TrainedModel:
         model = json.loads((directory / "model").read_text())
@@ -117,7 +121,7 @@ class ToyKpu:
         return "toy-kpu"
 
     def check(self, directory: Path) -> Verdict:
-        done = (directory / "kpu_model_devi.out").exists()
+        done = filled(directory / "kpu_model_devi.out")
         return DONE if done else incomplete("no kpu_model_devi.out")
 
     def transient_files(self, directory: Path) -> list[Path]:
@@ -136,7 +140,7 @@ class ToyTrajectory:
         return read_model_devi(self.directory / "model_devi.out")
 
     def frame(self, step: int) -> Atoms:
-        if not (self.directory / "traj").exists():
+        if not filled(self.directory / "traj"):
             raise TaskError(f"{self.directory}: the dump is gone")
         atoms = from_json(self._input["atoms"])
         rng = np.random.default_rng([self._input["seed"], step])
@@ -190,7 +194,7 @@ class ToyExplorer:
         self, directory: Path, tolerance: bool, motion: Condition, potential: Potential
     ) -> Verdict:
         name = "model_devi.out" if potential.deviates else "md.log"
-        done = (directory / name).exists()
+        done = filled(directory / name) and filled(directory / "traj")
         return DONE if done else incomplete(f"no {name}")
 
     def read_result(self, directory: Path) -> ToyTrajectory:
@@ -229,7 +233,7 @@ class ToyLabeler:
     def check(self, directory: Path, purpose: Purpose) -> Verdict:
         if (directory / UNCONVERGED).exists():
             return unusable("the SCF is not converged")
-        return DONE if (directory / "out.json").exists() else incomplete("no out.json")
+        return DONE if filled(directory / "out.json") else incomplete("no out.json")
 
     def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
         frames = []

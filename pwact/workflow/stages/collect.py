@@ -95,7 +95,8 @@ class CollectStage:
         staging.rename(self.directory)
         names = [relative(path, services.work_dir) for path in sets]
         report = {"data_sets": names, "left_out": len(self.left_out)}
-        return StageOutput([self.directory / layout.DATAPATH, *sets], report=report)
+        products = [self.directory / layout.DATAPATH, *sets]
+        return StageOutput(products, report=report, lasting=[self.directory])
 
     def _copy_structures(self, entry: SystemEntry, folder: Path) -> None:
         sources = []

@@ -266,4 +266,5 @@ class ExploreStage:
             products,
             [] if kept else transient,
             {**record.to_json(), "paths": trajectories},
+            lasting=list(owners),
         )

@@ -76,13 +76,15 @@ class KpuStage:
         done = {result.task.directory for result in results if result.verdict.done}
         evaluated = {name for name, task in tasks.items() if task.directory in done}
         paths = [{**entry, "usable": entry["directory"] in evaluated} for entry in self.explored]
-        products, waste = [], []
+        products, links, waste = [], [], []
         for name in sorted(evaluated):
             place = tasks[name].directory
             products.append(place / layout.KPU_MODEL_DEVI)
-            link_inside(products[-1], self.config.work_dir / name / layout.KPU_MODEL_DEVI)
+            links.append(self.config.work_dir / name / layout.KPU_MODEL_DEVI)
+            link_inside(products[-1], links[-1])
             waste += self.evaluator.transient_files(place)
-        return StageOutput(products, [] if self.config.reserve_work else waste, {"paths": paths})
+        transient = [] if self.config.reserve_work else waste
+        return StageOutput(products, transient, {"paths": paths}, links)
 
     @property
     def _usable(self) -> list[Mapping[str, Any]]:

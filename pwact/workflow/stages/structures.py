@@ -247,7 +247,7 @@ class PerturbStage:
         for entry in self._entries:
             for number, source in enumerate(self.places.scaled(entry)):
                 made += self._make(services, entry, number, source)
-        return StageOutput(made)
+        return StageOutput(made, lasting=[self.directory])
 
     def _make(
         self, services: Services, entry: SystemEntry, number: int, source: Source

@@ -185,4 +185,5 @@ def output(work_dir: Path, directory: Path, models: Sequence[TrainedModel]) -> S
     if first is not None:
         record = TrainRecord(first.rmse_e, first.rmse_f)
     places = [relative(model.directory, work_dir) for model in models]
-    return StageOutput(products, report={**record.to_json(), "models": places})
+    report = {**record.to_json(), "models": places}
+    return StageOutput(products, report=report, lasting=[model.directory for model in models])
