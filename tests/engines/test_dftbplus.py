@@ -22,7 +22,7 @@ from pwact.io.labels import labels_of
 from pwact.verdict import Outcome
 from tests.damage import cuts, put, spoiled
 from tests.engines.dftbplus_helpers import alloy, hsd, labeler, prepared, ran, run
-from tests.io.conftest import samples  # noqa: F401
+from tests.io.conftest import outside  # noqa: F401
 
 SCF, AIMD, RELAX = Purpose.SCF, Purpose.AIMD, Purpose.RELAX
 DONE, UNUSABLE, INCOMPLETE = Outcome.DONE, Outcome.UNUSABLE, Outcome.INCOMPLETE
@@ -33,9 +33,9 @@ def reader(tmp_path: Path) -> DftbPlusLabeler:
     return labeler(tmp_path / "site", hsd(SCF))
 
 
-def task_of(samples: Path, tmp_path: Path, name: str) -> Path:  # noqa: F811
+def task_of(outside: Path, tmp_path: Path, name: str) -> Path:  # noqa: F811
     """A copy of a real run under the names of a task."""
-    task = Path(shutil.copytree(samples / "dftbplus" / name, tmp_path / name))
+    task = Path(shutil.copytree(outside / "dftbplus" / name, tmp_path / name))
     (task / "dftb.out").rename(task / "dft.log")
     return task
 
@@ -64,7 +64,7 @@ def task_of(samples: Path, tmp_path: Path, name: str) -> Path:  # noqa: F811
     ],
 )
 def test_every_real_run(  # noqa: PLR0913
-    samples: Path,  # noqa: F811
+    outside: Path,  # noqa: F811
     tmp_path: Path,
     reader: DftbPlusLabeler,
     name: str,
@@ -72,7 +72,7 @@ def test_every_real_run(  # noqa: PLR0913
     outcome: Outcome,
     frames: int,
 ) -> None:
-    task = task_of(samples, tmp_path, name)
+    task = task_of(outside, tmp_path, name)
     verdict = reader.check(task, purpose)
     assert verdict.outcome is outcome, verdict
     if outcome is DONE:
@@ -86,13 +86,13 @@ def test_every_real_run(  # noqa: PLR0913
 
 @pytest.mark.parametrize("name", ["01_sp_lisi", "01_sp_si8", "02_relax_si8", "06_close_0.02A"])
 def test_labels_by_another_way(
-    samples: Path,  # noqa: F811
+    outside: Path,  # noqa: F811
     tmp_path: Path,
     reader: DftbPlusLabeler,
     name: str,
 ) -> None:
     """From the rounded columns of detailed.out; ASE's sign of the stress is minus that there."""
-    task = task_of(samples, tmp_path, name)
+    task = task_of(outside, tmp_path, name)
     (atoms,) = reader.read_result(task, RELAX if "relax" in name else SCF)
     labels = labels_of(atoms)
     lines = (task / "detailed.out").read_text().splitlines()
@@ -113,9 +113,9 @@ def test_labels_by_another_way(
     assert found == pytest.approx(float(pressure), rel=1e-4, abs=1e4)
 
 
-def test_numbers_read_by_eye(samples: Path, tmp_path: Path, reader: DftbPlusLabeler) -> None:  # noqa: F811
+def test_numbers_read_by_eye(outside: Path, tmp_path: Path, reader: DftbPlusLabeler) -> None:  # noqa: F811
     """In the metal the Mermin free energy is another than the total energy, by 11 meV."""
-    task = task_of(samples, tmp_path, "01_sp_lisi")
+    task = task_of(outside, tmp_path, "01_sp_lisi")
     (atoms,) = reader.read_result(task, SCF)
     labels = labels_of(atoms)
     assert atoms.get_chemical_symbols() == ["Si", "Li", "Li", "Si"]
@@ -129,8 +129,8 @@ def test_numbers_read_by_eye(samples: Path, tmp_path: Path, reader: DftbPlusLabe
     np.testing.assert_array_equal(atoms.positions, again.positions)
 
 
-def test_the_relaxed_structure(samples: Path, tmp_path: Path, reader: DftbPlusLabeler) -> None:  # noqa: F811
-    task = task_of(samples, tmp_path, "02_relax_si8_append")
+def test_the_relaxed_structure(outside: Path, tmp_path: Path, reader: DftbPlusLabeler) -> None:  # noqa: F811
+    task = task_of(outside, tmp_path, "02_relax_si8_append")
     (atoms,) = reader.read_result(task, RELAX)
     last = ase.io.read(task / "geo_end.xyz", index=-1, format="xyz")
     np.testing.assert_allclose(atoms.positions, last.positions, atol=6e-9)
@@ -139,29 +139,29 @@ def test_the_relaxed_structure(samples: Path, tmp_path: Path, reader: DftbPlusLa
 
 
 def test_a_relaxation_without_end_is_taken_and_said(
-    samples: Path,  # noqa: F811
+    outside: Path,  # noqa: F811
     tmp_path: Path,
     reader: DftbPlusLabeler,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    task = task_of(samples, tmp_path, "02_relax_si8_maxsteps")
+    task = task_of(outside, tmp_path, "02_relax_si8_maxsteps")
     with caplog.at_level(logging.WARNING):
         reader.read_result(task, RELAX)
     assert "the steps ran out before the relaxation converged" in caplog.text
     caplog.clear()
-    reader.read_result(task_of(samples, tmp_path, "02_relax_si8"), RELAX)
+    reader.read_result(task_of(outside, tmp_path, "02_relax_si8"), RELAX)
     assert caplog.text == ""
 
 
 @pytest.mark.parametrize("name", ["results.tag", "detailed.out", "dft.log", "geo.gen"])
 def test_cut_files_are_noticed(
-    samples: Path,  # noqa: F811
+    outside: Path,  # noqa: F811
     tmp_path: Path,
     reader: DftbPlusLabeler,
     name: str,
 ) -> None:
     """A label is read of a file that lost its end only if all that counts is before the cut."""
-    task = task_of(samples, tmp_path, "01_sp_si8")
+    task = task_of(outside, tmp_path, "01_sp_si8")
     content = (task / name).read_bytes()
     whole = labels_of(reader.read_result(task, SCF)[0])
     refused, places = 0, list(cuts(content))
@@ -184,13 +184,13 @@ def test_cut_files_are_noticed(
 @pytest.mark.parametrize("name", ["results.tag", "detailed.out", "dft.log", "geo.gen"])
 @pytest.mark.parametrize("word", [b"NaN", b"********"])
 def test_spoiled_files_give_no_other_numbers(  # noqa: PLR0913
-    samples: Path,  # noqa: F811
+    outside: Path,  # noqa: F811
     tmp_path: Path,
     reader: DftbPlusLabeler,
     name: str,
     word: bytes,
 ) -> None:
-    task = task_of(samples, tmp_path, "01_sp_lisi")
+    task = task_of(outside, tmp_path, "01_sp_lisi")
     whole = labels_of(reader.read_result(task, SCF)[0])
     for damaged in spoiled((task / name).read_bytes(), word):
         put(task / name, damaged)
@@ -207,14 +207,14 @@ def test_spoiled_files_give_no_other_numbers(  # noqa: PLR0913
 
 @pytest.mark.parametrize("name", ["results.tag", "detailed.out", "geo_end.gen"])
 def test_files_of_another_run(
-    samples: Path,  # noqa: F811
+    outside: Path,  # noqa: F811
     tmp_path: Path,
     reader: DftbPlusLabeler,
     name: str,
 ) -> None:
     """Such as those of an earlier try."""
-    task = task_of(samples, tmp_path, "02_relax_si8")
-    other = task_of(samples, tmp_path, "02_relax_si8_maxsteps")
+    task = task_of(outside, tmp_path, "02_relax_si8")
+    other = task_of(outside, tmp_path, "02_relax_si8_maxsteps")
     shutil.copy(other / name, task / name)
     verdict = reader.check(task, RELAX)
     assert not verdict.done
@@ -224,11 +224,11 @@ def test_files_of_another_run(
 
 
 def test_an_md_ended_but_its_files_are_not_whole(
-    samples: Path,  # noqa: F811
+    outside: Path,  # noqa: F811
     tmp_path: Path,
     reader: DftbPlusLabeler,
 ) -> None:
-    task = task_of(samples, tmp_path, "03_md_nvt_lisi_mdoutput")
+    task = task_of(outside, tmp_path, "03_md_nvt_lisi_mdoutput")
     content = (task / "md.out").read_bytes()
     put(task / "md.out", content[: len(content) // 2])
     verdict = reader.check(task, AIMD)
@@ -389,9 +389,9 @@ def test_a_mistake_in_an_md_is_not_tried_twice(tmp_path: Path) -> None:
     assert made.check(task, AIMD).reason.endswith("(hamiltonian/dftb/scctollerance)")
 
 
-def test_older_tags(samples: Path, tmp_path: Path, reader: DftbPlusLabeler) -> None:  # noqa: F811
+def test_older_tags(outside: Path, tmp_path: Path, reader: DftbPlusLabeler) -> None:  # noqa: F811
     """Up to 24.1 total_energy stands before mermin_energy, and is not taken for it."""
-    task = task_of(samples, tmp_path, "01_sp_lisi")
+    task = task_of(outside, tmp_path, "01_sp_lisi")
     before = labels_of(reader.read_result(task, SCF)[0]).energy
     text = (task / "results.tag").read_text()
     more = "total_energy        :real:0:\n -0.280099961630000E+001\n"

@@ -23,7 +23,6 @@ from pwact.io.poscar import read_poscar
 from pwact.verdict import Outcome
 from tests.engines.vasp_helpers import INCARS, alloy, prepared, run, vasp
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "vasp"
 AG_AU = frozenset({"Ag", "Au"})
 
 
@@ -419,32 +418,37 @@ def test_a_contcar_that_is_not_whole(finished: dict[Purpose, Path], tmp_path: Pa
     assert labeler.check(task, Purpose.RELAX).outcome is Outcome.INCOMPLETE
 
 
-# real output
+# outputs of whole runs, in VASP's layout
 
 
-def task_with(tmp_path: Path, name: str) -> Path:
-    if not SAMPLES.is_dir():
-        pytest.skip(f"{SAMPLES} with real outputs is not there")
-    shutil.copy(SAMPLES / name, tmp_path / "OUTCAR")
-    return tmp_path
+def task_with(samples: Path, tmp_path: Path, name: str) -> Path:
+    task = tmp_path / name
+    task.mkdir()
+    shutil.copy(samples / "vasp" / name, task / "OUTCAR")
+    return task
 
 
-@pytest.mark.parametrize("name", ["OUTCAR.ch4.unconverged", "OUTCAR.ch4.1step"])
-def test_real_scf_that_did_not_converge_is_refused(tmp_path: Path, name: str) -> None:
-    """One electronic step of one allowed changed the energy by 18 eV: no label either."""
-    task = task_with(tmp_path, name)
+@pytest.mark.parametrize("name", ["OUTCAR.unconverged", "OUTCAR.single"])
+def test_an_scf_that_used_all_its_steps_is_refused(
+    samples: Path, tmp_path: Path, name: str
+) -> None:
+    """One electronic step of one allowed is no label either."""
+    task = task_with(samples, tmp_path, name)
     labeler = vasp(tmp_path / "inputs", "")
     assert labeler.check(task, Purpose.SCF).outcome is Outcome.UNUSABLE
     with pytest.raises(NotConvergedError):
         labeler.read_result(task, Purpose.SCF)
 
 
-def test_real_md(tmp_path: Path) -> None:
-    labeler, task = vasp(tmp_path / "inputs", ""), task_with(tmp_path, "OUTCAR.h2o.md")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("OUTCAR.md", [-25.08562076, -25.06877825, -25.06053510]),
+        ("OUTCAR.unconverged", [-13.59231899]),
+    ],
+)
+def test_energies_of_an_md(samples: Path, tmp_path: Path, name: str, expected: list[float]) -> None:
+    labeler, task = vasp(tmp_path / "inputs", ""), task_with(samples, tmp_path, name)
     assert labeler.check(task, Purpose.AIMD).done
     energies = [labels_of(frame).energy for frame in labeler.read_result(task, Purpose.AIMD)]
-    assert energies == [-28.38622624, -28.43874406, -28.46658469]
-    shutil.copy(SAMPLES / "OUTCAR.ch4.unconverged", task / "OUTCAR")
-    assert labeler.check(task, Purpose.AIMD).done
-    (frame,) = labeler.read_result(task, Purpose.AIMD)
-    assert labels_of(frame).energy == -23.94708651
+    assert energies == expected

@@ -17,7 +17,7 @@ SAMPLES = Path(__file__).parents[3] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
-def samples() -> Path:
+def outside() -> Path:
     """Folder of outputs that the codes themselves wrote."""
     return need_folder(SAMPLES)
 

@@ -61,8 +61,8 @@ def test_reads_what_counts(tmp_path: Path, text: str) -> None:
     np.testing.assert_allclose(atoms.cell.array, [[4, 0, 0], [0, 5, 0], [1, 0, 6]])
 
 
-def test_real_file(samples: Path) -> None:
-    atoms = read_atom_config(samples / "pwmat" / "atom.config")
+def test_real_file(outside: Path) -> None:
+    atoms = read_atom_config(outside / "pwmat" / "atom.config")
     assert atoms.get_chemical_symbols() == ["H"] * 4 + ["C"]
     np.testing.assert_allclose(atoms.positions[0], [5.3815434, 4.0686080, 3.6057301])
 

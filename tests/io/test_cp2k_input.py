@@ -80,8 +80,8 @@ def test_examples_are_kept(path: Path) -> None:
     assert parse(text).render() == text
 
 
-def test_inputs_seen_working_are_kept(samples: Path) -> None:
-    found = sorted((samples.parent / "engines" / "cp2k").glob("*.inp"))
+def test_inputs_seen_working_are_kept(outside: Path) -> None:
+    found = sorted((outside.parent / "engines" / "cp2k").glob("*.inp"))
     assert found
     for path in found:
         text = path.read_bytes().decode()

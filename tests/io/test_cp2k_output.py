@@ -196,8 +196,8 @@ def test_cut_anywhere(tmp_path: Path) -> None:
 class TestRealFiles:
     """Numbers read off the files by hand."""
 
-    def test_cp2k_6(self, samples: Path) -> None:
-        log = read_log(samples / "cp2k" / "scf_normal.log")
+    def test_cp2k_6(self, outside: Path) -> None:
+        log = read_log(outside / "cp2k" / "scf_normal.log")
         found = log.single_point(30)
         assert found.energy == pytest.approx(-1766.225653832774242 * 27.2113838565563, abs=1e-9)
         forces = np.array(found.forces)
@@ -215,8 +215,8 @@ class TestRealFiles:
         }
         assert [symbol for symbol, _ in log.atoms] == ["Fe"] * 12 + ["O"] * 18
 
-    def test_cp2k_2025(self, samples: Path) -> None:
-        log = read_log(samples / "cp2k" / "scf_2025.log")
+    def test_cp2k_2025(self, outside: Path) -> None:
+        log = read_log(outside / "cp2k" / "scf_2025.log")
         found = log.single_point(2)
         assert found.energy == pytest.approx(-7.364190264587725 * 27.2113838565563, abs=1e-12)
         second = np.array([7.92269287e-2, 3.84670665e-2, -3.41478833e-2]) * 51.42206318571696
@@ -225,15 +225,15 @@ class TestRealFiles:
         np.testing.assert_allclose(found.stress, np.eye(3) * 0.12345678 / 160.21766208, atol=1e-14)
         assert log.atoms == [("H", [0.0, 0.0, 0.0]), ("H", [0.76, 0.0, 0.0])]
 
-    def test_not_converged(self, samples: Path) -> None:
-        log = read_log(samples / "cp2k" / "scf_not_converged.log")
+    def test_not_converged(self, outside: Path) -> None:
+        log = read_log(outside / "cp2k" / "scf_not_converged.log")
         assert log.ended
         assert len(log.atoms) == 302
         with pytest.raises(NotConvergedError):
             log.single_point(302)
 
-    def test_md(self, samples: Path) -> None:
-        log = read_log(samples / "cp2k" / "md_dft.log")
+    def test_md(self, outside: Path) -> None:
+        log = read_log(outside / "cp2k" / "md_dft.log")
         assert [one.step for one in log.evaluations] == [1, *range(1, 51)]
         assert all(one.converged for one in log.evaluations)
         found = log.evaluations[1]
@@ -242,8 +242,8 @@ class TestRealFiles:
         assert found.stress[0, 2] == pytest.approx(7.17924044566e-1 / 160.21766208, abs=1e-14)
 
     @pytest.mark.parametrize("name", ["scf_normal.log", "scf_2025.log"])
-    def test_cut(self, name: str, samples: Path, tmp_path: Path) -> None:
-        content = (samples / "cp2k" / name).read_bytes()
+    def test_cut(self, name: str, outside: Path, tmp_path: Path) -> None:
+        content = (outside / "cp2k" / name).read_bytes()
         end = content.index(b"PROGRAM ENDED AT")
         count = 0
         for place in damage.cuts(content):
@@ -257,9 +257,9 @@ class TestRealFiles:
         assert count > 100
 
     @pytest.mark.parametrize("word", [b"NaN", b"********"])
-    def test_spoiled(self, word: bytes, samples: Path, tmp_path: Path) -> None:
-        content = (samples / "cp2k" / "scf_2025.log").read_bytes()
-        whole = read_log(samples / "cp2k" / "scf_2025.log").single_point(2)
+    def test_spoiled(self, word: bytes, outside: Path, tmp_path: Path) -> None:
+        content = (outside / "cp2k" / "scf_2025.log").read_bytes()
+        whole = read_log(outside / "cp2k" / "scf_2025.log").single_point(2)
         refused = []
         for spoiled in damage.spoiled(content, word, count=80):
             path = damage.put(tmp_path / "dft.log", spoiled)

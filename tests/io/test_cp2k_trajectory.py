@@ -336,18 +336,18 @@ class TestStructures:
         with pytest.raises(InputError, match="dft.log: holds no cell and coordinates"):
             read_structure(run / LOG, "cp2k/scf")
 
-    def test_real_files(self, samples: Path) -> None:
-        found = read_structure(samples / "cp2k" / "scf_normal.log", "cp2k/scf")
+    def test_real_files(self, outside: Path) -> None:
+        found = read_structure(outside / "cp2k" / "scf_normal.log", "cp2k/scf")
         assert found.get_chemical_formula() == "Fe12O18"
         np.testing.assert_array_equal(found.cell.array[1], [-2.519, 4.363, 0.0])
-        found = read_structure(samples / "cp2k" / "md_dft.log", "cp2k/md")
+        found = read_structure(outside / "cp2k" / "md_dft.log", "cp2k/md")
         np.testing.assert_array_equal(
             found.positions[-1], [8.3800944569, 8.2302666569, 8.1962214172]
         )
 
 
-def test_a_real_md_agrees_with_two_other_readers(samples: Path) -> None:
-    folder = samples / "cp2k"
+def test_a_real_md_agrees_with_two_other_readers(outside: Path) -> None:
+    folder = outside / "cp2k"
     first = read_structure(folder / "md_dft.log", "cp2k/scf")
     found = md_frames(read_log(folder / "md_dft.log"), folder, first)
     assert len(found) == 51

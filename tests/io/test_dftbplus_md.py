@@ -22,8 +22,8 @@ FILES = ("md.out", "geo_end.xyz", "dftb.out")
 
 
 @pytest.fixture(params=["03_md_nvt_lisi_mdoutput", "03_md_npt_si8"])
-def folder(request: pytest.FixtureRequest, samples: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(samples / "dftbplus" / request.param, tmp_path / request.param))
+def folder(request: pytest.FixtureRequest, outside: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(outside / "dftbplus" / request.param, tmp_path / request.param))
 
 
 def read(folder: Path) -> Trajectory:
@@ -41,8 +41,8 @@ def same(found: Sequence[Atoms], whole: Sequence[Atoms]) -> None:
         assert labels.virial is None
 
 
-def test_numbers_read_by_eye(samples: Path) -> None:
-    made = read(samples / "dftbplus" / "03_md_nvt_lisi_mdoutput")
+def test_numbers_read_by_eye(outside: Path) -> None:
+    made = read(outside / "dftbplus" / "03_md_nvt_lisi_mdoutput")
     assert (len(made.frames), made.lost) == (21, [])
     frame = made.frames[1]
     labels = labels_of(frame)
@@ -55,8 +55,8 @@ def test_numbers_read_by_eye(samples: Path) -> None:
     assert last == -2.8052588487 * HARTREE  # detailed.out; results.tag has -2.79824431480507
 
 
-def test_the_lattice_of_a_step_stands_in_the_block_before(samples: Path) -> None:
-    folder = samples / "dftbplus" / "03_md_npt_si8"
+def test_the_lattice_of_a_step_stands_in_the_block_before(outside: Path) -> None:
+    folder = outside / "dftbplus" / "03_md_npt_si8"
     frames = read(folder).frames
     assert len(frames) == 21
     np.testing.assert_array_equal(frames[0].cell.array, read_gen(folder / "geo.gen").cell.array)

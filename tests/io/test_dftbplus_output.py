@@ -31,9 +31,9 @@ FAILED = "SCC is NOT converged, maximal SCC iterations exceeded"
     ],
 )
 def test_real_screens(
-    samples: Path, name: str, steps: int, energy: float, ended: bool, relaxed: bool, error: str
+    outside: Path, name: str, steps: int, energy: float, ended: bool, relaxed: bool, error: str
 ) -> None:
-    screen = read_screen(samples / "dftbplus" / name / "dftb.out")
+    screen = read_screen(outside / "dftbplus" / name / "dftb.out")
     assert screen.release == "25.1"
     assert [step.number for step in screen.steps] == list(range(steps))
     assert (screen.steps[-1].energy if steps else None) == energy
@@ -43,8 +43,8 @@ def test_real_screens(
     assert all(step.converged for step in screen.steps) == ("scc_fail" not in name)
 
 
-def test_the_unknown_keyword_is_named(samples: Path) -> None:
-    screen = read_screen(samples / "dftbplus" / "05_err_keyword" / "dftb.out")
+def test_the_unknown_keyword_is_named(outside: Path) -> None:
+    screen = read_screen(outside / "dftbplus" / "05_err_keyword" / "dftb.out")
     assert screen.end.endswith("dftb_in file. (Hamiltonian/DFTB/SCCTollerance)")
 
 
@@ -58,8 +58,8 @@ def test_the_unknown_keyword_is_named(samples: Path) -> None:
         ("04_scc_fail_ConvergentSCCOnly_No", -2.8014103416, False),
     ],
 )
-def test_real_details(samples: Path, name: str, energy: float, scc: bool) -> None:
-    details = read_details(samples / "dftbplus" / name / "detailed.out")
+def test_real_details(outside: Path, name: str, energy: float, scc: bool) -> None:
+    details = read_details(outside / "dftbplus" / name / "detailed.out")
     assert (details.energy, details.scc) == (energy, scc)
 
 
@@ -70,9 +70,9 @@ def test_a_charge_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["02_relax_si8", "03_md_nvt_lisi_mdoutput"])
-def test_cuts_of_a_screen(samples: Path, tmp_path: Path, name: str) -> None:
+def test_cuts_of_a_screen(outside: Path, tmp_path: Path, name: str) -> None:
     """What is read of a part is the beginning of what is read of the whole."""
-    content = (samples / "dftbplus" / name / "dftb.out").read_bytes()
+    content = (outside / "dftbplus" / name / "dftb.out").read_bytes()
     whole = read_screen(put(tmp_path / "dft.log", content)).steps
     for place in cuts(content):
         found = read_screen(put(tmp_path / "dft.log", content[:place]))
@@ -82,8 +82,8 @@ def test_cuts_of_a_screen(samples: Path, tmp_path: Path, name: str) -> None:
         assert not found.ended or place > content.rindex(b"Total  ")
 
 
-def test_two_runs_in_one_file(samples: Path, tmp_path: Path) -> None:
-    folder = samples / "dftbplus" / "01_sp_si8"
+def test_two_runs_in_one_file(outside: Path, tmp_path: Path) -> None:
+    folder = outside / "dftbplus" / "01_sp_si8"
     for name, read in (("dftb.out", read_screen), ("detailed.out", read_details)):
         content = (folder / name).read_bytes()
         with pytest.raises(TaskError, match=r"line \d+: this is the output of more than one run"):
@@ -93,8 +93,8 @@ def test_two_runs_in_one_file(samples: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", [b"NaN          ", b"*************", b"-2.80141e    "])
-def test_energies_that_are_none(samples: Path, tmp_path: Path, word: bytes) -> None:
-    folder = samples / "dftbplus" / "01_sp_lisi"
+def test_energies_that_are_none(outside: Path, tmp_path: Path, word: bytes) -> None:
+    folder = outside / "dftbplus" / "01_sp_lisi"
     for name, read in (("dftb.out", read_screen), ("detailed.out", read_details)):
         content = (folder / name).read_bytes()
         with pytest.raises(TaskError, match=rf"{name}, line \d+"):

@@ -28,8 +28,8 @@ cell_volume         :real:0:
 """
 
 
-def test_numbers_read_by_eye(samples: Path) -> None:
-    found = read_tags(samples / "dftbplus" / "01_sp_lisi" / "results.tag", WANTED)
+def test_numbers_read_by_eye(outside: Path) -> None:
+    found = read_tags(outside / "dftbplus" / "01_sp_lisi" / "results.tag", WANTED)
     assert sorted(found) == ["cell_volume", "forces", "mermin_energy", "stress"]
     assert float(found["mermin_energy"]) == -2.80141072121681
     assert found["forces"].shape == (4, 3)
@@ -39,15 +39,15 @@ def test_numbers_read_by_eye(samples: Path) -> None:
         *(0.216437803880141e-3, 0.553268906925159e-4, 0.467342786771501e-4)
     ]
     assert float(found["cell_volume"]) == 404.865828974833
-    cluster = read_tags(samples / "dftbplus" / "01_sp_cluster" / "results.tag", WANTED)
+    cluster = read_tags(outside / "dftbplus" / "01_sp_cluster" / "results.tag", WANTED)
     assert sorted(cluster) == ["forces", "mermin_energy"]
     assert list(cluster["forces"][2]) == [
         *(0.887262694707325e-3, 0.119632751044012e-1, 0.997321320225280e-3)
     ]
 
 
-def test_an_empty_file_holds_nothing(samples: Path) -> None:
-    assert read_tags(samples / "dftbplus" / "04_scc_fail" / "results.tag", WANTED) == {}
+def test_an_empty_file_holds_nothing(outside: Path) -> None:
+    assert read_tags(outside / "dftbplus" / "04_scc_fail" / "results.tag", WANTED) == {}
 
 
 def test_shapes(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_damage(tmp_path: Path, old: bytes, new: bytes, message: str) -> None:
         read_tags(put(tmp_path / "results.tag", SMALL.replace(old, new, 1)), WANTED)
 
 
-def test_cuts_of_a_real_file(samples: Path, tmp_path: Path) -> None:
-    content = (samples / "dftbplus" / "01_sp_si8" / "results.tag").read_bytes()
+def test_cuts_of_a_real_file(outside: Path, tmp_path: Path) -> None:
+    content = (outside / "dftbplus" / "01_sp_si8" / "results.tag").read_bytes()
     whole = read_tags(put(tmp_path / "results.tag", content), WANTED)
     refused = 0
     for place in cuts(content):

@@ -44,8 +44,8 @@ def test_round_trips(tmp_path: Path, atoms: Atoms) -> None:
     assert kinds == list(dict.fromkeys(atoms.get_chemical_symbols()))
 
 
-def test_real_files(samples: Path) -> None:
-    paths = sorted((samples / "dftbplus").glob("*/geo*.gen"))
+def test_real_files(outside: Path) -> None:
+    paths = sorted((outside / "dftbplus").glob("*/geo*.gen"))
     read = 0
     for path in paths:
         if not path.stat().st_size:
@@ -61,8 +61,8 @@ def test_real_files(samples: Path) -> None:
     assert read == 20
 
 
-def test_numbers_read_by_eye(samples: Path) -> None:
-    found = read_gen(samples / "dftbplus" / "02_relax_si8_maxsteps" / "geo_end.gen")
+def test_numbers_read_by_eye(outside: Path) -> None:
+    found = read_gen(outside / "dftbplus" / "02_relax_si8_maxsteps" / "geo_end.gen")
     np.testing.assert_array_equal(found.positions[1], [1.347539881, 1.390007301, 1.359995022])
     np.testing.assert_array_equal(found.cell.array[2], [0.01538983217, -0.008407306869, 5.49018258])
 

@@ -187,8 +187,8 @@ def test_every_byte_stays(tmp_path: Path, ends: str) -> None:
     assert simple(root) == [("A", "1"), ("B", "2"), ("C", "3")]
 
 
-def test_real_inputs_stay_as_they_are(samples: Path) -> None:
-    paths = sorted((samples / "dftbplus").glob("*/*.hsd"))
+def test_real_inputs_stay_as_they_are(outside: Path) -> None:
+    paths = sorted((outside / "dftbplus").glob("*/*.hsd"))
     assert len(paths) == 27
     for path in paths:
         if path.parent.name == "05_err_syntax":

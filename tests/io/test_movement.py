@@ -38,8 +38,8 @@ FRAME = """\
 
 
 @pytest.fixture(scope="module")
-def movement(samples: Path) -> Path:
-    return samples / "pwmat" / "MOVEMENT_LiSi_4frames"
+def movement(outside: Path) -> Path:
+    return outside / "pwmat" / "MOVEMENT_LiSi_4frames"
 
 
 def read_text(tmp_path: Path, text: str) -> list[Atoms]:
@@ -91,8 +91,8 @@ def test_the_real_trajectory(movement: Path) -> None:
     )
 
 
-def test_the_real_single_point(samples: Path) -> None:
-    (frame,) = iterate_movement(samples / "pwmat" / "OUT.MLMD")
+def test_the_real_single_point(outside: Path) -> None:
+    (frame,) = iterate_movement(outside / "pwmat" / "OUT.MLMD")
     labels = labels_of(frame)
     assert frame.get_chemical_symbols() == ["H"] * 4 + ["C"]
     assert (labels.energy, labels.virial) == (-219.7270691, None)
@@ -149,10 +149,10 @@ def test_the_virial_is_the_pressure_that_the_file_tells(movement: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["MOVEMENT_LiSi_4frames", "OUT.MLMD"])
-def test_an_independent_reader_agrees(samples: Path, name: str) -> None:
+def test_an_independent_reader_agrees(outside: Path, name: str) -> None:
     from pwdata import Config  # noqa: PLC0415
 
-    path = samples / "pwmat" / name
+    path = outside / "pwmat" / name
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         images = Config(format="pwmat/movement", data_path=str(path)).images
     frames = list(iterate_movement(path))
@@ -172,9 +172,9 @@ def test_an_independent_reader_agrees(samples: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["MOVEMENT_LiSi_4frames", "OUT.MLMD"])
 def test_cut_anywhere_the_complete_frames_are_left(
-    samples: Path, tmp_path: Path, name: str
+    outside: Path, tmp_path: Path, name: str
 ) -> None:
-    whole = samples / "pwmat" / name
+    whole = outside / "pwmat" / name
     content, frames = whole.read_bytes(), list(iterate_movement(whole))
     ends = [place for place in damage.ends_of(content, b"-----") if place]
     path = tmp_path / "MOVEMENT"

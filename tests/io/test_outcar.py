@@ -1,4 +1,4 @@
-"""OUTCAR: real files against numbers read by eye and against ASE, then every kind of damage."""
+"""OUTCAR: files against numbers read by eye and against ASE, then every kind of damage."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.emt import EMT
 
 from pwact.errors import CutOffError, InputError, TaskError
 from pwact.io.labels import labels_of
@@ -35,7 +36,7 @@ Direct
  0.5 0.5 0.49
 """
 INCAR = "IBRION = 0; NSW = 3; POTIM = 2.0; TEBEG = 400; ISIF = 2; KSPACING = 0.5; EDIFF = 1E-6\n"
-REAL = ["OUTCAR.ch4.1step", "OUTCAR.ch4.unconverged", "OUTCAR.h2o.md"]
+NAMES = ["OUTCAR.single", "OUTCAR.unconverged", "OUTCAR.md"]
 
 
 @pytest.fixture(scope="session")
@@ -59,14 +60,14 @@ def frames_of(steps: list[IonicStep]) -> list[Atoms]:
     return [step.atoms for step in steps if step.atoms is not None]
 
 
-# what real files say
+# what files say
 
 
 def test_numbers_read_by_eye(samples: Path) -> None:
-    outcar = Outcar(samples / "vasp" / "OUTCAR.h2o.md")
+    outcar = Outcar(samples / "vasp" / "OUTCAR.md")
     steps = list(outcar)
     assert outcar.head is not None
-    assert outcar.head.symbols == ("O", "O", "H", "H", "H", "H")
+    assert outcar.head.symbols == ("Ni",) * 6 + ("Al",) * 2
     assert (outcar.head.nelm, outcar.head.ediff, outcar.head.nsw) == (60, 1e-6, 3)
     assert (outcar.head.isif, outcar.head.nwrite) == (2, 2)
     assert (outcar.ended, outcar.relaxed, outcar.learned) == (True, False, 0)
@@ -77,19 +78,45 @@ def test_numbers_read_by_eye(samples: Path) -> None:
     ]
     last = frames_of(steps)[-1]
     labels = labels_of(last)
-    assert labels.energy == -28.46658469
+    assert labels.energy == -25.06053510
     assert labels.virial is not None
-    xx, yy, zz, xy, yz, zx = 0.23532, 0.38865, 0.22378, 0.14467, -0.01545, 0.09974
+    xx, yy, zz, xy, yz, zx = 6.35262, 6.28149, 5.76145, -3.17198, 1.63840, 0.96722
     np.testing.assert_array_equal(labels.virial, [[xx, xy, zx], [xy, yy, yz], [zx, yz, zz]])
-    np.testing.assert_array_equal(last.positions[0], [4.34833, 4.20827, 5.20054])
-    np.testing.assert_array_equal(labels.forces[0], [0.072413, 0.667359, -0.134111])
-    np.testing.assert_array_equal(labels.forces[5], [-0.249497, -0.118610, -0.197687])
-    np.testing.assert_array_equal(last.cell.array[0], [10.0, 0.0, 0.0])
-    np.testing.assert_array_equal(last.cell.array[1], [-0.011409, 10.0, 0.0])
-    np.testing.assert_array_equal(last.cell.array[2], [0.1411083, -0.0595569, 10.0])
+    np.testing.assert_array_equal(last.positions[0], [0.04615, 0.03005, 0.03576])
+    np.testing.assert_array_equal(labels.forces[0], [-0.095954, -0.841039, 0.586795])
+    np.testing.assert_array_equal(labels.forces[7], [-1.167175, 0.811139, 1.884509])
+    np.testing.assert_array_equal(last.cell.array[0], [7.221526404, 0.090640638, -0.107179874])
+    np.testing.assert_array_equal(last.cell.array[1], [0.101196811, 3.597160967, -0.047998715])
+    np.testing.assert_array_equal(last.cell.array[2], [-0.048177403, -0.064968991, 3.586581278])
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", ["OUTCAR.md", "OUTCAR.relaxed"])
+def test_labels_are_derivatives_of_one_energy(samples: Path, name: str) -> None:
+    """The files are made of EMT with -3.5 eV an atom: signs and order of the virial count."""
+    frames = frames_of(list(Outcar(samples / "vasp" / name)))
+    assert len(frames) == (4 if "relaxed" in name else 3)
+    for frame in frames:
+        labels, again = labels_of(frame), frame.copy()
+        again.calc = EMT()
+        energy = again.get_potential_energy() - 3.5 * len(again)
+        assert labels.energy == pytest.approx(energy, abs=5e-4)  # positions have five decimals
+        np.testing.assert_allclose(labels.forces, again.get_forces(), atol=1e-3)
+        virial = -again.get_volume() * again.get_stress(voigt=False)
+        np.testing.assert_allclose(labels.virial, virial, atol=5e-3)
+
+
+def test_a_relaxation(samples: Path) -> None:
+    outcar = Outcar(samples / "vasp" / "OUTCAR.relaxed")
+    steps = list(outcar)
+    assert outcar.head is not None
+    assert (outcar.head.nsw, outcar.head.isif) == (40, 3)
+    assert (outcar.ended, outcar.relaxed) == (True, True)
+    assert [labels_of(frame).energy for frame in frames_of(steps)] == [
+        *(-13.79163324, -13.79992790, -13.83023439, -13.83125722)
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_another_reader_finds_the_same(samples: Path, name: str) -> None:
     path = samples / "vasp" / name
     ours = frames_of(list(Outcar(path)))
@@ -107,17 +134,17 @@ def test_another_reader_finds_the_same(samples: Path, name: str) -> None:
 
 
 def test_all_electronic_steps_used_is_not_converged(samples: Path) -> None:
-    steps = list(Outcar(samples / "vasp" / "OUTCAR.ch4.unconverged"))
+    steps = list(Outcar(samples / "vasp" / "OUTCAR.unconverged"))
     assert [(step.iterations, step.converged) for step in steps] == [
         (15, False),
         (15, False),
         (12, True),
     ]
-    # one electronic step of one allowed, which changed the energy by 18 eV
-    (single,) = Outcar(samples / "vasp" / "OUTCAR.ch4.1step")
+    # one electronic step of one allowed
+    (single,) = Outcar(samples / "vasp" / "OUTCAR.single")
     assert (single.iterations, single.converged) == (1, False)
     assert single.atoms is not None
-    assert labels_of(single.atoms).energy == 18.25453698
+    assert labels_of(single.atoms).energy == -13.83085573
 
 
 # damage
@@ -135,14 +162,12 @@ def intact(tmp_path: Path, content: bytes, expected: list[Atoms]) -> int:
     return len(frames)
 
 
-def all_contents(made: bytes) -> list[bytes]:
-    folder = Path(__file__).parents[3] / "shared" / "data" / "vasp"
-    real = [(folder / name).read_bytes() for name in REAL if (folder / name).is_file()]
-    return [made, *real]
+def all_contents(made: bytes, samples: Path) -> list[bytes]:
+    return [made, *((samples / "vasp" / name).read_bytes() for name in NAMES)]
 
 
-def test_cut_anywhere(tmp_path: Path, made: bytes) -> None:
-    for content in all_contents(made):
+def test_cut_anywhere(tmp_path: Path, made: bytes, samples: Path) -> None:
+    for content in all_contents(made, samples):
         expected = frames_of(read(tmp_path, content)[1])
         counts = []
         for place in cuts(content):
@@ -157,10 +182,10 @@ def test_cut_anywhere(tmp_path: Path, made: bytes) -> None:
 
 @pytest.mark.parametrize("word", [b"NaN", b"********", b"Infinity"])
 def test_what_is_no_number_is_refused_or_does_not_matter(
-    tmp_path: Path, made: bytes, word: bytes
+    tmp_path: Path, made: bytes, samples: Path, word: bytes
 ) -> None:
     complaints = []
-    for content in all_contents(made):
+    for content in all_contents(made, samples):
         expected = frames_of(read(tmp_path, content)[1])
         for damaged in spoiled(content, word):
             try:

@@ -90,10 +90,15 @@ def test_pseudopotential_names_in_the_header(tmp_path: Path) -> None:
     assert atoms.get_chemical_symbols() == ["Si", "C", "C"]
 
 
-def test_real_contcar(samples: Path) -> None:
-    ours = read_poscar(samples / "vasp" / "CONTCAR.h2o.md")
-    assert_same(ours, ase.io.read(samples / "vasp" / "CONTCAR.h2o.md", format="vasp"), 1e-12)
-    assert ours.get_chemical_symbols() == ["O"] * 2 + ["H"] * 4
+def test_a_contcar_of_md(samples: Path) -> None:
+    """Velocities and what the predictor needs stand behind the positions."""
+    path = samples / "vasp" / "CONTCAR.md"
+    ours = read_poscar(path)
+    assert_same(ours, ase.io.read(path, format="vasp"), 1e-12)
+    lines = path.read_text().splitlines()
+    symbols = [name for name, count in zip(*map(str.split, lines[5:7])) for _ in range(int(count))]
+    assert ours.get_chemical_symbols() == symbols
+    assert len(lines) > 8 + 2 * len(ours)
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,12 @@ def test_older_layouts(folder: Path, frames: list[Atoms]) -> None:
     assert_same(found[0], ordered(frames[0]), 1e-12)
 
 
-def test_real_data(samples: Path) -> None:
-    found = read_frames(samples / "pwmlff_npy", "pwmlff/npy")
+def test_real_data(outside: Path) -> None:
+    found = read_frames(outside / "pwmlff_npy", "pwmlff/npy")
     assert len(found) == 187
     assert {composition_name(atoms) for atoms in found} == {"Li1Si24"}
     labels = labels_of(found[3])
-    energies = np.load(samples / "pwmlff_npy" / "Li1Si24" / "energies.npy")
+    energies = np.load(outside / "pwmlff_npy" / "Li1Si24" / "energies.npy")
     assert labels.energy == energies[3, 0]
     assert np.abs(labels.forces.sum(axis=0)).max() < 0.05
     assert min(found[3].get_all_distances(mic=True)[np.triu_indices(25, 1)]) > 2

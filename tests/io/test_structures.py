@@ -82,8 +82,8 @@ def test_velocities_and_constraints_are_left_out(tmp_path: Path, frames: list[At
         ("dftbplus/01_sp_si8/geo.gen", "gen", "Si8"),
     ],
 )
-def test_real_files(samples: Path, name: str, structure_format: str, formula: str) -> None:
-    atoms = read_structure(samples / name, structure_format)
+def test_real_files(outside: Path, name: str, structure_format: str, formula: str) -> None:
+    atoms = read_structure(outside / name, structure_format)
     assert atoms.get_chemical_formula() == formula
     assert atoms.cell.rank == 3
 

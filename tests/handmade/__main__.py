@@ -1,0 +1,57 @@
+"""Write all hand-made files into ``tests/data``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ase import Atoms
+
+from tests.handmade import matter
+from tests.handmade.outcar import Settings, write_contcar, write_outcar
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def vasp(folder: Path) -> None:
+    """An MD, one whose SCF did not always converge, one electronic step of one, a relaxation."""
+    atoms = matter.crystal("Ni2AlNi4Al", 3.6, seed=21)
+    order = [*range(2), *range(3, 7), 2, 7]
+    atoms = atoms[order]
+    atoms.calc = matter.EMT()
+    write_outcar(
+        folder / "OUTCAR.md",
+        matter.dynamics(atoms, 2, 600.0, 2.0),
+        Settings(used=(21, 12, 6), nelm=60, nsw=3, ibrion=0),
+    )
+    write_contcar(folder / "CONTCAR.md", atoms)
+    write_outcar(
+        folder / "OUTCAR.unconverged",
+        matter.dynamics(matter.crystal("PdCu3", 3.7, seed=22), 2, 900.0, 2.0),
+        Settings(used=(15, 15, 12), nelm=15, nsw=3, ibrion=0),
+    )
+    single = matter.crystal("Au4", 4.1, seed=23)
+    write_outcar(folder / "OUTCAR.single", [single], Settings(used=(1,), nelm=1, nsw=0, ibrion=-1))
+
+    start = matter.crystal("Ag3Pt", 4.02, seed=24, shake=0.02)
+
+    def geometries() -> Iterator[Atoms]:
+        for geometry, _ in matter.relaxation(start, 40, 0.1):
+            yield geometry
+
+    write_outcar(
+        folder / "OUTCAR.relaxed",
+        geometries(),
+        Settings(used=(9, *(4,) * 40), nelm=60, nsw=40, ibrion=2, isif=3),
+        end="\n reached required accuracy - stopping structural energy minimisation\n",
+    )
+
+
+def main() -> None:
+    """Write them."""
+    (DATA / "vasp").mkdir(parents=True, exist_ok=True)
+    vasp(DATA / "vasp")
+
+
+if __name__ == "__main__":
+    main()
