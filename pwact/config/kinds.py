@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -96,10 +97,14 @@ class Flag:
 
 @dataclass(frozen=True)
 class Text:
-    """A text that is not blank; `one_line` refuses line breaks."""
+    """A text that is not blank, without control characters but tabs and line breaks.
+
+    `one_line` refuses line breaks, `plain` tabs as well: the text goes into the header of a job.
+    """
 
     one_line: bool = False
     words: str = "text"
+    plain: bool = False
 
     def convert(self, node: Node) -> str:
         """The text without blanks around it."""
@@ -107,7 +112,15 @@ class Text:
             raise node.wrong("a text that is not empty")
         if self.one_line and len(node.value.strip().splitlines()) > 1:
             raise node.wrong("a text of one line")
+        self._refuse_controls(node, node.value.strip())
         return node.value.strip()
+
+    def _refuse_controls(self, node: Node, text: str) -> None:
+        allowed = "" if self.plain else "\t\n\r"
+        for sign in text:
+            if unicodedata.category(sign) in ("Cc", "Zl", "Zp") and sign not in allowed:
+                name = {"\t": "a tab", "\0": "a NUL"}.get(sign, f"the sign U+{ord(sign):04X}")
+                raise node.wrong(f"a text without control characters; it holds {name}")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from pwact.config.schema import Node, declare, keys_of, nearest, obsolete, read,
 ONE_SCRIPT = -1  # group_size that puts all tasks into one job script
 _MPIRUN = re.compile(r"\bmpirun\s+-np\s+(\S+)")
 _LINES = Items(Text())
-_FLAGS = Items(Text(one_line=True))
+_PLAIN = Text(one_line=True, plain=True)
+_FLAGS = Items(_PLAIN)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class ResourceBlock:
     name: str = "train"
     command: str = declare("", Text(), "The program; may hold shell variables.", required=True)
     queue_name: str = declare(
-        "", Text(one_line=True), "SLURM partition, or a comma list; needed for slurm only."
+        "", _PLAIN, "SLURM partition, or a comma list; needed for slurm only."
     )
     group_size: int = declare(
         1,

@@ -136,6 +136,8 @@ class JobState:
         The scheduler's reason, if it gives one.
     fault
         Of an ended job: who is to blame if tasks are not done.
+    obstacle
+        Of a waiting job: the reason, where it waits for more than its turn.
     stuck
         Of a waiting job: it can never start as it is.
     remark
@@ -146,6 +148,7 @@ class JobState:
     word: str = ""
     reason: str = ""
     fault: Fault = Fault.TASK
+    obstacle: str = ""
     stuck: bool = False
     remark: str = ""
 

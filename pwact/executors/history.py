@@ -11,6 +11,7 @@ from typing import Any, Optional
 from pwact.executors.base import output_name
 
 ASKED, SUBMITTED, RUNNING, ENDED = "job_asked", "job_submitted", "job_running", "job_ended"
+WAITING = "job_waiting"  # for more than its turn
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class JobStory:
         How it ended, in the words of the scheduler.
     done
         How many of its tasks were done at its end.
+    obstacle
+        Why it has to wait, where it waits for more than its turn.
     """
 
     job: OpenJob
@@ -103,6 +106,7 @@ class JobStory:
     ended_at: Optional[float] = None
     outcome: str = ""
     done: int = 0
+    obstacle: str = ""
 
     @property
     def output(self) -> str:
@@ -121,7 +125,7 @@ def job_stories(events: Iterable[Mapping[str, Any]]) -> list[JobStory]:
     found: dict[str, JobStory] = {}
     for position, event in enumerate(events):
         what, when = event["event"], float(event.get("time", 0.0))
-        name = event.get("job" if what == RUNNING else "name", "")
+        name = event.get("job" if what in (RUNNING, WAITING) else "name", "")
         if what == ASKED:
             found[name] = JobStory(_asked(event), position)
         elif name not in found:
@@ -130,7 +134,9 @@ def job_stories(events: Iterable[Mapping[str, Any]]) -> list[JobStory]:
             job = _with_id(found[name].job, event["id"])
             found[name] = replace(found[name], job=job, state="submitted", began_at=when)
         elif what == RUNNING:
-            found[name] = replace(found[name], state="running", began_at=when)
+            found[name] = replace(found[name], state="running", began_at=when, obstacle="")
+        elif what == WAITING:
+            found[name] = replace(found[name], obstacle=str(event.get("reason", "")))
         elif what == ENDED:
             found[name] = _ended(found[name], event, when)
     return list(found.values())
@@ -139,4 +145,6 @@ def job_stories(events: Iterable[Mapping[str, Any]]) -> list[JobStory]:
 def _ended(story: JobStory, event: Mapping[str, Any], when: float) -> JobStory:
     outcome = str(event.get("state", ""))
     done = event.get("done", len(story.job.tasks) if outcome == "COMPLETED" else 0)
-    return replace(story, state="ended", ended_at=when, outcome=outcome, done=int(done))
+    return replace(
+        story, state="ended", ended_at=when, outcome=outcome, done=int(done), obstacle=""
+    )

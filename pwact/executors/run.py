@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,12 @@ from pwact.executors.judge import (
     judge,
 )
 from pwact.executors.records import ExitRecord, RecordWatch, read_record
-from pwact.executors.submission import Submission, journal_ended, journal_running
+from pwact.executors.submission import (
+    Submission,
+    journal_ended,
+    journal_running,
+    journal_waiting,
+)
 from pwact.verdict import Outcome, Verdict
 
 _LOG = logging.getLogger(__name__)
@@ -63,6 +68,7 @@ class Run:
         self._jobs: dict[str, Job] = {}  # with the scheduler, or (without id) perhaps
         self._watch = RecordWatch(directory, kind)
         self._records: dict[str, ExitRecord] = {}
+        self._obstacles: set[str] = set()  # of which the user has read
 
     @property
     def working(self) -> bool:
@@ -165,11 +171,16 @@ class Run:
         for pool in {job.pool: None for job in self._jobs.values()}:
             pool.refresh()
         self._look_up_lost()
-        waited = [job for job in self._jobs.values() if job.state.phase is JobPhase.WAITING]
+        waited = {
+            job: job.state.obstacle
+            for job in self._jobs.values()
+            if job.state.phase is JobPhase.WAITING
+        }
         for job in self._jobs.values():
             if not job.ended and job.id:
                 self._heed(job)
         journal_running(self._at, [job for job in waited if job.state.phase is JobPhase.RUNNING])
+        self._name_obstacles(waited)
         self._end_stuck()
         ended = [job for job in self._jobs.values() if job.ended and self._settled(job)]
         for job in ended:
@@ -208,6 +219,21 @@ class Run:
             job.state = replace(job.state, word="gone from the queue")
         job.give_up_at = None
         job.pool.drop(job.id)
+
+    def _name_obstacles(self, waited: Mapping[Job, str]) -> None:
+        """Say why jobs have to wait that waited before: each reason once, with one job."""
+        waiting = [job for job in waited if job.state.phase is JobPhase.WAITING]
+        journal_waiting(self._at, [job for job in waiting if job.state.obstacle != waited[job]])
+        for reason in {job.state.obstacle: None for job in waiting}:
+            if not reason or reason in self._obstacles:
+                continue
+            self._obstacles.add(reason)
+            mine = [job for job in waiting if job.state.obstacle == reason]
+            if mine[0].state.remark:  # says it better
+                continue
+            more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
+            which = f"job {mine[0].spec.name} ({mine[0].id}){more}"
+            _LOG.warning("%s: has to wait: %s", which, reason)
 
     def _end_stuck(self) -> None:
         """End the jobs that can never start, after some time, and stop with them."""

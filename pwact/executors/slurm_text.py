@@ -54,7 +54,14 @@ _NEVER = re.compile(
     r"|(QOS|Assoc)(Max|Min)\w*PerJob\w*|(QOS|Assoc)MaxWallDuration\w*"
 )
 _HOLDS = re.compile(r"JobHeld\w*|.*\bheld\b.*", re.IGNORECASE)
-_CLOSED = re.compile(r"PartitionDown|PartitionInactive|ReqNodeNotAvail.*|Reservation\w*")
+_ITS_TURN = ("", "None", "Priority", "Resources", "Dependency", "JobArrayTaskLimit")
+_OBSTACLES = (  # SLURM's reasons, in words
+    (r"QOSGrp\w+", "the limit of its QOS for all jobs is reached, or below what it asks for"),
+    (r"AssocGrp\w+", "the limit of its account for all jobs is reached, or below what it asks for"),
+    (r"QOSMax\w+", "the limit of its QOS for a user or account is reached"),
+    (r"(Assoc|Account)Max\w+", "the limit of its account is reached"),
+    (r"Licenses", "no licence is free"),
+)
 
 _OUTAGE = re.compile(
     r"unable to contact slurm|socket timed out|connection (refused|reset|timed out|failure)"
@@ -143,11 +150,25 @@ def state_of(row: Row) -> JobState:
             remark = f"can never start: {reason}"
         elif _HOLDS.fullmatch(reason):
             remark = _HELD
-        elif _CLOSED.fullmatch(reason):
-            remark = f"has to wait: {reason}"
     if phase is _ENDED and reason == "JobLaunchFailure":
         remark = "could not be launched, or was killed on its node"
-    return JobState(phase, word, reason, fault, stuck, remark.format(id=row.id))
+    waits = phase is _WAITING and reason not in _ITS_TURN
+    return JobState(
+        phase,
+        word,
+        reason,
+        fault,
+        _obstacle(reason) if waits else "",
+        stuck,
+        remark.format(id=row.id),
+    )
+
+
+def _obstacle(reason: str) -> str:
+    """A reason for which a job has to wait, with what it means where that is not plain."""
+    found = (words for pattern, words in _OBSTACLES if re.fullmatch(pattern, reason))
+    words = next(found, "")
+    return f"{reason} ({words})" if words else reason
 
 
 def array_name(name: str) -> Optional[str]:

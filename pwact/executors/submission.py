@@ -210,6 +210,13 @@ def journal_ended(at: Surroundings, jobs: Sequence[Job], state: str = "") -> Non
     at.journal.append_all(history.ENDED, records)
 
 
+def journal_waiting(at: Surroundings, jobs: Sequence[Job]) -> None:
+    """Put on record why jobs have to wait; only people want to know."""
+    if jobs:
+        records = [{"job": job.spec.name, "reason": job.state.obstacle} for job in jobs]
+        at.journal.append_all(history.WAITING, records)
+
+
 def journal_running(at: Surroundings, jobs: Sequence[Job]) -> None:
     """Put on record that jobs were seen running; only people want to know."""
     if jobs:

@@ -84,7 +84,13 @@ class JobFacts(Record):
 
 @dataclass(frozen=True)
 class OpenJobFacts(Record):
-    """A job that has not ended, as far as the journal knows; `directory` is absolute."""
+    """A job that has not ended, as far as the journal knows; `directory` is absolute.
+
+    Attributes
+    ----------
+    reason
+        Why the scheduler lets it wait, where it waits for more than its turn; "" otherwise.
+    """
 
     name: str
     id: str
@@ -92,6 +98,7 @@ class OpenJobFacts(Record):
     scheduler: str
     directory: str
     since: Optional[float]
+    reason: str = ""
 
 
 @dataclass(frozen=True)

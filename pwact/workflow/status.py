@@ -70,7 +70,7 @@ def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
         stage=present.name if present else None,
         iteration=present.iteration if present else None,
         iterations=story.iterations,
-        waits_for=_waits_for(state, present, jobs.open_words),
+        waits_for=_waits_for(state, present, jobs.open_words + _obstacles(story)),
         tasks=tasks,
         jobs=jobs,
         open_jobs=tuple(story.open_jobs()),
@@ -78,6 +78,12 @@ def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
         eta=_eta(story, stages, present, now) if state != "finished" else Estimate(),
         failures=tuple([*story.failed_tasks(), *story.failed_jobs()]),
     )
+
+
+def _obstacles(story: Story) -> str:
+    """Why its jobs have to wait, as the scheduler says."""
+    counts = Counter(job.reason for job in story.open_jobs() if job.reason)
+    return "".join(f"; {count} must wait: {reason}" for reason, count in counts.items())
 
 
 def _waits_for(state: str, stage: Optional[StageFacts], open_jobs: str) -> str:

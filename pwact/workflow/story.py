@@ -140,6 +140,7 @@ class Story:
                 story.job.scheduler,
                 str(self._work_dir / story.job.directory),
                 story.began_at,
+                story.obstacle,
             )
             for story in self.jobs
             if story.state != "ended"

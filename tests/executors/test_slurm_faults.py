@@ -9,6 +9,7 @@ import pytest
 from pwact.errors import SchedulerError
 from pwact.executors.base import ArrayExecutor, Executor
 from pwact.executors.cancel import cancel_jobs, open_jobs
+from pwact.executors.history import job_stories
 from pwact.executors.slurm import Answer, call
 from tests.executors.conftest import finish
 from tests.executors.fake_slurm import NO_CONTROLLER, OVER, no_answer, outage, refused, slurm_bench
@@ -278,11 +279,38 @@ def test_a_job_that_can_never_start(bench, caplog, reason):
     assert bench.executor.stuck_s <= bench.clock() < bench.executor.stuck_s + 40
 
 
-@pytest.mark.parametrize("reason", ["Priority", "Resources", "QOSMaxJobsPerUserLimit", "Licenses"])
+@pytest.mark.parametrize("reason", ["Priority", "Resources", "Dependency", "JobArrayTaskLimit"])
 def test_a_job_that_merely_waits(bench, caplog, reason):
     bench.slurm.lives[0] = [[("PENDING", reason)] * 50 + OVER]
     (result,) = bench.run(bench.tasks(1))
     assert (result.attempts, caplog.text) == (1, "")
+
+
+@fault("a limit of QOS or account, or licences")
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "QOSGrpCpuLimit",
+        "AssocGrpCpuLimit",
+        "AssocGrpCPUMinutesLimit",
+        "AssocMaxJobsLimit",
+        "QOSMaxJobsPerUserLimit",
+        "Licenses",
+        "a reason that nobody knows",
+    ],
+)
+def test_the_reason_for_which_jobs_wait_is_named_once(bench, caplog, reason):
+    for group in range(3):
+        bench.slurm.lives[group] = [[("PENDING", "None")] + [("PENDING", reason)] * 50 + OVER]
+    results = list(bench.run(bench.tasks(3)))
+    assert [result.attempts for result in results] == [1] * 3
+    assert caplog.text.count(f"and 2 more: has to wait: {reason}") == 1
+    assert caplog.text.count("has to wait") == 1
+    assert_read("a limit of QOS or account, or licences", caplog.text)
+    told = [event for event in bench.events("job_waiting") if event["reason"]]
+    assert [event["job"][:4] for event in told] == ["scf0", "scf1", "scf2"]
+    assert all(event["reason"].startswith(reason) for event in told)
+    assert [story.obstacle for story in job_stories(bench.journal.events())] == [""] * 3
 
 
 @fault("one id of many unknown")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.slurm_cluster.test_faults import meanwhile
+
 # a time-out must not leave a cluster behind
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60, method="signal")]
 
@@ -44,3 +46,25 @@ def test_an_array_that_the_queue_forgot_runs_again_only_where_it_failed(forgetfu
     assert [results[task].attempts for task in tasks] == [2, 2] + [1] * 10
     runs = [(task.directory / "runs").read_text() for task in tasks]
     assert runs == ["x\nx\n"] * 2 + ["x\n"] * 10
+
+
+def test_a_job_over_the_limit_of_its_qos_is_named_with_the_reason(bench, accounted_cluster, caplog):
+    for words in (
+        "add qos tiny",
+        "modify qos tiny set GrpTRES=cpu=1",
+        "modify user where name=root set qos+=tiny,normal",
+    ):
+        accounted_cluster.run("sacctmgr", "-i", *words.split())
+
+    def meddle():
+        accounted_cluster.wait(lambda: "QOSGrpCpuLimit" in caplog.text)
+        job_id = bench.events("job_submitted")[0]["id"]
+        accounted_cluster.run("scontrol", "update", f"jobid={job_id}", "qos=normal")
+
+    with meanwhile(meddle):
+        (result,) = bench.run(
+            bench.tasks(1), real_time=True, cpu_per_node=4, custom_flags=("--qos=tiny",)
+        )
+    assert (result.verdict.done, result.attempts) == (True, 1)
+    assert "has to wait: QOSGrpCpuLimit (the limit of its QOS" in caplog.text
+    assert bench.events("job_waiting")[0]["reason"].startswith("QOSGrpCpuLimit")

@@ -117,6 +117,26 @@ def test_jobs_by_state_and_what_it_waits_for(diary: Diary) -> None:
     assert found.open_jobs[0].directory == str(diary.work_dir / "iter.0000/explore")
 
 
+def test_why_jobs_have_to_wait(diary: Diary) -> None:
+    diary.begin("iter.0000/explore", 1, tasks=4)
+    for number in range(4):
+        name = diary.submit("iter.0000/explore", number, 2)
+        diary.write("job_waiting", 3, job=name, reason="QOSGrpCpuLimit")
+    diary.write("job_waiting", 4, job="md1-iter.0000/explore", reason="Licenses")
+    diary.write("job_waiting", 5, job="md2-iter.0000/explore", reason="")
+    found = diary.status()
+    assert [job.reason for job in found.open_jobs] == [
+        "QOSGrpCpuLimit",
+        "Licenses",
+        "",
+        "QOSGrpCpuLimit",
+    ]
+    words = "its jobs: 4 submitted; 2 must wait: QOSGrpCpuLimit; 1 must wait: Licenses"
+    assert found.waits_for == words
+    diary.write("job_running", 6, job="md1-iter.0000/explore")
+    assert diary.status().waits_for.endswith("3 submitted; 2 must wait: QOSGrpCpuLimit")
+
+
 def test_the_master_that_is_this_process_lives(diary: Diary) -> None:
     found = diary.status()
     assert (found.state, found.master.alive, found.master.pid) == ("running", True, os.getpid())
