@@ -1,54 +1,127 @@
-"""The package as a user gets it: a wheel and what it declares to need, nothing else."""
+"""The package as a user gets it: by the line of the pages, from a copy, in a new environment."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
 
 from pwact import __version__
+from tests.commands import ROOT
+from tests.pages import PAGES, commands_of
 
-ROOT = Path(__file__).parent.parent
-PARTS = ("pwact", "setup.py", "README.md", "LICENSE")
+INSTALL = re.compile(r"\bpip3? install\b[^`\n#]*")
+OURS = re.compile(r"pip install --use-pep517 (?:\.|'\.\[([a-z,]+)\]')")
+SAID = ("pip install pwact", "pip install pwact==0.4.8")
+# what a clone holds, without what is ignored there
+LEFT_OUT = (".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", "*.pyc", ".*_cache")
 
 
-def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program without this checkout on its path."""
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    texts = [str(word) for word in words]
-    return subprocess.run(texts, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+def extras() -> set[str]:
+    text = (ROOT / "setup.py").read_text(encoding="utf-8")
+    return set(re.findall(r'^ {8}"([a-z]+)": \[', text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_no_page_installs_the_predecessor(page: Path) -> None:
+    """The index has PWact under the name `pwact`; that is said, and done nowhere."""
+    lines = [line.strip() for line in INSTALL.findall(page.read_text(encoding="utf-8"))]
+    for line in lines:
+        found = OURS.fullmatch(line)
+        if found is None:
+            assert "pwact" not in line or line in SAID, line
+            assert "." not in line.split(), f"{line}: needs --use-pep517, see docs/tutorial.md"
+        else:
+            assert set((found[1] or "demo").split(",")) <= extras(), line
+    shown = [block.text for block in commands_of(page) if "install pwact" in block.text]
+    assert shown == [], "a command that installs PWact"
+
+
+def test_the_pages_agree_on_the_line() -> None:
+    assert len({text for text in install_blocks() if "--use-pep517 '.[demo]'" in text}) == 1
+
+
+def install_blocks() -> list[str]:
+    """The commands of the pages that these tests run."""
+    blocks = [block for page in PAGES for block in commands_of(page)]
+    return [
+        block.text
+        for block in blocks
+        if "pip install" in block.text and "tests/test_install.py" in block.mark
+    ]
+
+
+def typed(text: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """What a user types into a new shell, without this checkout on any path."""
+    foreign = ("PYTHONPATH", "VIRTUAL_ENV")
+    env = {name: value for name, value in os.environ.items() if name not in foreign}
+    words = ["bash", "-c", f"set -e\n{text}"]
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
-def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Directory of programs of an environment that holds the wheel only."""
-    place = tmp_path_factory.mktemp("a user's machine")
-    source = place / "source"
-    source.mkdir()
-    for part in PARTS:
-        path = ROOT / part
-        copy = shutil.copytree if path.is_dir() else shutil.copy
-        copy(path, source / part)
-    pip = (sys.executable, "-m", "pip", "--quiet")
-    made = run(*pip, "wheel", "--no-deps", "-w", place, source, cwd=place)
-    assert made.returncode == 0, made.stderr
-    venv.create(place / "env", with_pip=True)
-    (wheel,) = place.glob("*.whl")
-    installed = run(place / "env/bin/python", "-m", "pip", "install", "--quiet", wheel, cwd=place)
-    assert installed.returncode == 0, installed.stderr
-    return place / "env/bin"
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with nothing beside it, and an environment made as the pages say."""
+    place = tmp_path_factory.mktemp("a new machine") / "copy of pwact"
+    shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    done = typed(install_blocks()[0], place)
+    assert done.returncode == 0, done.stderr
+    return place
 
 
 @pytest.mark.slow
-def test_the_program_runs(scripts: Path, tmp_path: Path) -> None:
-    assert run(scripts / "pwact", "--version", cwd=tmp_path).stdout == f"pwact {__version__}\n"
+def test_the_program_runs(checkout: Path, tmp_path: Path) -> None:
     example = tmp_path / "quick start"
     shutil.copytree(ROOT / "examples" / "quickstart", example)
-    checked = run(scripts / "pwact", "check", "init_param.json", "resource.json", cwd=example)
+    active = f". {shlex.quote(str(checkout))}/.venv/bin/activate\n"
+    assert typed(f"{active}pwact --version", example).stdout == f"pwact {__version__}\n"
+    checked = typed(f"{active}pwact check init_param.json resource.json", example)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "pwact init_bulk" in checked.stdout
+    assert typed(f"{active}command -v lmp", example).returncode == 0
+
+
+PREDECESSOR = """
+from setuptools import setup
+setup(name="pwact", version="0.4.8", packages=["pwact"], scripts=["PWact"])
+"""
+
+
+@pytest.mark.slow
+def test_a_predecessor_is_replaced(checkout: Path, tmp_path: Path) -> None:
+    """As docs/migration.md says; a program of the same name and version stands in for it."""
+    (tmp_path / "setup.py").write_text(PREDECESSOR, encoding="utf-8")
+    (tmp_path / "PWact").write_text("#!/usr/bin/env python3\n", encoding="utf-8")
+    (tmp_path / "pwact").mkdir()
+    (tmp_path / "pwact" / "__init__.py").touch()
+    (tmp_path / "pwact" / "old.py").touch()
+    modules = next((checkout / ".venv").glob("lib/python*/site-packages")) / "pwact"
+    pip = ".venv/bin/python -m pip"
+    old = typed(f"{pip} install --use-pep517 '{tmp_path}'; {pip} list", checkout)
+    assert re.search(r"^pwact +0\.4\.8$", old.stdout, re.MULTILINE), old.stderr
+    assert (modules / "old.py").exists()
+    (line,) = [line for line in install_blocks()[0].splitlines() if line.startswith("pip ")]
+    new = typed(f". .venv/bin/activate\n{line}\npwact --version", checkout)
+    assert new.returncode == 0, new.stderr
+    assert new.stdout.endswith(f"pwact {__version__}\n")
+    assert not (modules / "old.py").exists()
+    assert not (checkout / ".venv/bin/PWact").exists()
+
+
+@pytest.mark.slow
+def test_the_checkout_runs_without_being_installed(checkout: Path, tmp_path: Path) -> None:
+    """With the modules of its environment; without them it says which is missing."""
+    shutil.copytree(ROOT / "examples" / "quickstart", tmp_path, dirs_exist_ok=True)
+    words = f"{shlex.quote(str(ROOT))}/bin/pwact check init_param.json resource.json"
+    checked = typed(f"{shlex.quote(str(checkout))}/.venv/bin/python {words}", tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    bare = typed(f"python3 -m venv bare\nbare/bin/python {words}", tmp_path)
+    assert bare.returncode == 1
+    assert "pwact: the Python module numpy is not installed for " in bare.stderr
+    assert "pip install --use-pep517 '.[demo]'" in bare.stderr
+    assert bare.stderr.count("\n") == 1

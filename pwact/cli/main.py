@@ -255,12 +255,21 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename is not None else ""
         failure, message, status = error, f"{place}{error.strerror or error}", EXIT_FAILED
+    except ModuleNotFoundError as error:
+        failure, message, status = error, _missing_module(error), EXIT_FAILED
     except Exception as error:  # noqa: BLE001  a fault of ours is shown in one line, too
         hint = "" if debug else "; run with --debug for details"
         message = f"unexpected {type(error).__name__}: {error}{hint}"
         failure, status = error, EXIT_FAILED
     console.complain(message, failure if debug else None)
     return status
+
+
+def _missing_module(error: ModuleNotFoundError) -> str:
+    return (
+        f"the Python module {error.name} is not installed for {sys.executable}; in the checkout of "
+        "pwact, pip install --use-pep517 '.[demo]' installs what pwact needs"
+    )
 
 
 def _dispatch(words: list[str]) -> int:

@@ -92,6 +92,11 @@ def test_wrong_use(words: list[str], hint: str, capsys: pytest.CaptureFixture[st
         (KeyboardInterrupt(), 130, "interrupted"),
         (PermissionError(13, "Permission denied", "x"), 1, "x: Permission denied"),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
+        (
+            ModuleNotFoundError("No module named 'ase'", name="ase"),
+            1,
+            f"the Python module ase is not installed for {sys.executable}; in the checkout",
+        ),
         (ZeroDivisionError("oh"), 1, "unexpected ZeroDivisionError: oh; run with --debug"),
     ],
 )
