@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from pwact.report.status import status_text
 from pwact.report.table import iteration_table
 from pwact.report.trial import trial_table
 from pwact.workflow.active_learning import RunResult, run_active_learning
-from pwact.workflow.campaign import Campaign, CampaignOptions, open_campaign
+from pwact.workflow.campaign import Campaign, open_campaign
 from pwact.workflow.convert import Conversion, Converted, convert, output_format_of
 from pwact.workflow.draw import draw as draw_all
 from pwact.workflow.draw import subject_of
@@ -38,12 +38,15 @@ from pwact.workflow.gather import find_results, gather
 from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.kill import kill as kill_campaign
 from pwact.workflow.labelled import check_labelled_format
+from pwact.workflow.opening import CampaignOptions
 from pwact.workflow.preflight import preflight
 from pwact.workflow.status import status_of
 from pwact.workflow.takeover import plan as plan_takeover
 from pwact.workflow.takeover import take_over
 
 log = logging.getLogger(__name__)
+
+SHOWN_LOST = 10
 
 
 def init_bulk(options: Namespace) -> int:
@@ -223,14 +226,24 @@ def init_summary(result: InitResult) -> str:
         lines.append(
             f"{result.left_out} structures are left out: {result.collection / layout.LEFT_OUT}"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *lost_lines(result.lost)])
 
 
 def run_summary(result: RunResult) -> str:
     """The last words of ``pwact run``: data sets, models and the table of iterations."""
     lines = ["data sets of the iterations (pwact gather_pwdata copies them to one place):"]
     lines += [quoted(result.data_sets), "models:", *(f"  {model}" for model in result.models)]
-    return "\n".join([*lines, "", iteration_table(result.rows)])
+    return "\n".join([*lines, "", iteration_table(result.rows), *lost_lines(result.lost)])
+
+
+def lost_lines(lost: Sequence[str]) -> list[str]:
+    """What is said at the end of the failed tasks that steps went on without."""
+    if not lost:
+        return []
+    heading = "failed tasks, which are kept (the next start says whether it tries them again):"
+    shown = [f"  {directory}" for directory in lost[:SHOWN_LOST]]
+    more = [f"  … and {len(lost) - SHOWN_LOST} more"] if len(lost) > SHOWN_LOST else []
+    return [heading, *shown, *more]
 
 
 def quoted(paths: list[Path]) -> str:
@@ -255,7 +268,10 @@ def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
     work_dir = pair.config.work_dir
     work_dir.mkdir(parents=True, exist_ok=True)
     chosen = CampaignOptions(
-        redo=tuple(options.redo), keep_finished=options.keep_finished, progress=console.progress
+        redo=tuple(options.redo),
+        keep_finished=options.keep_finished,
+        leave_failed=options.leave_failed,
+        progress=console.progress,
     )
     with (
         ending_signals_raise(),

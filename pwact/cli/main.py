@@ -81,6 +81,11 @@ def _campaign(parser: Parser) -> None:
         action="store_true",
         help="keep finished stages although their inputs were changed",
     )
+    parser.add_argument(
+        "--leave-failed",
+        action="store_true",
+        help="do not try the failed tasks of finished stages again",
+    )
 
 
 def _kill(parser: Parser) -> None:

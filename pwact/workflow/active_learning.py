@@ -26,7 +26,8 @@ from pwact.report.records import IterationRow
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.facts import tell_plan
-from pwact.workflow.ledger import StageState, lost_its_ground
+from pwact.workflow.ledger import StageState, lost_its_ground, place_of
+from pwact.workflow.retry import in_hand
 from pwact.workflow.rows import STEPS, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
@@ -53,12 +54,15 @@ class RunResult:
         Labelled data sets, one an iteration that labelled something.
     models
         Directories of the last committee.
+    lost
+        Directories of the failed tasks that steps went on without, relative to the work directory.
     """
 
     work_dir: Path
     rows: list[IterationRow]
     data_sets: list[Path]
     models: list[Path]
+    lost: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ def run_active_learning(config: RunConfig, resources: Resources, campaign: Campa
         loop.iterate(iteration)
     loop.train(last)
     models = [model.directory for model in loop.committee]
-    return RunResult(config.work_dir, loop.rows(), loop.data_sets, models)
+    lost = in_hand(one for one in campaign.stages().values() if place_of(one.name)[0] is not None)
+    return RunResult(config.work_dir, loop.rows(), loop.data_sets, models, lost)
 
 
 class Runner(Protocol):

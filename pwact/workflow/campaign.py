@@ -6,7 +6,6 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -23,40 +22,23 @@ from pwact.executors.history import asked_below
 from pwact.fingerprint import extended
 from pwact.io.journal import Journal
 from pwact.io.lock import WorkLock
-from pwact.workflow import changes, crash, ledger, master, retention
+from pwact.workflow import changes, crash, ledger, master, retention, retry
 from pwact.workflow.facts import Teller
 from pwact.workflow.ledger import StageState
-from pwact.workflow.opening import asked_again, check_redo, start, written_by
+from pwact.workflow.opening import (
+    UNCHANGED,
+    CampaignOptions,
+    asked_again,
+    check_redo,
+    start,
+    written_by,
+)
+from pwact.workflow.retry import Losses
 from pwact.workflow.seeds import Seeds
 from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.stages.prepare import relative
 
 _LOG = logging.getLogger(__name__)
-
-Progress = Callable[[str, int], contextlib.AbstractContextManager[Any]]
-
-
-@dataclass(frozen=True)
-class CampaignOptions:
-    """What the user wants to happen to stages that are not as they were.
-
-    Attributes
-    ----------
-    redo
-        Names of stages (``iter.0000/train``) or of iterations (``iter.0000``) to do again.
-    keep_finished
-        Accept finished stages whose inputs or products were changed.
-    config_hash
-        Hash of the input files, for the record only.
-    progress
-        Makes the progress bar of a dispatch from its kind and its number of tasks; the bar has an
-        ``update()``.
-    """
-
-    redo: tuple[str, ...] = ()
-    keep_finished: bool = False
-    config_hash: str = ""
-    progress: Optional[Progress] = None
 
 
 @contextlib.contextmanager
@@ -64,7 +46,7 @@ def open_campaign(
     work_dir: Path,
     command: str,
     seed: Optional[int] = None,
-    options: CampaignOptions = CampaignOptions(),
+    options: CampaignOptions = UNCHANGED,
     executor_for: Callable[[ResourceBlock], Executor] = default_executor_for,
 ) -> Iterator[Campaign]:
     """Hold a work directory and give its campaign, new or taken up again.
@@ -135,6 +117,7 @@ class Campaign:
         self._seeds = Seeds(int(started["seed"]))
         self._worked: set[str] = set()
         self._teller = Teller(journal, work_dir)
+        self._losses = Losses()
         self._postponed: deque[Callable[[], object]] = deque()
         self._dispatcher = Dispatcher(
             journal, str(started["campaign"]), executor_for, meanwhile=self._do_postponed
@@ -152,6 +135,8 @@ class Campaign:
                 if bar is not None:
                     bar.update()
                 self._teller.result(stage, result)
+                place = relative(result.task.directory, self.work_dir)
+                self._losses.note(stage, place, result)
                 yield result
 
     def begin_ahead(
@@ -245,15 +230,16 @@ class Campaign:
         StageChangedError
             As `run`.
         """
-        state = self._state(stage)
         inputs = self.inputs_of(stage)
+        state = retry.caught_up(self.journal, self._state(stage), inputs)
         key = ledger.key_of(inputs)
         words = changes.changes(self.work_dir, state, inputs) if state.begun else []
         if self._gives_way(stage, state, words):
             self._set_aside(stage)
         elif state.done:
             self._keep(state, inputs, words)
-            return state.report
+            if not self._tries_again(state):
+                return state.report
         elif state.begun and any(changes.differences(state.inputs, inputs)):
             self.journal.append(ledger.KEPT, name=stage.name, key=key, inputs=inputs)
         self._finish_set_aside(stage)
@@ -265,6 +251,12 @@ class Campaign:
         self._teller.stage = stage.name
         stage.directory.mkdir(parents=True, exist_ok=True)
         return None
+
+    def _tries_again(self, state: StageState) -> bool:
+        """Whether a finished stage is opened again for tasks that an earlier start lost."""
+        leave = self._options.leave_failed
+        fresh = state.name not in self._worked
+        return fresh and retry.tried_again(self.journal, state, self.stages(), leave)
 
     def make_way(self, stage: Stage) -> None:
         """Put a stage aside before its turn if it will be done again, as another one begins."""
@@ -286,6 +278,7 @@ class Campaign:
         report = ledger.canonical(output.report)
         key = self._state(stage).key
         left = crash.settled(self.work_dir, output)
+        left = self._losses.recorded(stage.name, left, self._options.leave_failed)
         self.journal.append(ledger.DONE, name=stage.name, key=key, **left, report=report)
         return report
 
@@ -304,8 +297,9 @@ class Campaign:
             return False
         later = self.journal.events()[state.begun_at + 1 :]
         asked = asked_below(later, relative(stage.directory, self.work_dir))
-        if self._stale(state) or not (state.done or asked):
-            return True  # an earlier stage gave way, or nothing but unused inputs is there
+        late = retry.made_again(self.journal.events(), state)
+        if late or self._stale(state) or not (state.done or asked):
+            return True  # an earlier stage gave way or caught up, or only unused inputs are there
         if self._options.keep_finished:
             _LOG.warning("%s: kept, though %s", stage.name, "; ".join(words))
             return False

@@ -7,7 +7,7 @@ frames another one may choose from; then maybe single points of the frames; coll
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -23,8 +23,9 @@ from pwact.engines.direct_script import DirectScript
 from pwact.engines.user_scripts import SELECTED, MdScript
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
-from pwact.workflow.ledger import StageState
+from pwact.workflow.ledger import StageState, place_of
 from pwact.workflow.retention import discard_tree
+from pwact.workflow.retry import in_hand
 from pwact.workflow.stage import Stage
 from pwact.workflow.stages.collect import CollectStage
 from pwact.workflow.stages.direct import DirectStage, Run
@@ -51,11 +52,15 @@ class InitResult:
         The data sets below `collection`.
     left_out
         How many structures and frames were not calculated, or did not converge.
+    lost
+        Directories of failed tasks that the next start tries again, relative to the work directory;
+        while there are any, ``temp_init_bulk_work`` stays.
     """
 
     collection: Path
     data_sets: list[Path]
     left_out: int = 0
+    lost: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -163,10 +168,11 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     for name in layout.LINKED_WHILE_RUNNING:
         if (work_dir / name).is_symlink():
             files.remove(work_dir / name)
-    if not config.reserve_work:
+    lost = in_hand(one for one in campaign.stages().values() if place_of(one.name)[0] is None)
+    if not config.reserve_work and not lost:
         discard_tree(temp)
     data_sets = [work_dir / name for name in report["data_sets"]]
-    return InitResult(work_dir / layout.COLLECTION, data_sets, report["left_out"])
+    return InitResult(work_dir / layout.COLLECTION, data_sets, report["left_out"], lost)
 
 
 def stages_of(chain: Chain, campaign: Campaign) -> Iterator[Stage]:

@@ -13,6 +13,8 @@ STARTED = "stage_started"
 DONE = "stage_done"
 KEPT = "stage_kept"
 ASIDE = "stage_set_aside"
+REOPENED = "stage_reopened"  # its lost tasks are tried again; what is done of it stays
+LEFT = "failures_left"  # the user gave its lost tasks up
 TAKEN = "taken_over"  # stages that another program had done, all in one event
 
 
@@ -36,8 +38,10 @@ class StageState:
         Number of the event with which it was begun.
     aside
         Directory → where it goes, both relative, while the stage waits to be done again.
+    lost
+        Directories of tasks that failed, without which it is done, relative to the work directory.
     started_at, ended_at
-        Seconds since the epoch.
+        Seconds since the epoch; the time between two turns of a stage is left out.
     version
         Of the pwact that began the stage; "" if the journal does not say.
     """
@@ -56,6 +60,7 @@ class StageState:
     ended_at: Optional[float] = None
     version: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
 
     @property
     def begun(self) -> bool:
@@ -138,7 +143,18 @@ def _done(before: StageState, event: Mapping[str, Any]) -> StageState:
         report=event["report"],
         ended_at=event.get("time", 0.0),
         sizes=event.get("sizes", {}),
+        lost=tuple(event.get("lost", ())),
     )
+
+
+def _reopened(before: StageState, event: Mapping[str, Any]) -> StageState:
+    took = (before.ended_at or 0.0) - before.started_at
+    began = event.get("time", 0.0) - took
+    return replace(before, done=False, lost=(), started_at=began, ended_at=None)
+
+
+def _left(before: StageState, _: Mapping[str, Any]) -> StageState:
+    return replace(before, lost=())
 
 
 def _taken(_: StageState, event: Mapping[str, Any]) -> StageState:
@@ -156,7 +172,15 @@ def _aside(before: StageState, event: Mapping[str, Any]) -> StageState:
     return StageState(before.name, aside=(event["directory"], event["to"]))
 
 
-_READERS = {STARTED: _started, DONE: _done, KEPT: _kept, ASIDE: _aside, TAKEN: _taken}
+_READERS = {
+    STARTED: _started,
+    DONE: _done,
+    KEPT: _kept,
+    ASIDE: _aside,
+    TAKEN: _taken,
+    REOPENED: _reopened,
+    LEFT: _left,
+}
 
 
 def canonical(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
 
 from pwact import __version__
 from pwact.errors import UsageError
@@ -13,6 +15,37 @@ from pwact.workflow import ledger
 from pwact.workflow.seeds import draw_root
 
 CAMPAIGN = "campaign_started"
+
+Progress = Callable[[str, int], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class CampaignOptions:
+    """What the user wants to happen to stages that are not as they were.
+
+    Attributes
+    ----------
+    redo
+        Names of stages (``iter.0000/train``) or of iterations (``iter.0000``) to do again.
+    keep_finished
+        Accept finished stages whose inputs or products were changed.
+    leave_failed
+        Give the failed tasks of finished stages up: do not try them again.
+    config_hash
+        Hash of the input files, for the record only.
+    progress
+        Makes the progress bar of a dispatch from its kind and its number of tasks; the bar has an
+        ``update()``.
+    """
+
+    redo: tuple[str, ...] = ()
+    keep_finished: bool = False
+    leave_failed: bool = False
+    config_hash: str = ""
+    progress: Optional[Progress] = None
+
+
+UNCHANGED = CampaignOptions()
 
 
 def start(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from pwact.io import files
-from pwact.workflow.ledger import StageState
+from pwact.workflow.ledger import StageState, place_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -15,7 +15,8 @@ _LOG = logging.getLogger(__name__)
 def clean(work_dir: Path, stages: Mapping[str, StageState], names: Iterable[str]) -> None:
     """Delete the transient files of the stages called `names`; done again, it changes nothing.
 
-    A stage that is not done keeps everything. A path outside the work directory, or one that holds
+    A stage that is not done keeps everything. While a label is lost nothing is deleted: to try it
+    again the trajectories are needed. A path outside the work directory, or one that holds
     a product of any stage, is left alone with a warning.
 
     Parameters
@@ -25,7 +26,13 @@ def clean(work_dir: Path, stages: Mapping[str, StageState], names: Iterable[str]
     """
     products = {PurePosixPath(name) for state in stages.values() for name in state.files}
     kept = products | {parent for product in products for parent in product.parents}
-    for name in names:
+    chosen = list(names)
+    for name in chosen:
+        if place_of(name)[1] == "label" and name in stages and stages[name].lost:
+            text = "%s: its trajectories and label files are kept while tasks are to be tried again"
+            _LOG.info(text, name.rpartition("/")[0])
+            return
+    for name in chosen:
         state = stages.get(name)
         if state is None or not state.done:
             continue
