@@ -68,7 +68,11 @@ class ResourceBlock:
         "Tasks that share a job script; -1 puts all into one.",
         default_words="1; DFT and scf: -1",
     )
-    parallel_num: int = declare(1, Whole(1), "Tasks that run at a time within one job script.")
+    parallel_num: int = declare(
+        1,
+        Whole(1),
+        "Tasks that run at a time within one job script; each gets its share of the GPUs.",
+    )
     number_node: int = declare(1, Whole(1), "Nodes of one job.")
     gpu_per_node: int = declare(0, Whole(0), "GPUs per node; 0 asks for none.")
     cpu_per_node: int = declare(1, Whole(1), "CPUs per node.")

@@ -14,6 +14,7 @@ from typing import Callable, Optional
 from pwact.config.resources import ResourceBlock
 from pwact.errors import SchedulerError
 from pwact.executors.base import JobPhase, JobSpec, JobState
+from pwact.executors.devices import environment_for
 from pwact.executors.processes import VARIABLE, own_processes, processes_of, read_process
 
 _LOG = logging.getLogger(__name__)
@@ -66,12 +67,13 @@ class LocalExecutor:
 
     def submit(self, spec: JobSpec) -> str:
         """Start the script. Raises SchedulerError when no process can be made."""
+        gpus = environment_for(spec.resources.gpu_per_node, os.environ)
         try:
             with spec.output.open("ab") as output:
                 child = subprocess.Popen(
                     ["bash", os.fspath(spec.script)],
                     cwd=spec.directory,
-                    env={**os.environ, VARIABLE: spec.name},
+                    env={**os.environ, **gpus, VARIABLE: spec.name},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

@@ -67,7 +67,7 @@ def read_process(pid: int) -> Process | None:
         fields = stat[stat.rindex(b")") + 2 :].split()
         if fields[0] in (b"Z", b"X"):
             return None
-        return Process(pid, int(fields[3]), int(fields[19]), _job_of(pid))
+        return Process(pid, int(fields[3]), int(fields[19]), variable_of(pid, VARIABLE))
     except (OSError, ValueError, IndexError):
         return None
 
@@ -77,8 +77,9 @@ def boot_id() -> str:
     return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def _job_of(pid: int) -> str:
-    prefix = f"{VARIABLE}=".encode()
+def variable_of(pid: int, name: str) -> str:
+    """Value of a variable with which a process was started; "" if it has none."""
+    prefix = f"{name}=".encode()
     try:
         environment = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:

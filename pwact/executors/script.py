@@ -150,6 +150,31 @@ claim() {  # one run at a time in a directory; the programs hold the lock togeth
     fi
     echo "$pwact_job on $HOSTNAME, process $BASHPID" > @LOCK@
 }
+share() {  # $1: place of a task among the $pwact_slots that run side by side
+    export PWACT_SLOT=$1 PWACT_SLOTS=$pwact_slots
+    [ "$pwact_slots" -gt 1 ] || return 0
+    local name devices first last gpus=0
+    local names="CUDA_VISIBLE_DEVICES GPU_DEVICE_ORDINAL ZE_AFFINITY_MASK \
+        ROCR_VISIBLE_DEVICES HIP_VISIBLE_DEVICES"
+    if [ -e /dev/kfd ] && [ -n "${ROCR_VISIBLE_DEVICES-}" ]; then  # the others count among these
+        names=ROCR_VISIBLE_DEVICES
+        unset CUDA_VISIBLE_DEVICES GPU_DEVICE_ORDINAL HIP_VISIBLE_DEVICES
+    fi
+    for name in $names; do
+        IFS=, read -ra devices <<< "${!name-}"
+        [ ${#devices[@]} -gt 0 ] || continue
+        first=$(($1 * ${#devices[@]} / pwact_slots))
+        last=$((($1 + 1) * ${#devices[@]} / pwact_slots))
+        gpus=$((last - first))
+        [ "$gpus" -gt 0 ] || last=$((first + 1))
+        export "$name=$(IFS=,; echo "${devices[*]:first:last-first}")"
+    done
+    [ -n "${SLURM_JOB_ID-}" ] || return 0  # else for srun: a step would take the whole job
+    export SLURM_EXACT=1
+    [ "$gpus" -lt 1 ] || export SLURM_GRES=gpu:$gpus
+    [ "${SLURM_MEM_PER_NODE:-0}" -eq 0 ] ||
+        export SLURM_MEM_PER_NODE=$((SLURM_MEM_PER_NODE / pwact_slots))
+}
 for pwact_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do
     trap "stop $pwact_signal" "$pwact_signal"
 done
@@ -158,11 +183,17 @@ printf 'start: %(%F %T)T, ' -1
 echo "nodes: ${SLURM_JOB_NODELIST-$HOSTNAME}\""""
 
 
+def slots(spec: JobSpec) -> int:
+    """How many tasks of a job run side by side."""
+    return max(1, min(spec.resources.parallel_num, len(spec.tasks)))
+
+
 def _prologue(spec: JobSpec) -> list[str]:
     return [
         f"pwact_job={quote(spec.name)}",
         f"pwact_record={quote(spec.record)}",
         "pwact_start=$SECONDS",
+        f"pwact_slots={slots(spec)}",
         "pwact_tasks=(",
         *(f"    {quote(task.directory)}" for task in spec.tasks),
         ")",
@@ -176,10 +207,11 @@ def _prologue(spec: JobSpec) -> list[str]:
 def _function(kind: str, function: str, command: str, check: str) -> Iterable[str]:
     done, failed = tags(kind)
     return (
-        f"{function}() {{  # $1: directory of the task",
+        f"{function}() {{  # $1: directory of the task, $2: its place among those beside it",
         '    cd "$1" && claim || return 1',
         f"    [ -f {done} ] && return 0",
         f"    [ ! -e {failed} ] || rm -f {failed}",
+        '    share "$2"',
         "    (",
         command,
         "    )",
@@ -197,12 +229,13 @@ def _function(kind: str, function: str, command: str, check: str) -> Iterable[st
 def _waves(spec: JobSpec, functions: dict[tuple[str, str], str]) -> list[str]:
     """Start `parallel_num` tasks at a time and wait for them."""
 
-    def call(task: Task) -> str:
-        return f"{functions[task.command, task.shell_check]} {quote(task.directory)} &"
+    def call(task: Task, place: int) -> str:
+        return f"{functions[task.command, task.shell_check]} {quote(task.directory)} {place} &"
 
     lines = []
-    width = max(1, spec.resources.parallel_num)
+    width = slots(spec)
     for start in range(0, len(spec.tasks), width):
-        lines += [call(task) for task in spec.tasks[start : start + width]]
+        wave = spec.tasks[start : start + width]
+        lines += [call(task, place) for place, task in enumerate(wave)]
         lines.append("wait")
     return lines

@@ -72,6 +72,17 @@ def test_a_job_ends_with_its_word(executor, tmp_path, command, word):
     assert executor.find(spec.name) is None
 
 
+def test_jobs_side_by_side_get_gpus_of_their_own(executor, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6")
+    specs = [job(tmp_path / name, "echo $CUDA_VISIBLE_DEVICES; sleep 60") for name in "ab"]
+    specs = [replace(spec, resources=replace(BLOCK, gpu_per_node=1)) for spec in specs]
+    jobs = {executor.submit(spec): spec.name for spec in specs}
+    until(lambda: all("nodes:" in spec.output.read_text() for spec in specs))
+    until(lambda: all(len(spec.output.read_text().splitlines()) > 2 for spec in specs))
+    executor.cancel(jobs)
+    assert [spec.output.read_text().splitlines()[2] for spec in specs] == ["4", "5"]
+
+
 def test_room_and_defaults():
     assert LocalExecutor(3).room(1) == 2
     assert LocalExecutor(3).room(5) == 0

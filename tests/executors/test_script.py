@@ -162,6 +162,53 @@ def test_waves_keep_to_parallel_num(tmp_path):
     assert text.count("\nwait\n") == 3
 
 
+SEES = (
+    'echo "$PWACT_SLOT $PWACT_SLOTS ${CUDA_VISIBLE_DEVICES-unset} '
+    '${HIP_VISIBLE_DEVICES-unset}" > out'
+)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "devices", "seen"),
+    [
+        (4, "0,1,2,3", ["0", "1", "2", "3"]),
+        (2, "4,5,6,7", ["4,5", "6,7"]),  # each job has no more slots than tasks
+        (4, "1,3", ["1", "1", "3", "3"]),
+        (3, "GPU-a,GPU-b,MIG-c/1,GPU-d", ["GPU-a", "GPU-b", "MIG-c/1,GPU-d"]),
+        (1, "0,1", ["0,1"]),
+        (2, None, ["unset", "unset"]),
+        (2, "", ["", ""]),
+    ],
+)
+def test_tasks_side_by_side_share_the_gpus(tmp_path, monkeypatch, tasks, devices, seen):
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+        if devices is not None:
+            monkeypatch.setenv(name, devices)
+    made = [task_in(tmp_path / f"t {index}", SEES) for index in range(tasks)]
+    run(spec_of(tmp_path, made, block=replace(BLOCK, parallel_num=4)))
+    found = [(task.directory / "out").read_text().strip("\n") for task in made]
+    assert found == [f"{place} {tasks} {words} {words}" for place, words in enumerate(seen)]
+
+
+def test_the_second_wave_takes_the_places_of_the_first(tmp_path):
+    made = [task_in(tmp_path / f"t{index}", SEES) for index in range(5)]
+    run(spec_of(tmp_path, made, block=replace(BLOCK, parallel_num=2)))
+    places = [(task.directory / "out").read_text().split()[0] for task in made]
+    assert places == ["0", "1", "0", "1", "0"]
+
+
+def test_steps_of_slurm_side_by_side_get_their_share(tmp_path, monkeypatch):
+    for name, value in {"JOB_ID": "7", "MEM_PER_NODE": "900"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    sees = 'echo "${SLURM_EXACT-} ${SLURM_GRES-} $SLURM_MEM_PER_NODE" > out'
+    for tasks, seen in ((1, "  900\n"), (2, "1 gpu:2 450\n")):
+        made = [task_in(tmp_path / f"{tasks}.{index}", sees) for index in range(tasks)]
+        run(spec_of(tmp_path, made, block=replace(BLOCK, parallel_num=2)))
+        assert [(task.directory / "out").read_text() for task in made] == [seen] * tasks
+
+
 def test_a_missing_directory_fails_its_task_only(tmp_path):
     there = task_in(tmp_path / "there", "touch out")
     gone = replace(there, directory=tmp_path / "gone")

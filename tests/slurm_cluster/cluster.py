@@ -11,6 +11,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -165,7 +166,8 @@ class Cluster:
         daemon_conf.touch(mode=0o600)
         daemon_conf.write_text(DAEMON_CONF.format(port=daemon_port, **names))
         for index in range(4):
-            (self.directory / "dev" / f"gpu{index}").touch()
+            null = os.makedev(1, 3)  # of a plain file SLURM tells no job its number
+            os.mknod(self.directory / "dev" / f"gpu{index}", 0o666 | stat.S_IFCHR, null)
         (self.directory / "gres.conf").write_text(
             f"NodeName=g1 Name=gpu File={self.directory}/dev/gpu[0-3]\n"
         )

@@ -67,6 +67,23 @@ def test_gpus_flags_and_groups(bench):
     assert words[:2] == ["gpu", "3"]
 
 
+def test_tasks_side_by_side_have_gpus_and_steps_of_their_own(bench):
+    """Each waits for the step of the other, and neither would begin if a step took the job."""
+    meet = (
+        "touch step; for i in $(seq 300); do [ $(ls ../*/step | wc -l) = 2 ] && break; sleep 0.1; "
+        "done; echo $CUDA_VISIBLE_DEVICES $(ls ../*/step | wc -l)"
+    )
+    command = f"echo $CUDA_VISIBLE_DEVICES > gpu; srun -n 2 bash -c '{meet}' > out"
+    tasks = bench.tasks(2, command)
+    block = {"queue_name": "gpu", "gpu_per_node": 2, "cpu_per_node": 4, "parallel_num": 2}
+    flags = {"group_size": 2, "custom_flags": ("--mem=400",)}
+    assert all(result.verdict.done for result in bench.run(tasks, real_time=True, **block, **flags))
+    seen = [(task.directory / "out").read_text().splitlines() for task in tasks]
+    assert [line[-2:] for lines in seen for line in lines] == [" 2"] * 4
+    assert len({line for lines in seen for line in lines}) == 2
+    assert len({(task.directory / "gpu").read_text() for task in tasks}) == 2
+
+
 @fault("wrong partition")
 @fault("too many GPUs")
 @pytest.mark.parametrize(
