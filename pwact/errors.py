@@ -52,8 +52,9 @@ class InputError(PwactError):
         self.message = message
         self.file = file
         self.key = key
-        where = [str(part) for part in (file, key) if part]
-        super().__init__(": ".join([*where, message]))
+        where = [str(part).replace("\n", "\\n") for part in (file, key) if part]
+        one_line = " ".join(part.strip() for part in message.split("\n"))
+        super().__init__(": ".join([*where, one_line]))
 
 
 class UsageError(PwactError):

@@ -20,6 +20,7 @@ LEFT_HANDED = (
 _EDGE = 1e-5  # fractions this close below 0 or 1 stay where they are, or become 0
 _FEW_PAIRS = 30_000
 _FIRST_CUTOFF = 3.0
+_DENSE = 0.5  # Å
 
 
 def super_cell(atoms: Atoms, matrix: Sequence[float], pbc: Sequence[int] = (1, 1, 1)) -> Atoms:
@@ -196,7 +197,9 @@ def shortest_distance(atoms: Atoms) -> float:
         return 0.0
     if len(atoms) < 2 and not atoms.pbc.any():
         return float("inf")
-    cutoff = _FIRST_CUTOFF
+    # along a periodic axis an atom is no farther from its own image than the lattice vector is long
+    repeats = np.linalg.norm(atoms.cell.array, axis=1)[atoms.pbc]
+    cutoff = float(min([_FIRST_CUTOFF, *(repeats[repeats > 0] * (1 + _EDGE))]))
     largest = 2 * _reach(atoms)
     while True:
         found = _distances(atoms, cutoff)
@@ -253,10 +256,26 @@ def flaw(atoms: Atoms, min_distance: float) -> str:
         return "a position or a lattice vector is not finite"
     if problem := _cell_flaw(atoms):
         return problem
+    if (spread := _widest(atoms)) < min(min_distance, _DENSE):  # each pair is one of thousands
+        return (
+            f"{len(atoms)} atoms in {atoms.cell.volume:.3g} Å³ are at most {spread:.2f} Å apart "
+            f"(min_distance is {min_distance:g})"
+        )
     distance = shortest_distance(atoms)
     if distance < min_distance:
         return f"two atoms are only {distance:.2f} Å apart (min_distance is {min_distance:g})"
     return ""
+
+
+def _widest(atoms: Atoms) -> float:
+    """How far apart the nearest atoms of a crystal can be: those of a close packing, in Å.
+
+    No packing of spheres is denser than the face-centred cubic one (Kepler; Hales 2005), whose
+    nearest atoms are (√2 V / N)^(1/3) apart.
+    """
+    if not atoms.pbc.all() or not len(atoms):
+        return float("inf")
+    return float((np.sqrt(2) * abs(atoms.cell.volume) / len(atoms)) ** (1 / 3))
 
 
 def _cell_flaw(atoms: Atoms) -> str:

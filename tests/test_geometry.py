@@ -10,6 +10,7 @@ from ase.geometry import cellpar_to_cell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pwact import geometry
 from pwact.errors import InputError
 from pwact.geometry import (
     cell_angles,
@@ -224,6 +225,9 @@ def test_cell_angles() -> None:
         ([[5, 0, 0], [0, 0, 5], [0, 5, 0]], [[0, 0, 0], [1, 0, 0]], "exchange its vectors b and c"),
         ([[5, 0, 0], [0, 5, 0], [0, 0, 0]], [[0, 0, 0], [1, 0, 0]], "no volume"),
         (np.zeros((3, 3)), [[0, 0, 0], [1, 0, 0]], "no volume"),
+        (np.eye(3) * 0.1, [[0, 0, 0], [0.05, 0, 0]], "2 atoms in 0.001 Å³ are at most 0.09 Å"),
+        (np.diag([0.01, 50, 50]), [[0, 0, 0], [0, 25, 25]], "only 0.01 Å apart"),
+        (np.diag([0.02, 5, 5]), [[0, 0, 0], [0, 2, 2]], "only 0.02 Å apart"),
         (cellpar_to_cell([9, 9, 9, 90, 90, 20.1]), [[0, 0, 0], [1, 1, 3]], ""),
         (cellpar_to_cell([9, 9, 9, 90, 90, 19.9]), [[0, 0, 0], [1, 1, 3]], "gamma is 19.9°"),
         (cellpar_to_cell([9, 9, 9, 159.9, 90, 90]), [[0, 0, 0], [1, 1, 0]], ""),
@@ -257,3 +261,20 @@ def test_shortest_distance_by_both_ways(monkeypatch, few, seed):
     wrapped = atoms.get_positions(wrap=True)
     apart = np.linalg.norm((wrapped[:, None] - wrapped)[:, :, None] + shifts, axis=-1)
     assert shortest_distance(atoms) == pytest.approx(apart[apart > 1e-9].min())
+
+
+def test_a_dense_heap_of_atoms_is_seen_without_looking_for_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("pairs are looked for")
+
+    monkeypatch.setattr(geometry, "_distances", never)
+    heap = Atoms("Cu3000", np.random.default_rng(1).random((3000, 3)), cell=np.eye(3), pbc=True)
+    assert flaw(heap, 0.5) == ("3000 atoms in 1 Å³ are at most 0.08 Å apart (min_distance is 0.5)")
+
+
+def test_the_bound_of_close_packing_is_that_of_copper() -> None:
+    copper = bulk("Cu", "fcc", a=3.6)
+    assert geometry._widest(copper) == pytest.approx(3.6 / np.sqrt(2), rel=1e-12)
+    assert shortest_distance(copper) == pytest.approx(3.6 / np.sqrt(2), rel=1e-12)

@@ -58,8 +58,8 @@ class Command(NamedTuple):
 
 
 def _pair(parser: Parser) -> None:
-    parser.add_argument("param", help="param.json: what to do")
-    parser.add_argument("resource", help="resource.json: where and how the jobs run")
+    parser.add_argument("param", type=_path, help="param.json: what to do")
+    parser.add_argument("resource", type=_path, help="resource.json: where and how the jobs run")
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -97,7 +97,11 @@ def _kill(parser: Parser) -> None:
 
 def _gather(parser: Parser) -> None:
     parser.add_argument(
-        "-i", "--input_dir", default="./", help="work directory of a run (default: here)"
+        "-i",
+        "--input_dir",
+        type=_path,
+        default="./",
+        help="work directory of a run (default: here)",
     )
 
 
@@ -106,6 +110,7 @@ def _filter(parser: Parser) -> None:
         "-i",
         "--md_dir",
         metavar="DIR",
+        type=_path,
         required=True,
         help="where the trajectories are, iter.0000/01.explore/md for instance",
     )
@@ -126,7 +131,8 @@ def _filter(parser: Parser) -> None:
 
 def _convert(parser: Parser) -> None:
     add = parser.add_argument
-    add("-i", "--input", nargs="+", action="extend", required=True, help="trajectories")
+    inputs: dict[str, Any] = {"nargs": "+", "action": "extend", "required": True}
+    add("-i", "--input", type=_path, help="trajectories", **inputs)
     add(
         "-f",
         "--format",
@@ -134,7 +140,8 @@ def _convert(parser: Parser) -> None:
         help="their format: pwmat/movement (default), vasp/outcar, cp2k/md, cp2k/scf, extxyz, "
         "pwmlff/npy or deepmd/npy",
     )
-    add("-s", "--savepath", default="PWdata", help="directory of the data sets (default: PWdata)")
+    where = "directory of the data sets (default: PWdata)"
+    add("-s", "--savepath", type=_path, default="PWdata", help=where)
     add("--output_format", default="pwmlff/npy", help="pwmlff/npy (default) or extxyz")
     add(
         "-o",
@@ -147,7 +154,8 @@ def _convert(parser: Parser) -> None:
     add("--seed", type=_whole(0), default=2024, help="of the shuffle (default: 2024)")
     add("-m", "--merge", help="put frames of equal composition of all files together", **_FLAG)
     add("-g", "--gap", type=_whole(1), default=1, help="keep every GAP-th frame (default: 1)")
-    add("-w", "--work_dir", default="./", help="where relative paths start (default: here)")
+    start = "where relative paths start (default: here)"
+    add("-w", "--work_dir", type=_path, default="./", help=start)
     add("-t", "--worktype", help="accepted for old scripts, not needed")
 
 
@@ -160,6 +168,12 @@ def _flag(text: str) -> bool:
 
 # old versions wanted a value behind these
 _FLAG: dict[str, Any] = {"nargs": "?", "type": _flag, "const": True, "default": False}
+
+
+def _path(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a path")
+    return text
 
 
 def _ratio(text: str) -> Fraction:
@@ -194,14 +208,16 @@ def _limit(text: str) -> float:
 
 
 def _status(parser: Parser) -> None:
-    parser.add_argument("directory", nargs="?", default=".", help="work directory (default: here)")
+    where = "work directory (default: here)"
+    parser.add_argument("directory", nargs="?", type=_path, default=".", help=where)
     parser.add_argument("--json", action="store_true", help="the facts as JSON, for programs")
 
 
 def _draw(parser: Parser) -> None:
     add = parser.add_argument
-    add("directory", nargs="?", default=".", help="work directory of a run (default: here)")
-    add("-o", "--output", metavar="DIR", default="pictures", help="default: ./pictures")
+    where = "work directory of a run (default: here)"
+    add("directory", nargs="?", type=_path, default=".", help=where)
+    add("-o", "--output", metavar="DIR", type=_path, default="pictures", help="default: ./pictures")
     add(
         "--format",
         nargs="+",

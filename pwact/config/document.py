@@ -1,7 +1,7 @@
 """Reads a JSON file and says exactly where it is broken.
 
 Beyond the letter of JSON: numbers remember how they were written, keys that differ in case only
-are refused, and NaN, infinities, NUL characters and broken surrogates never come in.
+are refused, and NaN, infinities, control characters and broken surrogates never come in.
 """
 
 from __future__ import annotations
@@ -9,14 +9,20 @@ from __future__ import annotations
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from pwact.errors import InputError
+from pwact.io import files
 
 _LONGEST_NUMBER = 300  # characters; Python refuses to convert integers beyond 4300 digits
+# control characters but tab and line ends, and halves of surrogate pairs
+_FOREIGN = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\ud800-\\udfff]")
+_DEEPEST = 50  # brackets in brackets
+_DIRECTORY = "this is a directory; a JSON file is expected"
 _FOREIGN_BOMS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -97,12 +103,11 @@ def shown(value: Any, longest: int = 60) -> str:
 
 
 def _decoded(path: Path) -> str:
+    if problem := files.unreadable(path):
+        words = {"does not exist": "there is no such file", "is a directory": _DIRECTORY}
+        raise InputError(words.get(problem, problem), path)
     try:
         content = path.read_bytes()
-    except IsADirectoryError as error:
-        raise InputError("this is a directory; a JSON file is expected", path) from error
-    except FileNotFoundError as error:
-        raise InputError("there is no such file", path) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"the file cannot be read: {reason}", path) from error
@@ -160,24 +165,24 @@ def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
     return made
 
 
-def _faults(value: Any, key: str) -> Iterator[tuple[str, str]]:
+def _faults(value: Any, key: str, depth: int = 0) -> Iterator[tuple[str, str]]:
     """Key path and description of everything that JSON allows and we do not."""
-    if isinstance(value, JsonObject):
+    if depth > _DEEPEST:
+        yield key.partition("[")[0], "the brackets are nested too deeply"
+    elif isinstance(value, JsonObject):
         if value.repeated is not None:
             yield child(key, value.repeated), "the key is given twice (case does not count)"
         for name, item in value.items():
-            yield from _faults(name, child(key, name))
-            yield from _faults(item, child(key, name))
+            yield from _faults(name, child(key, name), depth)
+            yield from _faults(item, child(key, name), depth + 1)
     elif isinstance(value, list):
         for position, item in enumerate(value):
-            yield from _faults(item, f"{key}[{position}]")
+            yield from _faults(item, f"{key}[{position}]", depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
         found = "not a number" if math.isnan(value) else "an infinite or far too large number"
         yield key, f"{found} is not allowed"
-    elif isinstance(value, str) and any(
-        char == "\0" or 0xD800 <= ord(char) < 0xE000 for char in value
-    ):
-        yield key, "the text holds a NUL character or half a surrogate pair"
+    elif isinstance(value, str) and (odd := _FOREIGN.search(value)):
+        yield key, f"the text holds the character U+{ord(odd[0]):04X}, which is no letter"
 
 
 def child(key: str, name: str) -> str:

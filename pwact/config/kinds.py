@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact.config.schema import Kind, Node
+from pwact.io import files
 
 HUGE_INT = 2_000_000_000
 HUGE = 1e15
@@ -235,12 +236,12 @@ def existing(node: Node, path: Path, what: str = "file") -> Path:
         There is nothing there, or something else.
     """
     absolute = node.context.base / path
-    try:
-        is_file, is_directory = absolute.is_file(), absolute.is_dir()
-    except OSError as error:
-        raise node.error(f"{_short(absolute)}: {error.strerror}") from error
-    if not is_file and not is_directory:
+    problem = files.unreadable(absolute, or_folder=True)
+    if problem == "does not exist":
         raise node.error(f"there is no {what} {_short(absolute)}")
+    if problem:
+        raise node.error(f"{_short(absolute)} {problem}")
+    is_file, is_directory = absolute.is_file(), absolute.is_dir()
     if what == "file" and is_directory:
         raise node.error(f"{_short(absolute)} is a directory; a file is expected")
     if what == "directory" and is_file:

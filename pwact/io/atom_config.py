@@ -9,6 +9,7 @@ from ase import Atoms
 
 from pwact.errors import InputError
 from pwact.io import files
+from pwact.io.arrays import are_elements
 from pwact.io.lines import Lines
 
 
@@ -64,10 +65,9 @@ def read_final_config(path: Path) -> Atoms:
             raise lines.error("the cell has no volume")
         _seek(lines, "position")
         rows = lines.table(int(words[0]), slice(0, 4), 4)
-        numbers = rows[:, 0].astype(int)
-        if np.any(numbers != rows[:, 0]) or np.any(numbers < 1) or np.any(numbers > 118):
+        if not are_elements(rows[:, 0]):
             raise lines.error("the position block holds what is no atomic number")
-    return Atoms(numbers, cell=cell, pbc=True, scaled_positions=rows[:, 1:])
+    return Atoms(rows[:, 0].astype(int), cell=cell, pbc=True, scaled_positions=rows[:, 1:])
 
 
 def _seek(lines: Lines, heading: str) -> None:
@@ -81,10 +81,9 @@ def _parse(lines: list[str]) -> Atoms:
         raise ValueError(f"line 1 must begin with the number of atoms, not {lines[0].strip()!r}")
     cell = _table(lines, "lattice", 3)[:, :3]
     rows = _table(lines, "position", int(words[0]))
-    numbers = rows[:, 0].astype(int)
-    if np.any(numbers < 1) or np.any(numbers > 118) or not np.isfinite(rows[:, :4]).all():
+    if not np.isfinite(rows[:, :4]).all() or not are_elements(rows[:, 0]):
         raise ValueError("a line of the position block holds no atomic number and position")
-    return Atoms(numbers, cell=cell, pbc=True, scaled_positions=rows[:, 1:4])
+    return Atoms(rows[:, 0].astype(int), cell=cell, pbc=True, scaled_positions=rows[:, 1:4])
 
 
 def _table(lines: list[str], heading: str, count: int) -> np.ndarray:

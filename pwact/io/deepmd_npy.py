@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 
 from pwact.errors import InputError, TaskError
 from pwact.io import files
+from pwact.io.arrays import LARGEST_NUMBER, load_cells, load_numbers, load_shaped
 from pwact.io.labels import labels_of, set_labels
 from pwact.io.pwmlff_npy import composition_name
 
@@ -85,35 +87,48 @@ def read_deepmd(directory: Path) -> list[Atoms]:
     InputError
         There is none, or a file is missing or does not fit the others.
     """
-    folders = sorted(path.parent for path in directory.rglob("type.raw"))
-    if not folders:
+    try:
+        marks = files.found_below(directory, lambda name: name == "type.raw")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", Path(error.filename)) from error
+    if not marks:
         raise InputError("holds no deepmd/npy data", directory)
-    return [atoms for folder in folders for atoms in _read_folder(folder)]
+    return [atoms for mark in marks for atoms in _read_folder(mark.parent)]
 
 
 def _read_folder(folder: Path) -> list[Atoms]:
+    symbols = _symbols(folder)
+    return [atoms for part in sorted(folder.glob("set.*")) for atoms in _read_set(part, symbols)]
+
+
+def _symbols(folder: Path) -> list[str]:
+    """The element of each atom."""
     try:
         names = (folder / "type_map.raw").read_text(encoding="utf-8").split()
         kinds = [int(word) for word in (folder / "type.raw").read_text(encoding="utf-8").split()]
-        symbols = [names[kind] for kind in kinds]
-        return [
-            atoms for part in sorted(folder.glob("set.*")) for atoms in _read_set(part, symbols)
-        ]
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot be read as deepmd/npy: {error}", folder) from error
+    strange = [name for name in names if not 1 <= atomic_numbers.get(name, 0) <= LARGEST_NUMBER]
+    if strange:
+        message = f"names the type {strange[0]!r}, which is no element"
+        raise InputError(message, folder / "type_map.raw")
+    if not kinds or not 0 <= min(kinds) <= max(kinds) < len(names):
+        message = f"holds types that are not 0 to {len(names) - 1}, the lines of type_map.raw"
+        raise InputError(message, folder / "type.raw")
+    return [names[kind] for kind in kinds]
 
 
 def _read_set(part: Path, symbols: Sequence[str]) -> list[Atoms]:
-    energies = np.load(part / "energy.npy").ravel()
-    count, atoms = len(energies), len(symbols)
-    boxes = np.load(part / "box.npy").reshape(count, 3, 3)
-    positions = np.load(part / "coord.npy").reshape(count, atoms, 3)
-    forces = np.load(part / "force.npy").reshape(count, atoms, 3)
+    count, atoms = load_numbers(part / "energy.npy").size, len(symbols)
+    energies = load_shaped(part / "energy.npy", (count,))
+    boxes = load_cells(part / "box.npy", count)
+    positions = load_shaped(part / "coord.npy", (count, atoms, 3))
+    forces = load_shaped(part / "force.npy", (count, atoms, 3))
     file = part / "virial.npy"
-    virials = np.load(file).reshape(count, 3, 3) if file.exists() else [None] * count
+    virials = load_shaped(file, (count, 3, 3)) if file.exists() else [None] * count
     frames = []
     for energy, box, place, force, virial in zip(energies, boxes, positions, forces, virials):
-        frame = Atoms(symbols, place, cell=box, pbc=True)
+        frame = Atoms(symbols, np.array(place, float), cell=np.array(box, float), pbc=True)
         set_labels(frame, float(energy), force, virial)
         frames.append(frame)
     return frames

@@ -11,6 +11,7 @@ import contextlib
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Optional, TextIO
 
@@ -23,7 +24,9 @@ from pwact.io import files
 from pwact.io.labels import labels_of, set_labels
 
 _PAIR = re.compile(r"""([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
+_ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
 _TRUE = frozenset({"t", "true", "1"})
+MOST_ATOMS = 10**9  # what is more is a slip
 _UNKNOWN = frozenset({"none", "nan", ""})
 
 
@@ -115,11 +118,11 @@ def _frames(stream: TextIO, path: Path, spoilt: bool = False) -> Iterator[Atoms]
             continue
         try:
             count = int(line)
-            head = stream.readline()
-            rows = [stream.readline() for _ in range(count)]
-            if count < 1:
+            if not 1 <= count <= MOST_ATOMS:
                 raise ValueError(f"{count} atoms")
-            if not rows[-1].strip():
+            head = stream.readline()
+            rows = list(islice(stream, count))
+            if len(rows) < count or not rows[-1].strip():
                 raise ValueError(f"the file ends before the last of its {count} atoms")
             yield _frame(head, rows, spoilt)
         except (ValueError, KeyError, IndexError) as error:
@@ -145,7 +148,7 @@ def _frame(head: str, rows: Sequence[str], spoilt: bool) -> Atoms:
     symbols = [row[places["species"]] for row in words]
     cell = _cell(values)
     atoms = Atoms(
-        numbers=[atomic_numbers[symbol.capitalize()] for symbol in symbols],
+        numbers=[_ELEMENTS[symbol.capitalize()] for symbol in symbols],
         positions=_columns(words, places["pos"], "positions"),
         cell=cell,
         pbc=_pbc(values.get("pbc"), cell is not None),

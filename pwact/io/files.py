@@ -7,9 +7,10 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pwact.io.durable import settle, sync_directory
 _together: ContextVar[bool] = ContextVar("together", default=False)
 _BLOCK = 1 << 20
 _TAIL_BYTES = 1 << 16
+_KINDS = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 
 
 @contextlib.contextmanager
@@ -54,6 +56,55 @@ def synced_together(directory: Path) -> Iterator[None]:
     finally:
         _together.reset(before)
     settle([directory], directory)
+
+
+def unreadable(path: Path, or_folder: bool = False) -> str:
+    """Why there is no file to read at `path`, in words; "" if there is one.
+
+    Nothing is opened: to open a pipe waits for somebody who writes, and a device never ends. A file
+    in a folder that may not be entered is there for all that is known.
+
+    Parameters
+    ----------
+    or_folder
+        Whether a folder will do as well.
+    """
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "does not exist"
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    folder = stat.S_ISDIR(kind)
+    if folder and not or_folder:
+        return "is a directory"
+    if not folder and not stat.S_ISREG(kind):
+        return f"is a {_KINDS.get(stat.S_IFMT(kind), 'device')}, not a file"
+    if not os.access(path, os.R_OK | (os.X_OK if folder else 0)):
+        return "cannot be read: Permission denied"
+    return ""
+
+
+def found_below(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
+    """Files below a folder whose name is `wanted`, links to folders not followed, sorted.
+
+    Raises
+    ------
+    OSError
+        A folder below cannot be looked into, so that nobody knows what it holds.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    if not folder.is_dir():
+        return []
+    return sorted(
+        Path(place, name)
+        for place, _, names in os.walk(folder, onerror=fail)
+        for name in names
+        if wanted(name)
+    )
 
 
 def write_text(path: Path, text: str, sync: bool = True) -> None:

@@ -98,19 +98,23 @@ def data_paths(path: Path, data_format: str) -> list[Path]:
     Raises
     ------
     InputError
-        There is none.
+        There is none, or a folder cannot be looked into.
     """
-    found = _named(data_format)[0](path)
-    if not found:
-        problem = f"holds no {data_format} data" if path.exists() else "does not exist"
+    if problem := files.unreadable(path, or_folder=True):
         raise InputError(problem, path)
+    try:
+        found = _named(data_format)[0](path)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", Path(error.filename)) from error
+    if not found:
+        raise InputError(f"holds no {data_format} data", path)
     return found
 
 
 def _find_extxyz(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    return sorted(item for item in path.rglob("*xyz") if item.suffix in {".xyz", ".extxyz"})
+    return files.found_below(path, lambda name: Path(name).suffix in {".xyz", ".extxyz"})
 
 
 def _iterate_file(path: Path) -> Iterator[Atoms]:
@@ -123,7 +127,7 @@ def _iterate_file(path: Path) -> Iterator[Atoms]:
 
 
 def _find_npy(path: Path) -> list[Path]:
-    return sorted(item.parent for item in path.rglob(MARK))
+    return [item.parent for item in files.found_below(path, lambda name: name == MARK)]
 
 
 def _write_npy(path: Path, frames: Sequence[Atoms]) -> None:

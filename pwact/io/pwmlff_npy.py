@@ -27,11 +27,11 @@ from ase.data import chemical_symbols
 
 from pwact.errors import InputError
 from pwact.io import files
+from pwact.io.arrays import are_elements, load_cells, load_numbers, load_shaped
 from pwact.io.labels import labels_of, set_labels
 
 MARK = "energies.npy"
 _FLOAT = "<f8"
-_CHECKED = 1000  # frames at a time
 _NO_VIRIAL = -1e5  # older writers fill the rows of frames without virial with this
 
 
@@ -105,15 +105,21 @@ def read_folder(directory: Path) -> list[Atoms]:
 
 def iterate_folder(directory: Path) -> Iterator[Atoms]:
     """Yield the frames of one folder, which stays on the disk; see `read_folder`."""
-    numbers = _load(directory, "image_type").ravel().astype(int)
-    count, atoms = _load(directory, "energies").size, len(numbers)
-    energies = _shaped(directory, "energies", (count,))
-    cells = _shaped(directory, "lattice", (count, 3, 3))
-    positions = _shaped(directory, "position", (count, atoms, 3))
-    forces = _shaped(directory, "forces", (count, atoms, 3))
+    numbers = _elements(directory)
+    count, atoms = load_numbers(directory / MARK).size, len(numbers)
+    if not count:
+        raise InputError("holds no frame", directory / MARK)
+
+    def shaped(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        return load_shaped(directory / f"{name}.npy", shape)
+
+    energies = shaped("energies", (count,))
+    cells = load_cells(directory / "lattice.npy", count)
+    positions = shaped("position", (count, atoms, 3))
+    forces = shaped("forces", (count, atoms, 3))
     virials: Optional[np.ndarray] = None
     if (directory / "virials.npy").exists():
-        virials = _shaped(directory, "virials", (count, 3, 3))
+        virials = shaped("virials", (count, 3, 3))
     for index in range(count):
         cell, place = np.array(cells[index], float), np.array(positions[index], float)
         frame = Atoms(numbers, cell=cell, scaled_positions=place, pbc=True)
@@ -124,25 +130,12 @@ def iterate_folder(directory: Path) -> Iterator[Atoms]:
         yield frame
 
 
-def _shaped(directory: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    array = _load(directory, name)
-    if array.size != np.prod(shape):
-        raise InputError(f"holds {array.shape} numbers, not {shape}", directory / f"{name}.npy")
-    array = array.reshape(shape)
-    for start in range(0, len(array), _CHECKED):
-        if not np.isfinite(array[start : start + _CHECKED]).all():
-            raise InputError("holds numbers that are not finite", directory / f"{name}.npy")
-    return array
-
-
-def _load(directory: Path, name: str) -> np.ndarray:
-    path = directory / f"{name}.npy"
-    try:
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", path) from error
-    except (ValueError, EOFError) as error:
-        raise InputError(f"is no complete numpy array: {error}", path) from error
-    if array.dtype.kind not in "fiu":
-        raise InputError(f"holds {array.dtype}, not numbers", path)
-    return array
+def _elements(directory: Path) -> np.ndarray:
+    """Atomic number of each atom."""
+    path = directory / "image_type.npy"
+    numbers = load_numbers(path).ravel()
+    if not numbers.size:
+        raise InputError("holds no atom", path)
+    if not are_elements(numbers):
+        raise InputError("holds what is no atomic number (1 to 118)", path)
+    return numbers.astype(int)

@@ -103,8 +103,8 @@ def read_structure(path: Path, structure_format: str) -> Atoms:
         The format is not known or the file cannot be read; names the file.
     """
     name = check_format_name(structure_format)
-    if not path.is_file():
-        raise InputError("is a directory" if path.is_dir() else "does not exist", path)
+    if problem := files.unreadable(path):
+        raise InputError(problem, path)
     atoms = _read(path, name)
     if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
         raise InputError(f"holds no structure in format {name}", path)
@@ -131,7 +131,12 @@ def _read(path: Path, name: str) -> Atoms:
 
 
 def _by_ase(path: Path, name: str) -> Optional[Atoms]:
-    found = ase.io.read(str(path), index=slice(-1, None), format=name)
+    found = ase.io.read(
+        str(path),
+        index=slice(-1, None),
+        format=name,
+        do_not_split_by_at_sign=True,  # Au@Ag.cif is a name
+    )
     return found[-1] if found else None
 
 

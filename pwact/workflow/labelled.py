@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Callable
 
 from pwact.engines import pwmat_report
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError, UsageError
+from pwact.io import files
 from pwact.io.cp2k_output import read_log
 from pwact.io.cp2k_trajectory import labelled_md, labelled_scf, rounded_cell
 from pwact.io.deepmd_npy import read_deepmd
@@ -62,8 +63,8 @@ def iterate_labelled(path: Path, data_format: str, remarks: Remarks) -> Iterator
     InputError
         The path is not there, is damaged, or holds a frame without labels; names file and place.
     """
-    if not path.exists():
-        raise InputError("does not exist", path)
+    if problem := files.unreadable(path, or_folder=True):
+        raise InputError(problem, path)
     hint = f"; is {data_format} its format?"
     try:
         for atoms in FORMATS[data_format](path, remarks):

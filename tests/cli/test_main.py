@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +71,14 @@ def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "a", "b", "--redo", "x"], "unrecognized arguments"),
         (["kill", "everything"], "invalid choice: 'everything'"),
         (["gather_pwdata", "-i", "no such directory"], "no such directory is not a directory"),
+        (["to_pwdata", "-i", "a", "-s", ""], "argument -s/--savepath: found ''; expected a path"),
+        (["to_pwdata", "-i", "a", ""], "argument -i/--input: found ''; expected a path"),
+        (["to_pwdata", "-i", "a", "-w", " "], "argument -w/--work_dir: found ' '"),
+        (["gather_pwdata", "-i", ""], "argument -i/--input_dir: found ''"),
+        (["filter", "-i", "", "-l", "1", "-u", "2"], "argument -i/--md_dir: found ''"),
+        (["draw", "-o", ""], "argument -o/--output: found ''"),
+        (["status", ""], "argument directory: found ''"),
+        (["check", "a", "b\0"], r"argument resource: found 'b\x00'"),
     ],
 )
 def test_wrong_use(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,6 +94,8 @@ def test_wrong_use(words: list[str], hint: str, capsys: pytest.CaptureFixture[st
     ("error", "status", "message"),
     [
         (InputError("is wrong", None, "seed"), 2, "seed: is wrong"),
+        (InputError("it says:\n  Error", Path("a\nb"), "x"), 2, r"a\nb: x: it says: Error"),
+        (InputError("found \x1b[2J", Path("\x07"), ""), 2, r"\x07: found \x1b[2J"),
         (LockedError("busy"), 1, "busy"),
         (StoppedError("later"), 3, "later"),
         (Terminated(), 3, "stopped by SIGTERM"),
@@ -133,7 +143,7 @@ def test_arguments_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (first.keep_finished, second.keep_finished, second.redo) == (False, True, [])
 
 
-def test_help_is_light_and_quick() -> None:
+def test_help_is_light() -> None:
     script = (
         "import sys; from pwact.cli.main import main; main(['--help']); "
         f"print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
@@ -141,14 +151,3 @@ def test_help_is_light_and_quick() -> None:
     words = [sys.executable, "-c", script]
     shown = subprocess.run(words, capture_output=True, text=True, check=True)
     assert shown.stderr.strip() == ""
-    help_s = _fastest("-m", "pwact", "--help")
-    assert help_s < 5 * _fastest("-c", "pass") + 0.03  # for a machine that is busy
-
-
-def _fastest(*words: str) -> float:
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, *words], capture_output=True, check=True)
-        times.append(time.perf_counter() - began)
-    return min(times)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,3 +118,21 @@ def test_data_paths(tmp_path: Path, frames: list[Atoms]) -> None:
 def test_no_data(tmp_path: Path, name: str, data_format: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         data_paths(tmp_path / name, data_format)
+
+
+def test_a_folder_that_may_not_be_entered_is_not_called_empty(
+    tmp_path: Path, frames: list[Atoms], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_frames(tmp_path / "sets" / "a.xyz", frames, "extxyz")
+    (tmp_path / "sets" / "locked").mkdir()
+    look = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for data_format in ("extxyz", "pwmlff/npy"):
+        with pytest.raises(InputError, match="locked: cannot be read: Permission denied"):
+            data_paths(tmp_path / "sets", data_format)

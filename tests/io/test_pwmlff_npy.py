@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,19 @@ def test_real_data(outside: Path) -> None:
     assert min(found[3].get_all_distances(mic=True)[np.triu_indices(25, 1)]) > 2
 
 
+NUMBER = r"image_type\.npy: holds what is no atomic number"
+
+
+def archive(path: Path) -> None:
+    np.savez(path.with_suffix(".npz"), energies=np.zeros(4))
+    path.with_suffix(".npz").replace(path)
+
+
+def replace_by_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -122,6 +136,15 @@ def test_real_data(outside: Path) -> None:
             lambda d: np.save(d / "lattice.npy", np.array([object()]), allow_pickle=True),
             r"lattice\.npy: is no complete",
         ),
+        (lambda d: archive(d / "energies.npy"), r"energies\.npy: is an archive of arrays"),
+        (lambda d: np.save(d / "energies.npy", np.zeros((0, 1))), r"energies\.npy: holds no frame"),
+        (lambda d: np.save(d / "lattice.npy", np.zeros((4, 9))), "cell of frame 0 has no volume"),
+        *[
+            (lambda d, z=z: np.save(d / "image_type.npy", np.array([[47.0] * 7 + [z]])), NUMBER)
+            for z in (-1, 0, 119, 200, 29.7, np.nan, np.inf)
+        ],
+        (lambda d: np.save(d / "image_type.npy", np.zeros((1, 0))), "holds no atom"),
+        (lambda d: replace_by_pipe(d / "forces.npy"), r"forces\.npy: is a pipe, not a file"),
     ],
 )
 def test_damaged_folders_are_refused_by_name(folder: Path, damage, message: str) -> None:

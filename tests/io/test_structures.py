@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 from ase.constraints import FixAtoms
 
 from pwact.errors import InputError
@@ -107,3 +109,29 @@ def test_not_a_file(tmp_path: Path) -> None:
 def test_outputs_are_not_written(tmp_path: Path, frames: list[Atoms]) -> None:
     with pytest.raises(InputError, match="not written in format cp2k/scf"):
         write_structure(tmp_path / "dft.log", frames[0], "cp2k/scf")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: is a pipe, not a file"):
+        read_structure(tmp_path / "pipe", "cif")
+    with pytest.raises(InputError, match="null: is a device, not a file"):
+        read_structure(Path("/dev/null"), "extxyz")
+
+
+def test_an_at_sign_in_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "Au@Ag.cif"
+    ase.io.write(tmp_path / "plain.cif", bulk("Au", cubic=True))
+    (tmp_path / "plain.cif").rename(path)
+    assert str(read_structure(path, "cif").symbols) == "Au4"
+
+
+@pytest.mark.parametrize("number", ["-1", "0", "119", "29.7"])
+def test_what_is_no_element_is_no_element(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "atom.config"
+    write_structure(path, bulk("Cu"), "pwmat/config")
+    text = path.read_text(encoding="utf-8")
+    assert "\n  29 " in text
+    path.write_text(text.replace("\n  29 ", f"\n{number} "), encoding="utf-8")
+    with pytest.raises(InputError, match="holds no atomic number"):
+        read_structure(path, "pwmat/config")

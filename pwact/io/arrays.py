@@ -1,0 +1,79 @@
+"""Arrays of numbers in numpy's files, which somebody else may have written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pwact.errors import InputError
+from pwact.io import files
+
+LARGEST_NUMBER = 118  # Og
+_CHECKED = 1000  # rows at a time
+
+
+def are_elements(numbers: np.ndarray) -> bool:
+    """Whether all numbers are atomic numbers: whole, from 1 to 118."""
+    values = np.asarray(numbers, dtype=float)
+    whole = np.isfinite(values).all() and (values == np.round(values)).all()
+    return bool(whole and (values >= 1).all() and (values <= LARGEST_NUMBER).all())
+
+
+def load_numbers(path: Path) -> np.ndarray:
+    """Open one array of real numbers, which stays on the disk.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is no complete array, or holds something else than numbers.
+    """
+    problem = files.unreadable(path)
+    if problem and path.exists():
+        raise InputError(problem, path)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path) from error
+    except Exception as error:  # a damaged head is read by Python's own parser
+        raise InputError(f"is no complete numpy array: {error}", path) from error
+    if not isinstance(array, np.ndarray):
+        raise InputError("is an archive of arrays (npz), not one array (npy)", path)
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"holds {array.dtype}, not numbers", path)
+    return array
+
+
+def load_shaped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Open an array of finite numbers that has, or can be given, this shape.
+
+    Raises
+    ------
+    InputError
+        As `load_numbers`; or it has another size, or holds what is not finite.
+    """
+    array = load_numbers(path)
+    if array.size != np.prod(shape):
+        raise InputError(f"holds {array.shape} numbers, not {shape}", path)
+    array = array.reshape(shape)
+    for start in range(0, len(array), _CHECKED):
+        if not np.isfinite(array[start : start + _CHECKED]).all():
+            raise InputError("holds numbers that are not finite", path)
+    return array
+
+
+def load_cells(path: Path, frames: int) -> np.ndarray:
+    """Open lattice vectors, shape (frames, 3, 3) in Å, each with a volume.
+
+    Raises
+    ------
+    InputError
+        As `load_shaped`; or the cell of a frame has no volume, names the frame.
+    """
+    cells = load_shaped(path, (frames, 3, 3))
+    for start in range(0, frames, _CHECKED):
+        part = np.asarray(cells[start : start + _CHECKED], dtype=float)
+        flat = np.flatnonzero(np.linalg.det(part) == 0)
+        if flat.size:
+            raise InputError(f"the cell of frame {start + int(flat[0])} has no volume", path)
+    return cells
