@@ -38,7 +38,7 @@ from pwact.workflow.gather import find_results, gather
 from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.kill import kill as kill_campaign
 from pwact.workflow.labelled import check_labelled_format
-from pwact.workflow.opening import CampaignOptions
+from pwact.workflow.opening import CampaignOptions, own_log
 from pwact.workflow.preflight import preflight
 from pwact.workflow.status import status_of
 from pwact.workflow.takeover import plan as plan_takeover
@@ -276,8 +276,10 @@ def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
     with (
         ending_signals_raise(),
         logs.logging_to_screen(),
-        logs.logging_to_file(work_dir / layout.LOG, pair.warnings),
-        open_campaign(work_dir, pair.kind, pair.config.seed, chosen) as campaign,
+        logs.logging_to_file(own_log(work_dir), pair.warnings) as begun,
+        open_campaign(
+            work_dir, pair.kind, pair.config.seed, replace(chosen, begun=begun)
+        ) as campaign,
     ):
         log.info("pwact %s %s in %s", __version__, pair.kind, work_dir)
         yield campaign

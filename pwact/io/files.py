@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from pwact.errors import PwactError
 from pwact.io.durable import settle, sync_directory
 
 _together: ContextVar[bool] = ContextVar("together", default=False)
@@ -133,6 +134,22 @@ def link(target: Path, path: Path) -> None:
     except OSError:
         aside.unlink(missing_ok=True)
         raise
+
+
+def demand_own(path: Path) -> Path:
+    """Give a path back that is a plain file or nothing yet, for a file that we alone write.
+
+    Raises
+    ------
+    PwactError
+        It is a link, which would lead us to a file of somebody else, or a pipe or the like.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "is a symbolic link" if stat.S_ISLNK(mode) else "is not a plain file"
+            raise PwactError(f"{path}: {what}; pwact writes here and follows none: move it away")
+    return path
 
 
 def tree_hash(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Callable
 from pwact import __version__
 from pwact.errors import PwactError, UsageError
 from pwact.io.durable import sync_directory
+from pwact.io.files import demand_own
 
 FORMAT = 2  # of what is written; 1, which pwact 0.5.0 wrote, names no format
 
@@ -36,6 +37,7 @@ class Journal:
         self._clock = clock
         self._guard = threading.Lock()
         self._handle = -1
+        self._held = b""
         self._events, self._size = _read(path)
 
     def append(self, event: str, **fields: Any) -> None:
@@ -50,25 +52,49 @@ class Journal:
 
     def append_all(self, event: str, records: Sequence[Mapping[str, Any]]) -> None:
         """Write several events of one sort in one go, for the price of one; see `append`."""
-        now = self._clock()
-        lines = [json.dumps({"event": event, "time": now, **fields}) for fields in records]
-        text = "".join(line + "\n" for line in lines).encode("ascii")
+        lines = self._lines(event, records)
         with self._guard:
-            try:
-                self._open()
-                self._write(text)
-            except OSError as error:
-                raise PwactError(
-                    f"{self.path}: cannot be written ({error.strerror or error}); nothing recorded "
-                    "is lost: mend it and start again"
-                ) from error
-            self._size += len(text)
+            self._write_out(self._held + _text(lines))
             self._events.extend(json.loads(line) for line in lines)
+
+    def hold(self, event: str, **fields: Any) -> None:
+        """Keep an event in mind: it is written together with the next one, or by `flush`."""
+        lines = self._lines(event, [fields])
+        with self._guard:
+            self._held += _text(lines)
+            self._events.extend(json.loads(line) for line in lines)
+
+    def flush(self) -> None:
+        """Write the events that were held."""
+        with self._guard:
+            if self._held:
+                self._write_out(self._held)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was written since the first event that is held."""
+        return bool(self._held)
+
+    def _lines(self, event: str, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        now = self._clock()
+        return [json.dumps({"event": event, "time": now, **fields}) for fields in records]
+
+    def _write_out(self, text: bytes) -> None:
+        try:
+            self._open()
+            self._write(text)
+        except OSError as error:
+            raise PwactError(
+                f"{self.path}: cannot be written ({error.strerror or error}); nothing recorded "
+                "is lost: mend it and start again"
+            ) from error
+        self._size += len(text)
+        self._held = b""
 
     def _open(self) -> None:
         if self._handle >= 0:
             return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         new = not self.path.exists()
         handle = os.open(self.path, flags, 0o644)
         os.ftruncate(handle, self._size)
@@ -98,10 +124,14 @@ class Journal:
             self._handle = -1
 
 
+def _text(lines: Sequence[str]) -> bytes:
+    return "".join(line + "\n" for line in lines).encode("ascii")
+
+
 def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
     """Return the events of a journal and the size in bytes of its whole lines."""
     try:
-        content = path.read_bytes()
+        content = demand_own(path).read_bytes()
     except FileNotFoundError:
         return [], 0
     size = content.rfind(b"\n") + 1

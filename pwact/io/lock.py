@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact.errors import LockedError, PwactError
+from pwact.io.files import demand_own
 
 _LOG = logging.getLogger(__name__)
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class WorkLock:
@@ -36,7 +38,7 @@ class WorkLock:
         self._handle = -1
 
     def __enter__(self) -> WorkLock:
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        handle = os.open(demand_own(self.path), _FLAGS, 0o644)
         try:
             self._take(handle)
         except BaseException:

@@ -21,7 +21,6 @@ from pwact.executors.dispatcher import Dispatcher
 from pwact.executors.history import asked_below
 from pwact.fingerprint import extended
 from pwact.io.journal import Journal
-from pwact.io.lock import WorkLock
 from pwact.workflow import changes, crash, ledger, master, retention, retry
 from pwact.workflow.facts import Teller
 from pwact.workflow.ledger import StageState
@@ -29,7 +28,8 @@ from pwact.workflow.opening import (
     UNCHANGED,
     CampaignOptions,
     asked_again,
-    check_redo,
+    held,
+    refused,
     start,
     written_by,
 )
@@ -69,19 +69,18 @@ def open_campaign(
         When ``options.redo`` names no stage that was ever begun.
     """
     state_dir = work_dir / layout.STATE_DIR
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with WorkLock(state_dir / layout.LOCK), master.pid_file(work_dir):
+    with held(state_dir, options.redo), master.pid_file(work_dir):
         journal = Journal(state_dir / layout.JOURNAL)
         try:
-            events = journal.events()
-            check_redo(options.redo, events)
-            started = start(journal, events, command, seed, options.config_hash)
-            journal.append(master.EVENT, command=command, **master.myself())
+            started = start(journal, journal.events(), command, seed, options.config_hash)
+            journal.hold(master.EVENT, command=command, **master.myself())
             campaign = Campaign(work_dir, journal, started, options, executor_for)
             try:
                 yield campaign
                 campaign.catch_up()
             except BaseException as error:
+                if journal.holds and refused(error):
+                    raise  # and nothing is written
                 campaign.name_open_jobs()
                 with contextlib.suppress(PwactError):  # the disk may be full
                     journal.append(master.ENDED, command=command, **master.ending(error))
@@ -249,6 +248,8 @@ class Campaign:
             )
         self._worked.add(stage.name)
         self._teller.stage = stage.name
+        self.journal.flush()
+        self._options.begun()
         stage.directory.mkdir(parents=True, exist_ok=True)
         return None
 

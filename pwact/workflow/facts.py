@@ -17,7 +17,7 @@ def tell_plan(journal: Journal, iterations: int) -> None:
     """Tell how many iterations are asked for, unless the journal says so already."""
     known = [event["iterations"] for event in journal.events() if event["event"] == PLANNED]
     if known[-1:] != [iterations]:
-        journal.append(PLANNED, iterations=iterations)
+        journal.hold(PLANNED, iterations=iterations)
 
 
 class Teller:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Callable, Optional
 
-from pwact import __version__
-from pwact.errors import UsageError
+from pwact import __version__, layout
+from pwact.errors import EXIT_WRONG_INPUT, PwactError, UsageError
+from pwact.io import files
 from pwact.io.journal import FORMAT, Journal
+from pwact.io.lock import WorkLock
 from pwact.workflow import ledger
 from pwact.workflow.seeds import draw_root
 
@@ -33,6 +37,8 @@ class CampaignOptions:
         Give the failed tasks of finished stages up: do not try them again.
     config_hash
         Hash of the input files, for the record only.
+    begun
+        Called when the start is accepted, before anything is done.
     progress
         Makes the progress bar of a dispatch from its kind and its number of tasks; the bar has an
         ``update()``.
@@ -42,6 +48,7 @@ class CampaignOptions:
     keep_finished: bool = False
     leave_failed: bool = False
     config_hash: str = ""
+    begun: Callable[[], None] = lambda: None
     progress: Optional[Progress] = None
 
 
@@ -55,9 +62,15 @@ def start(
     seed: Optional[int],
     config_hash: str,
 ) -> Mapping[str, Any]:
-    """Find the campaign in the journal, or begin it; a new seed is a new beginning."""
+    """Find the campaign in the journal, or begin it; a new seed is a new beginning.
+
+    The beginning is written with the first thing that is done: a start that is refused leaves no
+    trace. Those that older versions left are passed over.
+    """
     earlier = [event for event in events if event["event"] == CAMPAIGN]
     own = [event for event in earlier if event["command"] == command]
+    if seed is None:
+        own = _with_work(events, own) or own
     if own and seed in (None, own[-1]["seed"]):
         return own[-1]
     started = {
@@ -65,13 +78,68 @@ def start(
         "campaign": earlier[-1]["campaign"] if earlier else uuid.uuid4().hex[:12],
         "seed": draw_root() if seed is None else seed,
     }
-    journal.append(CAMPAIGN, **written_by(), config_hash=config_hash, **started)
+    journal.hold(CAMPAIGN, **written_by(), config_hash=config_hash, **started)
     return started
+
+
+def _with_work(
+    events: Sequence[Mapping[str, Any]], starts: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Those of the starts of one command after which a stage was begun or kept with their seed."""
+    found: list[Mapping[str, Any]] = []
+    present: Optional[Mapping[str, Any]] = None
+    for event in events:
+        if event["event"] == CAMPAIGN:
+            present = next((start for start in starts if start is event), present)
+        elif present is not None and present not in found and _seed_of(event) == present["seed"]:
+            found.append(present)
+    return found
+
+
+def _seed_of(event: Mapping[str, Any]) -> Any:
+    """Root seed in the inputs of a stage that an event tells of, None if it tells of none."""
+    stages = event["stages"] if event["event"] == ledger.TAKEN else [event]
+    return stages[0].get("inputs", {}).get("seed") if stages else None
 
 
 def written_by() -> dict[str, Any]:
     """Who writes an event, and in which format, so that others know what to make of it."""
     return {"version": __version__, "journal_format": FORMAT}
+
+
+@contextlib.contextmanager
+def held(state_dir: Path, redo: Sequence[str]) -> Iterator[None]:
+    """Hold a work directory; where a first start is refused, nothing of it stays.
+
+    Raises
+    ------
+    LockedError
+        When another process holds it.
+    UsageError
+        When one of the words of `redo` names no stage.
+    """
+    check_redo(redo, Journal(state_dir / layout.JOURNAL).events())
+    if state_dir.is_symlink():
+        raise PwactError(f"{state_dir}: is a symbolic link; each campaign has one of its own")
+    new = not state_dir.exists()
+    state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with WorkLock(state_dir / layout.LOCK):
+            yield
+    except PwactError as error:
+        if new and refused(error) and not (state_dir / layout.JOURNAL).exists():
+            files.remove(state_dir)
+        raise
+
+
+def own_log(work_dir: Path) -> Path:
+    """Where the log goes. Raises PwactError for a link to somewhere else."""
+    return files.demand_own(work_dir / layout.LOG)
+
+
+def refused(error: BaseException) -> bool:
+    """Whether a start failed since its input cannot be accepted as it is."""
+    return isinstance(error, PwactError) and error.exit_code == EXIT_WRONG_INPUT
 
 
 def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:

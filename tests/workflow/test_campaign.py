@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pwact import layout
-from pwact.errors import LockedError, PwactError, StageChangedError, UsageError
+from pwact.errors import InputError, LockedError, PwactError, StageChangedError, UsageError
 from pwact.fingerprint import Settings
 from pwact.io.journal import FORMAT, Journal
 from pwact.workflow import ledger, master, opening
@@ -105,10 +105,84 @@ def test_a_changed_seed_is_a_changed_input(chain):
         chain.go(seed=8)
     assert chain.go(seed=7) == []
     assert chain.go(seed=None) == []
-    begun = [
-        event["seed"] for event in events(chain.work_dir) if event["event"] == "campaign_started"
+    assert seeds(chain.work_dir) == [7]
+    assert chain.go(seed=8, redo=("iter.0000",)) == [ONE, TWO]
+    assert chain.go(seed=None) == []
+    assert seeds(chain.work_dir) == [7, 8]
+
+
+def seeds(work_dir):
+    return [event["seed"] for event in events(work_dir) if event["event"] == "campaign_started"]
+
+
+def state(work_dir):
+    return {
+        path.relative_to(work_dir): path.read_bytes() if path.is_file() else b""
+        for path in work_dir.rglob("*")
+    }
+
+
+def test_a_refused_start_leaves_no_trace(chain):
+    chain.go()
+    before = state(chain.work_dir)
+    chain.second.given = {"x": 2}
+    for options in ({}, {"seed": 8}, {"redo": ("iter.0009",)}):
+        with pytest.raises((StageChangedError, UsageError)):
+            chain.go(**options)
+        assert state(chain.work_dir) == before
+
+
+def test_a_refused_first_start_leaves_nothing(chain):
+    with pytest.raises(UsageError):
+        chain.go(redo=("iter.0009",))
+    chain.first.during = lambda _: None
+    chain.first.inputs = refuse
+    with pytest.raises(InputError):
+        chain.go()
+    assert list(chain.work_dir.iterdir()) == []
+
+
+def refuse():
+    raise InputError("is wrong")
+
+
+def test_a_start_that_fails_otherwise_is_on_record(chain):
+    chain.go()
+
+    def die():
+        raise RuntimeError("out of memory")
+
+    chain.first.inputs = die
+    with pytest.raises(RuntimeError):
+        chain.go()
+    assert [event["event"] for event in events(chain.work_dir)][-2:] == [
+        "master_started",
+        "master_ended",
     ]
-    assert begun == [7, 8, 7]
+
+
+def test_a_master_is_on_record_before_it_works(chain):
+    chain.go()
+    names = []
+    chain.second.during = lambda _: names.extend(one["event"] for one in events(chain.work_dir))
+    forget_last_stage(chain.work_dir)
+    chain.go()
+    assert names[-1] == "master_started"
+
+
+def forget_last_stage(work_dir):
+    """As if the master had died at work in it."""
+    path = work_dir / layout.STATE_DIR / layout.JOURNAL
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+
+
+def test_the_seed_of_a_start_that_an_older_version_refused_is_not_taken(chain):
+    chain.go(seed=None)
+    drawn = seeds(chain.work_dir)[0]
+    with (chain.work_dir / layout.STATE_DIR / layout.JOURNAL).open("a") as journal:
+        journal.write(json.dumps({**events(chain.work_dir)[0], "seed": 7}) + "\n")
+    assert seeds(chain.work_dir) == [drawn, 7]
+    assert chain.go(seed=None) == []
 
 
 def test_redo_keeps_the_old_directory_and_what_follows_is_done_again(chain):
@@ -397,3 +471,38 @@ def test_a_journal_of_a_newer_format_is_refused(chain):
     with pytest.raises(UsageError, match=r"pwact 9\.1 wrote this journal in format"):
         chain.go()
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [layout.LOCK, layout.JOURNAL])
+def test_links_in_the_state_are_not_followed(chain, name):
+    chain.go()
+    before = state(chain.work_dir)
+    precious = chain.work_dir.with_name("precious")
+    precious.write_text("precious")
+    path = chain.work_dir / layout.STATE_DIR / name
+    path.unlink()
+    path.symlink_to(precious)
+    with pytest.raises(PwactError, match=f"{name}: is a symbolic link"):
+        chain.go()
+    assert precious.read_text() == "precious"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(PwactError, match=f"{name}: is not a plain file"):
+        chain.go()
+    path.unlink()
+    path.write_bytes(before[path.relative_to(chain.work_dir)])
+    assert chain.go() == []
+
+
+def test_a_state_of_somebody_else_is_not_entered(chain, tmp_path):
+    chain.go()
+    (chain.work_dir / layout.STATE_DIR).rename(tmp_path.with_name("moved"))
+    (chain.work_dir / layout.STATE_DIR).symlink_to(tmp_path.with_name("moved"))
+    with pytest.raises(PwactError, match="is a symbolic link"):
+        chain.go()
+
+
+def test_a_log_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / layout.LOG).symlink_to("precious")
+    with pytest.raises(PwactError, match="is a symbolic link"):
+        opening.own_log(tmp_path)
