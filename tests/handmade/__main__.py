@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
-from tests.handmade import matter
+from tests.handmade import matter, pwmat
 from tests.handmade.outcar import Settings, write_contcar, write_outcar
 
 DATA = Path(__file__).parents[1] / "data"
@@ -47,10 +48,25 @@ def vasp(folder: Path) -> None:
     )
 
 
+def pwmat_files(folder: Path) -> None:
+    """An MD of a crystal that is stretched, most along b, and sheared; a single point."""
+    atoms = matter.crystal("AuCu3", 3.74, seed=31, shake=0.0)
+    strain = [[1.015, 0.0, 0.0], [-0.02, 1.045, 0.0], [-0.03, 0.025, 1.015]]
+    atoms.set_cell(3.74 * np.array(strain), scale_atoms=True)
+    atoms = atoms.repeat(2)
+    atoms.positions += np.random.default_rng(32).normal(0, 0.03, atoms.positions.shape)
+    atoms.calc = matter.EMT()
+    pwmat.write_movement(folder / "MOVEMENT", matter.dynamics(atoms, 3, 600.0, 1.0))
+    single = matter.crystal("Ag3Au", 4.1, seed=33)
+    pwmat.write_single_point(folder / "OUT.MLMD", single)
+    pwmat.write_atom_config(folder / "atom.config", single)
+
+
 def main() -> None:
     """Write them."""
-    (DATA / "vasp").mkdir(parents=True, exist_ok=True)
-    vasp(DATA / "vasp")
+    for name, write in (("vasp", vasp), ("pwmat", pwmat_files)):
+        (DATA / name).mkdir(parents=True, exist_ok=True)
+        write(DATA / name)
 
 
 if __name__ == "__main__":

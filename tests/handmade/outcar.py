@@ -247,7 +247,7 @@ def fortran(number: float, digits: int) -> str:
     """A number as Fortran's format E writes it: 0.1E-05."""
     mantissa, power = f"{abs(number):.{digits - 1}E}".split("E")
     sign = "-" if number < 0 else " "
-    return f"{sign}0.{mantissa.replace('.', '')}E{int(power) + 1:+03d}"
+    return f"{sign}0.{mantissa.replace('.', '')}E{int(power) + 1 if number else 0:+03d}"
 
 
 def columns(rows: np.ndarray, width: int, decimals: int) -> list[str]:

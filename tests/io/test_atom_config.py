@@ -61,10 +61,13 @@ def test_reads_what_counts(tmp_path: Path, text: str) -> None:
     np.testing.assert_allclose(atoms.cell.array, [[4, 0, 0], [0, 5, 0], [1, 0, 6]])
 
 
-def test_real_file(outside: Path) -> None:
-    atoms = read_atom_config(outside / "pwmat" / "atom.config")
-    assert atoms.get_chemical_symbols() == ["H"] * 4 + ["C"]
-    np.testing.assert_allclose(atoms.positions[0], [5.3815434, 4.0686080, 3.6057301])
+def test_a_file_with_headings_in_capitals(samples: Path) -> None:
+    atoms = read_atom_config(samples / "pwmat" / "atom.config")
+    assert atoms.get_chemical_symbols() == ["Ag"] * 3 + ["Au"]
+    cell = [[4.1239022, -0.0337694, 0.0353301], [0.00252709, 4.00574597, 0.06009928]]
+    np.testing.assert_array_equal(atoms.cell.array[:2], cell)
+    fractions = [0.51078674, 0.48474088, 0.99099732]
+    np.testing.assert_allclose(atoms.positions[3], fractions @ atoms.cell.array)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""MOVEMENT and OUT.MLMD: numbers of real files, the sign of forces, and damaged files."""
+"""MOVEMENT and OUT.MLMD: numbers read by eye, the sign of forces, and damaged files."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.calculators.emt import EMT
 from ase.data import atomic_masses
 from ase.units import Bohr, Hartree, fs
 
@@ -38,8 +40,8 @@ FRAME = """\
 
 
 @pytest.fixture(scope="module")
-def movement(outside: Path) -> Path:
-    return outside / "pwmat" / "MOVEMENT_LiSi_4frames"
+def movement(samples: Path) -> Path:
+    return samples / "pwmat" / "MOVEMENT"
 
 
 def read_text(tmp_path: Path, text: str) -> list[Atoms]:
@@ -63,49 +65,76 @@ def test_without_stress_there_is_no_virial(tmp_path: Path) -> None:
     assert labels_of(frame).virial is None
 
 
-def test_the_real_trajectory(movement: Path) -> None:
+def test_a_trajectory(movement: Path) -> None:
     frames = list(iterate_movement(movement))
     labels = [labels_of(frame) for frame in frames]
-    assert [frame.get_chemical_formula() for frame in frames] == ["Li60Si16"] * 4
-    energies = [-13354.74369, -13354.68474, -13354.51674, -13354.24667]
-    assert [one.energy for one in labels] == energies
-    cell = [[10.59163, 0, 0], [-0.221158, 10.907825, 0], [-0.305853, 0.234674, 10.597689]]
+    assert [frame.get_chemical_formula() for frame in frames] == ["Au8Cu24"] * 4
+    assert [one.energy for one in labels] == [
+        -110.5137277,
+        -110.4849010,
+        -110.4537531,
+        -110.4203338,
+    ]
+    cell = [[7.5922, 0, 0], [-0.1496, 7.8166, 0], [-0.2244, 0.187, 7.5922]]
     np.testing.assert_array_equal(frames[3].cell.array, cell)
     first, second = frames[:2]
     place = first.cell.scaled_positions(first.positions)
-    np.testing.assert_allclose(place[0], [0.596247, 0.127017, 0.213952], atol=1e-12)
+    np.testing.assert_allclose(
+        place[0], [0.003646307602839, 0.002886263840888, 0.999899087032385], atol=1e-14
+    )
     place = second.cell.scaled_positions(second.positions)
     np.testing.assert_allclose(
-        place[1], [0.749951970860034, 0.126733556332378, 0.999243747489007], atol=1e-14
+        place[1], [0.002535220545241, 0.247458182462990, 0.242097975906089], atol=1e-14
     )
-    force = [0.009512503762959, -0.023217952941360, -0.039608936263606]
+    force = [-0.337510018191328, -0.213059383285829, -0.052338799320722]
     np.testing.assert_array_equal(labels[0].forces[0], force)
-    force = [0.071173183860090, 0.001850379397468, -0.053513899337771]
+    force = [-0.363919203725136, -0.229896647243189, -0.056783442665842]
     np.testing.assert_array_equal(labels[1].forces[0], force)
-    force = [0.051644287608649, -0.093018661550750, 0.009606978281586]
-    np.testing.assert_array_equal(labels[1].forces[75], force)
+    force = [0.158120558004901, 0.108414559131972, 0.035224452255429]
+    np.testing.assert_array_equal(labels[1].forces[31], force)
     assert labels[0].virial is not None
     np.testing.assert_array_equal(
         labels[0].virial,
-        [[-15.494, 5.35866, 7.06282], [5.35854, -21.6847, -4.765], [7.06279, -4.76527, -15.0605]],
+        [
+            [-29.0742, 2.30423, 3.89578],
+            [2.30433, -32.0672, -2.63478],
+            [3.89588, -2.63468, -28.7193],
+        ],
     )
 
 
-def test_the_real_single_point(outside: Path) -> None:
-    (frame,) = iterate_movement(outside / "pwmat" / "OUT.MLMD")
+def test_a_single_point(samples: Path) -> None:
+    (frame,) = iterate_movement(samples / "pwmat" / "OUT.MLMD")
     labels = labels_of(frame)
-    assert frame.get_chemical_symbols() == ["H"] * 4 + ["C"]
-    assert (labels.energy, labels.virial) == (-219.7270691, None)
-    np.testing.assert_allclose(frame.positions[4], [5.0325059, 4.6725516, 4.4523234])
-    assert not labels.forces.any()
+    assert frame.get_chemical_symbols() == ["Ag"] * 3 + ["Au"]
+    assert (labels.energy, labels.virial) == (-13.94074916, None)
+    fractions = [0.510786741628411, 0.484740875913217, 0.990997323882866]
+    np.testing.assert_allclose(frame.positions[3], fractions @ frame.cell.array)
+    force = [-0.012995696535272, -0.123207809413206, 0.162368405153350]
+    np.testing.assert_array_equal(labels.forces[3], force)
+
+
+@pytest.mark.parametrize("name", ["MOVEMENT", "OUT.MLMD"])
+def test_labels_are_derivatives_of_one_energy(samples: Path, name: str) -> None:
+    """The files are made of EMT with -3.5 eV an atom: Ep, signs and the virial."""
+    for frame in iterate_movement(samples / "pwmat" / name):
+        labels, again = labels_of(frame), frame.copy()
+        again.calc = EMT()
+        energy = again.get_potential_energy() - 3.5 * len(again)
+        assert labels.energy == pytest.approx(energy, abs=1e-6)
+        np.testing.assert_allclose(labels.forces, again.get_forces(), atol=1e-8)
+        if labels.virial is not None:
+            virial = -again.get_volume() * again.get_stress(voigt=False)
+            np.testing.assert_allclose(labels.virial, virial, atol=3e-4)
 
 
 def velocities(movement: Path) -> Iterator[np.ndarray]:
     """The blocks of velocities, Å per ASE's unit of time."""
     lines = movement.read_text().splitlines()
+    count = int(lines[0].split()[0])
     for place, line in enumerate(lines):
         if line.startswith(" Velocity (bohr/fs)"):
-            rows = [row.split()[1:4] for row in lines[place + 1 : place + 77]]
+            rows = [row.split()[1:4] for row in lines[place + 1 : place + 1 + count]]
             yield np.array(rows, dtype=float) * Bohr / fs
 
 
@@ -148,11 +177,11 @@ def test_the_virial_is_the_pressure_that_the_file_tells(movement: Path) -> None:
         np.testing.assert_allclose(found, told * Hartree * volume, rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["MOVEMENT_LiSi_4frames", "OUT.MLMD"])
-def test_an_independent_reader_agrees(outside: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["MOVEMENT", "OUT.MLMD"])
+def test_an_independent_reader_agrees(samples: Path, name: str) -> None:
     from pwdata import Config  # noqa: PLC0415
 
-    path = outside / "pwmat" / name
+    path = samples / "pwmat" / name
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         images = Config(format="pwmat/movement", data_path=str(path)).images
     frames = list(iterate_movement(path))
@@ -170,11 +199,11 @@ def test_an_independent_reader_agrees(outside: Path, name: str) -> None:
             np.testing.assert_allclose(np.reshape(image.virial, (3, 3)), labels.virial, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["MOVEMENT_LiSi_4frames", "OUT.MLMD"])
+@pytest.mark.parametrize("name", ["MOVEMENT", "OUT.MLMD"])
 def test_cut_anywhere_the_complete_frames_are_left(
-    outside: Path, tmp_path: Path, name: str
+    samples: Path, tmp_path: Path, name: str
 ) -> None:
-    whole = outside / "pwmat" / name
+    whole = samples / "pwmat" / name
     content, frames = whole.read_bytes(), list(iterate_movement(whole))
     ends = [place for place in damage.ends_of(content, b"-----") if place]
     path = tmp_path / "MOVEMENT"
@@ -223,7 +252,8 @@ def test_two_runs_in_one_file(movement: Path, tmp_path: Path) -> None:
     content, frames = movement.read_bytes(), list(iterate_movement(movement))
     path = damage.put(tmp_path / "MOVEMENT", content * 2)
     assert len(list(iterate_movement(path))) == 8
-    ends = damage.ends_of(content, b"-----")
+    # four dashes end a frame, even if the rest of their line is the head of the next run
+    ends = [found.end() for found in re.finditer(rb"\n *----", content)]
     for place in damage.cuts(content, 100):
         damage.put(path, content[:place] + content)
         found = []

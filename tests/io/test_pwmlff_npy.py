@@ -10,6 +10,7 @@ from ase import Atoms
 from pwact.errors import InputError
 from pwact.io.frames import ordered, read_frames, write_frames
 from pwact.io.labels import labels_of, set_labels
+from pwact.io.movement import iterate_movement
 from pwact.io.pwmlff_npy import composition_name, read_folder
 from tests.io.conftest import assert_same
 
@@ -96,15 +97,25 @@ def test_older_layouts(folder: Path, frames: list[Atoms]) -> None:
     assert_same(found[0], ordered(frames[0]), 1e-12)
 
 
-def test_real_data(outside: Path) -> None:
-    found = read_frames(outside / "pwmlff_npy", "pwmlff/npy")
-    assert len(found) == 187
-    assert {composition_name(atoms) for atoms in found} == {"Li1Si24"}
-    labels = labels_of(found[3])
-    energies = np.load(outside / "pwmlff_npy" / "Li1Si24" / "energies.npy")
-    assert labels.energy == energies[3, 0]
-    assert np.abs(labels.forces.sum(axis=0)).max() < 0.05
-    assert min(found[3].get_all_distances(mic=True)[np.triu_indices(25, 1)]) > 2
+def test_what_pwdata_wrote(samples: Path) -> None:
+    """Of a MOVEMENT whose numbers we know; pwdata sorts by element, and not stably."""
+    found = read_frames(samples / "pwmlff_npy", "pwmlff/npy")
+    expected = [ordered(atoms) for atoms in iterate_movement(samples / "pwmat" / "MOVEMENT")]
+    assert len(found) == len(expected) == 4
+    assert {composition_name(atoms) for atoms in found} == {"Cu24Au8"}
+    for one, other in zip(found, expected):
+        apart = np.abs(one.positions[:, None] - other.positions).max(axis=2)
+        order = apart.argmin(axis=1)
+        assert sorted(order) == list(range(32))
+        assert one.get_chemical_symbols() == [other.symbols[k] for k in order]
+        labels, wanted = labels_of(one), labels_of(other)
+        assert apart.min(axis=1).max() < 1e-9
+        np.testing.assert_allclose(one.cell.array, other.cell.array, atol=1e-9)
+        np.testing.assert_allclose(labels.forces, wanted.forces[order], atol=1e-12)
+        np.testing.assert_allclose(labels.virial, wanted.virial, atol=1e-9)
+    assert [labels_of(atoms).energy for atoms in found] == [
+        *(-110.5137277, -110.4849010, -110.4537531, -110.4203338)
+    ]
 
 
 NUMBER = r"image_type\.npy: holds what is no atomic number"

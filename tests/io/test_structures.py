@@ -74,18 +74,19 @@ def test_velocities_and_constraints_are_left_out(tmp_path: Path, frames: list[At
     assert set(found.arrays) == {"numbers", "positions"}
 
 
-@pytest.mark.parametrize(
-    ("name", "structure_format", "formula"),
-    [
-        ("pwmat/atom.config", "pwmat/config", "CH4"),
-        ("pwmat/MOVEMENT_LiSi_4frames", "pwmat/movement", "Li60Si16"),
-        ("vasp/CONTCAR.h2o.md", "vasp/poscar", "H4O2"),
-        ("vasp/OUTCAR.h2o.md", "vasp/outcar", "H4O2"),
-        ("dftbplus/01_sp_si8/geo.gen", "gen", "Si8"),
-    ],
-)
-def test_real_files(outside: Path, name: str, structure_format: str, formula: str) -> None:
-    atoms = read_structure(outside / name, structure_format)
+FILES = [
+    ("pwmat/atom.config", "pwmat/config", "Ag3Au"),
+    ("pwmat/MOVEMENT", "pwmat/movement", "Au8Cu24"),
+    ("vasp/CONTCAR.md", "vasp/poscar", "Al2Ni6"),
+    ("vasp/OUTCAR.md", "vasp/outcar", "Al2Ni6"),
+]
+
+
+@pytest.mark.parametrize(("name", "structure_format", "formula"), FILES)
+def test_files_of_every_program(
+    samples: Path, name: str, structure_format: str, formula: str
+) -> None:
+    atoms = read_structure(samples / name, structure_format)
     assert atoms.get_chemical_formula() == formula
     assert atoms.cell.rank == 3
 

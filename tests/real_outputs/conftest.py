@@ -17,6 +17,7 @@ NAMES = {
     "vasp/OUTCAR.single": "vasp/OUTCAR.ch4.1step",
     "vasp/OUTCAR.unconverged": "vasp/OUTCAR.ch4.unconverged",
     "vasp/CONTCAR.md": "vasp/CONTCAR.h2o.md",
+    "pwmat/MOVEMENT": "pwmat/MOVEMENT_LiSi_4frames",
 }
 
 
