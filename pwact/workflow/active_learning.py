@@ -26,9 +26,9 @@ from pwact.report.records import IterationRow
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.facts import tell_plan
-from pwact.workflow.ledger import StageState, lost_its_ground, place_of
+from pwact.workflow.ledger import STEPS, StageState, place_of, set_aside_before
 from pwact.workflow.retry import in_hand
-from pwact.workflow.rows import STEPS, report_of, row, stage_name
+from pwact.workflow.rows import report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.explore import ExploreStage, System
@@ -132,11 +132,8 @@ class Runner(Protocol):
     def run(self, stage: Stage) -> Mapping[str, Any]:
         """Do a stage unless it is done already, and return its report."""
 
-    def begin(self, stage: Stage) -> Optional[Mapping[str, Any]]:
-        """Put on record that a stage is begun; return its report if it is done already."""
-
-    def make_way(self, stage: Stage) -> None:
-        """Put a stage aside before its turn if it will be done again."""
+    def begin_early(self, stage: Stage, before: Stage) -> bool:
+        """Begin a stage though the one before it is not done yet; whether that may be."""
 
     def stages(self) -> dict[str, StageState]:
         """All stages that were begun, by name."""
@@ -196,7 +193,7 @@ class Loop:
         """Whether DIRECT chooses; of an iteration that was labelled already, whether it chose."""
         stages = self.campaign.stages()
         label = stages.get(stage_name(iteration, "label"))
-        if label and label.done and not lost_its_ground(self.campaign.journal.events(), label):
+        if label and label.done and not set_aside_before(self.campaign.journal.events(), label):
             return report_of(stages, iteration, layout.DIRECT) is not None
         return self.engines.direct is not None
 
@@ -223,10 +220,8 @@ class Loop:
             return
         select = SelectStage(self.config, self.uncertainty, label.iteration, ends)
         candidates = candidates_of(select.picked(services, system))
-        if candidates:
-            self.campaign.make_way(select)
-            if self.campaign.begin(label) is None:
-                label.begin_ahead(services, candidates)
+        if candidates and self.campaign.begin_early(label, select):
+            label.begin_ahead(services, candidates)
 
     def train(self, iteration: int) -> None:
         """Train the committee of `iteration`, or keep that of the iteration before."""

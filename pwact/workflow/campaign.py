@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -18,11 +19,11 @@ from pwact.executors import executor_for as default_executor_for
 from pwact.executors.base import Executor, Task, TaskResult
 from pwact.executors.cancel import cancel_jobs, open_jobs
 from pwact.executors.dispatcher import Dispatcher
-from pwact.executors.history import asked_below
 from pwact.fingerprint import extended
 from pwact.io.journal import Journal
 from pwact.workflow import changes, crash, ledger, master, retention, retry
 from pwact.workflow.facts import Teller
+from pwact.workflow.fate import Decision, Fate, decide
 from pwact.workflow.ledger import StageState
 from pwact.workflow.opening import (
     UNCHANGED,
@@ -204,8 +205,7 @@ class Campaign:
         state = self._state(stage)
         if not state.done or self._options.redo:
             return False
-        words = changes.changes(self.work_dir, state, self.inputs_of(stage))
-        return not self._gives_way(stage, state, words)
+        return self._decide(stage, state, self.inputs_of(stage)).fate is Fate.SKIP
 
     def run(self, stage: Stage) -> Mapping[str, Any]:
         """Do a stage unless it is done already, and return its report.
@@ -232,14 +232,15 @@ class Campaign:
         inputs = self.inputs_of(stage)
         state = retry.caught_up(self.journal, self._state(stage), inputs)
         key = ledger.key_of(inputs)
-        words = changes.changes(self.work_dir, state, inputs) if state.begun else []
-        if self._gives_way(stage, state, words):
+        decision = self._decide(stage, state, inputs)
+        if decision.fate is Fate.REDO:
+            _LOG.info("%s is done again: %s", stage.name, decision.why)
             self._set_aside(stage)
-        elif state.done:
-            self._keep(state, inputs, words)
+        elif decision.fate is Fate.SKIP:
+            self._keep(state, inputs, decision)
             if not self._tries_again(state):
                 return state.report
-        elif state.begun and any(changes.differences(state.inputs, inputs)):
+        elif decision.fate is Fate.GO_ON and any(changes.differences(state.inputs, inputs)):
             self.journal.append(ledger.KEPT, name=stage.name, key=key, inputs=inputs)
         self._finish_set_aside(stage)
         if not self._state(stage).begun:
@@ -259,14 +260,28 @@ class Campaign:
         fresh = state.name not in self._worked
         return fresh and retry.tried_again(self.journal, state, self.stages(), leave)
 
-    def make_way(self, stage: Stage) -> None:
-        """Put a stage aside before its turn if it will be done again, as another one begins."""
-        state = self._state(stage)
-        asked_for = asked_again(self._options.redo, stage.name) and stage.name not in self._worked
-        if state.begun and (asked_for or ledger.lost_its_ground(self.journal.events(), state)):
-            self._set_aside(stage)
-        self._finish_set_aside(stage)
-        self._worked.add(stage.name)
+    def begin_early(self, stage: Stage, before: Stage) -> bool:
+        """Begin a stage though the one before it is not done yet; whether that may be.
+
+        What is done, or was begun from other results, waits for its turn: it may yet be kept. The
+        one before is put aside now if it will be done again, or it would seem so to this one.
+        """
+        if not self._asked(stage):
+            state = self._state(stage)
+            if state.done or (state.begun and self._follows(state)):
+                return False
+        early = self._state(before)
+        if early.begun and (self._asked(before) or self._follows(early)):
+            self._set_aside(before)
+        self._finish_set_aside(before)
+        self._worked.add(before.name)
+        return self.begin(stage) is None
+
+    def _follows(self, state: StageState) -> bool:
+        return ledger.set_aside_before(self.journal.events(), state)
+
+    def _asked(self, stage: Stage) -> bool:
+        return asked_again(self._options.redo, stage.name) and stage.name not in self._worked
 
     def _state(self, stage: Stage) -> StageState:
         return self.stages().get(stage.name, StageState(stage.name))
@@ -283,37 +298,29 @@ class Campaign:
         self.journal.append(ledger.DONE, name=stage.name, key=key, **left, report=report)
         return report
 
-    def _gives_way(self, stage: Stage, state: StageState, words: Sequence[str]) -> bool:
-        """Whether what there is of a stage is put aside, so that it is done afresh."""
-        if not state.begun:
-            return False
-        lost = not state.done and ledger.lost_its_ground(self.journal.events(), state)
-        asked_for = asked_again(self._options.redo, stage.name) and stage.name not in self._worked
-        deleted = state.done and not stage.directory.exists()
-        if deleted:
+    def _decide(self, stage: Stage, state: StageState, inputs: Mapping[str, Any]) -> Decision:
+        """What becomes of a stage. Raises StageChangedError where the user has to say."""
+        events = self.journal.events()
+        found = replace(
+            changes.situation(self.work_dir, events, stage, inputs),
+            asked=self._asked(stage),
+            late=state.begun and retry.made_again(events, state),
+            keep=self._options.keep_finished,
+        )
+        decision = decide(found)
+        if decision.fate is Fate.REFUSE and crash.has_taken(self.work_dir, state, events):
+            decision = decide(replace(found, taken=True))
+        if decision.fate is Fate.REFUSE:
+            raise StageChangedError(changes.changed_text(state, found.changes))
+        if found.deleted:
             _LOG.warning("%s: %s was deleted", stage.name, stage.directory)
-        if lost or asked_for or deleted:
-            return True
-        if not words:
-            return False
-        later = self.journal.events()[state.begun_at + 1 :]
-        asked = asked_below(later, relative(stage.directory, self.work_dir))
-        late = retry.made_again(self.journal.events(), state)
-        if late or self._stale(state) or not (state.done or asked):
-            return True  # an earlier stage gave way or caught up, or only unused inputs are there
-        if self._options.keep_finished:
-            _LOG.warning("%s: kept, though %s", stage.name, "; ".join(words))
-            return False
-        if not crash.has_taken(self.work_dir, state, self.journal.events()):
-            raise StageChangedError(changes.changed_text(state, words))
-        return True
+        return decision
 
-    def _stale(self, state: StageState) -> bool:
-        return state.position < ledger.last_set_aside(self.journal.events())
-
-    def _keep(self, state: StageState, inputs: Mapping[str, Any], words: Sequence[str]) -> None:
+    def _keep(self, state: StageState, inputs: Mapping[str, Any], decision: Decision) -> None:
         """Record what was accepted about a finished stage, so that it is not asked again."""
-        if words or self._stale(state):
+        if decision.why:
+            _LOG.warning("%s: %s", state.name, decision.why)
+        if decision.why or self._follows(state):
             self.journal.append(
                 ledger.KEPT,
                 name=state.name,

@@ -4,16 +4,72 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pwact import fingerprint
+from pwact.executors.history import asked_below
 from pwact.io import files
 from pwact.io.durable import sync_directory
+from pwact.workflow import ledger
+from pwact.workflow.fate import Situation
 from pwact.workflow.ledger import StageState
+from pwact.workflow.stage import Stage
+from pwact.workflow.stages.prepare import relative
 
 _LOG = logging.getLogger(__name__)
+
+
+def situation(
+    work_dir: Path,
+    events: Sequence[Mapping[str, Any]],
+    stage: Stage,
+    inputs: Mapping[str, Any],
+) -> Situation:
+    """What is known of a stage, but for what the user asks for at this start."""
+    state = ledger.stages(events).get(stage.name, StageState(stage.name))
+    if not state.begun:
+        return Situation(begun=False, done=False)
+    later = events[state.begun_at + 1 :]
+    again = ledger.set_aside_before(events, state)
+    return Situation(
+        done=state.done,
+        deleted=state.done and not stage.directory.exists(),
+        stale=again and _follows(events, state, inputs, stage.reads),
+        changes=changes(work_dir, state, inputs),
+        at_stake=state.done or asked_below(later, relative(stage.directory, work_dir)),
+    )
+
+
+def _follows(
+    events: Sequence[Mapping[str, Any]],
+    state: StageState,
+    inputs: Mapping[str, Any],
+    reads: Collection[str],
+) -> bool:
+    """Whether a stage differs because an earlier one was done again.
+
+    Where that one was done with other inputs, the user has said what is wanted by now.
+    """
+    if read_otherwise(state.inputs, inputs, reads):
+        return True
+    differs = any(fingerprint.differences(dict(state.inputs), inputs))
+    return differs and ledger.begun_otherwise_before(events, state)
+
+
+def read_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], reads: Collection[str]) -> bool:
+    """Whether results of earlier steps differ, which are below the paths `reads` in the inputs.
+
+    What is there on one side only counts as well: it was not known yet, or it is another sort of
+    step by now, which follows from earlier results too.
+    """
+    paths = [path for path, _, _ in fingerprint.differences(dict(old), new)]
+    return any(
+        path == read or path.startswith((f"{read}.", f"{read}["))
+        for path in paths
+        for read in reads
+    )
 
 
 def changes(work_dir: Path, state: StageState, inputs: Mapping[str, Any]) -> list[str]:

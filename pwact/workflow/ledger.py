@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
-from pwact import fingerprint
+from pwact import fingerprint, layout
 
 STARTED = "stage_started"
 DONE = "stage_done"
@@ -15,6 +15,17 @@ KEPT = "stage_kept"
 ASIDE = "stage_set_aside"
 REOPENED = "stage_reopened"  # its lost tasks are tried again; what is done of it stays
 LEFT = "failures_left"  # the user gave its lost tasks up
+STEPS = ("train", "explore", "kpu", "select", layout.DIRECT, "label")  # not all in every run
+CHAIN = (
+    layout.RELAX,
+    layout.SUPER_CELL_SCALE,
+    layout.PERTURB,
+    layout.AIMD,
+    layout.BIGMODEL,
+    layout.DIRECT,
+    layout.SCF,
+    layout.COLLECTION,
+)
 TAKEN = "taken_over"  # stages that another program had done, all in one event
 
 
@@ -99,22 +110,42 @@ def place_of(name: str) -> tuple[Optional[int], str]:
     return (int(number) if number.isdigit() else None), step
 
 
-def last_set_aside(events: Iterable[Mapping[str, Any]]) -> int:
-    """Give the position of the last event that set a stage aside, -1 if there is none."""
-    positions = [number for number, event in enumerate(events) if event["event"] == ASIDE]
-    return positions[-1] if positions else -1
+def comes_before(one: str, other: str, order: Sequence[str]) -> bool:
+    """Whether a step may read results of another one; `order` is that in which steps were begun.
+
+    Steps of `init_bulk` and of `run` never read from each other: data of the user are between them.
+    """
+    (turn, step), (later_turn, later_step) = place_of(one), place_of(other)
+    if (turn is None) != (later_turn is None):
+        return False
+    if turn is not None and later_turn is not None and turn != later_turn:
+        return turn < later_turn
+    steps = CHAIN if turn is None else STEPS
+    if step in steps and later_step in steps:
+        return steps.index(step) < steps.index(later_step)
+    return order.index(one) < order.index(other)
 
 
-def lost_its_ground(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
-    """Whether a stage that came before this one was set aside since this one was begun."""
-    before = {
-        story["name"]
-        for event in events[: state.begun_at]
-        for story in _stories(event)
-        if story["event"] in (STARTED, TAKEN)
-    }
-    later = events[state.begun_at + 1 :]
-    return any(event["event"] == ASIDE and event["name"] in before for event in later)
+def set_aside_before(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
+    """Whether a step that comes before this one was set aside since this one was begun or done."""
+    order = list(stages(events))
+    later = events[state.position + 1 :]
+    return any(
+        event["event"] == ASIDE and comes_before(event["name"], state.name, order)
+        for event in later
+    )
+
+
+def begun_otherwise_before(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
+    """Whether such a step was begun again with other inputs than it had."""
+    now = stages(events)
+    earlier = stages(events[: state.position + 1])
+    order = list(now)
+    return any(
+        one.begun and name in earlier and one.key != earlier[name].key
+        for name, one in now.items()
+        if comes_before(name, state.name, order) and one.begun_at > state.position
+    )
 
 
 def together_s(stages: Iterable[StageState]) -> float:

@@ -18,10 +18,9 @@ from pwact.report.records import (
     SelectRecord,
     TrainRecord,
 )
-from pwact.workflow.ledger import StageState, together_s
+from pwact.workflow.ledger import STEPS, StageState, together_s
 from pwact.workflow.pwact_tree import PwactTree
 
-STEPS = ("train", "explore", "kpu", "select", layout.DIRECT, "label")  # not all in every run
 _COUNTS = re.compile(
     r"Total structures (\d+)\s+accurate (\d+) rate \S+\s+selected (\d+) rate \S+\s+error (\d+)"
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Protocol
@@ -79,6 +79,14 @@ class Stage(Protocol):
     @property
     def directory(self) -> Path:
         """Where it works; moved aside to ``<directory>-bk-<n>`` when the stage is redone."""
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Paths in `inputs` below which results of earlier stages stand (``labelled``).
+
+        Where these differ because an earlier stage was done again, this one follows without asking;
+        everything else is what the user asks for.
+        """
 
     def inputs(self) -> Mapping[str, Any]:
         """Everything that the result depends on, as JSON; files by their hash."""

@@ -10,7 +10,7 @@ from pwact.executors import history
 from pwact.executors.history import JobStory, job_stories
 from pwact.report.status import Failure, OpenJobFacts, StageFacts, TaskFacts
 from pwact.workflow import estimate, facts, ledger, master, opening
-from pwact.workflow.rows import STEPS
+from pwact.workflow.ledger import STEPS
 
 Events = Sequence[Mapping[str, Any]]
 

@@ -148,13 +148,10 @@ class _Survey:
             self.remarks += [words] if words else []
         return output.report
 
-    def begin(self, stage: Stage) -> Optional[Mapping[str, Any]]:
+    def begin_early(self, stage: Stage, before: Stage) -> bool:
         """Nothing is begun."""
-        raise NotImplementedError(stage.name)
-
-    def make_way(self, stage: Stage) -> None:
-        """Nothing is moved."""
-        raise NotImplementedError(stage.name)
+        del stage, before
+        return False
 
     def stages(self) -> dict[str, StageState]:
         """None of ours."""

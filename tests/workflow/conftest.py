@@ -25,6 +25,8 @@ class Toy:
     during: Optional[Callable[[Services], None]] = None
     worked: list[str] = field(default_factory=list)
 
+    reads = ("source",)
+
     @property
     def product(self) -> Path:
         return self.directory / "product.txt"

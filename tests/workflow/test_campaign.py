@@ -506,3 +506,33 @@ def test_a_log_that_is_a_link_is_not_followed(tmp_path):
     (tmp_path / layout.LOG).symlink_to("precious")
     with pytest.raises(PwactError, match="is a symbolic link"):
         opening.own_log(tmp_path)
+
+
+def test_a_redo_of_a_later_step_lets_no_change_of_an_earlier_one_pass(chain):
+    chain.go()
+    assert chain.go(redo=(TWO,)) == [TWO]
+    chain.first.given = {"a": "other"}
+    with pytest.raises(StageChangedError, match=ONE):
+        chain.go()
+    assert not list(chain.work_dir.glob("iter.0000/one-bk-*"))
+
+
+def test_a_changed_setting_is_refused_where_the_results_before_it_are_the_same(chain):
+    chain.go()
+    chain.second.given = {"x": 2}
+    with pytest.raises(StageChangedError, match=f"{TWO}.*x was 1, is 2"):
+        chain.go(redo=(ONE,))
+
+
+def test_init_bulk_and_run_do_not_follow_from_each_other(chain):
+    chain.go()
+    relax = type(chain.first)("relax", chain.work_dir / "relax", {"r": 1})
+    collection = type(chain.first)("collection", chain.work_dir / "collection", {"c": 1})
+    for redo in ((), ("relax",)):
+        options = CampaignOptions(redo=redo)
+        with open_campaign(chain.work_dir, "init_bulk", 7, options) as campaign:
+            campaign.run(relax)
+            campaign.run(collection)
+    chain.second.source = None
+    with pytest.raises(StageChangedError, match=TWO):  # not: done again since relax was
+        chain.go()

@@ -49,9 +49,44 @@ def test_stages_keep_their_order():
     assert list(ledger.stages(events)) == ["b", "a", "c"]
 
 
-def test_last_set_aside():
-    assert ledger.last_set_aside([event("stage_started")]) == -1
-    assert ledger.last_set_aside([event("stage_set_aside"), event("stage_started")]) == 0
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("iter.0000/train", "iter.0000/label", True),
+        ("iter.0000/label", "iter.0000/train", False),
+        ("iter.0000/label", "iter.0001/train", True),
+        ("iter.0001/train", "iter.0000/select", False),
+        ("iter.0000/select", "iter.0000/select", False),
+        ("relax", "aimd", True),
+        ("collection", "relax", False),
+        ("collection", "iter.0000/train", False),
+        ("iter.0000/train", "collection", False),
+    ],
+)
+def test_which_steps_may_read_of_which(one, other, expected):
+    order = ["iter.0000/label", "iter.0000/select"]  # begun ahead; the order of steps counts
+    assert ledger.comes_before(one, other, order) is expected
+
+
+def test_a_step_follows_those_before_it_that_were_set_aside_since():
+    begun = [event("stage_started", name) for name in ("iter.0000/select", "iter.0000/label")]
+    events = [*begun, event("stage_set_aside", "iter.0000/select")]
+    states = ledger.stages(events)
+    assert ledger.set_aside_before(events, states["iter.0000/label"])
+    assert not ledger.set_aside_before(events, states["iter.0000/select"])
+    again = [*events, event("stage_done", "iter.0000/label")]
+    assert not ledger.set_aside_before(again, ledger.stages(again)["iter.0000/label"])
+
+
+@pytest.mark.parametrize(("key", "expected"), [("k1", False), ("k9", True)])
+def test_whether_the_step_before_was_begun_with_other_inputs(key, expected):
+    names = ("iter.0000/select", "iter.0000/label")
+    begun = [event("stage_started", name) for name in names]
+    aside = [event("stage_set_aside", names[0]), event("stage_started", names[0], key=key)]
+    events = [*begun, *aside]
+    label = ledger.stages(events)[names[1]]
+    assert ledger.begun_otherwise_before(events, label) is expected
+    assert not ledger.begun_otherwise_before(begun, label)
 
 
 def test_keys_do_not_depend_on_order_or_container():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,11 @@ class ChooseStage:
     def candidates(self) -> Path:
         """``candidate.csv``."""
         return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ("candidates",)
 
     def inputs(self) -> Mapping[str, Any]:
         """The script, and what it chooses from."""

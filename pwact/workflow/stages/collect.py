@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,11 @@ class CollectStage:
     def directory(self) -> Path:
         """``collection``."""
         return self.config.work_dir / layout.COLLECTION
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ("made",)
 
     def inputs(self) -> Mapping[str, Any]:
         """What is collected, and how."""

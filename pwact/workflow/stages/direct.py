@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,11 @@ class DirectStage:
     def directory(self) -> Path:
         """``temp_init_bulk_work/bigmodel/direct``."""
         return self.places.temp / layout.BIGMODEL / layout.DIRECT
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ("trajectories",)
 
     def inputs(self) -> Mapping[str, Any]:
         """The script and the trajectories."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -150,6 +150,11 @@ class ExploreStage:
     def directory(self) -> Path:
         """``01.explore/md``."""
         return layout.md_dir(self.config.work_dir, self.iteration)
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ("models",)
 
     def inputs(self) -> Mapping[str, Any]:
         """Models, structures and conditions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,11 @@ class KpuStage:
     def directory(self) -> Path:
         """``01.explore/kpu``."""
         return layout.kpu_dir(self.config.work_dir, self.iteration)
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ("model", "trajectories")
 
     def inputs(self) -> Mapping[str, Any]:
         """The model, the trajectories, and how they are evaluated."""

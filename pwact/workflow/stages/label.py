@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -83,6 +83,11 @@ class LabelStage:
         if self.table is not None:
             return self.table
         return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ("candidates",)
 
     def inputs(self) -> Mapping[str, Any]:
         """Labeler, candidates, and what decides about them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,15 @@ class MdStage:
     @property
     def _entries(self) -> list[SystemEntry]:
         return [entry for entry in self.config.systems if entry.index in self.labelers]
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Structures that earlier stages made; others are the user's own."""
+        return [
+            f"{layout.init_config(entry.index)}.structures"
+            for entry in self._entries
+            if entry.relax or entry.super_cell is not None or entry.scale or entry.perturb
+        ]
 
     def inputs(self) -> Mapping[str, Any]:
         """Structures and labelers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,6 +103,11 @@ class RelabelStage:
     def directory(self) -> Path:
         """``temp_init_bulk_work/scf``."""
         return self.places.temp / layout.SCF
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ("chosen", "runs")
 
     def inputs(self) -> Mapping[str, Any]:
         """Frames and labelers."""

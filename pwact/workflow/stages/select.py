@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,11 @@ class SelectStage:
     def directory(self) -> Path:
         """``01.explore/select``."""
         return layout.select_dir(self.config.work_dir, self.iteration)
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ("deviations",)
 
     def inputs(self) -> Mapping[str, Any]:
         """Window, limits and the uncertainties."""

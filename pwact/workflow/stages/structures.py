@@ -6,7 +6,7 @@ Every structure has one path that follows from its entry alone, so no step searc
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,6 +131,11 @@ class RelaxStage:
     def _entries(self) -> list[SystemEntry]:
         return [entry for entry in self.config.systems if entry.relax]
 
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return ()
+
     def inputs(self) -> Mapping[str, Any]:
         """Structures and labelers."""
         return {
@@ -181,6 +186,13 @@ class SuperCellScaleStage:
     def _entries(self) -> list[SystemEntry]:
         return [entry for entry in self.config.systems if entry.super_cell or entry.scale]
 
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return [
+            f"{layout.init_config(entry.index)}.structure" for entry in self._entries if entry.relax
+        ]
+
     def inputs(self) -> Mapping[str, Any]:
         """Structures, cells and factors."""
         return {
@@ -225,6 +237,15 @@ class PerturbStage:
     @property
     def _entries(self) -> list[SystemEntry]:
         return [entry for entry in self.config.systems if entry.perturb]
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return [
+            f"{layout.init_config(entry.index)}.structures"
+            for entry in self._entries
+            if entry.relax or entry.super_cell is not None or entry.scale
+        ]
 
     def inputs(self) -> Mapping[str, Any]:
         """Structures and sizes of the distortion."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,8 @@ from pwact.workflow.stages.prepare import (
 )
 
 log = logging.getLogger(__name__)
+
+READS = ("labelled", "start_from", "kept_models")  # labels decide whether there is a training
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class TrainStage:
         if self.config.use_pre_model and self.previous:
             return self.previous[member].directory
         return None
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return READS
 
     def inputs(self) -> Mapping[str, Any]:
         """Trainer, data and the models to start from."""
@@ -145,6 +152,11 @@ class ReuseStage:
     def directory(self) -> Path:
         """``00.train``."""
         return layout.train_dir(self.config.work_dir, self.iteration)
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        return READS
 
     def inputs(self) -> Mapping[str, Any]:
         """The models that are kept."""
