@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from tests.handmade import matter, pwmat
+from tests.handmade import cp2k, matter, pwmat
 from tests.handmade.outcar import Settings, write_contcar, write_outcar
 
 DATA = Path(__file__).parents[1] / "data"
@@ -64,7 +64,7 @@ def pwmat_files(folder: Path) -> None:
 
 def main() -> None:
     """Write them."""
-    for name, write in (("vasp", vasp), ("pwmat", pwmat_files)):
+    for name, write in (("vasp", vasp), ("pwmat", pwmat_files), ("cp2k", cp2k.write_logs)):
         (DATA / name).mkdir(parents=True, exist_ok=True)
         write(DATA / name)
 

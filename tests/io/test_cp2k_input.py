@@ -80,9 +80,9 @@ def test_examples_are_kept(path: Path) -> None:
     assert parse(text).render() == text
 
 
-def test_inputs_seen_working_are_kept(outside: Path) -> None:
-    found = sorted((outside.parent / "engines" / "cp2k").glob("*.inp"))
-    assert found
+def test_inputs_seen_working_are_kept(samples: Path) -> None:
+    found = sorted((samples / "cp2k").glob("*/*.inp"))
+    assert len(found) == 3
     for path in found:
         text = path.read_bytes().decode()
         root = parse(text)

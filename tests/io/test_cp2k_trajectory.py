@@ -336,40 +336,56 @@ class TestStructures:
         with pytest.raises(InputError, match="dft.log: holds no cell and coordinates"):
             read_structure(run / LOG, "cp2k/scf")
 
-    def test_real_files(self, outside: Path) -> None:
-        found = read_structure(outside / "cp2k" / "scf_normal.log", "cp2k/scf")
-        assert found.get_chemical_formula() == "Fe12O18"
-        np.testing.assert_array_equal(found.cell.array[1], [-2.519, 4.363, 0.0])
-        found = read_structure(outside / "cp2k" / "md_dft.log", "cp2k/md")
+    def test_whole_runs(self, samples: Path) -> None:
+        folder = samples / "cp2k"
+        for name in ("scf/dft.log", "scf_6.log", "scf_2025.log"):
+            found = read_structure(folder / name, "cp2k/scf")
+            assert found.get_chemical_formula() == "H4Li4"
+            np.testing.assert_array_equal(found.cell.array[1], [0.1, 4.02, -0.05])
+        found = read_structure(folder / "md" / "dft.log", "cp2k/md")
         np.testing.assert_array_equal(
-            found.positions[-1], [8.3800944569, 8.2302666569, 8.1962214172]
+            found.positions[-1], [-1.0640248057, 1.2483197935, -0.7134352971]
         )
 
 
-def test_a_real_md_agrees_with_two_other_readers(outside: Path) -> None:
-    folder = outside / "cp2k"
-    first = read_structure(folder / "md_dft.log", "cp2k/scf")
-    found = md_frames(read_log(folder / "md_dft.log"), folder, first)
-    assert len(found) == 51
-    positions = ase.io.read(folder / "md_CP2K_MD-pos-1.xyz", ":", format="xyz")
-    forces = ase.io.read(folder / "md_CP2K_MD-frc-1.xyz", ":", format="xyz")
+def frames_that_others_read(log: Path, project: str, count: int) -> list[Atoms]:
+    """The frames of an MD, compared with what ASE and pwdata read."""
+    first = read_structure(log, "cp2k/scf")
+    found = md_frames(read_log(log), log.parent, first)
+    positions = ase.io.read(log.parent / f"{project}-pos-1.xyz", ":", format="xyz")
+    forces = ase.io.read(log.parent / f"{project}-frc-1.xyz", ":", format="xyz")
+    assert len(found) == len(positions) == len(forces) == count
     for frame, position, force in zip(found, positions, forces):
         labels = labels_of(frame)
         np.testing.assert_array_equal(frame.positions, position.positions)
         np.testing.assert_allclose(labels.forces, force.positions * HARTREE_PER_BOHR, atol=1e-12)
-    labels = labels_of(found[0])
-    assert labels.energy == pytest.approx(-251.671533806928323 * 27.2113838565563, abs=1e-9)
-    assert labels.forces[0, 0] == pytest.approx(-0.00439323 * 51.42206318571696, abs=1e-9)
-    assert labels.virial is not None
-    volume = abs(np.linalg.det(first.cell.array))
-    assert labels.virial[1, 1] == pytest.approx(2.28139666442 * volume / 160.21766208, rel=1e-12)
     from pwdata import Config  # noqa: PLC0415
 
-    images = Config(format="cp2k/md", data_path=str(folder / "md_dft.log")).images
-    assert len(images) == 51
+    images = Config(format="cp2k/md", data_path=str(log)).images
+    assert len(images) == count
     for frame, image in zip(found, images):
         labels = labels_of(frame)
         assert labels.energy == pytest.approx(float(np.ravel(image.Ep)[0]), abs=1e-6)
-        np.testing.assert_allclose(labels.forces, np.reshape(image.force, (-1, 3)), atol=1e-7)
-        diagonal = np.diag(np.reshape(image.virial, (3, 3)))  # it misreads exponents beside it
-        np.testing.assert_allclose(np.diag(labels.virial), diagonal, rtol=2e-4)
+        kinds = np.ravel(image.atom_types_image).tolist()
+        order = np.arange(len(frame))
+        if kinds != frame.numbers.tolist():  # it sorts by element
+            order = np.argsort(frame.numbers, kind="stable")
+        assert kinds == frame.numbers[order].tolist()
+        theirs = np.reshape(image.force, (-1, 3))
+        np.testing.assert_allclose(labels.forces[order], theirs, atol=1e-7)
+        ours, diagonal = np.diag(labels.virial), np.diag(np.reshape(image.virial, (3, 3)))
+        power = np.round(np.log10(ours / diagonal))  # it drops exponents
+        assert set(power) <= {0.0, 1.0}
+        np.testing.assert_allclose(ours, diagonal * 10**power, rtol=2e-4)
+    return found
+
+
+def test_an_md_agrees_with_two_other_readers(samples: Path) -> None:
+    found = frames_that_others_read(samples / "cp2k" / "md" / "dft.log", "LiH", 13)
+    labels = labels_of(found[0])
+    assert labels.energy == pytest.approx(-31.941818435390800 * 27.2113838565563, abs=1e-9)
+    assert labels.forces[0, 0] == pytest.approx(0.0135940152 * 51.42206318571696, abs=1e-9)
+    assert labels.virial is not None
+    volume = abs(np.linalg.det(found[0].cell.array))
+    assert volume == pytest.approx(68.406350, abs=1e-6)
+    assert labels.virial[1, 1] == pytest.approx(2.52359896251e01 * volume / 160.21766208, rel=1e-12)

@@ -17,6 +17,9 @@ NAMES = {
     "vasp/OUTCAR.single": "vasp/OUTCAR.ch4.1step",
     "vasp/OUTCAR.unconverged": "vasp/OUTCAR.ch4.unconverged",
     "vasp/CONTCAR.md": "vasp/CONTCAR.h2o.md",
+    "cp2k/scf_6.log": "cp2k/scf_normal.log",
+    "cp2k/unconverged/dft.log": "cp2k/scf_not_converged.log",
+    "cp2k/md/dft.log": "cp2k/md_dft.log",
     "pwmat/MOVEMENT": "pwmat/MOVEMENT_LiSi_4frames",
 }
 
