@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Optional
 
 from pwact.errors import PwactError
 from pwact.executors.slurm import call
+from pwact.executors.slurm_text import Row, state_of
 
 _FORMAT = "%i|%T|%Z|%o"  # id, state, working directory, script with its arguments
+
+
+def slurm_job_ended(job_id: str) -> bool:
+    """Whether SLURM knows that a job does not run any more; False where nobody can say."""
+    if not re.fullmatch(r"\d+(_\d+)?", job_id):
+        return False
+    try:
+        answer = call(["squeue", "--noheader", f"--jobs={job_id}", "--states=all", "--format=%T"])
+    except PwactError:
+        return False
+    if answer.status:
+        return "invalid job id" in answer.err.lower()
+    words = answer.out.split()
+    return all(not state_of(Row(job_id, word, "")).alive for word in words)
 
 
 def slurm_jobs_below(directory: Path, also: Optional[str] = None) -> list[str]:

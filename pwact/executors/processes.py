@@ -72,11 +72,6 @@ def read_process(pid: int) -> Process | None:
         return None
 
 
-def boot_id() -> str:
-    """Text that tells this start of this machine from all others."""
-    return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
 def variable_of(pid: int, name: str) -> str:
     """Value of a variable with which a process was started; "" if it has none."""
     prefix = f"{name}=".encode()

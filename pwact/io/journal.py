@@ -30,10 +30,18 @@ class Journal:
         The file; its directory exists.
     clock
         Seconds since the epoch, put into every event as ``time``.
+    permit
+        Called before anything is written; raises where this process must not write any more.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], float] = time.time,
+        permit: Callable[[], None] = lambda: None,
+    ) -> None:
         self.path = path
+        self._permit = permit
         self._clock = clock
         self._guard = threading.Lock()
         self._handle = -1
@@ -80,6 +88,7 @@ class Journal:
         return [json.dumps({"event": event, "time": now, **fields}) for fields in records]
 
     def _write_out(self, text: bytes) -> None:
+        self._permit()
         try:
             self._open()
             self._write(text)

@@ -70,8 +70,8 @@ def open_campaign(
         When ``options.redo`` names no stage that was ever begun.
     """
     state_dir = work_dir / layout.STATE_DIR
-    with held(state_dir, options.redo), master.pid_file(work_dir):
-        journal = Journal(state_dir / layout.JOURNAL)
+    with held(state_dir, options.redo) as lock, master.pid_file(work_dir):
+        journal = Journal(state_dir / layout.JOURNAL, permit=lock.demand)
         try:
             started = start(journal, journal.events(), command, seed, options.config_hash)
             journal.hold(master.EVENT, command=command, **master.myself())

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from pwact.executors.processes import boot_id
 from pwact.io import files
 from pwact.io.durable import settle
+from pwact.io.machine import boot_id
 from pwact.workflow import master
 from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import StageOutput

@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -51,7 +52,8 @@ def kill(
     started = _masters(path)
     if not any(event["command"] == command for event in started):
         raise PwactError(f"{work_dir}: no 'pwact {command}' was ever started here")
-    lock = WorkLock(path.with_name(layout.LOCK))
+    events = Journal(path).events()
+    lock = WorkLock(path.with_name(layout.LOCK), partial(master.why_dead, events), patient=False)
     ended = []
     with contextlib.ExitStack() as held:
         try:

@@ -6,16 +6,18 @@ import contextlib
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from pwact import layout
 from pwact.errors import PwactError, StoppedError
-from pwact.executors.processes import boot_id, read_process
+from pwact.executors.foreign import slurm_job_ended
+from pwact.executors.processes import read_process
 from pwact.io import files
-from pwact.io.lock import holder
+from pwact.io.lease import holder
+from pwact.io.machine import boot_id
 
 EVENT = "master_started"
 ENDED = "master_ended"
@@ -58,11 +60,14 @@ def pid_file(work_dir: Path) -> Iterator[None]:
     path = work_dir / layout.PID
     for left in work_dir.glob(f".{layout.PID}.*.tmp"):  # by a master that died while writing it
         files.remove(left)
-    files.write_text(path, PidFile(os.getpid(), os.environ.get("SLURM_JOB_ID")).text)
+    me = PidFile(os.getpid(), os.environ.get("SLURM_JOB_ID"))
+    files.write_text(path, me.text)
     try:
         yield
     finally:
-        files.remove(path)
+        with contextlib.suppress(PwactError):
+            if read_pid(work_dir) == me:  # another master may have taken over
+                files.remove(path)
 
 
 def myself() -> dict[str, Any]:
@@ -92,6 +97,36 @@ def lives(started: Mapping[str, Any], work_dir: Path) -> Optional[bool]:
     held = holder(work_dir / layout.STATE_DIR / layout.LOCK) or {}
     same = all(held.get(key) == started[key] for key in ("host", "pid"))
     return None if same else False
+
+
+def why_dead(events: Sequence[Mapping[str, Any]], named: Mapping[str, Any]) -> str:
+    """Why a master on another machine is dead for certain, by its SLURM job; "" if it may live.
+
+    Parameters
+    ----------
+    events
+        Of the journal: pwact 0.5.0 named the job of a master there only.
+    named
+        Whom the lock names.
+    """
+    told = [event for event in events if event["event"] == EVENT]
+    last = told[-1] if told else {}
+    if all(named.get(key) == last.get(key) for key in ("host", "pid")):
+        named = {"job": last.get("job"), **named}
+    job = named.get("job")
+    if not job:
+        return ""
+    if job == os.environ.get("SLURM_JOB_ID"):
+        again = "restarts" not in named or _restarts(named["restarts"]) < _restarts(
+            os.environ.get("SLURM_RESTART_COUNT")
+        )
+        return f"SLURM has started its job {job} again" if again else ""
+    return f"its SLURM job {job} runs no more" if slurm_job_ended(str(job)) else ""
+
+
+def _restarts(count: Any) -> int:
+    text = str(count)
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def start_mark(pid: int) -> Optional[str]:

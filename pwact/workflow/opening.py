@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -15,7 +16,7 @@ from pwact.errors import EXIT_WRONG_INPUT, PwactError, UsageError
 from pwact.io import files
 from pwact.io.journal import FORMAT, Journal
 from pwact.io.lock import WorkLock
-from pwact.workflow import ledger
+from pwact.workflow import ledger, master
 from pwact.workflow.seeds import draw_root
 
 CAMPAIGN = "campaign_started"
@@ -108,7 +109,7 @@ def written_by() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def held(state_dir: Path, redo: Sequence[str]) -> Iterator[None]:
+def held(state_dir: Path, redo: Sequence[str]) -> Iterator[WorkLock]:
     """Hold a work directory; where a first start is refused, nothing of it stays.
 
     Raises
@@ -118,14 +119,15 @@ def held(state_dir: Path, redo: Sequence[str]) -> Iterator[None]:
     UsageError
         When one of the words of `redo` names no stage.
     """
-    check_redo(redo, Journal(state_dir / layout.JOURNAL).events())
+    events = Journal(state_dir / layout.JOURNAL).events()
+    check_redo(redo, events)
     if state_dir.is_symlink():
         raise PwactError(f"{state_dir}: is a symbolic link; each campaign has one of its own")
     new = not state_dir.exists()
     state_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with WorkLock(state_dir / layout.LOCK):
-            yield
+        with WorkLock(state_dir / layout.LOCK, partial(master.why_dead, events)) as lock:
+            yield lock
     except PwactError as error:
         if new and refused(error) and not (state_dir / layout.JOURNAL).exists():
             files.remove(state_dir)

@@ -9,7 +9,7 @@ from typing import Optional
 
 from pwact import layout
 from pwact.errors import PwactError, UsageError
-from pwact.io import lock
+from pwact.io import lease
 from pwact.io.al_record import STEPS, Step
 from pwact.io.journal import Journal
 from pwact.report.status import (
@@ -49,7 +49,7 @@ def status_of(work_dir: Path, now: float) -> Status:
 def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
     stages = story.stages()
     lives = False if story.end else master.lives(story.master, work_dir)
-    locked = lock.holder(work_dir / layout.STATE_DIR / layout.LOCK) is not None
+    locked = lease.holder(work_dir / layout.STATE_DIR / layout.LOCK) is not None
     state = story.state(lives, locked)
     present = story.present(stages) if state != "finished" else None
     tasks = story.tasks(present)
