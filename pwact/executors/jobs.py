@@ -129,6 +129,15 @@ def grouped(tasks: Sequence[Task], block: ResourceBlock, first: int = 0) -> list
     return groups
 
 
+def by_obstacle(jobs: Sequence[Job]) -> dict[str, list[Job]]:
+    """Jobs that have to wait for more than their turn, by the reason."""
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.state.obstacle:
+            found.setdefault(job.state.obstacle, []).append(job)
+    return found
+
+
 def told(what: str, jobs: Sequence[Job]) -> str:
     """Say in a line what became of some jobs."""
     first = jobs[0]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pwact.errors import PwactError
 from pwact.executors.base import Fault, JobSpec, JobState, Task
+from pwact.executors.causes import story
 from pwact.executors.jobs import Group, Unit
-from pwact.executors.records import ExitRecord
+from pwact.executors.records import SET_UP, ExitRecord
 from pwact.executors.script import tags
-from pwact.io.files import log_tail
 from pwact.verdict import Outcome, Verdict, incomplete
 
 MAX_TRIES = 4
@@ -77,14 +77,14 @@ def certainly_ran(
 
 
 def explain(unit: Unit, verdict: Verdict, spec: JobSpec, ended: str, output: Path) -> str:
-    """Say what happened to a failed task, with the tail of its log and where the log is.
+    """Say what happened to a failed task, with what its logs tell and where they are.
 
     Parameters
     ----------
     ended
         How its last job ended, in the scheduler's words; "" if no job ran it.
     output
-        What that job printed: shown when the task itself left no log.
+        What that job printed.
     """
     task = unit.task
     lines = [f"{task.directory}: {verdict.reason or verdict.outcome.value}"]
@@ -95,11 +95,7 @@ def explain(unit: Unit, verdict: Verdict, spec: JobSpec, ended: str, output: Pat
         lines.append(f"run {times}, last in job {spec.name}, which ended as {ended}")
     if verdict.outcome is Outcome.UNUSABLE:
         lines.append("not tried again: it would end the same way")
-    for log in (task.directory / task.log, output):
-        tail = log_tail(log)
-        if tail:
-            lines += [f"the end of {log}:", *(f"    {line}" for line in tail.splitlines())]
-            break
+    lines += story(task.directory / task.log, output, spec.name)
     if ended and not output.exists():
         lines.append(f"it printed nothing: is {output.parent} there on the compute nodes?")
     return "\n".join(lines)
@@ -108,6 +104,8 @@ def explain(unit: Unit, verdict: Verdict, spec: JobSpec, ended: str, output: Pat
 def job_ended(state: JobState, record: ExitRecord | None) -> str:
     """How a job ended, in words."""
     words = str(state)
-    if record and not record.complete:
+    if record and record.how == SET_UP:
+        words += ", by its set-up"
+    elif record and not record.complete:
         words += f", after signal {record.how}"
     return words

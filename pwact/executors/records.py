@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+SET_UP = "set-up"
+_WAITS = ".waits"  # behind the record's name: a script waits, and why
 _NAME = re.compile(r"(\d+)-(.+)\.exit")
 
 
@@ -24,7 +26,8 @@ class ExitRecord:
     seconds
         Wall time of the script.
     how
-        ``end``, or the signal that ended it (its programs may then still be dying).
+        ``end``; ``set-up`` when that ended it before its tasks; or the signal that ended it (its
+        programs may then still be dying).
     """
 
     name: str
@@ -79,6 +82,18 @@ class RecordWatch:
             if record:
                 self._seen[name] = mark
                 found[record.name] = record
+        return found
+
+    def waits(self) -> dict[str, str]:
+        """Return why jobs wait for another run that still works in a task's directory, by name."""
+        found = {}
+        for path in self._directory.glob(f"*-{self._kind}.exit{_WAITS}"):
+            try:
+                name, _, why = path.read_text(encoding="utf-8", errors="replace").partition("\n")
+            except OSError:
+                continue
+            words = "".join(sign if sign.isprintable() else " " for sign in why)
+            found[name] = " ".join(words.split())
         return found
 
     def _ours(self, name: str) -> bool:

@@ -18,7 +18,7 @@ from pwact.executors.base import (
     Task,
     TaskResult,
 )
-from pwact.executors.jobs import Group, Job, Surroundings, Unit, grouped, told
+from pwact.executors.jobs import Group, Job, Surroundings, Unit, by_obstacle, grouped, told
 from pwact.executors.judge import (
     account,
     certainly_ran,
@@ -38,6 +38,8 @@ from pwact.executors.submission import (
 from pwact.verdict import Outcome, Verdict
 
 _LOG = logging.getLogger(__name__)
+
+_NOTES_S = 10.0
 
 
 class Run:
@@ -69,6 +71,8 @@ class Run:
         self._watch = RecordWatch(directory, kind)
         self._records: dict[str, ExitRecord] = {}
         self._obstacles: set[str] = set()  # of which the user has read
+        self._noted: dict[str, str] = {}
+        self._noted_at = surroundings.clock()
 
     @property
     def working(self) -> bool:
@@ -171,16 +175,11 @@ class Run:
         for pool in {job.pool: None for job in self._jobs.values()}:
             pool.refresh()
         self._look_up_lost()
-        waited = {
-            job: job.state.obstacle
-            for job in self._jobs.values()
-            if job.state.phase is JobPhase.WAITING
-        }
+        before = {job: job.state for job in self._jobs.values() if job.state.alive}
         for job in self._jobs.values():
             if not job.ended and job.id:
                 self._heed(job)
-        journal_running(self._at, [job for job in waited if job.state.phase is JobPhase.RUNNING])
-        self._name_obstacles(waited)
+        self._name_changes(before)
         self._end_stuck()
         ended = [job for job in self._jobs.values() if job.ended and self._settled(job)]
         for job in ended:
@@ -220,20 +219,30 @@ class Run:
         job.give_up_at = None
         job.pool.drop(job.id)
 
-    def _name_obstacles(self, waited: Mapping[Job, str]) -> None:
-        """Say why jobs have to wait that waited before: each reason once, with one job."""
-        waiting = [job for job in waited if job.state.phase is JobPhase.WAITING]
-        journal_waiting(self._at, [job for job in waiting if job.state.obstacle != waited[job]])
-        for reason in {job.state.obstacle: None for job in waiting}:
-            if not reason or reason in self._obstacles:
-                continue
+    def _name_changes(self, before: Mapping[Job, JobState]) -> None:
+        """Put on record which jobs run now, and say why jobs have to wait: each reason once."""
+        alive = [job for job in before if job.state.alive]
+        begun = [job for job in alive if job.state.phase is not before[job].phase]
+        journal_running(self._at, [job for job in begun if job.state.phase is JobPhase.RUNNING])
+        notes = self._notes()
+        for job in alive:
+            if job.state.phase is JobPhase.RUNNING:
+                job.state = replace(job.state, obstacle=notes.get(job.spec.name, ""))
+        changed = [job for job in alive if job.state.obstacle != before[job].obstacle]
+        journal_waiting(self._at, changed)
+        for reason, mine in by_obstacle(changed).items():
+            if reason not in self._obstacles and not mine[0].state.remark:  # that says it better
+                more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
+                which = f"job {mine[0].spec.name} ({mine[0].id}){more}"
+                _LOG.warning("%s: has to wait: %s", which, reason)
             self._obstacles.add(reason)
-            mine = [job for job in waiting if job.state.obstacle == reason]
-            if mine[0].state.remark:  # says it better
-                continue
-            more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
-            which = f"job {mine[0].spec.name} ({mine[0].id}){more}"
-            _LOG.warning("%s: has to wait: %s", which, reason)
+
+    def _notes(self) -> Mapping[str, str]:
+        """Why scripts wait for other runs; looked for every few seconds."""
+        now = self._at.clock()
+        if now >= self._noted_at + _NOTES_S:
+            self._noted_at, self._noted = now, self._watch.waits()
+        return self._noted
 
     def _end_stuck(self) -> None:
         """End the jobs that can never start, after some time, and stop with them."""

@@ -11,6 +11,8 @@ import pwact
 from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
+from pwact.executors.causes import SET_UP_DONE
+from pwact.executors.records import SET_UP
 from pwact.layout import success_tag
 
 _SHELL_WORDS = ("source", "export", "module", "conda")
@@ -99,11 +101,14 @@ def render(spec: JobSpec) -> str:
     directory in which another one still works waits for that: SLURM may start a job anew while
     the processes of its first run live on, out of SLURM's reach. At its end, and when a
     signal ends it, the script leaves its exit record: the job's name, the number of tasks without
-    success tag, the seconds it took, and ``end`` or the signal's name.
+    success tag, the seconds it took, and ``end`` or the signal's name, or ``set-up`` where a line
+    of the resource block has ended the script.
     """
     lines = [*header(spec.name, spec.resources), ""]
     lines += _prologue(spec)
-    lines += ["", *environment(spec.resources), "set +eu  # whatever the lines above have set", ""]
+    lines += ["", f"trap 'finish {SET_UP}; exit 1' EXIT", *environment(spec.resources)]
+    lines += ["trap - EXIT", "set +eu  # whatever the lines above have set"]
+    lines += [f"echo {quote(SET_UP_DONE)}", ""]
     functions: dict[tuple[str, str], str] = {}
     for task in spec.tasks:
         functions.setdefault((task.command, task.shell_check), f"run_{len(functions)}")
@@ -115,13 +120,14 @@ def render(spec: JobSpec) -> str:
 
 
 _PROLOGUE = """\
-finish() {  # $1: "end", or the signal that ends the job
+finish() {  # $1: "end", "set-up" if that ended the script, or the signal that ends the job
     missing=0
     for task in "${pwact_tasks[@]}"; do
         [ -f "$task/@OK@" ] || missing=$((missing + 1))
     done
     echo "$pwact_job $missing $((SECONDS - pwact_start)) $1" > "$pwact_record.tmp" &&
         mv -f "$pwact_record.tmp" "$pwact_record"
+    rm -f "$pwact_record.waits"
     printf 'end: %(%F %T)T, ' -1
     echo "$missing of ${#pwact_tasks[@]} tasks missing"
 }
@@ -133,17 +139,35 @@ descendants() {
 }
 stop() {
     trap '' "$1"
+    trap - EXIT
     kill -TERM $(descendants $$) 2>/dev/null  # parents first, or they would go on
     finish "$1"
     exit 1
+}
+holders() {  # $1: own process; those of this host that hold the lock of this directory
+    local fd pid seen=" $1 $BASHPID "
+    for fd in /proc/[0-9]*/fd/*; do
+        [ "$fd" -ef @LOCK@ ] || continue
+        pid=${fd#/proc/}
+        pid=${pid%%/*}
+        case "$seen" in *" $pid "*) continue ;; esac
+        seen="$seen$pid "
+        printf ', process %s (%s)' "$pid" "$(tr '\\0' ' ' < "/proc/$pid/cmdline" | cut -c -80)"
+    done 2> /dev/null
 }
 claim() {  # one run at a time in a directory; the programs hold the lock together with the script
     command -v flock > /dev/null && { exec 200>> @LOCK@; } 2> /dev/null || return 0
     flock -n 200 2> /dev/null
     if [ $? -eq 1 ]; then
-        echo "$PWD: waiting, since another run still works here: $(cat @LOCK@)"
+        local held
+        held="another run still works here: $(cat @LOCK@)$(holders $BASHPID)"
+        echo "$PWD: waiting, since $held"
+        printf '%s\n%s\n' "$pwact_job" "$PWD: $held" > "$pwact_record.waits.tmp" &&
+            mv -f "$pwact_record.waits.tmp" "$pwact_record.waits"
         flock -w @WAIT@ 200
-        if [ $? -eq 1 ]; then
+        set -- $?
+        rm -f "$pwact_record.waits"
+        if [ "$1" -eq 1 ]; then
             echo "$PWD: not run, since another run still works here: $(cat @LOCK@)"
             return 1
         fi
@@ -221,6 +245,7 @@ def _function(kind: str, function: str, command: str, check: str) -> Iterable[st
         f"    then : > {done}",
         f"    else : > {failed}",
         "    fi",
+        "    flock -u 200 2> /dev/null  # what the program has left running holds it no longer",
         "}",
         "",
     )

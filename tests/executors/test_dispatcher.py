@@ -553,6 +553,26 @@ def test_thousands_of_tasks_stay_cheap(bench, monkeypatch):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 60_000  # kB
 
 
+def test_a_running_job_that_waits_for_another_run_is_named_once(bench, caplog):
+    polls = []
+
+    def work(spec):
+        note = spec.record.with_name(f"{spec.record.name}.waits")
+        polls.append(note)
+        if len(polls) == 1:
+            note.write_text(f"{spec.name}\n/w/t: another run still works here,\tprocess 9\x1b (sh)")
+        if len(polls) == 9:
+            note.unlink()
+        return RUNNING if len(polls) < 15 else succeed(spec)
+
+    bench.executor.work = work
+    (result,) = bench.run(bench.tasks(1))
+    assert result.verdict.done
+    assert caplog.text.count("has to wait: /w/t: another run still works here, process 9 (sh)") == 1
+    reasons = [event["reason"] for event in bench.events("job_waiting")]
+    assert [bool(reason) for reason in reasons] == [True, False]
+
+
 def test_a_job_that_is_gone_counts_as_a_try(bench):
     def work(spec):
         spec.record.write_text("scf0-000000000000 1 5 end\n")

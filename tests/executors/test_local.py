@@ -78,9 +78,9 @@ def test_jobs_side_by_side_get_gpus_of_their_own(executor, tmp_path, monkeypatch
     specs = [replace(spec, resources=replace(BLOCK, gpu_per_node=1)) for spec in specs]
     jobs = {executor.submit(spec): spec.name for spec in specs}
     until(lambda: all("nodes:" in spec.output.read_text() for spec in specs))
-    until(lambda: all(len(spec.output.read_text().splitlines()) > 2 for spec in specs))
+    until(lambda: all(len(spec.output.read_text().splitlines()) > 3 for spec in specs))
     executor.cancel(jobs)
-    assert [spec.output.read_text().splitlines()[2] for spec in specs] == ["4", "5"]
+    assert [spec.output.read_text().splitlines()[3] for spec in specs] == ["4", "5"]
 
 
 def test_room_and_defaults():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
+from pwact.executors.causes import SET_UP_DONE
+from pwact.executors.processes import read_process
 from pwact.executors.records import RecordWatch, read_record
 from pwact.executors.script import environment, header, python_module, render, tags
 from pwact.verdict import DONE
@@ -207,6 +210,55 @@ def test_steps_of_slurm_side_by_side_get_their_share(tmp_path, monkeypatch):
         made = [task_in(tmp_path / f"{tasks}.{index}", sees) for index in range(tasks)]
         run(spec_of(tmp_path, made, block=replace(BLOCK, parallel_num=2)))
         assert [(task.directory / "out").read_text() for task in made] == [seen] * tasks
+
+
+@pytest.mark.parametrize("line", ["exit 0", "exit 3", "set -e; false", "exec 2>&1; exit"])
+def test_a_set_up_that_ends_the_script_is_on_record(tmp_path, line):
+    made = [task_in(tmp_path / "t", "touch out")]
+    spec = spec_of(tmp_path, made, block=replace(BLOCK, env_list=("echo before", line)))
+    done = run(spec)
+    record = read_record(spec.record)
+    assert (done.returncode, record.how, record.missing) == (1, "set-up", 1)
+    assert not record.complete
+    assert "before\n" in done.stdout
+    assert SET_UP_DONE not in done.stdout
+    assert not (tmp_path / "t" / "out").exists()
+
+
+def test_what_a_program_leaves_running_does_not_hold_its_directory(tmp_path):
+    """A daemon that left the job's session and environment lives on with what it has open."""
+    made = [task_in(tmp_path / "t", "env -i setsid sleep 60 > /dev/null 2>&1 & echo $! > pid")]
+    spec, pids = spec_of(tmp_path, made), []
+    for _ in range(2):
+        done = run(spec)
+        assert (done.returncode, "another run" in done.stdout) == (0, False)
+        pids.append(int((tmp_path / "t" / "pid").read_text()))
+        assert read_process(pids[-1])
+        (tmp_path / "t" / "tag.scf.success").unlink()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_who_works_in_a_directory_is_named_while_a_script_waits(tmp_path):
+    made = [task_in(tmp_path / "t", "touch out")]
+    spec = spec_of(tmp_path, made)
+    spec.script.write_text(render(spec))
+    watch = RecordWatch(tmp_path, "scf")
+    with (tmp_path / "t" / "tag.scf.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("scf3-000000000000 on c7, process 12\n")
+        lock.flush()
+        waiting = subprocess.Popen(["bash", spec.script], stdout=subprocess.PIPE, text=True)
+        while not watch.waits():
+            assert waiting.poll() is None
+            time.sleep(0.02)
+        (words,) = watch.waits().values()
+    said = waiting.communicate(timeout=60)[0]
+    assert list(watch.waits()) == []
+    assert f"{tmp_path}/t: another run still works here: scf3-000000000000 on c7" in words
+    assert f"process {os.getpid()} (" in words
+    assert words in said.replace("waiting, since ", "")
+    assert (tmp_path / "t" / "out").exists()
 
 
 def test_a_missing_directory_fails_its_task_only(tmp_path):
