@@ -15,9 +15,17 @@ from pwact.config.resources import ResourceBlock
 from pwact.errors import SchedulerError
 from pwact.executors.base import JobPhase, JobSpec, JobState
 from pwact.executors.devices import environment_for
-from pwact.executors.processes import VARIABLE, own_processes, processes_of, read_process
+from pwact.executors.processes import (
+    VARIABLE,
+    Process,
+    own_processes,
+    processes_of,
+    read_process,
+)
 
 _LOG = logging.getLogger(__name__)
+
+_BEGIN_LOOKS, _BEGIN_STEP_S = 400, 0.005
 
 
 class LocalExecutor:
@@ -81,10 +89,19 @@ class LocalExecutor:
                 )
         except OSError as error:
             raise SchedulerError(f"{spec.script}: cannot be started: {error}") from error
-        process = read_process(child.pid)
+        process = self._begun(child.pid)
         job_id = f"{child.pid}.{process.start if process else 0}"
         self._children[job_id] = child
         return job_id
+
+    def _begun(self, pid: int) -> Optional[Process]:
+        """Wait until a new process shows its environment, by which it is known."""
+        for _ in range(_BEGIN_LOOKS):
+            process = read_process(pid)
+            if process is None or process.job:
+                return process
+            self._sleep(_BEGIN_STEP_S)
+        return process
 
     def output_file(self, spec: JobSpec, job_id: str) -> Path:  # noqa: ARG002
         """The file that takes the script's own output."""
