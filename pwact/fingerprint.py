@@ -84,6 +84,22 @@ def text_of(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+def without_defaults(value: Any) -> Any:
+    """`value` without what says no more than its absence: one text in every release."""
+    if isinstance(value, Mapping):
+        defaults = value.defaults if isinstance(value, Settings) else _NONE
+        left = {}
+        for name, member in value.items():
+            said = without_defaults(member)
+            default = name in defaults and text_of(member) == text_of(defaults[name])
+            if not default and (said or not isinstance(member, Settings)):
+                left[name] = said
+        return left
+    if isinstance(value, (list, tuple)):
+        return [without_defaults(one) for one in value]
+    return value
+
+
 ABSENT = object()
 
 

@@ -3,7 +3,7 @@
 ::
 
     work_dir/
-      .pwact/{journal.jsonl,lock}  PID  pwact.log
+      .pwact/{journal.jsonl,lock,labels/<h>/<hash>.json}  PID  pwact.log
       temp_init_bulk_work/                                  pwact init_bulk
         relax/init_config_<i>/relaxed.P
         super_cell_scale/init_config_<i>/{super_cell.P,<s>_scale.P}
@@ -28,6 +28,7 @@
         01.explore/direct/{candidate.xyz,select.xyz,select_idx.dat,select.csv}
         02.label/bigmodel/{select.xyz,train.xyz}            labels by a script
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
+        02.label/{sources.json,structures.txt}
         02.label/result/{train.xyz|PWdata/,label_error.csv}
 
 PWact up to 0.3 wrote ``train``, ``explore`` and ``label`` without the numbers; a step that it did
@@ -45,6 +46,7 @@ from typing import Optional
 STATE_DIR = ".pwact"
 JOURNAL = "journal.jsonl"
 LOCK = "lock"
+LABEL_STORE = "labels"
 LOG = "pwact.log"
 PID = "PID"
 
@@ -60,6 +62,8 @@ LABEL = "02.label"
 VALID_ERROR = "valid_error.csv"
 LABEL_ERROR = "label_error.csv"
 LEFT_OUT = "left_out.csv"
+SOURCES = "sources.json"
+STRUCTURES = "structures.txt"
 HISTOGRAM = "model_devi_distribution.png"
 MODEL_DEVI = "model_devi.out"
 EARLIER_MODEL_DEVI = "model_devi.before.out"  # the earlier rows of a continued MD
@@ -96,6 +100,11 @@ OWN_NAMES = frozenset(
 def iteration_name(iteration: int) -> str:
     """``iter.0000`` and so on."""
     return f"iter.{iteration:04d}"
+
+
+def label_store(work_dir: Path) -> Path:
+    """All labels of a campaign, by content."""
+    return work_dir / STATE_DIR / LABEL_STORE
 
 
 def iteration_dir(work_dir: Path, iteration: int) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 CLOSE = 1e-3  # Å; files may be written with few digits
+GRID = 1e-8  # Å; what differs by less is one structure
+_INITIAL = ("initial_magmoms", "initial_charges")
 
 
 def same_frame(one: Atoms, other: Atoms, close: float = CLOSE) -> bool:
@@ -36,6 +39,24 @@ def same_frame(one: Atoms, other: Atoms, close: float = CLOSE) -> bool:
         fractions = one.cell.scaled_positions(shifts)
         shifts = (fractions - np.round(fractions)) @ one.cell.array
     return bool(np.all(np.linalg.norm(shifts, axis=1) <= close))
+
+
+def structure_key(atoms: Atoms) -> str:
+    """Hash (32 hex digits) of what a label depends on.
+
+    These are elements, positions and cell (to `GRID`), periodic axes, and initial magnetic moments
+    and charges where there are any. Atoms count in the order that data sets have: by ascending Z.
+    """
+    order = np.argsort(atoms.numbers, kind="stable")
+    digest = hashlib.sha256(b"%d %r" % (len(atoms), np.asarray(atoms.pbc, dtype=bool).tolist()))
+    digest.update(atoms.numbers[order].astype("<i8").tobytes())
+    for lengths in (atoms.cell.array, atoms.positions[order]):
+        digest.update(np.rint(lengths / GRID).astype("<i8").tobytes())
+    for name in _INITIAL:
+        values = atoms.arrays.get(name)
+        if values is not None and values.any():
+            digest.update(name.encode() + np.rint(values[order] / GRID).astype("<i8").tobytes())
+    return digest.hexdigest()[:32]
 
 
 def match_frames(

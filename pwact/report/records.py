@@ -81,11 +81,22 @@ class SelectRecord(Record):
 
 @dataclass(frozen=True)
 class LabelRecord(Record):
-    """How the labelling went; `rmse_f` of the exploring model on the new labels, in eV/Å."""
+    """How the labelling went.
+
+    Attributes
+    ----------
+    labelled, failed
+        New frames that have a label now, and those that have none.
+    rmse_f
+        Of the exploring model on the new labels, in eV/Å.
+    repeated
+        Frames that were asked for a second time, or are in the data already.
+    """
 
     labelled: int = 0
     failed: int = 0
     rmse_f: Optional[float] = None
+    repeated: int = 0
 
 
 @dataclass(frozen=True)

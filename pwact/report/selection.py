@@ -159,12 +159,14 @@ def direct_entry(candidates: int, chosen: int) -> str:
     return f"DIRECT: candidates {candidates}, chosen {chosen}\n"
 
 
-def label_entry(converged: int, not_converged: Sequence[str]) -> str:
+def label_entry(converged: int, not_converged: Sequence[str], repeated: int = 0) -> str:
     """The entry of one labelling in ``iter_result.txt``; the second argument holds directories."""
     text = (
         f"Number of converged files: {converged}, "
         f"number of non-converged files: {len(not_converged)}\n"
     )
+    if repeated:
+        text += f"Number of repeated structures, which are in the data once: {repeated}\n"
     if not_converged:
         text += "Non-converged files:\n" + "".join(f"{path}\n" for path in not_converged)
     return text

@@ -27,6 +27,7 @@ from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.facts import tell_plan
 from pwact.workflow.ledger import STEPS, StageState, place_of, set_aside_before
+from pwact.workflow.opening import counts_once
 from pwact.workflow.retry import in_hand
 from pwact.workflow.rows import report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
@@ -163,7 +164,15 @@ class Loop:
         self.train(iteration)
         potential = engines.trainer.potential(self.committee)
         explore = ExploreStage(config, engines.explorer, potential, engines.explore, iteration)
-        label = LabelStage(config, engines.labeler, engines.explorer, engines.dft, iteration)
+        label = LabelStage(
+            config,
+            engines.labeler,
+            engines.explorer,
+            engines.dft,
+            iteration,
+            known=(*config.init_data, *self.data_sets),
+            distinct=counts_once(self.campaign.journal.events(), "run"),
+        )
         if self._streams:
             explore = replace(
                 explore, when_ended=partial(self._label_ahead, replace(label, ahead=True))

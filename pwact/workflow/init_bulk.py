@@ -24,6 +24,7 @@ from pwact.engines.user_scripts import SELECTED, MdScript
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState, place_of
+from pwact.workflow.opening import counts_once
 from pwact.workflow.retention import discard_tree
 from pwact.workflow.retry import in_hand
 from pwact.workflow.stage import Stage
@@ -203,7 +204,8 @@ def stages_of(chain: Chain, campaign: Campaign) -> Iterator[Stage]:
         others = [
             run for run in runs if config.relabelled(systems[run.entry]) and run not in filtered
         ]
-        yield RelabelStage(config, places, chain.scf, chain.scf_block, chosen, others)
+        once = counts_once(campaign.journal.events(), "init_bulk")
+        yield RelabelStage(config, places, chain.scf, chain.scf_block, chosen, others, once)
 
 
 def runs_of(chain: Chain, known: Mapping[str, StageState]) -> list[Run]:

@@ -20,6 +20,7 @@ from pwact.workflow import ledger, master
 from pwact.workflow.seeds import draw_root
 
 CAMPAIGN = "campaign_started"
+COUNT_ONCE = "distinct"  # a structure is labelled, and in the data, once
 
 Progress = Callable[[str, int], AbstractContextManager[Any]]
 
@@ -78,6 +79,7 @@ def start(
         "command": command,
         "campaign": earlier[-1]["campaign"] if earlier else uuid.uuid4().hex[:12],
         "seed": draw_root() if seed is None else seed,
+        "frames": COUNT_ONCE,
     }
     journal.hold(CAMPAIGN, **written_by(), config_hash=config_hash, **started)
     return started
@@ -142,6 +144,16 @@ def own_log(work_dir: Path) -> Path:
 def refused(error: BaseException) -> bool:
     """Whether a start failed since its input cannot be accepted as it is."""
     return isinstance(error, PwactError) and error.exit_code == EXIT_WRONG_INPUT
+
+
+def counts_once(events: Sequence[Mapping[str, Any]], command: str) -> bool:
+    """Whether no data set of this campaign holds a structure twice.
+
+    Campaigns that versions up to 0.5.0 began say nothing, and keep what they began with: taken up
+    again, they end with the same data.
+    """
+    own = [one for one in events if one["event"] == CAMPAIGN and one["command"] == command]
+    return bool(own) and own[-1].get("frames") == COUNT_ONCE
 
 
 def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:

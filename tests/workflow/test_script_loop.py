@@ -97,7 +97,7 @@ def test_the_script_finds_the_candidates_as_they_were_explored(tmp_path: Path) -
     assert len(read_extxyz(path)) == len(given)
     for row, found, by_ase in zip(given, read_extxyz(path), ase.io.read(path, ":")):
         seen = toys.ToyTrajectory(tmp_path / row["file_path"])
-        (tmp_path / row["file_path"] / "traj").touch()
+        (tmp_path / row["file_path"] / "traj").write_text("frames")
         frame = seen.frame(int(row["config_index"]))
         assert np.array_equal(found.positions, frame.positions)
         assert np.array_equal(found.arrays["forces"], frame.arrays["forces"])

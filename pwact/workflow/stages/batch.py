@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Callable, Union
 from pwact.config.resources import ResourceBlock
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import QuorumError
+from pwact.io.same_frame import structure_key
 from pwact.workflow.quorum import may_fail
 from pwact.workflow.stage import Services
+from pwact.workflow.stages.labelling import Sources, tell_taken
 from pwact.workflow.stages.prepare import prepare
 from pwact.workflow.stages.script import run_script
+from pwact.workflow.store import label_key
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -35,14 +38,14 @@ class BatchWork:
     block: ResourceBlock
 
     def answers(
-        self, services: Services, frames: Callable[[], Sequence[Atoms]]
+        self, services: Services, frames: Sequence[Callable[[], Atoms]]
     ) -> list[Union[Atoms, str]]:
         """Run it; for each frame it, labelled, or why it is not.
 
         Parameters
         ----------
         frames
-            Gives the frames; asked only when the directory is not prepared yet.
+            Give the frames; asked only when the directory is not prepared yet.
 
         Raises
         ------
@@ -51,11 +54,36 @@ class BatchWork:
         """
 
         def write(place: Path) -> None:
-            self.labeler.write_batch(place, frames())
+            self.labeler.write_batch(place, [frame() for frame in frames])
+
+        if not frames:
+            return []
 
         prepare(self.directory, write)
         run_script(services, self.stage, self.labeler, self.directory, self.block)
         return self.labeler.read_batch(self.directory)
+
+    def answers_once(
+        self, services: Services, sources: Sources, frames: Sequence[Callable[[], Atoms]]
+    ) -> list[Union[Atoms, str]]:
+        """As `answers`, for frames of which no two are alike; labels from before are taken."""
+        fingerprint = self.labeler.fingerprint()
+        keys, found = [], []
+        for frame in frames:
+            atoms = frame()
+            keys.append(label_key(structure_key(atoms), fingerprint))
+            found.append(sources.of(keys[-1], atoms, self.directory))
+        sources.write()
+        left = [frame for frame, source in zip(frames, found) if isinstance(source, Path)]
+        tell_taken(self.stage, len(frames), len(left), sources.store.directory)
+        computed = iter(self.answers(services, left))
+        answers: list[Union[Atoms, str]] = []
+        for key, source in zip(keys, found):
+            answer = next(computed) if isinstance(source, Path) else source
+            if isinstance(source, Path) and not isinstance(answer, str):
+                sources.store.put(key, answer)
+            answers.append(answer)
+        return answers
 
 
 def demand_answers(answers: Sequence[Union[Atoms, str]], rate: float, stage: str) -> None:

@@ -31,6 +31,8 @@ class Calculation:
         Reads the structure; asked only when the directory is not prepared yet.
     step
         MD step of a frame to be labelled.
+    group
+        What it belongs to, in words: the user is told when nothing of a group succeeds.
     """
 
     labeler: Labeler
@@ -38,6 +40,7 @@ class Calculation:
     structure: Callable[[], Atoms]
     seed: int = 0
     step: Optional[int] = None
+    group: str = ""
 
 
 def task_of(calculation: Calculation, purpose: Purpose) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,20 +17,24 @@ from pwact.engines.batch import BatchLabeler
 from pwact.io import files
 from pwact.io.frames import ordered, write_frames
 from pwact.io.labels import labels_of
+from pwact.io.same_frame import structure_key
 from pwact.report import selection as tables
 from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.records import LabelRecord
-from pwact.verdict import Outcome
-from pwact.workflow.quorum import check_quorum, demand_one, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
 from pwact.workflow.stages.explored import Candidate, Explored, read_candidates
-from pwact.workflow.stages.first_principles import Calculation, calculate, task_of
+from pwact.workflow.stages.first_principles import Calculation, task_of
 from pwact.workflow.stages.gate import Gate
+from pwact.workflow.stages.known import structures_of, write_structures
+from pwact.workflow.stages.labelling import Labelling, Sources
 from pwact.workflow.stages.prepare import relative
+from pwact.workflow.store import LabelStore
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+log = logging.getLogger(__name__)
 
 GATE_HINT = (
     "look at these frames: the MD may leave what the models know (a smaller time step, a lower "
@@ -43,6 +48,7 @@ class _Gathered:
     """What the finished tasks gave."""
 
     frames: list[Atoms] = field(default_factory=list)
+    structures: list[str] = field(default_factory=list)
     errors: list[LabelError] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
@@ -57,6 +63,12 @@ class LabelStage:
         Some systems still explore, so not all candidates are known.
     table
         Lists what is labelled; by default all picked candidates.
+    known
+        Data sets with frames that are not labelled again: the user's, and those of the iterations
+        before.
+    distinct
+        Whether a structure counts once, as in every campaign since versions say so in the journal;
+        older ones keep what they began with.
     """
 
     config: RunConfig
@@ -66,6 +78,8 @@ class LabelStage:
     iteration: int
     ahead: bool = False
     table: Optional[Path] = None
+    known: tuple[Path, ...] = ()
+    distinct: bool = True
 
     @property
     def name(self) -> str:
@@ -107,10 +121,12 @@ class LabelStage:
         """Label what can be labelled and write the data set."""
         explored = Explored(self.explorer, services.work_dir)
         gate = Gate(self.config.dft.min_distance)
-        asked = self._sane(read_candidates(self.candidates, services.work_dir), explored, gate)
+        listed = read_candidates(self.candidates, services.work_dir)
+        sane = self._sane(listed, explored, gate)
         left_out = self.directory / layout.LEFT_OUT
         gate.write(left_out, self.name)
-        gate.demand_some(len(asked), left_out, self.name, GATE_HINT)
+        gate.demand_some(len(sane), left_out, self.name, GATE_HINT)
+        asked, repeated = self._new(sane, explored)
         if isinstance(self.labeler, BatchLabeler):
             answers = self._all_at_once(services, self.labeler, asked, explored)
             lost = [(one, why) for one, why in zip(asked, answers) if isinstance(why, str)]
@@ -118,9 +134,37 @@ class LabelStage:
                 gate.refuse(why, one.trajectory, one.step)
             if lost:
                 gate.write(left_out, self.name)
+            waste: list[Path] = []  # its task keeps everything
         else:
-            answers = self._one_by_one(services, self.labeler, asked, explored)
-        return self._output(self._gather(asked, answers, explored), self._waste(asked))
+            labelling = self._labelling(services)
+            calculations = [self._calculation(self.labeler, one, explored) for one in asked]
+            answers = labelling.answers(services, calculations)
+            kept = self.config.reserve_scf_files
+            waste = [] if kept else labelling.transient(calculations)
+        gathered = self._gather(asked, answers, explored)
+        return self._output(gathered, repeated, waste)
+
+    def _new(self, asked: Sequence[Candidate], explored: Explored) -> tuple[list[Candidate], int]:
+        """Those whose structure is neither in the data nor asked for already; how many are."""
+        if not self.distinct:
+            return list(asked), 0
+        known = structures_of(self.known, self.config.data_format)
+        found: dict[str, Candidate] = {}
+        there = 0
+        for one in asked:
+            key = structure_key(explored.frame(one))
+            there += key in known
+            if key not in known:
+                found.setdefault(key, one)
+        if len(found) < len(asked):
+            log.info(
+                "%s: %d frames: %d distinct that are to be labelled, %d are in the data already",
+                self.name,
+                len(asked),
+                len(found),
+                there,
+            )
+        return list(found.values()), len(asked) - len(found)
 
     def _all_at_once(
         self,
@@ -130,36 +174,30 @@ class LabelStage:
         explored: Explored,
     ) -> list[Union[Atoms, str]]:
         """Each frame labelled, or why it is not."""
-        if not asked:
-            return []
         work = BatchWork(self.name, labeler, self.directory / labeler.kind, self.block)
-        answers = work.answers(services, lambda: [explored.frame(one) for one in asked])
+        frames = [partial(explored.frame, one) for one in asked]
+        if self.distinct:
+            answers = work.answers_once(services, self._sources(services), frames)
+        else:
+            answers = work.answers(services, frames)
         demand_answers(answers, self.config.dft.max_failed_rate, self.name)
         return answers
 
-    def _one_by_one(
-        self,
-        services: Services,
-        labeler: Labeler,
-        asked: Sequence[Candidate],
-        explored: Explored,
-    ) -> list[Union[Atoms, str]]:
-        """Each frame labelled, or why it is not."""
-        scf = layout.scf_dir(services.work_dir, self.iteration)
-        calculations = [self._calculation(labeler, one, explored) for one in asked]
-        results = list(calculate(services, Purpose.SCF, scf, calculations, self.block))
-        demand_one(results, self.name, services.work_dir)
-        broken = [result for result in results if result.verdict.outcome is not Outcome.UNUSABLE]
-        check_quorum(broken, self.config.dft.max_failed_rate, self.name, services.work_dir)
-        systems = {self._task_dir(one): Path(one.trajectory).parts[-2] for one in asked}
-        name_lost_groups(results, systems, self.name, "nothing new is learned of it")
-        ends = {result.task.directory: result.verdict for result in results}
-        return [
-            labeler.read_result(one.directory, Purpose.SCF)[-1]
-            if ends[one.directory].done
-            else ends[one.directory].reason
-            for one in calculations
-        ]
+    def _sources(self, services: Services) -> Sources:
+        store = LabelStore(layout.label_store(services.work_dir))
+        return Sources(self.directory / layout.SOURCES, store)
+
+    def _labelling(self, services: Services) -> Labelling:
+        """What labels frames one by one, each structure once."""
+        return Labelling(
+            self.name,
+            layout.scf_dir(services.work_dir, self.iteration),
+            self.block,
+            self._sources(services),
+            self.config.dft.max_failed_rate,
+            "nothing new is learned of it",
+            own_first=not self.distinct,
+        )
 
     def begin_ahead(self, services: Services, candidates: Sequence[Candidate]) -> None:
         """Begin to label some of the candidates while others are not known yet."""
@@ -167,10 +205,12 @@ class LabelStage:
             return
         explored = Explored(self.explorer, services.work_dir)
         asked = self._sane(candidates, explored, Gate(self.config.dft.min_distance))
+        asked, _ = self._new(asked, explored)
         made = [self._calculation(self.labeler, one, explored) for one in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
-        tasks = [task_of(one, Purpose.SCF) for one in made]
-        services.begin_ahead(Purpose.SCF.value, scf, tasks, self.block)
+        tasks = [task_of(one, Purpose.SCF) for one in self._labelling(services).ahead(made)]
+        if tasks:
+            services.begin_ahead(Purpose.SCF.value, scf, tasks, self.block)
 
     def _sane(
         self, candidates: Sequence[Candidate], explored: Explored, gate: Gate
@@ -196,6 +236,7 @@ class LabelStage:
             self._task_dir(candidate),
             partial(explored.frame, candidate),
             step=candidate.step,
+            group=Path(candidate.trajectory).parts[-2],  # the system
         )
 
     def _gather(
@@ -206,9 +247,11 @@ class LabelStage:
             if isinstance(frame, str):
                 gathered.lost.append(self._place(candidate))
                 continue
-            predicted = ordered(explored.frame(candidate)).arrays["forces"]
+            asked_frame = explored.frame(candidate)
+            predicted = ordered(asked_frame).arrays["forces"]
             rmse, largest = force_errors(predicted, labels_of(frame).forces)
             gathered.frames.append(frame)
+            gathered.structures.append(structure_key(asked_frame))
             gathered.errors.append(
                 LabelError(
                     candidate.trajectory, candidate.step, candidate.devi_force, rmse, largest
@@ -222,7 +265,7 @@ class LabelStage:
             return f"{candidate.trajectory} step {candidate.step}"
         return relative(self._task_dir(candidate), self.config.work_dir)
 
-    def _output(self, gathered: _Gathered, transient: Sequence[Path]) -> StageOutput:
+    def _output(self, gathered: _Gathered, repeated: int, transient: Sequence[Path]) -> StageOutput:
         result = layout.result_dir(self.config.work_dir, self.iteration)
         files.remove(result)
         result.mkdir(parents=True)
@@ -232,19 +275,14 @@ class LabelStage:
         if gathered.frames:
             write_frames(data, gathered.frames, self.config.data_format)
             products.append(data)
+        if self.distinct:
+            products.append(self.directory / layout.STRUCTURES)
+            write_structures(products[-1], gathered.structures)
         labelled, failed = len(gathered.frames), len(gathered.lost)
-        record = LabelRecord(labelled, failed, rmse)
+        record = LabelRecord(labelled, failed, rmse, repeated)
         report = {
             **record.to_json(),
             "data": relative(data, self.config.work_dir) if labelled else "",
-            "entry": tables.label_entry(labelled, gathered.lost),
+            "entry": tables.label_entry(labelled, gathered.lost, repeated),
         }
         return StageOutput(products, transient, report)
-
-    def _waste(self, asked: Sequence[Candidate]) -> list[Path]:
-        """What need not stay; a script's task keeps everything."""
-        if self.config.reserve_scf_files or isinstance(self.labeler, BatchLabeler):
-            return []
-        folders = [folder for folder in map(self._task_dir, asked) if folder.is_dir()]
-        kept = self.labeler.kept_files
-        return [path for folder in folders for path in folder.iterdir() if not kept(path.name)]

@@ -15,17 +15,17 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
 from pwact.engines.direct_script import selected_frames
-from pwact.executors.base import TaskResult
 from pwact.io import files
 from pwact.io.extxyz import write_extxyz
-from pwact.verdict import Outcome
-from pwact.workflow.quorum import check_quorum, demand_one, name_lost_groups
+from pwact.io.same_frame import structure_key
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.direct import Run
-from pwact.workflow.stages.first_principles import Calculation, calculate
+from pwact.workflow.stages.first_principles import Calculation
 from pwact.workflow.stages.gate import Gate
+from pwact.workflow.stages.labelling import Labelling, Sources
 from pwact.workflow.stages.prepare import relative
 from pwact.workflow.stages.structures import Places
+from pwact.workflow.store import LabelStore
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -88,6 +88,8 @@ class RelabelStage:
         What DIRECT chose; None without it.
     runs
         MD whose frames are labelled without DIRECT.
+    distinct
+        Whether a structure counts once; see `pwact.workflow.stages.label.LabelStage`.
     """
 
     config: InitConfig
@@ -96,6 +98,7 @@ class RelabelStage:
     block: ResourceBlock
     chosen: Optional[Chosen]
     runs: Sequence[Run]
+    distinct: bool = True
 
     name = layout.SCF
 
@@ -131,17 +134,23 @@ class RelabelStage:
         left_out = self.directory / layout.LEFT_OUT
         gate.write(left_out, self.name)
         gate.demand_some(len(sane), left_out, self.name, "look at these frames and their MD")
+        asked = self._once(sane) if self.distinct else sane
         calculations = [
-            Calculation(self.labelers[one.entry], one.directory, partial(_bare, one.atoms))
-            for one in sane
+            Calculation(
+                self.labelers[one.entry],
+                one.directory,
+                partial(_bare, one.atoms),
+                group=layout.init_config(one.entry),
+            )
+            for one in asked
         ]
-        results = list(calculate(services, Purpose.SCF, self.directory, calculations, self.block))
-        demand_one(results, self.name, services.work_dir)
-        broken = [result for result in results if result.verdict.outcome is not Outcome.UNUSABLE]
-        check_quorum(broken, self.config.scf.max_failed_rate, self.name, services.work_dir)
-        entries = {one.directory: layout.init_config(one.entry) for one in sane}
-        name_lost_groups(results, entries, self.name, "it gives no data")
-        labelled = self._gather(sane, results, gate)
+        answers = self._labelling(services).answers(services, calculations)
+        labelled = []
+        for one, answer in zip(asked, answers):
+            if isinstance(answer, str):
+                gate.refuse(answer, one.file_path, one.number)
+            else:
+                labelled.append(answer)
         gate.write(left_out, self.name)
         data = self.directory / layout.TRAIN_XYZ
         files.remove(data)
@@ -170,19 +179,26 @@ class RelabelStage:
                 frames.append(_Frame(run.entry, atoms, task, name, index))
         return frames
 
-    def _gather(
-        self, asked: Sequence[_Frame], results: Sequence[TaskResult], gate: Gate
-    ) -> list[Atoms]:
-        ends = {result.task.directory: result.verdict for result in results}
-        labelled = []
-        for one in asked:
-            verdict = ends[one.directory]
-            if verdict.done:
-                frames = self.labelers[one.entry].read_result(one.directory, Purpose.SCF)
-                labelled.append(frames[-1])
-            else:
-                gate.refuse(verdict.reason, one.file_path, one.number)
-        return labelled
+    def _once(self, frames: Sequence[_Frame]) -> list[_Frame]:
+        """The first of the frames with one structure."""
+        found: dict[str, _Frame] = {}
+        for one in frames:
+            found.setdefault(structure_key(one.atoms), one)
+        if len(found) < len(frames):
+            log.info("%s: %d frames: %d distinct", self.name, len(frames), len(found))
+        return list(found.values())
+
+    def _labelling(self, services: Services) -> Labelling:
+        store = LabelStore(layout.label_store(services.work_dir))
+        return Labelling(
+            self.name,
+            self.directory,
+            self.block,
+            Sources(self.directory / layout.SOURCES, store),
+            self.config.scf.max_failed_rate,
+            "it gives no data",
+            own_first=not self.distinct,
+        )
 
 
 def _bare(atoms: Atoms) -> Atoms:
