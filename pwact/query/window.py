@@ -37,6 +37,12 @@ class Scores:
     values: np.ndarray
     failed: np.ndarray
 
+    @property
+    def usable(self) -> np.ndarray:
+        """The values, NaN for frames that failed whatever their value: pictures show these."""
+        usable: np.ndarray = np.where(self.failed, np.nan, self.values)
+        return usable
+
 
 def classify(values: np.ndarray, failed: np.ndarray, lower: float, upper: float) -> np.ndarray:
     """Class of each frame.

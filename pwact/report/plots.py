@@ -43,7 +43,8 @@ def deviation_histogram(path: Path, max_devi_f: np.ndarray, lower: float, upper:
     path
         The picture to write.
     max_devi_f
-        Deviations of all frames, shape (n,), in eV/Å; rows that are not finite are left out.
+        Deviations of all frames, shape (n,), in eV/Å; those that are not finite are failed frames
+        without a usable deviation, drawn at the right end.
     lower, upper
         Limits of the window, ``lower <= deviation < upper`` is a candidate; without limits -inf and
         inf, and no classes are named.
@@ -51,12 +52,13 @@ def deviation_histogram(path: Path, max_devi_f: np.ndarray, lower: float, upper:
     Returns
     -------
     bool
-        Whether a picture was drawn: not without matplotlib or without frames.
+        Whether a picture was drawn: not without matplotlib or without a finite deviation.
     """
-    values = _finite(max_devi_f)
-    if not values.size:
+    values = np.asarray(max_devi_f, dtype=float)
+    finite = _finite(values)
+    if not finite.size:
         return False
-    edge = 1.05 * max(float(min(values.max(), SHOWN_MAX)), lower) or SHOWN_MAX
+    edge = 1.05 * max(float(min(finite.max(), SHOWN_MAX)), lower) or SHOWN_MAX
     axis = _Axis(
         "largest force deviation of a frame (eV/Å)",
         np.linspace(0.0, edge, _bins(values.size) + 1),
@@ -71,8 +73,9 @@ def kpu_histogram(path: Path, f_kpu_mean: np.ndarray, lower: float, upper: float
 
     Values that are not above zero are drawn at the left end.
     """
-    values = _finite(f_kpu_mean)
-    positive = values[values > 0]
+    values = np.asarray(f_kpu_mean, dtype=float)
+    finite = _finite(values)
+    positive = finite[finite > 0]
     if not positive.size:
         return False
     low, high = 0.9 * float(positive.min()), 1.1 * float(positive.max())
@@ -80,7 +83,8 @@ def kpu_histogram(path: Path, f_kpu_mean: np.ndarray, lower: float, upper: float
     axis = _Axis(
         "Kalman prediction uncertainty of the forces of a frame",
         np.geomspace(low, high, _bins(values.size) + 1),
-        f"{values.size} frames, mean {values.mean():.4g}, largest {values.max():.4g}{window}",
+        f"{values.size} frames, mean {finite.mean():.4g}, largest {finite.max():.4g}{window}"
+        f"{_unusable(values)}",
         "log",
     )
     return _draw(path, values, (lower, upper), axis)
@@ -100,7 +104,7 @@ def _draw(path: Path, values: np.ndarray, window: tuple[float, float], axis: _Ax
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
     low, high = float(axis.edges[0]), float(axis.edges[-1])
-    shown = np.clip(values, low, min(high, axis.largest))
+    shown = np.where(np.isfinite(values), np.clip(values, low, min(high, axis.largest)), high)
     found = classes(values, *window)
     axes.hist(
         [shown[chosen] for chosen in found.values()],
@@ -136,19 +140,26 @@ def save(figure: Figure, path: Path) -> None:
 
 def heading(values: np.ndarray, lower: float, upper: float) -> str:
     """Count, mean, largest deviation and window; and how many frames lie beyond the picture."""
-    beyond = int(np.count_nonzero(values > SHOWN_MAX))
+    finite = _finite(values)
+    beyond = int(np.count_nonzero(finite > SHOWN_MAX))
     window = f", window {lower:g} to {upper:g}" if np.isfinite(upper) else ""
-    lines = [
-        f"{values.size} frames, mean {values.mean():.4g}, largest {values.max():.4g} eV/Å{window}"
-    ]
+    words = f"{values.size} frames, mean {finite.mean():.4g}, largest {finite.max():.4g} eV/Å"
     if beyond:
-        lines.append(f"{beyond} frames above {SHOWN_MAX:g} eV/Å are drawn there")
-    return "\n".join(lines)
+        window += f"\n{beyond} frames above {SHOWN_MAX:g} eV/Å are drawn there"
+    return words + window + _unusable(values)
+
+
+def _unusable(values: np.ndarray) -> str:
+    count = values.size - _finite(values).size
+    return f"\n{count} failed frames without a usable value are drawn at the right" if count else ""
 
 
 def classes(values: np.ndarray, lower: float, upper: float) -> dict[str, np.ndarray]:
-    """Class → which of the frames are in it, shape (n,), bool."""
-    failed = ~(values < upper)  # also where there are no limits
+    """Class → which of the frames are in it, shape (n,), bool.
+
+    The same as `pwact.query.window.classify` of frames that failed where `values` are not finite.
+    """
+    failed = ~(np.isfinite(values) & (values < upper))  # also where there are no limits
     accurate = (values < lower) & ~failed
     return {"accurate": accurate, "candidate": ~accurate & ~failed, "failed": failed}
 

@@ -195,8 +195,8 @@ class _System:
         label = "KPU of the forces" if self.kpu else "largest force deviation (eV/Å)"
         pair = (window.lower, window.upper) if window else None
         scale = Scale(label, pair)
-        curves = [Curve(one.steps, one.values, temperature(path)) for path, one in self.scores]
-        values = np.concatenate([one.values for one in found])
+        curves = [Curve(one.steps, one.usable, temperature(path)) for path, one in self.scores]
+        values = np.concatenate([one.usable for one in found])
         histogram = plots.kpu_histogram if self.kpu else plots.deviation_histogram
         lower, upper = pair or (-np.inf, np.inf)
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from pwact.query.window import Scores, classify
 from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.plots import classes, deviation_histogram, heading, kpu_histogram
 from pwact.report.records import (
@@ -143,6 +145,36 @@ def test_the_window_in_the_picture_is_half_open() -> None:
     values = np.array([0.05, 0.1, 0.15, 0.2, 7.0])
     chosen = {name: values[mask].tolist() for name, mask in classes(values, 0.1, 0.2).items()}
     assert chosen == {"accurate": [0.05], "candidate": [0.1, 0.15], "failed": [0.2, 7.0]}
+
+
+def test_pictures_and_tables_agree_about_every_frame() -> None:
+    values = np.array([0.0, 0.0, 0.05, 0.1, 0.15, 0.2, 7.0, 0.15, np.nan, np.inf])
+    failed = np.zeros(len(values), dtype=bool)
+    failed[[1, 7]] = True  # zeros after the first step, and a row with another bad number
+    scores = Scores(np.arange(len(values)), values, failed)
+    for lower, upper in ((0.1, 0.2), (0.0, 0.0), (np.nan, np.nan), (1e-9, 1e9)):
+        table = classify(values, failed, lower, upper)
+        drawn = classes(scores.usable, lower, upper)
+        for kind, name in enumerate(("accurate", "candidate", "failed")):
+            assert drawn[name].tolist() == (table == kind).tolist()
+
+
+def test_failed_frames_without_a_value_are_drawn_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = []
+    monkeypatch.setattr("pwact.report.plots.save", lambda figure, path: found.append(figure))
+    values = np.array([0.05, 0.1, 0.3, np.nan, np.nan])
+    assert deviation_histogram(tmp_path / "a.png", values, 0.1, 0.2)
+    assert kpu_histogram(tmp_path / "b.png", values, 0.1, 0.2)
+    for figure in found:
+        (axes,) = figure.axes
+        labels = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert labels == ["accurate 1 (20.0 %)", "candidate 1 (20.0 %)", "failed 3 (60.0 %)"]
+        assert sum(bar.get_height() for bar in axes.containers[-1]) == 3
+        assert axes.containers[-1][-1].get_height() >= 2  # the last bar
+        assert "5 frames, mean 0.15, largest 0.3" in axes.get_title(loc="left")
+        assert "2 failed frames without a usable value are drawn" in axes.get_title(loc="left")
 
 
 def test_the_heading_counts_what_lies_beyond_the_picture() -> None:

@@ -125,7 +125,7 @@ class SelectStage:
 
     def _picture(self, system: System, group: Group) -> None:
         """Draw the histogram of one system; an extra that nothing depends on."""
-        values = [scores.values for _, scores in group.trajectories]
+        values = [scores.usable for _, scores in group.trajectories]
         parent = layout.md_dir(self.config.work_dir, self.iteration) / system.name
         picture = parent / layout.HISTOGRAM
         if values and self.uncertainty.picture(picture, np.concatenate(values), group.window):
