@@ -230,10 +230,13 @@ def init_summary(result: InitResult) -> str:
 
 
 def run_summary(result: RunResult) -> str:
-    """The last words of ``pwact run``: data sets, models and the table of iterations."""
+    """The last words of ``pwact run``: data sets, models, the table of iterations and findings."""
     lines = ["data sets of the iterations (pwact gather_pwdata copies them to one place):"]
     lines += [quoted(result.data_sets), "models:", *(f"  {model}" for model in result.models)]
-    return "\n".join([*lines, "", iteration_table(result.rows), *lost_lines(result.lost)])
+    lines += ["", iteration_table(result.rows)]
+    if result.findings:
+        lines += ["", *result.findings]
+    return "\n".join([*lines, *lost_lines(result.lost)])
 
 
 def lost_lines(lost: Sequence[str]) -> list[str]:

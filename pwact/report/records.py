@@ -8,10 +8,12 @@ still be read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Optional, TypeVar
 
 Self = TypeVar("Self", bound="Record")
+
+SPREAD = "spread"  # in the report of a selection, beside its counts
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,58 @@ class SelectRecord(Record):
     candidate: int = 0
     failed: int = 0
     selected: int = 0
+
+
+@dataclass(frozen=True)
+class SystemRecord(Record):
+    """How many frames of one system fell into which class.
+
+    Attributes
+    ----------
+    unusable
+        Failed frames without a usable value: not finite, or zero after the first step.
+    lower
+        Lower limit of this system; None where no limits could be derived.
+    quantiles
+        Of the usable values: the smallest, those at 5, 25, 50, 75, 95 %, the largest.
+    """
+
+    name: str = ""
+    frames: int = 0
+    accurate: int = 0
+    candidate: int = 0
+    failed: int = 0
+    unusable: int = 0
+    lower: Optional[float] = None
+    quantiles: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class SpreadRecord(Record):
+    """How the values of all frames are spread.
+
+    Attributes
+    ----------
+    quantiles
+        As those of a system; with KPU in multiples of each system's lower limit.
+    zeros
+        Frames whose value is exactly zero, whatever their class.
+    """
+
+    quantiles: tuple[float, ...] = ()
+    zeros: int = 0
+    systems: tuple[SystemRecord, ...] = ()
+
+    @property
+    def unusable(self) -> int:
+        """Failed frames without a usable value."""
+        return sum(system.unusable for system in self.systems)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> SpreadRecord:
+        """The record in `stored`, with its systems."""
+        systems = tuple(SystemRecord.from_json(one) for one in stored.get("systems", ()))
+        return replace(super().from_json(stored), systems=systems)
 
 
 @dataclass(frozen=True)

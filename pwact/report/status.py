@@ -11,6 +11,7 @@ from pwact.report.records import Record
 
 SHOWN_ITERATIONS = 5
 SHOWN_FAILURES = 10
+SHOWN_FINDINGS = 5
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,8 @@ class Status(Record):
         What is under way, or comes next; None if there is nothing.
     iterations
         How many iterations a run has, the last training not counted; None if nobody told.
+    findings
+        Why iterations selected nothing or hardly anything, a sentence each.
     """
 
     directory: str
@@ -161,6 +164,7 @@ class Status(Record):
     stages: tuple[StageFacts, ...]
     eta: Estimate
     failures: tuple[Failure, ...]
+    findings: tuple[str, ...] = ()
 
 
 def status_text(status: Status, now: float) -> str:
@@ -183,6 +187,10 @@ def _lines(status: Status, now: float) -> Iterator[str]:
         yield f"time left  {_left(status.eta)}"
     yield from _done(status.stages)
     yield from _failures(status.failures)
+    if status.findings:
+        more = f", the last {SHOWN_FINDINGS}" if len(status.findings) > SHOWN_FINDINGS else ""
+        yield f"findings   {len(status.findings)}{more}:"
+        yield from (f"  {words}" for words in status.findings[-SHOWN_FINDINGS:])
 
 
 def _state(status: Status) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional, Protocol, Union
@@ -26,6 +26,7 @@ from pwact.report.records import IterationRow
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.facts import tell_plan
+from pwact.workflow.findings import all_findings, findings_at
 from pwact.workflow.ledger import STEPS, StageState, place_of, set_aside_before
 from pwact.workflow.opening import counts_once
 from pwact.workflow.retry import in_hand
@@ -57,6 +58,8 @@ class RunResult:
         Directories of the last committee.
     lost
         Directories of the failed tasks that steps went on without, relative to the work directory.
+    findings
+        What the selections say beyond their numbers, a sentence each.
     """
 
     work_dir: Path
@@ -64,6 +67,7 @@ class RunResult:
     data_sets: list[Path]
     models: list[Path]
     lost: Sequence[str] = ()
+    findings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ def run_active_learning(config: RunConfig, resources: Resources, campaign: Campa
     loop.train(last)
     models = [model.directory for model in loop.committee]
     lost = in_hand(one for one in campaign.stages().values() if place_of(one.name)[0] is not None)
-    return RunResult(config.work_dir, loop.rows(), loop.data_sets, models, lost)
+    found = [finding.words for finding in all_findings(campaign.stages())]
+    return RunResult(config.work_dir, loop.rows(), loop.data_sets, models, lost, found)
 
 
 class Runner(Protocol):
@@ -157,6 +162,7 @@ class Loop:
         self.committee: list[TrainedModel] = []
         self.uncertainty = uncertainty_of(config, engines.trainer, engines.explorer, engines.train)
         self._labelled_last = True
+        self._told = {finding.words for finding in all_findings(campaign.stages())}
 
     def iterate(self, iteration: int) -> None:
         """Train, explore, select and label once."""
@@ -181,6 +187,7 @@ class Loop:
         paths = self.uncertainty.evaluate(run, self.committee, iteration, explored["paths"])
         run(SelectStage(config, self.uncertainty, iteration, paths))
         self.show()
+        self.tell(iteration)
         if self.chooses(iteration):
             label = replace(label, table=self._chosen(iteration))
             self.show()
@@ -189,6 +196,7 @@ class Loop:
         if labelled["data"]:
             self.data_sets.append(config.work_dir / labelled["data"])
         self.show()
+        self.tell(iteration)
         names = [stage_name(iteration, step) for step in STEPS]
         self.campaign.later(partial(self.campaign.clean, names))
 
@@ -241,12 +249,21 @@ class Loop:
                 config, engines.trainer, engines.train, iteration, tuple(self.data_sets), previous
             )
         else:
-            stage = ReuseStage(config, engines.trainer, iteration, previous)
+            found = findings_at(self.campaign.stages(), iteration - 1)
+            because = found[0].kind.value if found else ""
+            stage = ReuseStage(config, engines.trainer, iteration, previous, because)
         self.campaign.run(stage)
         self.show()
         members = range(config.strategy.model_num)
         places = [layout.member_dir(config.work_dir, iteration, member) for member in members]
         self.committee = [engines.trainer.read_result(place) for place in places]
+
+    def tell(self, iteration: int) -> None:
+        """Say why nothing, or hardly anything, was selected, unless the log has it already."""
+        for finding in findings_at(self.campaign.stages(), iteration):
+            if finding.words not in self._told:
+                self._told.add(finding.words)
+                log.log(logging.WARNING if finding.warns else logging.INFO, "%s", finding.words)
 
     def show(self) -> None:
         """Write the views from what the journal holds."""

@@ -21,6 +21,7 @@ from pwact.report.status import (
     TaskFacts,
 )
 from pwact.workflow import estimate, master
+from pwact.workflow.findings import all_findings
 from pwact.workflow.pwact_tree import PwactTree, tree_in
 from pwact.workflow.story import Story
 
@@ -77,6 +78,9 @@ def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
         stages=tuple(stages),
         eta=_eta(story, stages, present, now) if state != "finished" else Estimate(),
         failures=tuple([*story.failed_tasks(), *story.failed_jobs()]),
+        findings=tuple(
+            found.words for found in all_findings({one.name: one for one in story.states})
+        ),
     )
 
 

@@ -15,7 +15,10 @@ from pwact import layout
 from pwact.config.run import RunConfig
 from pwact.fingerprint import extended
 from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
+from pwact.query.spread import quantiles
+from pwact.query.window import Scores, Window, classify
 from pwact.report import selection as tables
+from pwact.report.records import SPREAD, SpreadRecord, SystemRecord
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import System, systems_of
 from pwact.workflow.stages.prepare import content, link_inside, relative
@@ -92,6 +95,7 @@ class SelectStage:
             [path for path in products if path.exists()],
             report={
                 **counts.to_json(),
+                SPREAD: self._spread(groups).to_json(),
                 "candidates": relative(self.directory / tables.CANDIDATE, services.work_dir),
                 "entry": tables.iteration_entry(
                     layout.iteration_name(self.iteration), counts, ends
@@ -108,6 +112,20 @@ class SelectStage:
             return services.rng(self.iteration, "select", md, system)
 
         return select_candidates(groups, generator)
+
+    def _spread(self, groups: Sequence[Group]) -> SpreadRecord:
+        """How the values are spread, of all frames and of each system."""
+        systems, pooled, zeros = [], [], 0
+        for system, group in zip(self._systems(), groups):
+            scores = [one for _, one in group.trajectories]
+            usable = np.concatenate([one.usable for one in scores] or [np.empty(0)])
+            zeros += sum(int(np.count_nonzero(one.values == 0)) for one in scores)
+            systems.append(_system_record(system.name, scores, group.window))
+            scale = group.window.lower if self.uncertainty.relative else 1.0
+            if scale > 0:
+                pooled.append(usable / scale)
+        everything = np.concatenate(pooled or [np.empty(0)])
+        return SpreadRecord(quantiles(everything), zeros, tuple(systems))
 
     def _systems(self) -> list[System]:
         return systems_of(self.config, self.iteration)
@@ -131,3 +149,15 @@ class SelectStage:
         if values and self.uncertainty.picture(picture, np.concatenate(values), group.window):
             stem, postfix = picture.stem, picture.suffix
             link_inside(picture, self.directory / f"{stem}-{system.name}{postfix}")
+
+
+def _system_record(name: str, scores: Sequence[Scores], window: Window) -> SystemRecord:
+    usable = np.concatenate([one.usable for one in scores] or [np.empty(0)])
+    classes = classify(usable, ~np.isfinite(usable), window.lower, window.upper)
+    accurate, candidate, failed = np.bincount(classes, minlength=3).tolist()
+    lost = int(np.count_nonzero(~np.isfinite(usable)))
+    known = bool(window.lower < window.upper)
+    lower = float(window.lower) if known else None
+    return SystemRecord(
+        name, len(usable), accurate, candidate, failed, lost, lower, quantiles(usable)
+    )

@@ -106,7 +106,24 @@ class TrainStage:
         results = list(services.dispatch("train", self.directory, tasks, self.block))
         demand_all(results, self.name)
         models = [self.trainer.read_result(task.directory) for task in tasks]
+        self._compare(models)
         return output(services.work_dir, self.directory, models)
+
+    def _compare(self, models: Sequence[TrainedModel]) -> None:
+        """Name members that are the same model: they agree about everything, right or wrong."""
+        seen: dict[str, str] = {}
+        for model in models:
+            mark = repr(model_content(model))
+            name = model.directory.name
+            first = seen.setdefault(mark, name)
+            if first != name:
+                log.warning(
+                    "%s: %s and %s are the same model, so that they agree about every frame; do "
+                    "the seeds reach the training?",
+                    self.name,
+                    first,
+                    name,
+                )
 
     def _look_at_new_labels(self) -> None:
         """Name labels of the iteration before that cannot be right, before models learn them."""
@@ -136,12 +153,19 @@ class TrainStage:
 
 @dataclass(frozen=True)
 class ReuseStage:
-    """Takes over the committee of the iteration before, which labelled nothing."""
+    """Takes over the committee of the iteration before, which labelled nothing.
+
+    Attributes
+    ----------
+    because
+        Why nothing was labelled, in short; the words are for the log alone.
+    """
 
     config: RunConfig
     trainer: Trainer
     iteration: int
     previous: Sequence[TrainedModel]
+    because: str = ""
 
     @property
     def name(self) -> str:
@@ -165,8 +189,9 @@ class ReuseStage:
     def work(self, services: Services) -> StageOutput:
         """Link to the previous members."""
         log.info(
-            "%s: the iteration before labelled nothing; its models are kept",
+            "%s: the iteration before labelled nothing%s; its models are kept",
             layout.iteration_name(self.iteration),
+            f" ({self.because})" if self.because else "",
         )
         models = []
         for member, model in enumerate(self.previous):

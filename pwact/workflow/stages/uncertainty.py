@@ -33,10 +33,13 @@ class Uncertainty(Protocol):
         What it is called in ``select_summary.txt``.
     streams
         Whether a system can be judged as soon as its trajectories have ended.
+    relative
+        Whether each system has a window of its own, so that values are known up to a factor.
     """
 
     words: str
     streams: bool
+    relative: bool
 
     def evaluate(
         self,
@@ -74,6 +77,7 @@ class CommitteeDeviation:
     explorer: Explorer
     words = "model deviation force"
     streams = True
+    relative = False
 
     def evaluate(
         self,
@@ -125,6 +129,7 @@ class KalmanUncertainty:
     block: ResourceBlock
     words = "Kalman prediction uncertainty of the forces"
     streams = False  # a stage of its own stands between the exploration and the choice
+    relative = True
 
     def evaluate(
         self,
