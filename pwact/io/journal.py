@@ -109,7 +109,7 @@ class Journal:
         os.ftruncate(handle, self._size)
         self._handle = handle
         if new:  # its name, that of its directory and that of the work directory
-            for directory in self.path.absolute().parents[:3]:
+            for directory in list(self.path.absolute().parents)[:3]:
                 sync_directory(directory)
 
     def _write(self, text: bytes) -> None:

@@ -65,7 +65,7 @@ def test_the_names_of_a_new_journal_and_its_directories_are_on_disk(tmp_path, mo
     path = tmp_path / "work" / ".pwact" / "journal.jsonl"
     path.parent.mkdir(parents=True)
     Journal(path).append("x")
-    assert synced == [*path.parents[:3], path]
+    assert synced == [*list(path.parents)[:3], path]
 
 
 def test_a_full_disk_is_told_and_leaves_the_journal_whole(tmp_path, monkeypatch):
