@@ -123,6 +123,10 @@ def convert(parser: Parser) -> None:
     add("--seed", type=_whole(0), default=2024, help="of the shuffle (default: 2024)")
     add("-m", "--merge", help="put frames of equal composition of all files together", **_FLAG)
     add("-g", "--gap", type=_whole(1), default=1, help="keep every GAP-th frame (default: 1)")
+    examples = {"energy": "REF_energy", "forces": "REF_forces", "virial": "stress"}
+    for label, example in examples.items():
+        more = f"extxyz: the name of the {label}, {example} for instance"
+        add(f"--{label}-key", metavar="NAME", default="", help=more)
     start = "where relative paths start (default: here)"
     add("-w", "--work_dir", type=_path, default="./", help=start)
     add("-t", "--worktype", help="accepted for old scripts, not needed")

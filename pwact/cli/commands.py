@@ -28,7 +28,13 @@ from pwact.report.table import iteration_table
 from pwact.report.trial import trial_table
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, open_campaign
-from pwact.workflow.convert import Conversion, Converted, convert, output_format_of
+from pwact.workflow.convert import (
+    Conversion,
+    Converted,
+    convert,
+    label_names,
+    output_format_of,
+)
 from pwact.workflow.draw import draw as draw_all
 from pwact.workflow.draw import subject_of
 from pwact.workflow.explored_trees import ExploredTree
@@ -122,15 +128,18 @@ def to_pwdata(options: Namespace) -> int:
     base = Path(options.work_dir)
     if not base.is_dir():
         raise UsageError(f"{base} is not a directory")
+    input_format = check_labelled_format(options.format)
+    keys = (options.energy_key, options.forces_key, options.virial_key)
     settings = Conversion(
         inputs=[base / name for name in options.input],
-        input_format=check_labelled_format(options.format),
+        input_format=input_format,
         savepath=base / options.savepath,
         output_format=output_format_of(options.output_format),
         ratio=options.train_valid_ratio,
         seed=options.seed if options.data_shuffle else None,
         merge=options.merge,
         gap=options.gap,
+        names=label_names(input_format, *keys),
     )
     inputs = len(settings.inputs)
     with (

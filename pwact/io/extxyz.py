@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
+import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Optional, TextIO
+from typing import TextIO
 
 import numpy as np
 from ase import Atoms
@@ -21,13 +22,20 @@ from ase.data import atomic_numbers
 
 from pwact.errors import InputError
 from pwact.io import files
+from pwact.io.arrays import are_elements
+from pwact.io.extxyz_head import Column, Head, read_head
+from pwact.io.extxyz_labels import OF_TABLES, LabelNames, labels_of_head, labels_there, length_unit
 from pwact.io.labels import labels_of, set_labels
 
-_PAIR = re.compile(r"""([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|\{([^}]*)\}|(\S+))""")
+log = logging.getLogger(__name__)
+
+_SYMBOLS = ("species", "symbols", "element")
+_NUMBERS = ("numbers", "z", "atomic_numbers")
+_POSITIONS = ("pos", "positions")
+_PLAIN = dict.fromkeys(_POSITIONS, "positions")
+_THERE = "labels that are there under other names"
 _ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
-_TRUE = frozenset({"t", "true", "1"})
 MOST_ATOMS = 10**9  # what is more is a slip
-_UNKNOWN = frozenset({"none", "nan", ""})
 
 
 def write_extxyz(path: Path, frames: Iterable[Atoms]) -> None:
@@ -77,13 +85,34 @@ def read_extxyz(path: Path) -> list[Atoms]:
     return frames
 
 
-def iterate_extxyz(path: Path, spoilt: bool = False) -> Iterator[Atoms]:
-    """Yield the frames of a file one by one; see `read_extxyz`, or if `spoilt` the other one."""
+def iterate_extxyz(
+    path: Path, spoilt: bool = False, names: LabelNames = OF_TABLES
+) -> Iterator[Atoms]:
+    """Yield the frames of a file one by one; see `read_extxyz`, or if `spoilt` the other one.
+
+    What is left out of a frame, or chosen among several candidates, is said once a file.
+
+    Parameters
+    ----------
+    names
+        Of the labels, where the user says so.
+    """
+    said: set[str] = set()
     try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            yield from _frames(stream, path, spoilt)
+        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+            for atoms, remarks in _frames(stream, path, _Reading(spoilt, names)):
+                for words in remarks:
+                    if words not in said:
+                        log.warning("%s: %s", path, words)
+                    said.add(words)
+                yield atoms
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from error
+
+
+def why_unlabelled(atoms: Atoms) -> str:
+    """Why a frame that was read here has no labels, in words."""
+    return f"has no energy and forces{atoms.info.get(_THERE, '')}"
 
 
 def read_spoilt_labels(path: Path) -> list[Atoms]:
@@ -106,12 +135,23 @@ def complete_frames(path: Path) -> list[Atoms]:
     with contextlib.suppress(InputError, OSError):
         text = path.read_text(encoding="utf-8", errors="replace")
         whole = text[: text.rfind("\n") + 1]  # a number in an unfinished line may lack digits
-        for atoms in _frames(io.StringIO(whole), path):
+        for atoms, _ in _frames(io.StringIO(whole), path, _Reading()):
             found.append(atoms)  # noqa: PERF402 - what came before an error stays
     return found
 
 
-def _frames(stream: TextIO, path: Path, spoilt: bool = False) -> Iterator[Atoms]:
+@dataclass(frozen=True)
+class _Reading:
+    """How frames are read: `spoilt` labels count as none; the names of labels."""
+
+    spoilt: bool = False
+    names: LabelNames = OF_TABLES
+
+
+def _frames(
+    stream: TextIO, path: Path, reading: _Reading
+) -> Iterator[tuple[Atoms, tuple[str, ...]]]:
+    """Each frame, with what is to be said of it."""
     number = 0
     while line := stream.readline():
         if not line.strip():
@@ -124,7 +164,7 @@ def _frames(stream: TextIO, path: Path, spoilt: bool = False) -> Iterator[Atoms]
             rows = list(islice(stream, count))
             if len(rows) < count or not rows[-1].strip():
                 raise ValueError(f"the file ends before the last of its {count} atoms")
-            yield _frame(head, rows, spoilt)
+            yield _frame(read_head(head), rows, reading)
         except (ValueError, KeyError, IndexError) as error:
             message = f"frame {number} cannot be read: {_reason(error)}"
             raise InputError(message, path) from error
@@ -135,110 +175,73 @@ def _reason(error: Exception) -> str:
     return f"no element is called {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _frame(head: str, rows: Sequence[str], spoilt: bool) -> Atoms:
-    values = {
-        match[1].lower(): next((text for text in match.groups()[1:] if text is not None), "")
-        for match in _PAIR.finditer(head)
-    }
-    places, width = _places(values.get("properties", "species:S:1:pos:R:3"))
+def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, tuple[str, ...]]:
     words = [row.split() for row in rows]
     for index, row in enumerate(words):
-        if len(row) != width:
-            raise ValueError(f"atom {index + 1} has {len(row)} columns, not {width}")
-    symbols = [row[places["species"]] for row in words]
-    cell = _cell(values)
+        if len(row) != head.width:
+            raise ValueError(f"atom {index + 1} has {len(row)} columns, not {head.width}")
+
+    def column(name: str) -> np.ndarray:
+        return _columns(words, head.columns[name], name)
+
+    place = next((name for name in _POSITIONS if name in head.columns), None)
+    if place is None:
+        raise ValueError(f"Properties={head.values['properties']} names no pos")
+    cell, length = head.cell(), length_unit(head)
     atoms = Atoms(
-        numbers=[_ELEMENTS[symbol.capitalize()] for symbol in symbols],
-        positions=_columns(words, places["pos"], "positions"),
-        cell=cell,
-        pbc=_pbc(values.get("pbc"), cell is not None),
+        numbers=_numbers_of(head, words),
+        positions=column(place) * length,
+        cell=None if cell is None else cell * length,
+        pbc=head.pbc(cell is not None),
     )
-    if "force" in places:
-        with contextlib.suppress(*((ValueError,) if spoilt else ())):
-            _label(atoms, values, _columns(words, places["force"], "forces"))
-    return atoms
+    try:
+        labels = labels_of_head(head, reading.names, column, abs(atoms.cell.volume))
+    except ValueError:
+        if not reading.spoilt:
+            raise
+        return atoms, ()
+    if labels.forces is None or labels.energy is None:
+        if labels.forces is not None:
+            atoms.set_array("forces", labels.forces, float, (3,))
+        if there := labels_there(head):
+            atoms.info[_THERE] = there
+        return atoms, ()
+    set_labels(atoms, labels.energy, labels.forces, labels.virial)
+    return atoms, labels.remarks
 
 
-def _label(atoms: Atoms, values: dict[str, str], forces: np.ndarray) -> None:
-    energy = _energy(values)
-    if energy is None:
-        atoms.set_array("forces", forces, float, (3,))
-    else:
-        set_labels(atoms, energy, forces, _virial(values, atoms))
+def _numbers_of(head: Head, words: Sequence[Sequence[str]]) -> list[int]:
+    """Atomic numbers by symbols or numbers, which must agree where there are both.
+
+    Raises
+    ------
+    KeyError
+        A symbol is none.
+    ValueError
+        There is neither, or they differ.
+    """
+    found = [(name, head.columns[name]) for name in (*_SYMBOLS, *_NUMBERS) if name in head.columns]
+    if not found:
+        raise ValueError(f"Properties={head.values['properties']} names no species")
+    columns = []
+    for name, column in found:
+        texts = [row[column.first] for row in words]
+        if name in _SYMBOLS:
+            columns.append([_ELEMENTS[text.capitalize()] for text in texts])
+        else:
+            numbers = np.array(texts).astype(float)
+            if not are_elements(numbers):
+                raise ValueError(f"{name} holds what is no atomic number")
+            columns.append(numbers.astype(int).tolist())
+    if any(other != columns[0] for other in columns[1:]):
+        raise ValueError(f"{' and '.join(name for name, _ in found)} name different elements")
+    return columns[0]
 
 
-def _places(properties: str) -> tuple[dict[str, int], int]:
-    """First column of what we need, and the number of columns."""
-    parts = properties.split(":")
-    if len(parts) % 3:
-        raise ValueError(f"Properties={properties} is not made of name:type:columns")
-    found, width = {}, 0
-    for name, size in zip(parts[::3], parts[2::3]):
-        found[name.lower()] = width
-        width += int(size)
-    places = {}
-    for wanted, spellings in {
-        "species": ("species", "symbols", "element"),
-        "pos": ("pos", "positions"),
-        "force": ("force", "forces"),
-    }.items():
-        names = [name for name in spellings if name in found]
-        if wanted == "force" and len(names) > 1:  # of two models: which is the label?
-            raise ValueError(f"Properties={properties} names force and forces")
-        if names:
-            places[wanted] = found[names[0]]
-    for wanted in ("species", "pos"):
-        if wanted not in places:
-            raise ValueError(f"Properties={properties} names no {wanted}")
-    return places, width
-
-
-def _columns(words: Sequence[Sequence[str]], first: int, what: str) -> np.ndarray:
-    array = np.array([row[first : first + 3] for row in words]).astype(float)
-    return _finite(array, what)
-
-
-def _finite(array: np.ndarray, what: str) -> np.ndarray:
+def _columns(words: Sequence[Sequence[str]], column: Column, name: str) -> np.ndarray:
+    if column.width != 3:
+        raise ValueError(f"{name} has {column.width} columns, not 3")
+    array = np.array([row[column.first : column.first + 3] for row in words]).astype(float)
     if not np.isfinite(array).all():
-        raise ValueError(f"{what} must be finite numbers")
+        raise ValueError(f"{_PLAIN.get(name, 'forces')} must be finite numbers")
     return array
-
-
-def _array(
-    values: dict[str, str], key: str, shape: tuple[int, ...] = (3, 3)
-) -> Optional[np.ndarray]:
-    text = values.get(key, "")
-    if text.strip().lower() in _UNKNOWN:
-        return None
-    numbers = _finite(np.array(text.replace(",", " ").split()).astype(float), key)
-    if numbers.size != 9:
-        raise ValueError(f"{key} holds {numbers.size} numbers, not 9")
-    return numbers.reshape(shape)
-
-
-def _cell(values: dict[str, str]) -> Optional[np.ndarray]:
-    cell = _array(values, "lattice")
-    if cell is not None and cell.any(axis=1).all() and np.linalg.det(cell) == 0.0:
-        raise ValueError("the three vectors of the lattice lie in one plane")
-    return cell
-
-
-def _energy(values: dict[str, str]) -> Optional[float]:
-    text = values.get("energy", "").strip()
-    if text.lower() in _UNKNOWN:
-        return None
-    return float(_finite(np.array(float(text)), "energy"))
-
-
-def _virial(values: dict[str, str], atoms: Atoms) -> Optional[np.ndarray]:
-    virial = _array(values, "virial")
-    stress = _array(values, "stress")
-    if virial is None and stress is not None:
-        return -float(atoms.get_volume()) * stress
-    return virial
-
-
-def _pbc(text: Optional[str], default: bool) -> list[bool]:
-    if text is None:
-        return [default] * 3
-    return [word.lower() in _TRUE for word in text.replace(",", " ").split()]

@@ -13,7 +13,7 @@ from ase import Atoms
 from pwact.errors import InputError, TaskError
 from pwact.io import files
 from pwact.io.durable import sync_directory
-from pwact.io.extxyz import iterate_extxyz, write_extxyz
+from pwact.io.extxyz import iterate_extxyz, why_unlabelled, write_extxyz
 from pwact.io.labels import labels_of, set_labels
 from pwact.io.pwmlff_npy import MARK, composition_name, iterate_folder, write_folder
 
@@ -58,7 +58,7 @@ def iterate_frames(path: Path, data_format: str) -> Iterator[tuple[Path, int, At
     for place in data_paths(path, data_format):
         for index, atoms in enumerate(read(place)):
             if atoms.calc is None:
-                raise InputError(f"frame {index} has no energy and forces", place)
+                raise InputError(f"frame {index} {why_unlabelled(atoms)}", place)
             yield place, index, atoms
 
 

@@ -31,6 +31,7 @@ from pwact.io.arrays import are_elements, load_cells, load_numbers, load_shaped
 from pwact.io.labels import labels_of, set_labels
 
 MARK = "energies.npy"
+OPEN = "a frame is open along an axis (pbc), which pwmlff/npy cannot say; extxyz can"
 _FLOAT = "<f8"
 _NO_VIRIAL = -1e5  # older writers fill the rows of frames without virial with this
 
@@ -46,6 +47,11 @@ def write_folder(directory: Path, frames: Collection[Atoms]) -> None:
 
     They are asked for one by one, twice for the first, so that there may be more than the memory
     holds.
+
+    Raises
+    ------
+    InputError
+        A frame is not periodic along all axes, which the format cannot say.
     """
     directory.mkdir(parents=True)
     numbers = next(iter(frames)).numbers
@@ -58,6 +64,8 @@ def write_folder(directory: Path, frames: Collection[Atoms]) -> None:
             for name, width in widths.items()
         }
         for atoms in frames:
+            if not atoms.pbc.all():
+                raise InputError(OPEN, directory)
             labels = labels_of(atoms)
             with_virial += labels.virial is not None
             rows = {

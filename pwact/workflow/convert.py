@@ -18,8 +18,9 @@ from pwact.errors import InputError, PwactError, UsageError
 from pwact.io import files
 from pwact.io.durable import sync_directory
 from pwact.io.extxyz import write_extxyz
+from pwact.io.extxyz_labels import OF_TABLES, LabelNames
 from pwact.io.frames import DATA_FORMATS, ordered
-from pwact.io.pwmlff_npy import composition_name, write_folder
+from pwact.io.pwmlff_npy import OPEN, composition_name, write_folder
 from pwact.io.spool import Spool
 from pwact.workflow.labelled import ALIASES, Remarks, iterate_labelled
 
@@ -55,6 +56,8 @@ class Conversion:
         Whether frames of one composition are put together, whatever file they come from.
     gap
         Every how many-th frame is kept: of each file, with `merge` of all together.
+    names
+        Of the labels in extended XYZ.
     """
 
     inputs: Sequence[Path]
@@ -65,6 +68,7 @@ class Conversion:
     seed: Optional[int] = None
     merge: bool = False
     gap: int = 1
+    names: LabelNames = OF_TABLES
 
 
 @dataclass
@@ -141,7 +145,7 @@ def _read(
     for number, path in enumerate(settings.inputs, 1):
         remarks = Remarks()
         index = index if settings.merge else 0
-        for atoms in iterate_labelled(path, settings.input_format, remarks):
+        for atoms in iterate_labelled(path, settings.input_format, remarks, settings.names):
             tick(number)
             if index % settings.gap == 0:
                 key = (0 if settings.merge else number, composition_name(atoms))
@@ -165,6 +169,8 @@ def _fit(atoms: Atoms, output_format: str) -> Atoms:
         return atoms
     if atoms.cell.rank < 3:
         raise InputError(f"it has no cell, which {output_format} needs; {EXTXYZ} does not")
+    if not atoms.pbc.all():
+        raise InputError(OPEN)
     return ordered(atoms)
 
 
@@ -238,3 +244,17 @@ def output_format_of(name: str) -> str:
     if lower not in DATA_FORMATS:
         raise UsageError(f"--output_format {name!r}; expected {' or '.join(DATA_FORMATS)}")
     return lower
+
+
+def label_names(input_format: str, energy: str, forces: str, virial: str) -> LabelNames:
+    """Names of labels, where the user says so; "" for those that are known.
+
+    Raises
+    ------
+    UsageError
+        Names are given for a format that has no choice.
+    """
+    names = LabelNames(energy, forces, virial)
+    if names != OF_TABLES and input_format != EXTXYZ:
+        raise UsageError("--energy-key, --forces-key and --virial-key are for -f extxyz")
+    return names

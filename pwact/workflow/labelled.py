@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
@@ -15,7 +16,8 @@ from pwact.io import files
 from pwact.io.cp2k_output import read_log
 from pwact.io.cp2k_trajectory import labelled_md, labelled_scf, rounded_cell
 from pwact.io.deepmd_npy import read_deepmd
-from pwact.io.extxyz import iterate_extxyz
+from pwact.io.extxyz import iterate_extxyz, why_unlabelled
+from pwact.io.extxyz_labels import OF_TABLES, LabelNames
 from pwact.io.frames import data_paths
 from pwact.io.movement import complete_frames
 from pwact.io.outcar import Outcar
@@ -47,7 +49,9 @@ class Remarks:
         self.words.append(f"{error}; the complete frames before count")
 
 
-def iterate_labelled(path: Path, data_format: str, remarks: Remarks) -> Iterator[Atoms]:
+def iterate_labelled(
+    path: Path, data_format: str, remarks: Remarks, names: LabelNames = OF_TABLES
+) -> Iterator[Atoms]:
     """The labelled frames of a file or folder, in memory one by one.
 
     Only of CP2K and DeePMD-kit all frames of a file are in memory. `remarks` is complete when
@@ -57,6 +61,8 @@ def iterate_labelled(path: Path, data_format: str, remarks: Remarks) -> Iterator
     ----------
     data_format
         One of `FORMATS`.
+    names
+        Of the labels in extended XYZ, where the user says so.
 
     Raises
     ------
@@ -66,8 +72,9 @@ def iterate_labelled(path: Path, data_format: str, remarks: Remarks) -> Iterator
     if problem := files.unreadable(path, or_folder=True):
         raise InputError(problem, path)
     hint = f"; is {data_format} its format?"
+    read = partial(_extxyz, names=names) if names != OF_TABLES else FORMATS[data_format]
     try:
-        for atoms in FORMATS[data_format](path, remarks):
+        for atoms in read(path, remarks):
             hint = ""
             yield atoms
     except NotConvergedError as error:
@@ -152,12 +159,12 @@ def _cp2k_scf(path: Path, remarks: Remarks) -> Iterator[Atoms]:
     yield frame
 
 
-def _extxyz(path: Path, remarks: Remarks) -> Iterator[Atoms]:
+def _extxyz(path: Path, remarks: Remarks, names: LabelNames = OF_TABLES) -> Iterator[Atoms]:
     del remarks
     for place in data_paths(path, "extxyz"):
-        for number, atoms in enumerate(iterate_extxyz(place)):
+        for number, atoms in enumerate(iterate_extxyz(place, names=names)):
             if atoms.calc is None:
-                raise InputError(f"frame {number} has no energy and forces", place)
+                raise InputError(f"frame {number} {why_unlabelled(atoms)}", place)
             yield atoms
 
 

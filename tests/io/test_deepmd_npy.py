@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,4 +91,65 @@ def test_refusals(tmp_path: Path, frames: list[Atoms]) -> None:
     folder = write_deepmd(tmp_path, frames, TYPES)[0]
     (folder / "set.000" / "force.npy").unlink()
     with pytest.raises(InputError, match="force"):
+        read_deepmd(folder)
+
+
+def test_open_boundaries(tmp_path: Path, frames: list[Atoms]) -> None:
+    free = frames[0].copy()
+    free.pbc = False
+    set_labels(free, -1.5, labels_of(frames[0]).forces, None)
+    (folder,) = write_deepmd(tmp_path / "data", [free], TYPES)
+    assert (folder / "nopbc").exists()
+    (found,) = read_deepmd(tmp_path / "data")
+    assert_same(found, by_type(free), 1e-12)
+    assert not found.pbc.any()
+    (folder / "set.000" / "box.npy").unlink()
+    (found,) = read_deepmd(tmp_path / "data")
+    assert not found.pbc.any()
+    assert not found.cell.any()
+    assert labels_of(found).energy == -1.5
+    (folder / "nopbc").unlink()
+    with pytest.raises(InputError, match=r"box\.npy: cannot be read"):
+        read_deepmd(tmp_path / "data")
+
+
+def test_a_slab_is_not_written(tmp_path: Path, frames: list[Atoms]) -> None:
+    slab = frames[0].copy()
+    slab.pbc = [True, True, False]
+    set_labels(slab, -1.5, labels_of(frames[0]).forces, None)
+    with pytest.raises(TaskError, match="periodic along some axes only"):
+        write_deepmd(tmp_path / "data", [slab], TYPES)
+
+
+def test_frames_with_elements_of_their_own(tmp_path: Path, frames: list[Atoms]) -> None:
+    folder = write_deepmd(tmp_path / "data", [frames[0], frames[2]], TYPES)[0]
+    types = np.array([[0, 1, 2, 0, 1, 2, 0, 1], [2] * 8])
+    np.save(folder / "set.000" / "real_atom_types.npy", types)
+    first, second = read_deepmd(folder)
+    assert first.get_chemical_symbols() == [TYPES[kind] for kind in types[0]]
+    assert second.get_chemical_symbols() == [TYPES[2]] * 8
+    assert labels_of(second).energy == labels_of(frames[2]).energy
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda d: (d / "type_map.raw").write_text("Au Fe1 Ag\n"), "'Fe1', which is no element"),
+        (lambda d: (d / "type_map.raw").write_text("X Cu Ag\n"), "'X', which is no element"),
+        (lambda d: (d / "type.raw").write_text("0 0 0 2 2 2 2 3\n"), "types that are not 0 to 2"),
+        (lambda d: (d / "type.raw").write_text("0 0 0 2 2 2 2 -1\n"), "types that are not 0 to 2"),
+        (lambda d: (d / "type.raw").write_text(""), "holds no atom"),
+        (lambda d: np.save(d / "set.000/box.npy", np.zeros((4, 9))), "frame 0 has no volume"),
+        (lambda d: np.save(d / "set.000/force.npy", np.full((4, 24), np.inf)), "not finite"),
+        (lambda d: np.save(d / "set.000/real_atom_types.npy", np.full((4, 8), 0.5)), "no type"),
+        (lambda d: np.save(d / "set.000/real_atom_types.npy", np.full((4, 8), -1)), "not 0 to 2"),
+        (lambda d: (d / "set.000").rename(d / "other"), r"holds no set\.000"),
+    ],
+)
+def test_damaged_folders_are_refused_by_name(
+    tmp_path: Path, frames: list[Atoms], damage: Any, message: str
+) -> None:
+    folder = write_deepmd(tmp_path / "data", frames, TYPES)[0]
+    damage(folder)
+    with pytest.raises(InputError, match=message):
         read_deepmd(folder)

@@ -6,13 +6,20 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pwact.errors import InputError
-from pwact.io.extxyz import frame_text, iterate_extxyz, read_extxyz, write_extxyz
+from pwact.io.extxyz import (
+    frame_text,
+    iterate_extxyz,
+    read_extxyz,
+    why_unlabelled,
+    write_extxyz,
+)
+from pwact.io.extxyz_labels import LabelNames
 from pwact.io.labels import labels_of, set_labels
 from tests.io.conftest import assert_same
 
@@ -103,6 +110,11 @@ def test_pwdata_reads_the_same(tmp_path: Path, frames: list[Atoms]) -> None:
         assert image.Ep == labels.energy
 
 
+NINE = "1 2 3 4 5 6 7 8 9"
+STRESS = " ".join(str(-number / 64) for number in range(1, 10))
+HA, BOHR = units.Hartree, units.Bohr
+
+
 @pytest.mark.parametrize(
     ("head", "energy", "force", "virial"),
     [
@@ -113,7 +125,23 @@ def test_pwdata_reads_the_same(tmp_path: Path, frames: list[Atoms]) -> None:
         (HEAD + ' virial="1 2 3 4 5 6 7 8 9"', -1.5, 2.0, 2.0),
         (HEAD + " VIRIAL='1 2 3 4 5 6 7 8 9'", -1.5, 2.0, 2.0),
         (HEAD + ' stress="1 2 3 4 5 6 7 8 9"', -1.5, 2.0, -128.0),
-        (HEAD + ' stress="1 1 1 1 1 1 1 1 1" virial="1 2 3 4 5 6 7 8 9"', -1.5, 2.0, 2.0),
+        (HEAD + f' virials="{NINE}"', -1.5, 2.0, 2.0),
+        (HEAD + f' virial="{NINE}" stress="{STRESS}"', -1.5, 2.0, 2.0),
+        (HEAD + ' stress="1 5 9 6 3 2"', -1.5, 2.0, -128.0),  # xx yy zz yz xz xy
+        (HEAD + " virial=[[1,2,3],[4,5,6],[7,8,9]]", -1.5, 2.0, 2.0),
+        (HEAD.replace("energy", "REF_energy").replace("force", "REF_forces"), -1.5, 2.0, None),
+        (HEAD.replace("energy", "dft_energy").replace("force", "dft_forces"), -1.5, 2.0, None),
+        (HEAD + f' REF_virial="{NINE}"', -1.5, 2.0, 2.0),
+        (HEAD + f' REF_stress="{NINE}"', -1.5, 2.0, -128.0),
+        (HEAD + " REF_energy=-1.5 energy=-1.5", -1.5, 2.0, None),
+        (HEAD + " free_energy=-1.7", -1.7, 2.0, None),
+        (HEAD + r' comment="say \"energy=5\" here" more', -1.5, 2.0, None),
+        (HEAD + " note={energy=3} list=[1, 2]", -1.5, 2.0, None),
+        (HEAD + " energy-unit=eV force-unit=eV/Å", -1.5, 2.0, None),
+        (HEAD + " energy_unit=Hartree force_unit=Hartree/Bohr", -1.5 * HA, 2 * HA / BOHR, None),
+        (HEAD + f' energy-unit=Ry forces-unit=meV/Ang virial="{NINE}"', -HA * 0.75, 2e-3, HA),
+        (HEAD + f' stress="{NINE}" stress-unit=GPa', -1.5, 2.0, -128 * units.GPa),
+        (HEAD + f' stress="{NINE}" stress-unit=eV/Å^3', -1.5, 2.0, -128.0),
         (HEAD + " note='energy=3' other={a b}", -1.5, 2.0, None),
     ],
 )
@@ -121,8 +149,8 @@ def test_spellings(
     tmp_path: Path, head: str, energy: float, force: float, virial: float | None
 ) -> None:
     labels = labels_of(read_text(tmp_path, f"2\n{head}\n{ROWS}\n\n")[0])
-    assert labels.energy == energy
-    assert labels.forces[0, 1] == force
+    assert labels.energy == pytest.approx(energy, rel=1e-12)
+    assert labels.forces[0, 1] == pytest.approx(force, rel=1e-12)
     assert (None if labels.virial is None else labels.virial[0, 1]) == pytest.approx(virial)
 
 
@@ -146,6 +174,10 @@ def test_bare_structure_and_columns_in_another_order(tmp_path: Path) -> None:
     assert plain.positions.tolist() == [[1, 2, 3]]
 
 
+TWO_FORCES = HEAD.replace("force:R:3", "force:R:3:REF_force:R:3")
+WITH_NUMBERS = HEAD.replace("species:S:1:", "species:S:1:Z:I:1:")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -166,6 +198,23 @@ def test_bare_structure_and_columns_in_another_order(tmp_path: Path) -> None:
         (f"2\n{HEAD}\nAg 0 0 inf 1 2 3\nAu 1 1 1 4 5 6\n", "positions must be finite"),
         (f"2\n{HEAD.replace('-1.5', 'inf')}\n{ROWS}", "energy must be finite"),
         (f'2\n{HEAD} virial="1 2 3"\n{ROWS}', "virial holds 3 numbers, not 9"),
+        (f'2\n{HEAD} virial="1 2 3 4 5 6"\n{ROWS}', "virial holds 6 numbers, not 9"),
+        (f"2\n{HEAD} energy=-999.0\n{ROWS}", "energy is given several times"),
+        (f"2\n{HEAD} Energy=-999.0\n{ROWS}", "energy is given several times"),
+        (f"2\n{HEAD} REF_energy=-2\n{ROWS}", "energy=-1.5, REF_energy=-2; which is the label"),
+        (f'2\n{HEAD} virial="{NINE}" stress="{NINE}"\n{ROWS}', "virial and stress do not belong"),
+        (f'2\n{HEAD} virial="{NINE}" virials="9 {NINE[2:]}"\n{ROWS}', "virial and virials do not"),
+        (f"2\n{HEAD} pbc=[T,T]\n{ROWS}", "pbc is 'T,T'; three of T and F"),
+        (f'2\n{HEAD} pbc="T T maybe"\n{ROWS}', "pbc is 'T T maybe'"),
+        (f"2\n{HEAD} energy-unit=furlong\n{ROWS}", "energy-unit=furlong is no unit"),
+        (f"2\n{HEAD} energy-unit=hartree\n{ROWS}", "names none of forces"),
+        (f"2\n{HEAD} force-unit=eV\n{ROWS}", "force-unit=eV is no unit"),
+        (f'2\n{HEAD} comment="open\n{ROWS}', "cannot be read from .*comment="),
+        (f"2\n{TWO_FORCES}\nAg 0 0 0 1 2 3 1 2 3\nAu 1 1 1 4 5 6 4 5 7\n", "force and ref_force"),
+        (f"2\n{HEAD.replace('force:R:3', 'force:R:2')}\nAg 0 0 0 1 2\nAu 0 0 1 1 2\n", "2 columns"),
+        (f"2\n{WITH_NUMBERS}\nAg 47 0 0 0 1 2 3\nAu 47 1 1 1 4 5 6\n", "different elements"),
+        (f"2\n{WITH_NUMBERS}\nAg 47.5 0 0 0 1 2 3\nAu 79 1 1 1 4 5 6\n", "no atomic number"),
+        (f"2\n{HEAD.replace('species', 'type')}\n{ROWS}", "names no species"),
         (f"2\n{HEAD.replace('pos:', 'nowhere:')}\n{ROWS}", "names no pos"),
         (f"2\n{HEAD.replace(':R:3:', ':R:')}\n{ROWS}", "name:type:columns"),
     ],
@@ -197,3 +246,66 @@ def test_frames_come_one_by_one(tmp_path: Path, frames: list[Atoms]) -> None:
     assert_same(next(stream), frames[0])
     with pytest.raises(InputError):
         next(stream)
+
+
+@pytest.mark.parametrize(
+    ("words", "periodic"),
+    [
+        ("pbc=[T,T,F]", [True, True, False]),
+        ("pbc=[T, F, T]", [True, False, True]),
+        ('pbc="true False 1"', [True, False, True]),
+        ("pbc={F F F}", [False] * 3),
+        ("", [True] * 3),
+    ],
+)
+def test_boundaries(tmp_path: Path, words: str, periodic: list[bool]) -> None:
+    atoms = read_text(tmp_path, f"2\n{HEAD} {words}\n{ROWS}")[0]
+    assert atoms.pbc.tolist() == periodic
+
+
+def test_elements_by_number(tmp_path: Path) -> None:
+    head = HEAD.replace("species:S:1", "numbers:I:1")
+    atoms = read_text(tmp_path, f"2\n{head}\n47 0 0 0 1 2 3\n79 1 1 1 4 5 6\n")[0]
+    assert atoms.get_chemical_symbols() == ["Ag", "Au"]
+
+
+def test_lengths_in_bohr(tmp_path: Path) -> None:
+    atoms = read_text(tmp_path, f"2\n{HEAD} length-unit=bohr\n{ROWS}")[0]
+    np.testing.assert_allclose(atoms.positions[1], [BOHR] * 3, rtol=1e-12)
+    np.testing.assert_allclose(atoms.cell.lengths(), [4 * BOHR] * 3, rtol=1e-12)
+
+
+def test_what_is_left_out_or_chosen_is_said_once_a_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = f'2\n{HEAD} free_energy=-1.7 xtb_virial="{NINE}"\n{ROWS}'
+    read_text(tmp_path, frame * 3)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2
+    assert "some.xyz: free_energy is taken, of which the forces are the derivatives" in said[0]
+    assert said[1].endswith("xtb_virial is not read")
+
+
+def test_a_frame_without_labels_says_what_sounds_like_some(tmp_path: Path) -> None:
+    head = HEAD.replace("energy", "MACE_energy").replace("force", "MACE_forces")
+    atoms = read_text(tmp_path, f"2\n{head}\n{ROWS}")[0]
+    assert atoms.calc is None
+    assert why_unlabelled(atoms).startswith(
+        "has no energy and forces; there are MACE_energy, mace_forces "
+    )
+    bare = read_text(tmp_path, "1\na comment\nSi 1 2 3\n")[0]
+    assert why_unlabelled(bare) == "has no energy and forces"
+
+
+def test_the_user_names_the_labels(tmp_path: Path) -> None:
+    path = tmp_path / "some.xyz"
+    head = TWO_FORCES + f' REF_energy=-2 virial="{NINE}" stress="{NINE}"'
+    path.write_text(f"2\n{head}\nAg 0 0 0 1 2 3 1 9 3\nAu 1 1 1 4 5 6 4 5 7\n")
+    names = LabelNames("ref_energy", "REF_force", "stress")
+    labels = labels_of(next(iterate_extxyz(path, names=names)))
+    assert labels.energy == -2.0
+    assert labels.forces[0, 1] == 9.0
+    assert labels.virial is not None
+    assert labels.virial[0, 1] == pytest.approx(-128.0)
+    with pytest.raises(InputError, match="there is no key my_energy"):
+        next(iterate_extxyz(path, names=LabelNames("my_energy", "force", "virial")))

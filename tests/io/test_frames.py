@@ -136,3 +136,14 @@ def test_a_folder_that_may_not_be_entered_is_not_called_empty(
     for data_format in ("extxyz", "pwmlff/npy"):
         with pytest.raises(InputError, match="locked: cannot be read: Permission denied"):
             data_paths(tmp_path / "sets", data_format)
+
+
+def test_open_boundaries_are_not_made_periodic(tmp_path: Path, frames: list[Atoms]) -> None:
+    slab = frames[0].copy()
+    slab.pbc = [True, True, False]
+    set_labels(slab, -1.5, labels_of(frames[0]).forces, None)
+    write_frames(tmp_path / "train.xyz", [slab], "extxyz")
+    assert read_frames(tmp_path / "train.xyz", "extxyz")[0].pbc.tolist() == [True, True, False]
+    with pytest.raises(InputError, match="open along an axis"):
+        write_frames(tmp_path / "PWdata", [slab], "pwmlff/npy")
+    assert not (tmp_path / "PWdata").exists()

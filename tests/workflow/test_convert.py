@@ -287,6 +287,9 @@ BAD: list[tuple[list[str], str]] = [
     (["-i", "empty"], "empty holds no frame; is pwmat/movement its format?"),
     (["-i", "bare.xyz", "-f", "extxyz"], "bare.xyz: frame 1 has no energy and forces"),
     (["-i", "free.xyz", "-f", "extxyz"], "free.xyz: frame 0: it has no cell"),
+    (["-i", "slab.xyz", "-f", "extxyz"], "slab.xyz: frame 0: a frame is open along an axis (pbc)"),
+    (["-i", "slab.xyz", "-f", "extxyz", "--energy-key", "E"], "there is no key E"),
+    (["-i", "good", "--energy-key", "E"], "--virial-key are for -f extxyz"),
     (["-i", "good", "-o", "0"], "found '0'; expected a number above 0, at most 1"),
     (["-i", "good", "-o", "1.1"], "found '1.1'; expected a number above 0, at most 1"),
     (["-i", "good", "-o", "nan"], "found 'nan'; expected a number above 0, at most 1"),
@@ -319,6 +322,9 @@ def test_bad_arguments_and_files_are_told_and_nothing_is_written(
     free.calc.atoms.cell[:] = 0
     free.calc.atoms.pbc = False
     write_extxyz(here / "free.xyz", [free])
+    slab = labelled("C", 1, virial=False)
+    slab.pbc = slab.calc.atoms.pbc = [True, True, False]
+    write_extxyz(here / "slab.xyz", [slab])
     before = files_of(here)
     status = main(["to_pwdata", *words] if words else ["to_pwdata", "-m"])
     said = capsys.readouterr()
