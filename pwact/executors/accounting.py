@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from typing import Callable
 
@@ -50,7 +51,7 @@ class Accounting:
     def _ask(self, words: Sequence[str]) -> Answer | None:
         while self.there:
             try:
-                answer = self._call([*_COMMAND, self._formats[0], *words])
+                answer = self._call([*_COMMAND, f"--user={os.getuid()}", self._formats[0], *words])
             except SchedulerError:  # sacct is not installed
                 self.there = False
                 return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
@@ -13,6 +14,7 @@ from pwact.errors import PwactError
 from pwact.executors.base import Executor
 from pwact.executors.history import ENDED, OpenJob, open_jobs_in
 from pwact.io.journal import Journal
+from pwact.io.machine import boot_word
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,9 +46,21 @@ def cancel_jobs(
     lines = []
     for scheduler in sorted({job.scheduler for job in jobs}):
         mine = [job for job in jobs if job.scheduler == scheduler]
+        far = [job for job in mine if _elsewhere(job)]
+        lines += [
+            f"job {job.name}: not ended, since it was started on {job.host}; give the command there"
+            for job in far
+        ]
+        mine = [job for job in mine if job not in far]
         executor = executor_for(ResourceBlock(scheduler=scheduler))
         lines += _cancel(journal, executor, mine)
     return lines
+
+
+def _elsewhere(job: OpenJob) -> bool:
+    """Whether a job's processes are those of another machine."""
+    here = job.id.endswith(f".{boot_word()}")  # a machine may have other names, in containers
+    return job.scheduler == "local" and job.host not in ("", socket.gethostname()) and not here
 
 
 def _cancel(journal: Journal, executor: Executor, jobs: Sequence[OpenJob]) -> list[str]:

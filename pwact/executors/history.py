@@ -28,6 +28,8 @@ class OpenJob:
         The scheduler's id; "" when the answer to the submission was never recorded.
     asked_at
         When it was asked for, in seconds since the epoch.
+    host
+        Where its master was; "" where pwact 0.5.0 did not say.
     """
 
     name: str
@@ -38,6 +40,7 @@ class OpenJob:
     tasks: tuple[str, ...]
     id: str = ""
     asked_at: float = 0.0
+    host: str = ""
 
 
 def open_jobs_in(events: Iterable[Mapping[str, Any]]) -> list[OpenJob]:
@@ -72,6 +75,7 @@ def _asked(event: Mapping[str, Any]) -> OpenJob:
         scheduler=event["scheduler"],
         tasks=tuple(event.get("tasks", ())),
         asked_at=float(event.get("time", 0.0)),
+        host=str(event.get("host", "")),
     )
 
 

@@ -22,6 +22,7 @@ from pwact.executors.processes import (
     processes_of,
     read_process,
 )
+from pwact.io.machine import boot_word, process_stat
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,8 +32,9 @@ _BEGIN_LOOKS, _BEGIN_STEP_S = 400, 0.005
 class LocalExecutor:
     """Runs each job in a session of its own; jobs survive the master.
 
-    A job's id is ``<pid>.<start>``: the pid of its script and when that process was started, so
-    that a pid that is used again is not taken for the job.
+    A job's id is ``<pid>.<start>.<boot>``: the pid of its script, when that process was started,
+    and since which start of the machine these two count, so that a pid that is used again is not
+    taken for the job. pwact 0.5.0 left out the last.
 
     Parameters
     ----------
@@ -89,8 +91,10 @@ class LocalExecutor:
                 )
         except OSError as error:
             raise SchedulerError(f"{spec.script}: cannot be started: {error}") from error
-        process = self._begun(child.pid)
-        job_id = f"{child.pid}.{process.start if process else 0}"
+        begun = self._begun(child.pid)
+        stat = None if begun else process_stat(child.pid)  # of a script that has ended already
+        start = begun.start if begun else int(stat[19]) if stat else 0
+        job_id = _id(child.pid, start)
         self._children[job_id] = child
         return job_id
 
@@ -112,12 +116,12 @@ class LocalExecutor:
         found = [process for process in own_processes() if process.job == name]
         for process in found:
             if process.pid == process.session:
-                return f"{process.pid}.{process.start}"
+                return _id(process.pid, process.start)
         if not found:
             return None
         # the script is dead, what it started lives
         first = min(found, key=lambda process: process.start)
-        return f"{first.session}.{first.start}"
+        return _id(first.session, first.start)
 
     def poll(self, jobs: Mapping[str, str]) -> dict[str, JobState]:
         """State of every job, given as id → name.
@@ -134,6 +138,8 @@ class LocalExecutor:
             self._end_leftovers(ended)
         for job_id in ended:
             child = self._children.pop(job_id, None)
+            if child is not None:
+                child.wait()  # until here nobody else can have its number, nor its session's
             states[job_id] = _ended(child.returncode if child else None)
         return states
 
@@ -142,11 +148,10 @@ class LocalExecutor:
         wanted = [_identity(job_id, name) for job_id, name in jobs.items()]
         waited, step = 0.0, 0.02
         signals = iter([signal.SIGTERM])
-        while any(living := processes_of(wanted).values()):
+        while any(living := processes_of(wanted, self._unreaped(jobs)).values()):
             number = next(signals, signal.SIGKILL if waited >= self._kill_wait_s else None)
             for process in (one for found in living for one in found):
                 _signal(process.pid, number)
-            self._reap()
             if waited > 2 * self._kill_wait_s + 1:
                 _LOG.error("some processes of %s cannot be ended", ", ".join(jobs.values()))
                 return
@@ -154,17 +159,22 @@ class LocalExecutor:
             waited += step
         self._reap()
 
+    def _unreaped(self, jobs: Mapping[str, str]) -> list[int]:
+        """Pids of those of the jobs that this process started and did not wait for."""
+        mine = (self._children.get(job_id) for job_id in jobs)
+        return [child.pid for child in mine if child is not None and child.returncode is None]
+
     def _script_lives(self, job_id: str, name: str) -> bool:
         child = self._children.get(job_id)
         if child is not None:
-            return child.poll() is None
+            return child.returncode is None and not _is_zombie(child.pid)
         _, pid, start = _identity(job_id, name)
         process = read_process(pid)
         return process is not None and process.start == start and process.job == name
 
     def _end_leftovers(self, jobs: Mapping[str, str]) -> None:
         wanted = [_identity(job_id, name) for job_id, name in jobs.items()]
-        for name, left in processes_of(wanted).items():
+        for name, left in processes_of(wanted, self._unreaped(jobs)).items():
             if left:
                 _LOG.warning("job %s has left %d processes running: ended", name, len(left))
                 ids = {job_id: job for job_id, job in jobs.items() if job == name}
@@ -175,8 +185,21 @@ class LocalExecutor:
             child.poll()
 
 
+def _id(pid: int, start: int) -> str:
+    return f"{pid}.{start}.{boot_word()}"
+
+
+def _is_zombie(pid: int) -> bool:
+    stat = process_stat(pid)
+    return stat is None or stat[0] in ("Z", "X")
+
+
 def _identity(job_id: str, name: str) -> tuple[str, int, int]:
-    pid, _, start = job_id.partition(".")
+    """Name, pid and start time of a job's script; a start before the last boot is none."""
+    pid, _, rest = job_id.partition(".")
+    start, _, boot = rest.partition(".")
+    if boot and boot_word() and boot != boot_word():
+        return name, 0, 0
     return name, int(pid), int(start or 0)
 
 

@@ -46,8 +46,11 @@ def own_processes() -> Iterator[Process]:
                 yield found
 
 
-def processes_with(words: Collection[str]) -> list[int]:
-    """Pids of this user's living processes that were started with one of the words."""
+def processes_with(program_name: str, words: Collection[str]) -> list[int]:
+    """Pids of this user's living processes of a program that got one of the words.
+
+    The program may be a script of that name, which a shell runs.
+    """
     wanted = {os.fsencode(word) for word in words}
     found = []
     for process in own_processes():
@@ -55,7 +58,8 @@ def processes_with(words: Collection[str]) -> list[int]:
             given = (_PROC / str(process.pid) / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if process.pid != os.getpid() and not wanted.isdisjoint(given):
+        program = {os.path.basename(os.fsdecode(word)) for word in given}  # noqa: PTH119
+        if program_name in program and not wanted.isdisjoint(given):
             found.append(process.pid)
     return found
 
@@ -85,27 +89,38 @@ def variable_of(pid: int, name: str) -> str:
     return ""
 
 
-def processes_of(jobs: Collection[tuple[str, int, int]]) -> dict[str, list[Process]]:
+def processes_of(
+    jobs: Collection[tuple[str, int, int]], children: Collection[int] = ()
+) -> dict[str, list[Process]]:
     """All processes of some jobs, in one walk through /proc.
 
-    A process belongs to a job if its environment says so, or if it cleaned its environment but
-    stayed in the job's session.
+    A process belongs to a job if its environment says so. One that cleaned its environment belongs
+    to it if it is in the session of the job's script, and that session is the job's for certain:
+    the script lives (or is a child of this process that was not waited for), or another process in
+    it has the job's name. A number alone is no proof, since it is given out again.
 
     Parameters
     ----------
     jobs
         Name, pid and start time of each job's script.
+    children
+        Pids of scripts that are children of this process and were not waited for.
     """
-    sessions = {pid: (name, start) for name, pid, start in jobs}
+    scripts = {pid: (name, start) for name, pid, start in jobs}
     found: dict[str, list[Process]] = {name: [] for name, _, _ in jobs}
     everyone = list(own_processes())
+    certain = {pid for pid in scripts if pid in children}
+    certain |= {
+        one.session
+        for one in everyone
+        if one.session in scripts and one.job == scripts[one.session][0]
+    }
     leaders = {process.pid: process.start for process in everyone}
     for process in everyone:
         if process.job in found:
             found[process.job].append(process)
-        elif not process.job and process.session in sessions:
-            name, start = sessions[process.session]
-            # a session without its leader keeps the pid taken, so it is still the job's own
+        elif not process.job and process.session in certain:
+            name, start = scripts[process.session]
             if leaders.get(process.session, start) == start and process.start >= start:
                 found[name].append(process)
     return found

@@ -263,15 +263,14 @@ class SlurmExecutor:
         if answer.status and "invalid job id" in answer.err.lower():
             if len(ids) == 1:
                 return []
-            answer = self._squeue(
-                [f"--user={os.getuid()}"]
-            )  # one of them is forgotten: ask for all
+            answer = self._squeue([])  # one of them is forgotten: ask for all
         if answer.status:
             raise OutageError(f"squeue: {clean(answer.err)}")
         return rows(answer.out)
 
     def _squeue(self, words: list[str]) -> Answer:
-        command = ["squeue", "--noheader", "--array", "--states=all"]
+        """Ask for jobs of this user: others may have one of the same name."""
+        command = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}"]
         return self._call([*command, f"--format={slurm_text.ROW_FORMAT}", *words])
 
     # ---- the end
@@ -299,7 +298,7 @@ class SlurmExecutor:
 def _end_submissions(names: Sequence[str]) -> int:
     """End what a dead master has left of sbatch, which may go on trying for minutes."""
     jobs = {one for name in names for one in (name, array_name(name)) if one}
-    left = processes_with({f"--job-name={job}" for job in jobs}) if jobs else []
+    left = processes_with("sbatch", {f"--job-name={job}" for job in jobs}) if jobs else []
     for pid in left:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -168,6 +169,7 @@ class Submission:
             "group": job.spec.group,
             "directory": self._at.where,
             "scheduler": self._block.scheduler,
+            "host": socket.gethostname(),
             "attempt": job.spec.attempt,
             "tasks": [self.relative(unit) for unit in job.units],
         }

@@ -49,6 +49,11 @@ def boot_id() -> str:
     return _text(_PROC / "sys/kernel/random/boot_id")
 
 
+def boot_word() -> str:
+    """The beginning of `boot_id`, which is enough beside a process number and its start."""
+    return boot_id().partition("-")[0]
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()

@@ -74,7 +74,7 @@ def open_campaign(
         journal = Journal(state_dir / layout.JOURNAL, permit=lock.demand)
         try:
             started = start(journal, journal.events(), command, seed, options.config_hash)
-            journal.hold(master.EVENT, command=command, **master.myself())
+            journal.hold(master.EVENT, command=command, directory=str(work_dir), **master.myself())
             campaign = Campaign(work_dir, journal, started, options, executor_for)
             try:
                 yield campaign

@@ -21,8 +21,10 @@ from pwact.executors.cancel import cancel_jobs, open_jobs
 from pwact.executors.history import ASKED
 from pwact.io import files
 from pwact.io.journal import Journal
+from pwact.io.lease import holder
 from pwact.io.lock import WorkLock
 from pwact.workflow import master
+from pwact.workflow.place import living_elsewhere, original_of
 
 _PATIENCE_S = 15.0
 _LOOK_S = 0.05
@@ -53,13 +55,24 @@ def kill(
     if not any(event["command"] == command for event in started):
         raise PwactError(f"{work_dir}: no 'pwact {command}' was ever started here")
     events = Journal(path).events()
+    original = original_of(work_dir, events)
+    if original is not None:
+        raise PwactError(
+            f"{work_dir}: is a copy of {original}, whose processes and jobs are left alone; to end "
+            "them, give this command there"
+        )
+    if other := living_elsewhere(work_dir, events):
+        raise PwactError(
+            f"process {other['pid']}, which the journal names, does not hold the lock of this "
+            f"directory, if it is not a copy of another one; end that process by hand"
+        )
     lock = WorkLock(path.with_name(layout.LOCK), partial(master.why_dead, events), patient=False)
     ended = []
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(lock)
         except LockedError as error:
-            ended.append(_stop_master(command, started[-1], str(error), executor_for))
+            ended.append(_stop_master(lock.path, command, started[-1], str(error), executor_for))
             lock.free()
             held.enter_context(lock)
         files.remove(work_dir / layout.PID)
@@ -90,20 +103,22 @@ def _masters(path: Path) -> list[dict[str, Any]]:
 
 
 def _stop_master(
+    path: Path,
     command: str,
     last: Mapping[str, Any],
     held: str,
     executor_for: Callable[[ResourceBlock], Executor],
 ) -> str:
-    """Stop the living master; return when it let go of the lock."""
+    """Stop the living master, which holds the lock at `path`; return when it let go."""
     pid = int(last["pid"])
     if last["command"] != command:
         raise PwactError(f"{held}; it is 'pwact {last['command']}', not 'pwact {command}'")
-    if last.get("job") and _cancel_masters_job(last, executor_for):
+    named = (holder(path) or {}).get("pid") == last["pid"]
+    if named and last.get("job") and _cancel_masters_job(last, executor_for):
         return f"job {last['job']} ended: the master of 'pwact {command}' ran in it"
     if last["host"] != socket.gethostname():
         raise PwactError(f"{held}; give this command on that host")
-    if last["mark"] is None or master.start_mark(pid) != last["mark"]:
+    if not master.lives_here(last) or not master.holds(pid, path):
         raise PwactError(f"{held}; it has only just begun or ends just now, try again")
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

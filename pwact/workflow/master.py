@@ -91,12 +91,38 @@ def ending(error: Optional[BaseException]) -> dict[str, str]:
 
 
 def lives(started: Mapping[str, Any], work_dir: Path) -> Optional[bool]:
-    """Whether the master that the journal tells of lives; None if that cannot be seen from here."""
+    """Whether the master that the journal tells of lives here; None if that cannot be seen.
+
+    In a copy of a work directory the master of the original does not count.
+    """
+    if _works_elsewhere(started, work_dir):
+        return False
     if started["host"] == socket.gethostname():
-        return started["mark"] is not None and start_mark(int(started["pid"])) == started["mark"]
+        return lives_here(started)
     held = holder(work_dir / layout.STATE_DIR / layout.LOCK) or {}
     same = all(held.get(key) == started[key] for key in ("host", "pid"))
     return None if same else False
+
+
+def _works_elsewhere(started: Mapping[str, Any], work_dir: Path) -> bool:
+    other = Path(str(started.get("directory") or work_dir))
+    return other.is_dir() and not other.samefile(work_dir)
+
+
+def lives_here(started: Mapping[str, Any]) -> bool:
+    """Whether the process that the journal tells of lives on this machine."""
+    mark = started.get("mark")
+    return mark is not None and start_mark(int(started["pid"])) == mark
+
+
+def holds(pid: int, path: Path) -> bool:
+    """Whether a process of this machine has a file open."""
+    with contextlib.suppress(OSError):
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if handle.samefile(path):
+                    return True
+    return False
 
 
 def why_dead(events: Sequence[Mapping[str, Any]], named: Mapping[str, Any]) -> str:

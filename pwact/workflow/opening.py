@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,12 +13,16 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from pwact import __version__, layout
-from pwact.errors import EXIT_WRONG_INPUT, PwactError, UsageError
+from pwact.errors import EXIT_WRONG_INPUT, LockedError, PwactError, UsageError
+from pwact.executors.history import ENDED, open_jobs_in
 from pwact.io import files
 from pwact.io.journal import FORMAT, Journal
 from pwact.io.lock import WorkLock
 from pwact.workflow import ledger, master
+from pwact.workflow.place import living_elsewhere, original_of
 from pwact.workflow.seeds import draw_root
+
+_LOG = logging.getLogger(__name__)
 
 CAMPAIGN = "campaign_started"
 COUNT_ONCE = "distinct"  # a structure is labelled, and in the data, once
@@ -73,16 +78,34 @@ def start(
     own = [event for event in earlier if event["command"] == command]
     if seed is None:
         own = _with_work(events, own) or own
-    if own and seed in (None, own[-1]["seed"]):
-        return own[-1]
+    original = original_of(journal.path.parent.parent, events)
+    new = not earlier or original is not None
+    name = uuid.uuid4().hex[:12] if new else earlier[-1]["campaign"]
+    known = bool(own) and seed in (None, own[-1]["seed"])
+    if known and original is None:
+        return {**own[-1], "campaign": name}
+    if original is not None:
+        _leave_jobs_to(original, journal, events)
     started = {
         "command": command,
-        "campaign": earlier[-1]["campaign"] if earlier else uuid.uuid4().hex[:12],
+        "campaign": name,
         "seed": draw_root() if seed is None else seed,
         "frames": COUNT_ONCE,
     }
+    if known:  # in a copy
+        started = {**{key: own[-1].get(key) for key in started}, "campaign": name}
     journal.hold(CAMPAIGN, **written_by(), config_hash=config_hash, **started)
     return started
+
+
+def _leave_jobs_to(original: Path, journal: Journal, events: Sequence[Mapping[str, Any]]) -> None:
+    """Take note in a copy that the open jobs are not its own."""
+    _LOG.warning(
+        "this is a copy of %s: its jobs are left alone, and those of this campaign get other names",
+        original,
+    )
+    for job in open_jobs_in(events):
+        journal.hold(ENDED, name=job.name, id=job.id, state=f"left to {original}", done=0)
 
 
 def _with_work(
@@ -129,6 +152,11 @@ def held(state_dir: Path, redo: Sequence[str]) -> Iterator[WorkLock]:
     state_dir.mkdir(parents=True, exist_ok=True)
     try:
         with WorkLock(state_dir / layout.LOCK, partial(master.why_dead, events)) as lock:
+            if other := living_elsewhere(state_dir.parent, events):
+                raise LockedError(
+                    f"{state_dir.parent}: process {other['pid']} lives and holds another lock: "
+                    "this directory is a copy, or its lock was deleted; end that process first"
+                )
             yield lock
     except PwactError as error:
         if new and refused(error) and not (state_dir / layout.JOURNAL).exists():

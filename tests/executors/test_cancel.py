@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pwact.executors.base import JobPhase, JobState, OutageError
-from pwact.executors.cancel import cancel_jobs, open_jobs
+from pwact.executors.cancel import _elsewhere, cancel_jobs, open_jobs
+from pwact.executors.history import OpenJob
 from tests.executors.conftest import RUNNING, succeed
 
 
@@ -79,3 +82,18 @@ def test_the_scheduler_of_the_journal_is_asked(left):
     left.executor.poll = lambda jobs: dict.fromkeys(jobs, JobState(JobPhase.GONE))
     cancel_jobs(left.journal, executor_for)
     assert asked == ["local"]
+
+
+def test_jobs_of_another_machine_stay_open(left, monkeypatch):
+    monkeypatch.setattr("socket.gethostname", lambda: "elsewhere")
+    lines = cancel_jobs(left.journal, lambda block: left.executor)
+    assert left.executor.cancelled == []
+    assert all("not ended, since it was started on" in line for line in lines)
+    assert len(open_jobs(left.journal)) == 4
+    monkeypatch.setattr("pwact.executors.cancel.boot_word", lambda: "here")
+    job = OpenJob("x", "md", 0, "stage", "local", (), id="1.2.here", host="another name")
+    assert not _elsewhere(job)
+    assert _elsewhere(replace(job, id="1.2.there"))
+    assert _elsewhere(replace(job, id=""))
+    assert not _elsewhere(replace(job, id="1.2", host=""))  # as pwact 0.5.0 wrote it
+    assert not _elsewhere(replace(job, id="12", scheduler="slurm"))

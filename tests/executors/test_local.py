@@ -131,10 +131,12 @@ def test_another_master_finds_the_job_and_ends_it(executor, tmp_path):
 def test_a_pid_that_is_used_again_is_not_the_job(executor, tmp_path):
     spec = job(tmp_path / "work", "sleep 63")
     job_id = executor.submit(spec)
-    pid, _, start = job_id.partition(".")
+    pid, start, boot = job_id.split(".")
     other = LocalExecutor(4, kill_wait_s=0.3)
     for false_id, name in (
-        (f"{pid}.{int(start) + 1}", "test0-older"),
+        (f"{pid}.{int(start) + 1}.{boot}", "test0-older"),
+        (f"{pid}.{int(start) + 1}", "test0-older"),  # as pwact 0.5.0 wrote it
+        (f"{pid}.{start}.an-earlier-start", "test0-older"),
         (job_id, "test0-older"),
         (f"{os.getpid()}.1", "test0-older"),
     ):
@@ -194,14 +196,80 @@ def test_a_directory_that_is_gone(executor, tmp_path):
         executor.submit(replace(spec, directory=tmp_path / "gone"))
 
 
-def test_a_session_under_a_pid_that_is_used_again_is_not_the_jobs(executor):
-    child = subprocess.Popen(["env", "-i", "sleep", "66"], start_new_session=True)
-    try:
-        until(lambda: read_process(child.pid).session == child.pid)
-        start = read_process(child.pid).start
-        assert processes_of([("x", child.pid, start - 1)]) == {"x": []}
-        found = processes_of([("x", child.pid, start)])["x"]
-        assert [process.pid for process in found] == [child.pid]
-    finally:
-        child.kill()
+def test_a_job_of_an_earlier_start_of_the_machine_is_not_looked_for(executor, tmp_path):
+    spec = job(tmp_path / "work", "sleep 67")
+    job_id = executor.submit(spec)
+    pid, start, _ = job_id.split(".")
+    other = LocalExecutor(4, kill_wait_s=0.3)
+    assert not other.poll({f"{pid}.{start}.earlier": "x"})[f"{pid}.{start}.earlier"].alive
+    assert other.poll({f"{pid}.{start}": spec.name})[f"{pid}.{start}"].alive
+    executor.cancel({job_id: spec.name})
+
+
+@pytest.fixture
+def session():
+    """Start a session: a leader with a name in its environment, and members of it."""
+    started = []
+
+    def start(name, members):
+        lines = [f"{'env -i ' if clean else ''}sleep 66 &" for clean in members]
+        child = subprocess.Popen(
+            ["bash", "-c", "\n".join([*lines, "wait"])],
+            env={**os.environ, **({"PWACT_JOB": name} if name else {})},
+            start_new_session=True,
+        )
+        started.append(child)
+        until(lambda: len(of_session(child.pid)) == len(members) + 1)
+        until(lambda: sum(not one.job for one in of_session(child.pid)) >= sum(members))
+        return child
+
+    yield start
+    for child in started:
+        for process in of_session(child.pid):
+            os.kill(process.pid, signal.SIGKILL)
         child.wait()
+
+
+def of_session(pid):
+    return [process for process in own_processes() if process.session == pid]
+
+
+def test_a_number_alone_is_no_proof(session):
+    """As in a journal that was forged, or after the number was given out again."""
+    foreign = session("", [True])
+    start = read_process(foreign.pid).start
+    assert processes_of([("x", foreign.pid, start)]) == {"x": []}
+    foreign.kill()
+    foreign.wait()  # a missing leader proves nothing either
+    assert len(of_session(foreign.pid)) == 1
+    assert processes_of([("x", foreign.pid, start - 1)]) == {"x": []}
+    other = session("y", [True])
+    assert processes_of([("x", other.pid, read_process(other.pid).start)]) == {"x": []}
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_a_clean_environment_hides_no_process_of_the_job(session, dead):
+    mine = session("x", [True, False])
+    start = read_process(mine.pid).start
+    if dead:
+        mine.kill()
+        mine.wait()
+    assert processes_of([("x", mine.pid, start)]) == {"x": of_session(mine.pid)}
+    assert processes_of([("x", mine.pid, start + 1)])["x"] != of_session(mine.pid)
+
+
+def test_a_child_that_was_not_waited_for_keeps_its_number(session):
+    mine = session("x", [True])
+    start = read_process(mine.pid).start
+    mine.kill()
+    until(lambda: len(of_session(mine.pid)) == 1)
+    assert processes_of([("x", mine.pid, start)]) == {"x": []}
+    assert processes_of([("x", mine.pid, start)], {mine.pid}) == {"x": of_session(mine.pid)}
+
+
+def test_a_job_that_ends_leaves_no_process_that_cleaned_its_environment(executor, tmp_path):
+    spec = job(tmp_path / "work", "env -i sleep 68 &")
+    job_id = executor.submit(spec)
+    session = int(job_id.partition(".")[0])
+    assert not ended(executor, job_id, spec.name).alive
+    assert of_session(session) == []

@@ -477,7 +477,7 @@ def test_a_journal_of_a_newer_format_is_refused(chain):
 def test_links_in_the_state_are_not_followed(chain, name):
     chain.go()
     before = state(chain.work_dir)
-    precious = chain.work_dir.with_name("precious")
+    precious = chain.work_dir.with_name(f"precious {name}")
     precious.write_text("precious")
     path = chain.work_dir / layout.STATE_DIR / name
     path.unlink()
@@ -496,8 +496,8 @@ def test_links_in_the_state_are_not_followed(chain, name):
 
 def test_a_state_of_somebody_else_is_not_entered(chain, tmp_path):
     chain.go()
-    (chain.work_dir / layout.STATE_DIR).rename(tmp_path.with_name("moved"))
-    (chain.work_dir / layout.STATE_DIR).symlink_to(tmp_path.with_name("moved"))
+    (chain.work_dir / layout.STATE_DIR).rename(tmp_path / "state")
+    (chain.work_dir / layout.STATE_DIR).symlink_to("state")
     with pytest.raises(PwactError, match="is a symbolic link"):
         chain.go()
 
