@@ -245,6 +245,12 @@ def run_summary(result: RunResult) -> str:
     lines += ["", iteration_table(result.rows)]
     if result.findings:
         lines += ["", *result.findings]
+    if result.early_ends:
+        first = result.early_ends[0]
+        lines += [
+            f"MD that died early, used up to there: {len(result.early_ends)}, the first "
+            f"{first.what}: {first.why} (all: {layout.EXPLORE}/select/error_traj.log)"
+        ]
     return "\n".join([*lines, *lost_lines(result.lost)])
 
 

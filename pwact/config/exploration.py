@@ -228,8 +228,11 @@ def _check_generated(node: Node, values: dict[str, Any]) -> None:
                 f"this key is required{reason}, and must not be empty"
             )
     if values["nsteps"] < values["trj_freq"]:
-        message = f"larger than nsteps ({values['nsteps']}): only the first frame would be seen"
-        node.child("trj_freq", None).warn(message)
+        place = node.child("trj_freq", None)
+        raise place.error(
+            f"found {values['trj_freq']}, but nsteps is {values['nsteps']}: only the start "
+            "structure would be seen; allowed: at most nsteps"
+        )
 
 
 def check_indices(node: Node, indices: Sequence[int], count: int, of: str) -> None:

@@ -97,6 +97,13 @@ def read_settings(path: Path) -> AseSettings:
         relax=RelaxSettings(**read(relax, keys_of(RelaxSettings))),
         aimd=AimdSettings(**read(aimd, keys_of(AimdSettings))),
     )
+    if settings.aimd.interval > settings.aimd.steps:
+        raise InputError(
+            f"found {settings.aimd.interval}, but aimd.steps is {settings.aimd.steps}: only the "
+            "start structure would be written; allowed: at most aimd.steps",
+            path,
+            "aimd.interval",
+        )
     for unknown in context.unknown:
         raise InputError(unknown.message.replace(", ignored", ""), path, unknown.key)
     return settings

@@ -97,6 +97,8 @@ class Potential:
     after
         Shell text run after LAMMPS in the task directory ("" for none), which leaves
         ``model_devi.out``.
+    after_log
+        Name of the file in the task directory in which `after` says why it failed, if it does.
     deviates
         Whether a run leaves ``model_devi.out``; one model alone does not.
     calculator
@@ -110,6 +112,7 @@ class Potential:
     head_lines: tuple[str, ...] = ()
     after: str = ""
     deviates: bool = True
+    after_log: str = ""
     calculator: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -14,7 +13,7 @@ from pwact.engines.deepmd_input import CURVE, read_native, seeded, with_data, wi
 from pwact.engines.deepmd_keys import Translation
 from pwact.engines.deepmd_results import read_curve, read_test
 from pwact.engines.task_inputs import link_files
-from pwact.engines.training_task import TrainingTask
+from pwact.engines.training_task import TrainingTask, believable
 from pwact.errors import InputError, TaskError
 from pwact.io.deepmd_npy import write_deepmd
 from pwact.io.files import write_json, write_text
@@ -111,7 +110,7 @@ class DeepmdTraining(TrainingTask):
         curve = read_curve(directory / CURVE)
         # virials are nan where the data have none
         judged = [value for name, value in curve.items() if not name.startswith("rmse_v")]
-        if not all(map(math.isfinite, judged)):
+        if not believable(judged):
             raise TaskError(f"the learning curve {directory / CURVE} ends with numbers not finite")
         if (directory / ASK_TEST).is_file():
             return read_test(directory / TEST_LOG)

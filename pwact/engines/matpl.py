@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -20,7 +19,7 @@ from pwact.engines.matpl_input import (
     warnings,
 )
 from pwact.engines.matpl_kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
-from pwact.engines.training_task import TrainingTask
+from pwact.engines.training_task import TrainingTask, believable
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_json
 
@@ -201,6 +200,6 @@ def read_errors(path: Path) -> Optional[ValidError]:
         found = [float(values[name]) for name in ("RMSE_Etot", "RMSE_F") if name in values]
     except ValueError as error:
         raise TaskError(f"{path}: the last row holds {error}") from error
-    if not all(map(math.isfinite, found)):
+    if not believable(found):
         raise TaskError(f"{path}: the errors of the last epoch are not finite")
     return ValidError(*found) if len(found) == 2 else None

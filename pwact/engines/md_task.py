@@ -3,7 +3,8 @@
 The MD is believed when three things agree: ``md.log`` ends with the wall time, the deviation file
 has its rows (one model alone leaves none), and the dump holds their frames. A job that was cut off
 leaves no ``md.exit`` and is incomplete; a program that gave up by itself (lost atoms, say) leaves
-one, and what it wrote until then can be used.
+one, and what it wrote until then can be used. The exit status itself is no witness: a wrapper may
+return 1 after a good MD.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from pwact.engines.base import Condition, Motion, Potential
 from pwact.engines.lammps_input import DATA, DEVIATION, DUMP, FOREIGN_DUMP, TYPES
+from pwact.engines.md_end import cause, death, was_killed
 from pwact.engines.task_inputs import ended_well, link_files
 from pwact.errors import TaskError
 from pwact.io.files import write_text
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 LOG = "md.log"
 EXIT = "md.exit"
-# exit codes of a shell or wrapper whose program was killed by SIGHUP, INT, KILL or TERM
-_KILLED = frozenset(code for signal in (1, 2, 9, 15) for code in (128 + signal, 256 - signal))
 
 
 class MdTrajectory:
@@ -37,8 +37,7 @@ class MdTrajectory:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        code = _exit_code(directory)  # PWact leaves none
-        self.ended_normally = code in (0, None) and ended_well(directory / LOG)
+        self.ended_normally = ended_well(directory / LOG)
         self._dump: Optional[DumpTrajectory] = None
 
     def deviations(self) -> Deviations:
@@ -89,41 +88,59 @@ class MdTask:
     ) -> Verdict:
         """Whether the run ended, and deviations and frames belong together."""
         code = _exit_code(directory)
-        if code is None or code in _KILLED:
-            return incomplete("the MD was cut off or did not start")
         trajectory = MdTrajectory(directory)
+        if code is None or (was_killed(code) and not trajectory.ended_normally):
+            return incomplete("the MD was cut off or did not start")
+        whole = motion.nsteps if isinstance(motion, Condition) else None  # else nobody says
+        early = "" if trajectory.ended_normally else "the MD ended early"
         try:
-            rows = trajectory.deviations().steps if potential.deviates else None
             frames = trajectory.dump.steps()
+            early = early and f"{early}: {_death(directory, code, frames, whole)}"
+            rows = _rows(trajectory, potential) if potential.deviates else frames
         except TaskError as error:
-            return incomplete(str(error))
-        rows = frames if rows is None else rows
+            return incomplete(f"{error}; {early}" if early else str(error))
         lost = np.setdiff1d(rows, frames)
         if lost.size:
             return incomplete(f"{DUMP} lacks step {lost[0]} of {DEVIATION}")
-        whole = 1  # an input of the user does not say how many
-        if isinstance(motion, Condition):
-            whole = motion.nsteps // motion.trj_freq + 1
-        if trajectory.ended_normally and len(rows) < whole:
-            counted = f"{DEVIATION} has {len(rows)} of {whole} rows"
+        expected = 1 if whole is None else whole // motion.trj_freq + 1
+        if not early and len(rows) < expected:
+            counted = f"{DEVIATION} has {len(rows)} of {expected} rows"
             if not potential.deviates:
-                counted = f"{DUMP} has {len(rows)} of {whole} frames"
+                counted = f"{DUMP} has {len(rows)} of {expected} frames"
             return incomplete(counted)
-        return _judge(trajectory.ended_normally, tolerance, len(rows))
+        return _judge(early, tolerance, len(rows))
 
     def read_result(self, directory: Path) -> MdTrajectory:
         """The trajectory of a done task."""
         return MdTrajectory(directory)
 
 
-def _judge(ended_normally: bool, tolerance: bool, frames: int) -> Verdict:
-    if ended_normally:
+def _judge(early: str, tolerance: bool, frames: int) -> Verdict:
+    if not early:
         return DONE
     if not tolerance:
-        return incomplete("the MD ended early and strategy.lmps_tolerance is false")
+        return incomplete(f"{early} (strategy.lmps_tolerance is false)")
     if frames < 1:
-        return incomplete("the MD ended before its first frame")
-    return Verdict(DONE.outcome, "the MD ended early")
+        return incomplete(early)
+    return Verdict(DONE.outcome, early)
+
+
+def _rows(trajectory: MdTrajectory, potential: Potential) -> np.ndarray:
+    """Steps that have a deviation. Raises TaskError, with what their program says if it failed."""
+    try:
+        return trajectory.deviations().steps
+    except TaskError as error:
+        log = trajectory.directory / potential.after_log
+        if not potential.after_log or (trajectory.directory / DEVIATION).exists():
+            raise
+        why = cause(log, None)
+        message = f"the deviations of the committee were not computed: {why} (log: {log})"
+        raise TaskError(message) from error
+
+
+def _death(directory: Path, code: Optional[int], frames: np.ndarray, nsteps: Optional[int]) -> str:
+    last = int(frames[-1]) if len(frames) else None
+    return death(directory / LOG, code, last, nsteps)
 
 
 def _exit_code(directory: Path) -> Optional[int]:

@@ -17,6 +17,7 @@ import numpy as np
 from pwact.config.train_keys import defaults
 from pwact.engines import pod_files, pod_fit
 from pwact.engines.base import Potential, TrainedModel, TrainingData
+from pwact.engines.pod_deviation import LOG as DEVIATION_LOG
 from pwact.engines.pod_fit import FACTOR
 from pwact.engines.pod_kpu import ROLE, PodKpu, read_factor
 from pwact.engines.task_inputs import ended_well, lammps_program, python_module
@@ -150,6 +151,7 @@ class PodTrainer(TrainingTask):
             links=links,
             pair_lines=pod_files.pair_lines(0, self._types),
             after=after if deviates else "",
+            after_log=DEVIATION_LOG,
             deviates=deviates,
         )
 

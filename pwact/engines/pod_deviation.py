@@ -1,8 +1,10 @@
 """Evaluates all members of a POD committee on the frames of an MD; run inside the MD job.
 
 ``python -m pwact.engines.pod_deviation MEMBERS COMMAND`` works in the current directory: COMMAND
-is the shell text that starts LAMMPS. One LAMMPS process reruns the dump once a member. A frame
-that cannot be evaluated, and all later ones, become rows of NaN.
+is the shell text that starts LAMMPS. One LAMMPS process reruns the dump once a member. A frame at
+which LAMMPS gives up, and all later ones, become rows of NaN: no member can describe them. An
+evaluation that failed for another reason, or that got nowhere at all, leaves no rows. LAMMPS is
+believed by the frames that it wrote, whatever the exit status of its command.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from pwact.engines.lammps_input import DATA, DEVIATION, DUMP, TYPES
+from pwact.engines.md_end import cause, was_killed
 from pwact.engines.pod_files import pair_lines
+from pwact.errors import TaskError
 from pwact.io.files import remove, write_text
 from pwact.io.model_devi import write_model_devi
 from pwact.query.committee import score
@@ -36,7 +40,11 @@ Frame = tuple[int, "np.ndarray[Any, Any]"]
 def main(arguments: Sequence[str]) -> int:
     """Write ``model_devi.out`` for the current directory."""
     logging.basicConfig(level=logging.INFO)
-    evaluate(Path.cwd(), int(arguments[0]), arguments[1])
+    try:
+        evaluate(Path.cwd(), int(arguments[0]), arguments[1])
+    except TaskError as error:
+        logger.error("%s", error)  # noqa: TRY400
+        return 1
     return 0
 
 
@@ -49,6 +57,11 @@ def evaluate(directory: Path, members: int, command: str) -> None:
         Number of members.
     command
         Shell text that starts LAMMPS.
+
+    Raises
+    ------
+    TaskError
+        Not a single frame was evaluated, or LAMMPS was killed.
     """
     steps, usable = dump_steps(directory / DUMP)
     if not steps:
@@ -57,12 +70,16 @@ def evaluate(directory: Path, members: int, command: str) -> None:
     types = (directory / TYPES).read_text().split()
     while usable:
         write_text(directory / INPUT, render(members, types, steps[usable - 1]))
-        if _rerun(directory, command):
-            break
+        code = _rerun(directory, command)
         done = [sum(1 for _ in frames(directory / part(k))) for k in range(members)]
+        if min(done) == usable:
+            break
         # the member that stopped has fewest of those that began; LAMMPS names no frame
         begun = [count for count in done if count]
         usable = min(usable - 1, min(begun, default=0))
+        if not usable or was_killed(code):
+            why = cause(directory / LOG, code)
+            raise TaskError(f"LAMMPS evaluated {usable} of {len(steps)} frames: {why}")
         logger.warning("LAMMPS stopped; the first %d frames are tried again", usable)
     _write(directory, members, steps, usable)
     for member in range(members):
@@ -134,7 +151,8 @@ def _blocks(path: Path) -> Iterator[tuple[int, int, bytes]]:
             yield int(match[1]), atoms, b"".join(stream.readline() for _ in range(atoms))
 
 
-def _rerun(directory: Path, command: str) -> bool:
+def _rerun(directory: Path, command: str) -> int:
+    """Exit status of LAMMPS, as a shell tells it."""
     for path in directory.glob("deviation.*.lammpstrj"):
         path.unlink()
     with (directory / LOG).open("wb") as log:
@@ -145,7 +163,7 @@ def _rerun(directory: Path, command: str) -> bool:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    return done.returncode == 0
+    return 128 - done.returncode if done.returncode < 0 else done.returncode
 
 
 def _write(directory: Path, members: int, steps: list[int], usable: int) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pwact.engines.base import ValidError
+from pwact.engines.training_task import believable
 from pwact.errors import TaskError
 from pwact.io.files import write_text
 from pwact.io.labels import labels_of
@@ -211,7 +212,7 @@ def read_coefficients(path: Path) -> np.ndarray[Any, Any]:
     Raises
     ------
     TaskError
-        The file is not there or cut off, or holds something that is not a number.
+        The file is not there or cut off, or holds something that is not a number of a model.
     """
     try:
         header, *rows = path.read_text().split("\n")
@@ -221,8 +222,15 @@ def read_coefficients(path: Path) -> np.ndarray[Any, Any]:
         raise TaskError(f"{path}: {error}") from error
     if len(values) != count:
         raise TaskError(f"{path}: {len(values)} of {count} coefficients")
-    if not np.isfinite(values).all():
-        raise TaskError(f"{path}: a coefficient is not finite")
+    if not count:
+        raise TaskError(f"{path}: no coefficients")
+    strange = [number for number, value in enumerate(values.tolist()) if not believable([value])]
+    if strange:
+        first = strange[0]
+        raise TaskError(
+            f"{path}: {len(strange)} of {count} coefficients are absurd, number {first} is "
+            f"{values[first]:g}; a fit as this is no model"
+        )
     return values
 
 
@@ -235,6 +243,8 @@ def read_errors(path: Path) -> ValidError:
     for line in lines:
         if line.startswith("All files"):
             numbers = [float(word) for word in line.split()[4:]]  # after 2 words and 2 counts
+            if not believable((numbers[1], numbers[3])):
+                raise TaskError(f"{path}: the errors on the validation data are absurd")
             return ValidError(rmse_e=numbers[1], rmse_f=numbers[3])
     raise TaskError(f"{path}: no line 'All files'")
 

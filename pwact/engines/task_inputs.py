@@ -30,8 +30,11 @@ def lammps_program(command: str) -> str:
 
 
 def ended_well(log: Path) -> bool:
-    """Whether the last line of a LAMMPS log or screen output says that the program ended."""
-    return WALL_TIME in log_tail(log, 1)
+    """Whether a LAMMPS log or screen output says that the program ended.
+
+    MPI, or a wrapper, may print a few lines behind that.
+    """
+    return any(line.lstrip().startswith(WALL_TIME) for line in log_tail(log).splitlines())
 
 
 def link_files(directory: Path, links: Mapping[str, Path]) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 from pwact.engines.base import TrainedModel
 from pwact.errors import TaskError
 from pwact.verdict import DONE, Verdict, incomplete
+
+ABSURD = 1e12  # eV: beside a coefficient as large, rounding alone spoils the fourth decimal
+
+
+def believable(numbers: Iterable[float]) -> bool:
+    """Whether these can be numbers of a model, or its errors: finite, and not absurdly large."""
+    return all(math.isfinite(number) and abs(number) < ABSURD for number in numbers)
 
 
 class TrainingTask:

@@ -26,10 +26,11 @@ COLUMNS = ("devi_force", "config_index", "file_path")
 
 @dataclass(frozen=True)
 class MdEnd:
-    """How one trajectory ended; `directory` is relative to the work directory."""
+    """How one trajectory ended, and why early; `directory` is relative to the work directory."""
 
     directory: str
     normal: bool
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,11 @@ def label_entry(converged: int, not_converged: Sequence[str], repeated: int = 0)
 
 
 def _error_traj(md_ends: Sequence[MdEnd]) -> str:
-    early = [end.directory for end in md_ends if not end.normal]
+    early = [
+        f"{end.directory}: {end.why}" if end.why else end.directory
+        for end in md_ends
+        if not end.normal
+    ]
     normal = [end.directory for end in md_ends if end.normal]
     lines = [md_line(md_ends), "", "Stopped early:", *early, "", "Ended normally:", *normal]
     return "\n".join(lines) + "\n"

@@ -146,6 +146,8 @@ class Status(Record):
         How many iterations a run has, the last training not counted; None if nobody told.
     findings
         Why iterations selected nothing or hardly anything, a sentence each.
+    early_ends
+        Trajectories that died before their last step and are used up to there.
     """
 
     directory: str
@@ -165,6 +167,7 @@ class Status(Record):
     eta: Estimate
     failures: tuple[Failure, ...]
     findings: tuple[str, ...] = ()
+    early_ends: tuple[Failure, ...] = ()
 
 
 def status_text(status: Status, now: float) -> str:
@@ -191,6 +194,8 @@ def _lines(status: Status, now: float) -> Iterator[str]:
         more = f", the last {SHOWN_FINDINGS}" if len(status.findings) > SHOWN_FINDINGS else ""
         yield f"findings   {len(status.findings)}{more}:"
         yield from (f"  {words}" for words in status.findings[-SHOWN_FINDINGS:])
+    if status.early_ends:
+        yield from _listed("died early", status.early_ends)
 
 
 def _state(status: Status) -> str:
@@ -262,8 +267,12 @@ def _failures(failures: Sequence[Failure]) -> Iterator[str]:
     if not failures:
         yield "failures   none"
         return
+    yield from _listed("failures", failures)
+
+
+def _listed(word: str, failures: Sequence[Failure]) -> Iterator[str]:
     more = f", the last {SHOWN_FAILURES}" if len(failures) > SHOWN_FAILURES else ""
-    yield f"failures   {len(failures)}{more}:"
+    yield f"{word:<10} {len(failures)}{more}:"
     for failure in failures[-SHOWN_FAILURES:]:
         yield f"  {failure.stage}: {failure.what}: {failure.why.splitlines()[0]}"
         yield f"    log: {failure.log}"

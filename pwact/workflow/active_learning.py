@@ -23,6 +23,7 @@ from pwact.engines.direct_script import DirectScript
 from pwact.io.journal import Journal
 from pwact.report import selection as tables
 from pwact.report.records import IterationRow
+from pwact.report.status import Failure
 from pwact.workflow import views
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.facts import tell_plan
@@ -30,7 +31,7 @@ from pwact.workflow.findings import all_findings, findings_at
 from pwact.workflow.ledger import STEPS, StageState, place_of, set_aside_before
 from pwact.workflow.opening import counts_once
 from pwact.workflow.retry import in_hand
-from pwact.workflow.rows import report_of, row, stage_name
+from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.explore import ExploreStage, System
@@ -60,6 +61,8 @@ class RunResult:
         Directories of the failed tasks that steps went on without, relative to the work directory.
     findings
         What the selections say beyond their numbers, a sentence each.
+    early_ends
+        Trajectories that died early.
     """
 
     work_dir: Path
@@ -68,6 +71,7 @@ class RunResult:
     models: list[Path]
     lost: Sequence[str] = ()
     findings: list[str] = field(default_factory=list)
+    early_ends: Sequence[Failure] = ()
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,16 @@ def run_active_learning(config: RunConfig, resources: Resources, campaign: Campa
         loop.iterate(iteration)
     loop.train(last)
     models = [model.directory for model in loop.committee]
-    lost = in_hand(one for one in campaign.stages().values() if place_of(one.name)[0] is not None)
-    found = [finding.words for finding in all_findings(campaign.stages())]
-    return RunResult(config.work_dir, loop.rows(), loop.data_sets, models, lost, found)
+    mine = {name: one for name, one in campaign.stages().items() if place_of(name)[0] is not None}
+    return RunResult(
+        config.work_dir,
+        loop.rows(),
+        loop.data_sets,
+        models,
+        in_hand(mine.values()),
+        [finding.words for finding in all_findings(mine)],
+        early_ends(config.work_dir, mine.values()),
+    )
 
 
 class Runner(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
@@ -18,6 +18,7 @@ from pwact.report.records import (
     SelectRecord,
     TrainRecord,
 )
+from pwact.report.status import Failure
 from pwact.workflow.ledger import STEPS, StageState, together_s
 from pwact.workflow.pwact_tree import PwactTree
 
@@ -52,6 +53,22 @@ def row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:
         None if label is None else LabelRecord.from_json(label),
         together_s(stages[name] for name in names if name in stages) or None,
     )
+
+
+def early_ends(work_dir: Path, states: Iterable[StageState]) -> list[Failure]:
+    """Trajectories of finished explorations that died early and are used up to there."""
+    return [
+        Failure(
+            state.name,
+            entry["directory"],
+            entry.get("why") or "the MD ended early",
+            str(work_dir / entry["directory"]),
+        )
+        for state in states
+        if state.done and state.name.endswith("/explore")
+        for entry in state.report.get("paths", ())
+        if entry["usable"] and not entry["normal"]
+    ]
 
 
 def rows_of_pwact(tree: PwactTree) -> list[IterationRow]:

@@ -23,6 +23,7 @@ from pwact.report.status import (
 from pwact.workflow import estimate, master
 from pwact.workflow.findings import all_findings
 from pwact.workflow.pwact_tree import PwactTree, tree_in
+from pwact.workflow.rows import early_ends
 from pwact.workflow.story import Story
 
 
@@ -81,6 +82,7 @@ def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
         findings=tuple(
             found.words for found in all_findings({one.name: one for one in story.states})
         ),
+        early_ends=tuple(early_ends(work_dir, story.states)),
     )
 
 

@@ -115,6 +115,7 @@ RUN_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({f"{MD}.nsteps": 0}, f"{MD_KEY}.nsteps", ">= 1"),
     ({f"{MD}.nsteps": -5}, f"{MD_KEY}.nsteps", ">= 1"),
     ({f"{MD}.trj_freq": 0}, f"{MD_KEY}.trj_freq", ">= 1"),
+    ({f"{MD}.nsteps": 9, f"{MD}.trj_freq": 10}, f"{MD_KEY}.trj_freq", "at most nsteps"),
     ({f"{MD}.md_dt": 0}, f"{MD_KEY}.md_dt", "> 0"),
     ({f"{MD}.md_dt": 5.0}, f"{MD_KEY}.md_dt", "<= 1"),
     ({f"{MD}.temps": [0]}, f"{MD_KEY}.temps[0]", "> 0"),

@@ -121,6 +121,7 @@ def test_settings_and_their_defaults(tmp_path: Path) -> None:
         ({"calculator": "emt", "aimd": {"temperature_k": -1}}, "aimd.temperature_k", "0"),
         ({"calculator": "emt", "aimd": {"timestep_fs": 1e3}}, "aimd.timestep_fs", "100"),
         ({"calculator": "emt", "aimd": {"interval": 2.5}}, "aimd.interval", "integer"),
+        ({"calculator": "emt", "aimd": {"steps": 4, "interval": 5}}, "aimd.interval", "at most"),
         ({"calculator": "emt", "aimd": {"step": 5}}, "aimd.step", "did you mean steps?"),
         ({"calculator": "emt", "calc": 1}, "calc", "unknown key"),
         ("{'calculator'}", "", "double quotes"),

@@ -77,9 +77,6 @@ def test_same_seed_same_bytes(run: Path, committee: Any, tmp_path: Path) -> None
         ("md.log", None, "ended early"),
         ("md.log", lambda text: text[: text.index("Total wall")], "ended early"),
         ("md.exit", None, "cut off"),
-        ("md.exit", lambda _: "137\n", "cut off"),
-        ("md.exit", lambda _: "241\n", "cut off"),
-        ("md.exit", lambda _: "1\n", "ended early"),
     ],
 )
 def test_check_believes_files_only(
@@ -98,6 +95,66 @@ def test_check_believes_files_only(
     assert not (early and MdTrajectory(directory).ended_normally)
 
 
+@pytest.mark.parametrize("code", [1, 137, 241])
+def test_an_exit_status_alone_is_no_witness(run: Path, tmp_path: Path, code: int) -> None:
+    """A wrapper may return what it likes, and print behind LAMMPS."""
+    directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)
+    (directory / "md.exit").write_text(f"{code}\n")
+    with (directory / "md.log").open("a") as stream:
+        stream.write("goodbye from the wrapper\n")
+    verdict = EXPLORER.check(directory, False, SHORT, LENNARD_JONES)
+    assert verdict.done
+    assert not verdict.reason
+    assert MdTrajectory(directory).ended_normally
+
+
+@pytest.mark.parametrize("code", [137, 241])
+def test_a_killed_program_was_cut_off(run: Path, tmp_path: Path, code: int) -> None:
+    directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)
+    (directory / "md.exit").write_text(f"{code}\n")
+    text = (directory / "md.log").read_text()
+    (directory / "md.log").write_text(text[: text.index("Total wall")])
+    verdict = EXPLORER.check(directory, True, SHORT, LENNARD_JONES)
+    assert verdict.outcome is Outcome.INCOMPLETE
+    assert "cut off" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "reason"),
+    [
+        (
+            "ERROR: Lost atoms: original 32 current 31 (src/thermo.cpp:494)\n",
+            1,
+            "atoms were lost: ",
+        ),
+        ("ERROR on proc 0: Non-numeric pressure - simulation unstable (x.cpp:1)\n", 1, "NaN: Non"),
+        ("ERROR: energy, forces or positions of step 7 are no numbers\n", 1, "NaN: energy"),
+        ("bash: line 1: 4711 Segmentation fault\n", 139, "4711 Segmentation fault"),
+        ("", 139, "SIGSEGV"),
+        ("", 136, "SIGFPE"),
+        ("", 7, "exit status 7"),
+        ("", 0, "does not end with the wall time"),
+    ],
+)
+def test_an_early_end_says_where_and_why(
+    run: Path, tmp_path: Path, end: str, code: int, reason: str
+) -> None:
+    directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)
+    (directory / "md.exit").write_text(f"{code}\n")
+    text = (directory / "md.log").read_text()
+    (directory / "md.log").write_text(text[: text.index("Total wall")] + end)
+    for name, first in (("traj.lammpstrj", "ITEM: TIMESTEP\n30"), ("model_devi.out", "       30")):
+        text = (directory / name).read_text()
+        (directory / name).write_text(text[: text.index(first)])
+    verdict = EXPLORER.check(directory, True, SHORT, LENNARD_JONES)
+    assert verdict.done
+    assert verdict.reason.startswith("the MD ended early: it died after step 20 of 40: ")
+    assert reason in verdict.reason
+    assert ".cpp" not in verdict.reason
+    strict = EXPLORER.check(directory, False, SHORT, LENNARD_JONES)
+    assert strict.reason == f"{verdict.reason} (strategy.lmps_tolerance is false)"
+
+
 @pytest.mark.parametrize(
     ("name", "damage", "reason", "with_tolerance"),
     [
@@ -107,7 +164,6 @@ def test_check_believes_files_only(
         ("traj.lammpstrj", lambda text: text[:30], "0 of 5 frames", False),
         ("md.log", None, "ended early", True),
         ("md.exit", None, "cut off", False),
-        ("md.exit", lambda _: "1\n", "ended early", True),
     ],
 )
 def test_without_deviations_the_frames_decide(
@@ -129,11 +185,12 @@ def test_death_before_any_frame_is_no_trajectory(run: Path, tmp_path: Path) -> N
     alone = replace(LENNARD_JONES, deviates=False)
     directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)
     (directory / "md.exit").write_text("1\n")
+    (directory / "md.log").write_text("ERROR: Unknown pair style\n")
     text = (directory / "traj.lammpstrj").read_text()
     (directory / "traj.lammpstrj").write_text(text[: text.index("ITEM: ATOMS") + 40])
     verdict = EXPLORER.check(directory, True, SHORT, alone)
     assert not verdict.done
-    assert "before its first frame" in verdict.reason
+    assert "it died before its first frame: Unknown pair style" in verdict.reason
 
 
 def test_death_before_the_first_frame(committee: Any, tmp_path: Path) -> None:

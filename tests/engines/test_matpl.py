@@ -288,6 +288,7 @@ def test_errors(tmp_path: Path, text: str, expected: ValidError) -> None:
         ("# epoch loss\n", "no whole row"),
         ("# epoch loss RMSE_F(eV/Å)\n 1 0.1\n", "no whole row"),
         ("# epoch RMSE_Etot(eV/atom) RMSE_F(eV/Å)\n 1 nan 0.2\n", "not finite"),
+        ("# epoch RMSE_Etot(eV/atom) RMSE_F(eV/Å)\n 1 0.1 1e300\n", "not finite"),
         ("# epoch RMSE_Etot(eV/atom) RMSE_F(eV/Å)\n 1 **** 0.2\n", "[*]{4}"),
     ],
 )

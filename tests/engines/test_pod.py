@@ -170,6 +170,12 @@ def test_virials_are_not_dropped_silently(tmp_path: Path, caplog: pytest.LogCapt
     ]
 
 
+def absurd(text: str, word: str) -> str:
+    """The coefficients with another third one."""
+    lines = text.split("\n")
+    return "\n".join([*lines[:3], word, *lines[4:]])
+
+
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
@@ -178,7 +184,14 @@ def test_virials_are_not_dropped_silently(tmp_path: Path, caplog: pytest.LogCapt
         ("pod_coefficients.pod", lambda text: text[: len(text) // 2]),
         ("pod_coefficients.pod", None),
         ("pod_coefficients.pod", lambda text: text[: text.index("\n")] + "\nnan" * 10),
+        *[
+            ("pod_coefficients.pod", lambda text, word=word: absurd(text, word))
+            for word in ("1e308", "-1e308", "inf", "nan", "1e30", "-2e12")
+        ],
+        ("pod_coefficients.pod", lambda _: "model_coefficients: 0 0 0\n"),
         ("pod_test_errors.pod", lambda text: text[:300]),
+        ("pod_test_errors.pod", lambda _: "All files 1 4 nan nan nan nan\n"),
+        ("pod_test_errors.pod", lambda _: "All files 1 4 1e300 1e300 1 1\n"),
         ("pod_test_errors.pod", None),
     ],
 )

@@ -3,15 +3,29 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pwact.engines import pod_deviation
+from pwact.engines.lammps import LammpsExplorer
 from pwact.engines.md_task import MdTrajectory
+from pwact.engines.pod import PodTrainer
+from pwact.errors import TaskError
 from pwact.io.model_devi import read_model_devi
-from tests.engines.pod_helpers import SHORT, STILL, alloy, driven_alone, explore, shell
+from pwact.verdict import Outcome
+from tests.engines.pod_helpers import (
+    BLOCK,
+    SHORT,
+    STILL,
+    alloy,
+    config,
+    driven_alone,
+    explore,
+    shell,
+)
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +144,57 @@ def test_lammps_that_stops_loses_later_frames_only(run: Path, tmp_path: Path) ->
     assert (directory / "asked").read_text() == "40\n20\n"
 
 
-def test_lammps_that_never_works(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("exit 1", "exit status 1"),
+        ("echo 'lmp: no licence'; exit 3", "exit status 3"),
+        (
+            "echo 'ERROR: Unknown pair style pod (src/force.cpp:1)'; exit 1",
+            "Unknown pair style pod",
+        ),
+        ("kill -9 $$", "SIGKILL"),
+        ("exit 0", "does not end with the wall time"),
+    ],
+)
+def test_an_evaluation_that_fails_leaves_no_rows(
+    run: Path, committee: Any, tmp_path: Path, script: str, why: str
+) -> None:
+    """They would look like frames that no model can describe."""
     directory = copy_of(run, tmp_path)
-    pod_deviation.evaluate(directory, 3, "false")
-    assert read_model_devi(directory / "model_devi.out").failed.tolist() == [True] * 5
+    (directory / "broken").write_text(script)
+    with pytest.raises(TaskError, match=f"LAMMPS evaluated 0 of 5 frames: .*{why}"):
+        pod_deviation.evaluate(directory, 3, "bash broken")
+    assert not (directory / "model_devi.out").exists()
+    pod, _, models = committee
+    verdict = LammpsExplorer(BLOCK).check(directory, True, SHORT, pod.potential(models))
+    assert verdict.outcome is Outcome.INCOMPLETE
+    assert "the deviations of the committee were not computed: " in verdict.reason
+    assert str(directory / "deviation.log") in verdict.reason
+
+
+def test_a_wrapper_that_returns_1_is_believed_by_its_frames(run: Path, tmp_path: Path) -> None:
+    directory = copy_of(run, tmp_path)
+    (directory / "wrapper").write_text('lmp "$@"\nexit 1\n')
+    pod_deviation.evaluate(directory, 3, "bash wrapper")
+    assert (directory / "model_devi.out").read_bytes() == (run / "model_devi.out").read_bytes()
+
+
+def test_a_whole_task_under_a_wrapper_that_returns_1(committee: Any, tmp_path: Path) -> None:
+    _, _, models = committee
+    directory, wrapper = tmp_path / "md", tmp_path / "wrapper"
+    wrapper.write_text('lmp "$@"\nexit 1\n')
+    directory.mkdir()
+    block: Any = SimpleNamespace(command=f"bash {wrapper}")
+    explorer = LammpsExplorer(block)
+    potential = PodTrainer(config(), block, block).potential(models)
+    explorer.write_input(directory, alloy(70), potential, SHORT, 7)
+    shell(directory, explorer.command(potential))
+    verdict = explorer.check(directory, False, SHORT, potential)
+    assert verdict.done
+    rows = MdTrajectory(directory).deviations()
+    assert len(rows.steps) == 5
+    assert not rows.failed.any()
 
 
 def test_no_dump_no_rows(tmp_path: Path) -> None:

@@ -258,32 +258,38 @@ def test_what_stands_against_another_try(name: str, others: Any, expected: Any) 
     assert retry.built_on(StageState(name, "k", done=True), stages) == expected
 
 
+class Killer:
+    """Ends a start before the journal is written for the nth time."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, writes: float = float("inf")) -> None:
+        self.count = 0
+        write = Journal._write
+
+        def counted(journal: Journal, text: bytes) -> None:
+            if self.count >= writes:
+                raise KeyboardInterrupt
+            self.count += 1
+            write(journal, text)
+
+        patch.setattr(Journal, "_write", counted)
+
+
 def test_killed_at_any_event_of_the_second_start(
     tmp_path: Path, lost_label: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _ = lost_label
-    begun = len(Journal(first / ".pwact/journal.jsonl").events())
     ended = tmp_path / "ended"
     shutil.copytree(first, ended, symlinks=True)
-    starts = Starts(ended)
-    starts.run()
-    events = len(starts.journal().events()) - begun
-    assert events > 5
-    append_all = Journal.append_all
-    for number in range(1, events):
+    with monkeypatch.context() as patch:
+        killer = Killer(patch)
+        Starts(ended).run()
+    assert killer.count > 5
+    for number in range(killer.count):
         place = tmp_path / f"killed.{number}"
         shutil.copytree(first, place, symlinks=True)
         killed = Starts(place)
-        left = [number]
-
-        def append(journal: Journal, *given: Any, left: list[int] = left) -> None:
-            if not left[0]:
-                raise KeyboardInterrupt
-            left[0] -= 1
-            append_all(journal, *given)
-
         with monkeypatch.context() as patch:
-            patch.setattr(Journal, "append_all", append)
+            Killer(patch, number)
             with pytest.raises(KeyboardInterrupt):
                 killed.run()
         killed.run()

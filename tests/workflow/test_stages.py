@@ -241,6 +241,19 @@ def test_an_exploration_of_which_nothing_succeeded_has_failed(tmp_path: Path) ->
         assert rig.explore().report["ended_normally"]
 
 
+def test_trajectories_that_die_early_say_where_and_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(tmp_path)
+    rig.explorer.early = "the MD ended early: it died after step 20 of 40: atoms were lost"
+    report = rig.select().report
+    assert report["frames"] == 10
+    place = "iter.0000/01.explore/md/md.000.sys.001/md.000.sys.001.t.000"
+    assert f"iter.0000/explore: {place}: {rig.explorer.early}; the frames until" in caplog.text
+    listed = (tmp_path / "iter.0000/01.explore/select/error_traj.log").read_text()
+    assert f"\n{place}: {rig.explorer.early}\n" in listed
+
+
 @pytest.mark.parametrize(("lost", "stops"), [(10, False), (11, True)])
 def test_a_tenth_of_the_trajectories_may_be_lost(tmp_path: Path, lost: int, stops: bool) -> None:
     """Of 100; the limit is exact, so that nobody changes it unseen."""

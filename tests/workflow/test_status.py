@@ -13,7 +13,7 @@ import pytest
 from pwact import layout
 from pwact.errors import PwactError, QuorumError, UsageError
 from pwact.io.journal import Journal
-from pwact.report.status import Status
+from pwact.report.status import Status, status_text
 from pwact.workflow import master
 from pwact.workflow.status import status_of
 from tests.workflow.pairs import deep_update, run_param, write_files
@@ -317,6 +317,28 @@ def test_failures_of_tasks_and_jobs_until_they_are_done(diary: Diary) -> None:
     diary.start(30)
     diary.ended(diary.run(name, 0, 30, tasks=2), 40, done=2)
     assert diary.status().failures == ()
+
+
+def test_trajectories_that_died_early_are_named(diary: Diary) -> None:
+    name = "iter.0000/explore"
+    entry = {"system": "s", "usable": True, "normal": False, "why": "it died after step 20"}
+    paths = [
+        {**entry, "directory": "iter.0000/a"},
+        {**entry, "directory": "iter.0000/b", "usable": False},
+        {**entry, "directory": "iter.0000/c", "normal": True},
+    ]
+    diary.begin(name, 1)
+    report = {"paths": paths}
+    diary.write("stage_done", 2, name=name, key="k", files={}, transient=[], report=report)
+    (early,) = diary.status().early_ends
+    place = str(diary.work_dir / "iter.0000/a")
+    assert (early.stage, early.what, early.log) == (name, "iter.0000/a", place)
+    lines = status_text(diary.status(), EPOCH).splitlines()
+    assert lines[-3:] == [
+        "died early 1:",
+        "  iter.0000/explore: iter.0000/a: it died after step 20",
+        f"    log: {place}",
+    ]
 
 
 def test_failures_of_a_stage_that_is_done_again_are_gone(diary: Diary) -> None:

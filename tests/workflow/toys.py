@@ -157,6 +157,7 @@ class ToyExplorer:
     log = "md.log"
     shell_check = "true"
     collisions: tuple[int, ...] = ()
+    early = ""  # why trajectories die early
 
     def __init__(self, block: Any) -> None:
         self.block = block
@@ -181,7 +182,7 @@ class ToyExplorer:
             "temp": motion.temp_k,
             "press": motion.press_bar,
             "steps": list(range(0, motion.nsteps + 1, motion.trj_freq)),
-            "normal": True,
+            "normal": not self.early,
             "collisions": list(self.collisions),
             "deviates": potential.deviates,
         }
@@ -195,7 +196,7 @@ class ToyExplorer:
     ) -> Verdict:
         name = "model_devi.out" if potential.deviates else "md.log"
         done = filled(directory / name) and filled(directory / "traj")
-        return DONE if done else incomplete(f"no {name}")
+        return Verdict(DONE.outcome, self.early) if done else incomplete(f"no {name}")
 
     def read_result(self, directory: Path) -> ToyTrajectory:
         return ToyTrajectory(directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 100  # candidates of one system, when neither select_sys nor max_select is given
 MAX_FAILED_RATE = 0.1
+SHOWN_ENDS = 10
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -204,15 +208,15 @@ class ExploreStage:
         places: dict[str, list[Path]] = {}
         for directory, system in owners.items():
             places.setdefault(system.name, []).append(directory)
-        usable: dict[Path, bool] = {}
+        verdicts: dict[Path, Verdict] = {}
         for result in services.dispatch("md", self.directory, tasks, self.block):
             yield result
             directory = result.task.directory
-            system, usable[directory] = owners[directory], result.verdict.done
+            system, verdicts[directory] = owners[directory], result.verdict
             mine = places[system.name]
-            if self.when_ended is not None and all(one in usable for one in mine):
+            if self.when_ended is not None and all(one in verdicts for one in mine):
                 work_dir = services.work_dir
-                ends = [self._end(work_dir, one, system, usable[one]) for one in mine]
+                ends = [self._end(work_dir, one, system, verdicts[one]) for one in mine]
                 self.when_ended(services, system, ends)
 
     def _tasks(self, services: Services, system: System) -> Iterator[Task]:
@@ -236,14 +240,17 @@ class ExploreStage:
         tolerance = self.config.strategy.lmps_tolerance
         return self.explorer.check(directory, tolerance, motion, self.potential)
 
-    def _end(self, work_dir: Path, directory: Path, system: System, usable: bool) -> dict[str, Any]:
-        """How one trajectory has ended, as JSON."""
-        normal = usable and self.explorer.read_result(directory).ended_normally
+    def _end(
+        self, work_dir: Path, directory: Path, system: System, verdict: Verdict
+    ) -> dict[str, Any]:
+        """How one trajectory has ended, as JSON; one that did not end normally says why."""
+        normal = verdict.done and self.explorer.read_result(directory).ended_normally
         return {
             "system": system.name,
             "directory": relative(directory, work_dir),
-            "usable": usable,
+            "usable": verdict.done,
             "normal": normal,
+            **({} if normal else {"why": verdict.reason}),
         }
 
     def _stays(self, directory: Path) -> list[Path]:
@@ -258,11 +265,12 @@ class ExploreStage:
         verdicts = {result.task.directory: result.verdict for result in results}
         products, transient, trajectories = [], [], []
         for directory, system in owners.items():  # in the order of their numbers
-            usable = verdicts[directory].done
-            if usable:
+            verdict = verdicts[directory]
+            if verdict.done:
                 products += self._stays(directory)
             transient += self.explorer.transient_files(directory)
-            trajectories.append(self._end(work_dir, directory, system, usable))
+            trajectories.append(self._end(work_dir, directory, system, verdict))
+        tell_early_ends(self.name, trajectories)
         temps = {float(temp) for system in owners.values() for temp in system.job.temps}
         normal_ends = sum(bool(entry["normal"]) for entry in trajectories)
         record = ExploreRecord(tuple(sorted(temps)), len(trajectories), normal_ends)
@@ -273,3 +281,14 @@ class ExploreStage:
             {**record.to_json(), "paths": trajectories},
             lasting=list(owners),
         )
+
+
+def tell_early_ends(what: str, trajectories: Sequence[Mapping[str, Any]]) -> None:
+    """Warn of each trajectory that died and is used up to there."""
+    early = [entry for entry in trajectories if entry["usable"] and not entry["normal"]]
+    for entry in early[:SHOWN_ENDS]:
+        text = "%s: %s: %s; the frames until then count"
+        log.warning(text, what, entry["directory"], entry["why"] or "the MD ended early")
+    if len(early) > SHOWN_ENDS:
+        text = "%s: … and %d more trajectories ended early; error_traj.log will list them"
+        log.warning(text, what, len(early) - SHOWN_ENDS)

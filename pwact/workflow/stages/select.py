@@ -27,6 +27,11 @@ from pwact.workflow.stages.uncertainty import Uncertainty
 log = logging.getLogger(__name__)
 
 
+def md_end(entry: Mapping[str, Any]) -> tables.MdEnd:
+    """How a trajectory ended, of an entry of the exploration's report."""
+    return tables.MdEnd(entry["directory"], entry["normal"], entry.get("why", ""))
+
+
 @dataclass(frozen=True)
 class SelectStage:
     """The selection of one iteration.
@@ -83,7 +88,7 @@ class SelectStage:
                 stories.append(f"{system.name}: {story}")
                 log.info("%s: %s", self.name, stories[-1])
         selection = self._selection(services, groups)
-        ends = [tables.MdEnd(entry["directory"], entry["normal"]) for entry in self.explored]
+        ends = [md_end(entry) for entry in self.explored]
         basis = tables.Basis(self.uncertainty.words, stories)
         tables.write_selection(self.directory, selection, ends, basis)
         for system, group in zip(self._systems(), groups):
