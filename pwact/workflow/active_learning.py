@@ -36,6 +36,7 @@ from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.explore import ExploreStage, System
 from pwact.workflow.stages.explored import candidates_of
+from pwact.workflow.stages.kpu import KpuStage
 from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.prepare import needed
 from pwact.workflow.stages.select import SelectStage
@@ -43,6 +44,9 @@ from pwact.workflow.stages.train import ReuseStage, TrainStage
 from pwact.workflow.stages.uncertainty import uncertainty_of
 
 log = logging.getLogger(__name__)
+
+
+_Run = Callable[[Stage], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,9 @@ class Runner(Protocol):
     def run(self, stage: Stage) -> Mapping[str, Any]:
         """Do a stage unless it is done already, and return its report."""
 
+    def remakes(self, source: Stage, stage: Stage) -> bool:
+        """Whether a finished stage is done again for files that another one needs by now."""
+
     def begin_early(self, stage: Stage, before: Stage) -> bool:
         """Begin a stage though the one before it is not done yet; whether that may be."""
 
@@ -194,15 +201,12 @@ class Loop:
             explore = replace(
                 explore, when_ended=partial(self._label_ahead, replace(label, ahead=True))
             )
-        explored = run(explore)
-        paths = self.uncertainty.evaluate(run, self.committee, iteration, explored["paths"])
-        run(SelectStage(config, self.uncertainty, iteration, paths))
-        self.show()
+        self._judge(iteration, run(explore), partial(self._with_frames, explore))
         self.tell(iteration)
         if self.chooses(iteration):
-            label = replace(label, table=self._chosen(iteration))
+            label = replace(label, table=self._chosen(iteration, explore))
             self.show()
-        labelled = run(label)
+        labelled = self._with_frames(explore, label)
         self._labelled_last = bool(labelled["data"])
         if labelled["data"]:
             self.data_sets.append(config.work_dir / labelled["data"])
@@ -210,6 +214,21 @@ class Loop:
         self.tell(iteration)
         names = [stage_name(iteration, step) for step in STEPS]
         self.campaign.later(partial(self.campaign.clean, names))
+
+    def _judge(self, iteration: int, explored: Mapping[str, Any], run: _Run) -> None:
+        """Sort the explored frames."""
+        paths = self.uncertainty.evaluate(run, self.committee, iteration, explored["paths"])
+        self.campaign.run(SelectStage(self.config, self.uncertainty, iteration, paths))
+        self.show()
+
+    def _with_frames(self, explore: ExploreStage, stage: Stage) -> Mapping[str, Any]:
+        """Do a stage that reads explored frames; make these again if they are needed and gone."""
+        alone = replace(explore, when_ended=None)
+        if self.campaign.remakes(alone, stage):
+            explored = self.campaign.run(alone)
+            if not isinstance(stage, KpuStage):
+                self._judge(explore.iteration, explored, self.campaign.run)
+        return self.campaign.run(stage)
 
     @property
     def _streams(self) -> bool:
@@ -225,12 +244,13 @@ class Loop:
             return report_of(stages, iteration, layout.DIRECT) is not None
         return self.engines.direct is not None
 
-    def _chosen(self, iteration: int) -> Path:
+    def _chosen(self, iteration: int, explore: ExploreStage) -> Path:
         """Let DIRECT choose, if it is still asked for; the table of what it chose."""
         config, engines = self.config, self.engines
         if engines.direct is not None:
             script, block = engines.direct, engines.direct.block
-            self.campaign.run(ChooseStage(config, script, engines.explorer, block, iteration))
+            stage = ChooseStage(config, script, engines.explorer, block, iteration)
+            self._with_frames(explore, stage)
         return layout.direct_dir(config.work_dir, iteration) / tables.CHOSEN
 
     def _label_ahead(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,19 +20,19 @@ from pwact.executors.cancel import cancel_jobs, open_jobs
 from pwact.executors.dispatcher import Dispatcher
 from pwact.fingerprint import extended
 from pwact.io.journal import Journal
-from pwact.workflow import changes, crash, ledger, master, retention, retry
+from pwact.workflow import again, changes, crash, ledger, master, retention, retry
 from pwact.workflow.facts import Teller
 from pwact.workflow.fate import Decision, Fate, decide
 from pwact.workflow.ledger import StageState
 from pwact.workflow.opening import (
     UNCHANGED,
     CampaignOptions,
-    asked_again,
     held,
     refused,
     start,
     written_by,
 )
+from pwact.workflow.postponed import Postponed
 from pwact.workflow.retry import Losses
 from pwact.workflow.seeds import Seeds
 from pwact.workflow.stage import Stage, StageOutput
@@ -75,6 +74,8 @@ def open_campaign(
         try:
             started = start(journal, journal.events(), command, seed, options.config_hash)
             journal.hold(master.EVENT, command=command, directory=str(work_dir), **master.myself())
+            if redo := again.record(journal.events(), work_dir, options.redo):
+                journal.hold(ledger.REDO, **redo)
             campaign = Campaign(work_dir, journal, started, options, executor_for)
             try:
                 yield campaign
@@ -118,9 +119,9 @@ class Campaign:
         self._worked: set[str] = set()
         self._teller = Teller(journal, work_dir)
         self._losses = Losses()
-        self._postponed: deque[Callable[[], object]] = deque()
+        self._postponed = Postponed()
         self._dispatcher = Dispatcher(
-            journal, str(started["campaign"]), executor_for, meanwhile=self._do_postponed
+            journal, str(started["campaign"]), executor_for, meanwhile=self._postponed.do_one
         )
 
     def dispatch(
@@ -148,23 +149,11 @@ class Campaign:
 
     def later(self, work: Callable[[], object]) -> None:
         """Do this when there is nothing to do but to wait; see `pwact.workflow.stage.Services`."""
-        self._postponed.append(work)
+        self._postponed.add(work)
 
     def catch_up(self) -> None:
         """Do all that was put off."""
-        while self._do_postponed():
-            pass
-
-    def _do_postponed(self) -> bool:
-        if not self._postponed:
-            return False
-        work = self._postponed.popleft()
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001  nothing depends on it, whatever went wrong
-            words = f"{type(error).__name__}: {error}"
-            _LOG.warning("left out, and the run goes on without it: %s", words)
-        return True
+        self._postponed.do_all()
 
     def seed(self, *spawn_key: int | str) -> int:
         """A reproducible integer in 1..2**31-1 for this place of the campaign."""
@@ -203,7 +192,8 @@ class Campaign:
             When it is done, but was changed.
         """
         state = self._state(stage)
-        if not state.done or self._options.redo:
+        others = [name for name in ledger.pending(self.journal.events()) if "/" not in name]
+        if not state.done or others:
             return False
         return self._decide(stage, state, self.inputs_of(stage)).fate is Fate.SKIP
 
@@ -260,6 +250,16 @@ class Campaign:
         fresh = state.name not in self._worked
         return fresh and retry.tried_again(self.journal, state, self.stages(), leave)
 
+    def remakes(self, source: Stage, stage: Stage) -> bool:
+        """Put on record that a finished stage is remade for files that another one needs by now."""
+        made, state = self._state(source), self._state(stage)
+        if not made.done or not again.is_thinned(self.work_dir, made):
+            return False
+        if self._decide(stage, state, self.inputs_of(stage)).fate is Fate.SKIP:
+            return False
+        self.journal.append(ledger.REDO, **again.remake(source.name, stage.name))
+        return True
+
     def begin_early(self, stage: Stage, before: Stage) -> bool:
         """Begin a stage though the one before it is not done yet; whether that may be.
 
@@ -281,7 +281,7 @@ class Campaign:
         return ledger.set_aside_before(self.journal.events(), state)
 
     def _asked(self, stage: Stage) -> bool:
-        return asked_again(self._options.redo, stage.name) and stage.name not in self._worked
+        return ledger.pending(self.journal.events()).get(stage.name, False)
 
     def _state(self, stage: Stage) -> StageState:
         return self.stages().get(stage.name, StageState(stage.name))
@@ -304,6 +304,7 @@ class Campaign:
         found = replace(
             changes.situation(self.work_dir, events, stage, inputs),
             asked=self._asked(stage),
+            remake=stage.name in ledger.pending(events),
             late=state.begun and retry.made_again(events, state),
             keep=self._options.keep_finished,
         )

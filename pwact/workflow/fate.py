@@ -27,6 +27,8 @@ class Situation:
         As the journal says; a step that was set aside counts as not begun.
     asked
         ``--redo`` names it, and it was not done in this start yet.
+    remake
+        It left something that is gone by now and is needed; done again, it leaves the same.
     deleted
         It is done, but its directory is gone.
     stale
@@ -44,6 +46,7 @@ class Situation:
     begun: bool = True
     done: bool = True
     asked: bool = False
+    remake: bool = False
     deleted: bool = False
     stale: bool = False
     late: bool = False
@@ -68,7 +71,7 @@ def decide(found: Situation) -> Decision:
     if why := _why_again(found):
         return Decision(Fate.REDO, why)
     changed = "; ".join(found.changes)
-    if changed and not found.keep:
+    if changed and (found.remake or not found.keep):
         return Decision(Fate.REFUSE, changed)
     return Decision(
         Fate.SKIP if found.done else Fate.GO_ON, f"kept, though {changed}" if changed else ""
@@ -82,6 +85,7 @@ def _why_again(found: Situation) -> str:
         (found.asked, "--redo asks for it"),
         (found.done and found.deleted, "its directory was deleted"),
         (found.stale, "an earlier step was done again and left other results"),
+        (found.remake and not changed, "what it left is needed again"),
         (changed and found.late, "a step before it has more results by now"),
         (changed and found.taken, "a crash of the machine has taken what was done"),
         (

@@ -12,6 +12,7 @@ from pwact import fingerprint, layout
 STARTED = "stage_started"
 DONE = "stage_done"
 KEPT = "stage_kept"
+REDO = "redo_asked"  # what is done again, until it was set aside
 ASIDE = "stage_set_aside"
 REOPENED = "stage_reopened"  # its lost tasks are tried again; what is done of it stays
 LEFT = "failures_left"  # the user gave its lost tasks up
@@ -146,6 +147,24 @@ def begun_otherwise_before(events: Sequence[Mapping[str, Any]], state: StageStat
         for name, one in now.items()
         if comes_before(name, state.name, order) and one.begun_at > state.position
     )
+
+
+def pending(events: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    """Stages that are yet to be done again as asked for → whether the user named them.
+
+    Those that were not named are remade for what they left once and is gone.
+    """
+    found: dict[str, bool] = {}
+    for event in events:
+        if event["event"] == REDO:
+            found.update({**dict.fromkeys(event["remade"], False), **_named(event)})
+        for story in _stories(event):
+            found.pop(story["name"], None)
+    return found
+
+
+def _named(event: Mapping[str, Any]) -> dict[str, bool]:
+    return dict.fromkeys(event["names"], True)
 
 
 def together_s(stages: Iterable[StageState]) -> float:

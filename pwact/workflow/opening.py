@@ -19,6 +19,7 @@ from pwact.io import files
 from pwact.io.journal import FORMAT, Journal
 from pwact.io.lock import WorkLock
 from pwact.workflow import ledger, master
+from pwact.workflow.again import is_named
 from pwact.workflow.place import living_elsewhere, original_of
 from pwact.workflow.seeds import draw_root
 
@@ -188,12 +189,7 @@ def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None
     """Raise UsageError for a word that names no stage that was ever begun."""
     known = list(ledger.stages(events))
     for word in redo:
-        if not any(asked_again((word,), name) for name in known):
+        if not any(is_named(word, name) for name in known):
             raise UsageError(
                 f"--redo {word}: no such stage was begun here; begun: {', '.join(known) or 'none'}"
             )
-
-
-def asked_again(redo: Sequence[str], name: str) -> bool:
-    """Whether one of the words is this stage or its iteration."""
-    return any(name == word or name.startswith(f"{word}/") for word in redo)

@@ -148,6 +148,11 @@ class _Survey:
             self.remarks += [words] if words else []
         return output.report
 
+    def remakes(self, source: Stage, stage: Stage) -> bool:
+        """Nothing is made."""
+        del source, stage
+        return False
+
     def begin_early(self, stage: Stage, before: Stage) -> bool:
         """Nothing is begun."""
         del stage, before

@@ -34,6 +34,10 @@ WORDS = ("x was 1, is 2",)
         (Situation(late=True, changes=WORDS), Fate.REDO, "more results"),
         (Situation(taken=True, changes=WORDS), Fate.REDO, "crash"),
         (Situation(taken=True), Fate.SKIP, ""),
+        (Situation(remake=True), Fate.REDO, "needed again"),
+        (Situation(remake=True, stale=True, changes=WORDS), Fate.REDO, "earlier step"),
+        (Situation(remake=True, changes=WORDS), Fate.REFUSE, "x was 1"),
+        (Situation(remake=True, changes=WORDS, keep=True), Fate.REFUSE, "x was 1"),
     ],
 )
 def test_what_becomes_of_a_step(found, fate, why):

@@ -1,0 +1,88 @@
+"""Which steps a start does again: those that the user names, and what these need remade.
+
+Trajectories are deleted when an iteration is complete. Where a step that reads them is done again,
+the exploration is repeated first: the same seeds give the same frames.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pwact import layout
+from pwact.workflow import ledger
+from pwact.workflow.ledger import StageState
+
+_LOG = logging.getLogger(__name__)
+_READ_FRAMES = ("kpu", layout.DIRECT, "label")  # of the trajectories
+_LEADS_TO_THEM = "select"
+
+
+def asked_names(redo: Sequence[str], known: Iterable[str]) -> list[str]:
+    """The stages that the words of ``--redo`` name."""
+    return [name for name in known if any(is_named(word, name) for word in redo)]
+
+
+def is_named(word: str, name: str) -> bool:
+    """Whether a word is this stage or its iteration."""
+    return name == word or name.startswith(f"{word}/")
+
+
+def record(events: Sequence[Mapping[str, Any]], work_dir: Path, redo: Sequence[str]) -> Any:
+    """What is to be done again, for the journal; None if there is nothing new."""
+    stages = ledger.stages(events)
+    names = asked_names(redo, stages)
+    wanted = {*names, *ledger.pending(events)}
+    remade = remade_by(work_dir, stages, wanted)
+    for name, why in remade.items():
+        _tell(name, why)
+    return {"names": names, "remade": sorted(remade)} if names or remade else None
+
+
+def remade_by(
+    work_dir: Path, stages: Mapping[str, StageState], asked: Collection[str]
+) -> dict[str, str]:
+    """Explorations that must be repeated for their trajectories → what needs these.
+
+    Parameters
+    ----------
+    asked
+        Stages that are to be done again.
+    """
+    found = {}
+    for name, state in stages.items():
+        iteration, step = ledger.place_of(name)
+        if iteration is None or step != "explore" or not state.done or name in asked:
+            continue
+        if not is_thinned(work_dir, state):
+            continue
+        for reader in (*_READ_FRAMES, _LEADS_TO_THEM):
+            other = f"{layout.iteration_name(iteration)}/{reader}"
+            undone = other in stages and not stages[other].done and reader != _LEADS_TO_THEM
+            if other in asked or undone:
+                then = f"{layout.iteration_name(iteration)}/label"
+                found[name] = other if reader in _READ_FRAMES else f"{then}, which follows {other},"
+                break
+    return found
+
+
+def is_thinned(work_dir: Path, state: StageState) -> bool:
+    """Whether files of a finished stage were deleted when its iteration was complete."""
+    return not all((work_dir / path).exists() for path in state.transient)
+
+
+def remake(name: str, reader: str) -> dict[str, Any]:
+    """For the journal: an exploration is done again for the sake of another stage."""
+    _tell(name, reader)
+    return {"names": [], "remade": [name]}
+
+
+def _tell(name: str, reader: str) -> None:
+    _LOG.warning(
+        "%s is done again as well: %s needs its trajectories, which were deleted "
+        "(reserve_md_traj); the same seeds give the same frames",
+        name,
+        reader,
+    )
