@@ -11,6 +11,7 @@ from pwact.errors import InputError
 from pwact.io import files
 from pwact.io.arrays import are_elements
 from pwact.io.lines import Lines
+from pwact.io.texts import read_text
 
 
 def write_atom_config(path: Path, atoms: Atoms, sync: bool = True) -> None:
@@ -37,9 +38,7 @@ def read_atom_config(path: Path) -> Atoms:
         The file cannot be read.
     """
     try:
-        return _parse(path.read_text(encoding="utf-8", errors="replace").splitlines())
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path) from error
+        return _parse(read_text(path).splitlines())
     except (ValueError, IndexError) as error:
         reason = "it is too short" if isinstance(error, IndexError) else error
         raise InputError(f"cannot be read as an atom.config: {reason}", path) from error

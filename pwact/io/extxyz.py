@@ -26,6 +26,7 @@ from pwact.io.arrays import are_elements
 from pwact.io.extxyz_head import Column, Head, read_head
 from pwact.io.extxyz_labels import OF_TABLES, LabelNames, labels_of_head, labels_there, length_unit
 from pwact.io.labels import labels_of, set_labels
+from pwact.io.texts import DAMAGED, open_text
 
 log = logging.getLogger(__name__)
 
@@ -99,13 +100,15 @@ def iterate_extxyz(
     """
     said: set[str] = set()
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        with open_text(path) as stream:
             for atoms, remarks in _frames(stream, path, _Reading(spoilt, names)):
                 for words in remarks:
                     if words not in said:
                         log.warning("%s: %s", path, words)
                     said.add(words)
                 yield atoms
+    except DAMAGED as error:
+        raise InputError(f"is compressed, and damaged: {error}", path) from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path) from error
 

@@ -10,7 +10,8 @@ from typing import Optional
 
 import numpy as np
 
-from pwact.errors import CutOffError, TaskError
+from pwact.errors import CutOffError, InputError, TaskError
+from pwact.io.texts import DAMAGED, open_text
 
 
 class Lines:
@@ -25,6 +26,8 @@ class Lines:
         Of the line that was given out last, from 1.
     cut_off
         Whether the last line had no end and was left out.
+    rest
+        What there was of that line.
 
     Raises
     ------
@@ -36,10 +39,13 @@ class Lines:
         self.path = path
         self.number = 0
         self.cut_off = False
+        self.rest = ""
         try:
-            self._stream = path.open(encoding="utf-8", errors="replace", newline="\n")
+            self._stream = open_text(path, newline="\n")
         except OSError as error:
             raise TaskError(f"{path}: cannot be read: {error.strerror}") from error
+        except InputError as error:
+            raise TaskError(str(error)) from error
 
     def __enter__(self) -> Lines:
         return self
@@ -56,9 +62,12 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._stream.readline()
+        try:
+            line = self._stream.readline()
+        except DAMAGED as error:
+            raise CutOffError(f"{self.path}: is compressed, and damaged: {error}") from error
         if not line.endswith("\n"):
-            self.cut_off = bool(line)
+            self.cut_off, self.rest = bool(line), line
             raise StopIteration
         self.number += 1
         return line.rstrip("\r\n")
@@ -75,6 +84,10 @@ class Lines:
         if line is None:
             raise CutOffError(f"{self.path}, after line {self.number}: the file is cut off")
         return line
+
+    def accept_rest(self) -> None:
+        """Count the last line as complete, since nothing can be missing from it."""
+        self.cut_off = False
 
     def error(self, message: str) -> TaskError:
         """An error at the line that was given out last."""

@@ -6,7 +6,8 @@ positions and forces, others that do not matter here, and a line of dashes at it
 Two signs: forces stand there with the opposite sign, whatever the heading of their block says. The
 ``stress (eV)`` beside the lattice is volume times stress, positive under tension, so the virial is
 minus that: a cell that is stretched along b has its largest positive number in bb, and the file's
-own ``Pressure Internal`` is minus the number divided by the volume.
+own ``Pressure Internal`` is minus the number divided by the volume. A MOVEMENT that pwdata made of
+another code's output has the virial itself there; it is known by its rows of asterisks.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from pwact.io.labels import set_labels
 from pwact.io.lines import Lines
 
 _HEAD = re.compile(r"(\d{1,9})\s+atoms\b.*\biteration\b", re.IGNORECASE)
-_ENERGIES = re.compile(r"Etot,\s*Ep,\s*Ek\s*\(eV\)\s*=\s*([^,]*)", re.IGNORECASE)
+_ENERGIES = re.compile(r"Etot,\s*Ep,\s*Ek\s*(?:\(eV\))?\s*=\s*([^,]*)", re.IGNORECASE)
+_STARS = re.compile(r"\*+(\s+\*{4,}){5,}")  # what pwdata writes below MD_INFO
 _EP = 1  # place of the potential energy among Etot, Ep, Ek
 _END = "----"
 _BLOCKS = ("lattice", "position", "force")
@@ -96,12 +98,14 @@ def _frame(lines: Lines, head: str) -> Atoms:
     count, energy = _head(lines, head)
     blocks: dict[str, np.ndarray] = {}
     virial: Optional[np.ndarray] = None
-    in_table = False
-    while not (line := lines.take()).strip().startswith(_END):
+    in_table = by_pwdata = False
+    while not (line := _line_or_end(lines)).strip().startswith(_END):
         if _HEAD.search(line):
             raise lines.error("a frame begins before the one above has ended")
         if in_table and _is_number(line):
             raise lines.error(f"a block has more than {count} lines, one for each atom")
+        if _STARS.fullmatch(line.strip()):
+            by_pwdata = True
         name = _block(line)
         in_table = name in ("position", "force")
         if name in blocks:
@@ -114,8 +118,21 @@ def _frame(lines: Lines, head: str) -> Atoms:
         if name not in blocks:
             raise lines.error(f"the frame that ends here has no {name} block")
     atoms = _atoms(lines, blocks)
+    if by_pwdata and virial is not None:
+        virial = -virial
     set_labels(atoms, energy, -blocks["force"][:, 1:], virial)
     return atoms
+
+
+def _line_or_end(lines: Lines) -> str:
+    """The next line; the dashes that end a frame need no line end."""
+    line = next(lines, None)
+    if line is not None:
+        return line
+    if lines.rest.strip().startswith(_END):
+        lines.accept_rest()
+        return lines.rest
+    return lines.take()
 
 
 def _head(lines: Lines, head: str) -> tuple[int, float]:

@@ -11,6 +11,9 @@ from ase.data import atomic_numbers
 
 from pwact.errors import InputError
 from pwact.io import files
+from pwact.io.texts import read_text
+
+_COUNT = re.compile(r"[-+]?\d")
 
 
 def write_poscar(path: Path, atoms: Atoms) -> None:
@@ -50,40 +53,93 @@ def read_poscar(path: Path) -> Atoms:
         The file cannot be read, or is of VASP 4 and so names no elements.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return _parse(lines)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path) from error
+        return _parse(read_text(path).splitlines())
     except (ValueError, IndexError) as error:
         reason = "it is too short" if isinstance(error, IndexError) else error
         raise InputError(f"cannot be read as a POSCAR: {reason}", path) from error
 
 
 def _parse(lines: list[str]) -> Atoms:
-    lattice = np.array([_words(line)[:3] for line in lines[2:5]]).astype(float)
+    lattice = np.array([_numbers(lines, place) for place in (2, 3, 4)])
     factors = _factors(lines[1], lattice)
     cell = lattice * factors
-    symbols = [word.split("_")[0].split("/")[0] for word in _bare(lines[5]).split()]
-    if symbols and symbols[0].isdigit():
-        raise ValueError(
-            "line 6 must name the elements; VASP 4 files have only their counts there: "
-            "put a line such as 'Si C' above it"
-        )
-    unknown = [symbol for symbol in symbols if atomic_numbers.get(symbol, 0) == 0]
-    if unknown or not symbols:
-        raise ValueError(f"line 6 must name elements, not {lines[5].strip()!r}")
-    counts = _counts(lines[6], len(symbols))
-    place = 7 if lines[7].strip()[:1] not in {"S", "s"} else 8
+    symbols, place = _symbols(lines)
+    counts, place = _counts(lines, place, len(symbols))
+    if lines[place].strip()[:1] in {"S", "s"}:
+        place += 1
     cartesian = lines[place].strip()[:1] in {"C", "c", "K", "k"}
-    rows = lines[place + 1 : place + 1 + sum(counts)]
-    if len(rows) < sum(counts):
-        raise ValueError(f"{sum(counts)} positions are announced, {len(rows)} are there")
-    positions = np.array([(_words(row) + [""] * 3)[:3] for row in rows]).astype(float)
+    first, total = place + 1, sum(counts)
+    if len(lines) < first + total:
+        there = max(0, len(lines) - first)
+        raise ValueError(f"{total} positions are announced, {there} are there")
+    positions = np.array([_numbers(lines, number) for number in range(first, first + total)])
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise ValueError("all numbers must be finite")
     positions = positions * factors if cartesian else positions @ cell
     names = [symbol for symbol, count in zip(symbols, counts) for _ in range(count)]
     return Atoms(names, positions, cell=cell, pbc=True)
+
+
+def _symbols(lines: list[str]) -> tuple[list[str], int]:
+    """Symbols of the groups, which VASP wraps after 20 of them, and the place of the next line."""
+    symbols: list[str] = []
+    place = 5
+    while words := _bare(lines[place]).split():
+        if _COUNT.match(words[0]):
+            break
+        for word in words:
+            symbol = word.split("_")[0].split("/")[0]
+            if atomic_numbers.get(symbol, 0) == 0:
+                raise ValueError(f"line {place + 1} must name elements, not {word!r}")
+            symbols.append(symbol)
+        place += 1
+    if not symbols and words:
+        raise ValueError(
+            "line 6 must name the elements; VASP 4 files have only their counts there: "
+            "put a line such as 'Si C' above it"
+        )
+    if not symbols:
+        raise ValueError(f"line 6 must name elements, not {lines[5].strip()!r}")
+    return symbols, place
+
+
+def _counts(lines: list[str], place: int, expected: int) -> tuple[list[int], int]:
+    """Atoms of each group, over as many lines as it takes, and the place of the next line."""
+    counts: list[int] = []
+    first = place + 1
+    while len(counts) < expected:
+        words = _bare(lines[place]).split()
+        if not words or not _COUNT.match(words[0]):
+            break
+        for word in words[: expected - len(counts)]:
+            if not word.isdigit():
+                raise ValueError(f"line {place + 1}: {word!r} is not a number of atoms")
+            counts.append(int(word))
+        place += 1
+    if len(counts) < expected or sum(counts) == 0:
+        what = f"{expected} counts, one for each symbol"
+        raise ValueError(f"line {first} must hold {what}, not {lines[first - 1].strip()!r}")
+    return counts, place
+
+
+def _numbers(lines: list[str], place: int) -> list[float]:
+    """The first three numbers of a line.
+
+    Raises
+    ------
+    ValueError
+        There are fewer, or a word is no number; names the line.
+    """
+    words = _words(lines[place])[:3]
+    if len(words) < 3:
+        raise ValueError(f"line {place + 1} must hold three numbers, not {lines[place].strip()!r}")
+    made = []
+    for word in words:
+        try:
+            made.append(float(word))
+        except ValueError:
+            raise ValueError(f"line {place + 1}: {word!r} is not a number") from None
+    return made
 
 
 def _bare(line: str) -> str:
@@ -96,14 +152,6 @@ def _words(line: str) -> list[str]:
     return [
         re.sub(r"(?<=[\d.])[dD](?=[-+]?\d)", "e", word) for word in line.replace(",", " ").split()
     ]
-
-
-def _counts(line: str, expected: int) -> list[int]:
-    words = _bare(line).split()
-    counts = [int(word) for word in words[:expected]]
-    if len(counts) < expected or min(counts) < 0 or sum(counts) == 0:
-        raise ValueError(f"line 7 must hold {expected} counts, not {line.strip()!r}")
-    return counts
 
 
 def _factors(line: str, lattice: np.ndarray) -> np.ndarray:

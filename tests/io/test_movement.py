@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
 import io
+import lzma
 import re
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -205,7 +208,7 @@ def test_cut_anywhere_the_complete_frames_are_left(
 ) -> None:
     whole = samples / "pwmat" / name
     content, frames = whole.read_bytes(), list(iterate_movement(whole))
-    ends = [place for place in damage.ends_of(content, b"-----") if place]
+    ends = ends_of_frames(content)
     path = tmp_path / "MOVEMENT"
     for place in damage.cuts(content):
         damage.put(path, content[:place])
@@ -218,6 +221,13 @@ def test_cut_anywhere_the_complete_frames_are_left(
         assert len(found) == expected
         for one, other in zip(found, frames):
             assert_same(one, other)
+
+
+def ends_of_frames(content: bytes) -> list[int]:
+    """Places from which on a frame is complete: four of its dashes are there."""
+    lines = damage.ends_of(content, b"-----")
+    begins = [content.rfind(b"\n", 0, end - 1) for end in lines]
+    return [content.index(b"----", begin) + 4 for begin in begins]
 
 
 @pytest.mark.parametrize("word", [b"NaN", b"********", b"-1.0-2.0"])
@@ -298,7 +308,7 @@ def test_a_damaged_frame_is_refused(tmp_path: Path, old: str, new: str, message:
 
 def test_as_a_structure_the_last_complete_frame_counts(movement: Path, tmp_path: Path) -> None:
     frames = list(iterate_movement(movement))
-    path = damage.put(tmp_path / "cut MOVEMENT", movement.read_bytes()[:-5])
+    path = damage.put(tmp_path / "cut MOVEMENT", movement.read_bytes()[:-150])
     found = read_structure(path, "PWmat/Movement")
     assert_same(found, frames[2].copy())
     assert found.calc is None
@@ -315,3 +325,48 @@ def test_a_long_trajectory_is_read_in_bounded_memory(movement: Path, tmp_path: P
         assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 6
     finally:
         tracemalloc.stop()
+
+
+def test_the_last_line_needs_no_end(movement: Path, tmp_path: Path) -> None:
+    path = damage.put(tmp_path / "MOVEMENT", movement.read_bytes().rstrip())
+    said: list[CutOffError] = []
+    assert len(list(complete_frames(path, said.append))) == 4
+    assert said == []
+
+
+def test_headings_of_other_versions(movement: Path, tmp_path: Path) -> None:
+    text = movement.read_text()
+    theirs = r"Etot,Ep,Ek =\1, Average Force= 1E+01"
+    other = re.sub(r"Etot,Ep,Ek \(eV\) =([^,\n]*)(, SCF = +\d+)?", theirs, text)
+    assert other.count("Average") == 4
+    path = damage.put(tmp_path / "MOVEMENT", other.encode())
+    for one, same in zip(iterate_movement(path), iterate_movement(movement)):
+        assert_same(one, same)
+
+
+def test_the_stress_of_pwdata_is_the_virial_itself(movement: Path, tmp_path: Path) -> None:
+    row = " MD_INFO: METHOD(1-VV) TIME(fs) TEMP(K)\n" + "  *  " + " ******** " * 7 + "\n"
+    text = re.sub(r"(?m)^ *Lattice vector", lambda match: row + match[0], movement.read_text())
+    path = damage.put(tmp_path / "MOVEMENT", text.encode())
+    pairs = list(zip(iterate_movement(path), iterate_movement(movement)))
+    assert len(pairs) == 4
+    for theirs, pwmat in pairs:
+        one, other = labels_of(theirs), labels_of(pwmat)
+        np.testing.assert_array_equal(one.forces, other.forces)
+        assert other.virial is not None
+        np.testing.assert_array_equal(one.virial, -other.virial)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_and_marked_files(
+    movement: Path, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    content = movement.read_bytes()
+    for text in (pack(content), pack(b"\xef\xbb\xbf" + content), b"\xef\xbb\xbf" + content):
+        path = damage.put(tmp_path / "MOVEMENT", text)
+        for one, same in zip(iterate_movement(path), iterate_movement(movement)):
+            assert_same(one, same)
+    packed = pack(content * 20)
+    path = damage.put(tmp_path / "MOVEMENT", packed[: len(packed) * 2 // 3])
+    with pytest.raises(CutOffError, match="is compressed, and damaged"):
+        list(iterate_movement(path))

@@ -109,10 +109,12 @@ def test_a_contcar_of_md(samples: Path) -> None:
         (HEAD.format(scale="1") + "1 2\nDirect\n0 0 0\n1 1 1\n", "VASP 4"),
         (HEAD.format(scale="1") + DIRECT.replace("Si C", "Si Qq"), "must name elements"),
         (HEAD.format(scale="1") + DIRECT.replace("1 2", "1"), "must hold 2 counts"),
-        (HEAD.format(scale="1") + DIRECT.replace("1 2", "-1 2"), "must hold 2 counts"),
-        (HEAD.format(scale="1") + DIRECT.replace("1 2", "1 x"), "invalid literal"),
+        (HEAD.format(scale="1") + DIRECT.replace("1 2", "-1 2"), "line 7: '-1' is not a number"),
+        (HEAD.format(scale="1") + DIRECT.replace("1 2", "1 x"), "line 7: 'x' is not a number"),
         (HEAD.format(scale="1") + DIRECT.replace("1 2", "1 3"), "4 positions .* 3 are there"),
-        (HEAD.format(scale="1") + DIRECT.replace("0.5 0.5 0.5", "0.5 0.5"), "could not convert"),
+        (HEAD.format(scale="1") + DIRECT.replace("0.5 0.5 0.5", "0.5 0.5"), "line 10 must hold"),
+        (HEAD.format(scale="1") + DIRECT.replace("0.5 0.5 0.5", "0.5 o.5 1"), "line 10: 'o.5' is"),
+        (HEAD.format(scale="1").replace("0 5 0", "0 5,o 0"), "line 4: 'o' is not a number"),
         (HEAD.format(scale="1") + DIRECT.replace("0.25", "nan"), "finite"),
         (HEAD.format(scale="0") + DIRECT, "scale factor"),
         (HEAD.format(scale="one") + DIRECT, "scale factor"),
@@ -129,3 +131,21 @@ def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, message: str) 
 def test_unreadable(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_poscar(tmp_path)
+
+
+def test_lists_that_vasp_wraps(tmp_path: Path) -> None:
+    symbols = ["Fe", "Cr"] * 11 + ["Ni"]
+    counts = [1 + place % 3 for place in range(23)]
+    atoms = Atoms([one for one, many in zip(symbols, counts) for _ in range(many)], pbc=True)
+    atoms.set_cell([9, 9, 9])
+    atoms.positions[:] = np.random.default_rng(2).random((len(atoms), 3)) * 9
+    path = tmp_path / "POSCAR"
+    write_poscar(path, atoms)
+    lines = path.read_text().splitlines()
+    assert lines[5].split() == symbols
+    for place in (6, 5):  # the later one first
+        words = lines[place].split()
+        lines[place : place + 1] = ["   " + "   ".join(words[:20]), "   " + "   ".join(words[20:])]
+    path.write_text("\n".join(lines) + "\n")
+    assert_same(read_poscar(path), atoms, 1e-12)
+    assert read_poscar(path).get_chemical_symbols() == atoms.get_chemical_symbols()
