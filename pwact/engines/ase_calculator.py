@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from pwact.config.schema import nearest
 from pwact.engines.ase_settings import AseSettings, read_settings
 from pwact.engines.base import Purpose
+from pwact.engines.heading import Heading
 from pwact.engines.task_inputs import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.fingerprint import Settings
@@ -69,6 +70,7 @@ class AseLabeler:
     structure_postfix = ".poscar"
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = None  # every process of a parallel Python is the same program
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
         self.config = config

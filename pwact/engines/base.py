@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
+from pwact.engines.heading import Heading
 from pwact.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -42,12 +43,15 @@ class Labeler(Protocol):
         Name of the file in a task directory whose tail explains a failure.
     shell_check
         See `pwact.executors.base.Task`.
+    heading
+        By what several starts in one directory are seen; None where nothing is printed.
     """
 
     structure_format: str
     structure_postfix: str
     log: str
     shell_check: str
+    heading: Optional[Heading]
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless `purpose` can be computed for these elements."""
@@ -187,6 +191,7 @@ class Explorer(Protocol):
 
     log: str
     shell_check: str
+    heading: Optional[Heading]
 
     def validate(self, motion: Motion) -> None:
         """Raise InputError unless this MD can be run."""
@@ -305,6 +310,7 @@ class Trainer(Protocol):
 
     log: str
     shell_check: str
+    heading: Optional[Heading]
 
     def validate(self) -> None:
         """Raise InputError when the training keys cannot be honoured."""

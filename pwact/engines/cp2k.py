@@ -11,6 +11,7 @@ import numpy as np
 from pwact.engines import cp2k_checks as checks
 from pwact.engines.base import Purpose
 from pwact.engines.cp2k_task import COORDINATES, INPUT, LOG, put_in, write_coordinates
+from pwact.engines.heading import Heading
 from pwact.engines.task_inputs import link_files
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.io.cp2k_input import cell_vectors, read_input, write_input
@@ -37,6 +38,12 @@ class Cp2kLabeler:
     structure_postfix = ".poscar"
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = Heading(
+        LOG,
+        r"PROGRAM STARTED AT ",
+        r"^ *GLOBAL\| Total number of message passing processes +(\d+)",
+        r"PROGRAM ENDED AT ",
+    )
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
         self.config = config

@@ -12,6 +12,7 @@ import numpy as np
 from pwact.engines import dftbplus_input as control
 from pwact.engines.base import Purpose
 from pwact.engines.dftbplus_files import Links, check_slater_koster, link_names
+from pwact.engines.heading import Heading
 from pwact.engines.task_inputs import link_files
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.io.dftbplus_md import read_md
@@ -64,6 +65,9 @@ class DftbPlusLabeler:
     structure_postfix = ".poscar"
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = Heading(
+        LOG, r"^\| +DFTB\+ release ", r"^MPI processes: +(\d+)", r"^DFTB\+ running times"
+    )
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
         self.config = config

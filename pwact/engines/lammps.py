@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.engines.base import Condition, Motion, Potential, UserInput
+from pwact.engines.heading import Heading
 from pwact.engines.lammps_input import (
     DEVIATION,
     DUMP,
@@ -17,7 +18,7 @@ from pwact.engines.lammps_input import (
 )
 from pwact.engines.lammps_user_input import included, remarks, rewrite
 from pwact.engines.md_task import EXIT, LOG, MdTask
-from pwact.engines.task_inputs import lammps_program, python_module
+from pwact.engines.task_inputs import lammps_heading, lammps_program, python_module
 from pwact.fingerprint import settings_of
 from pwact.io.files import tree_hash, write_text
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 class LammpsExplorer(MdTask):
     """Writes and reads LAMMPS tasks. See `pwact.engines.base.Explorer`."""
+
+    heading: Optional[Heading] = lammps_heading(LOG)
 
     def __init__(self, block: ResourceBlock) -> None:
         self._program = lammps_program(block.command)

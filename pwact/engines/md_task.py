@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from pwact.engines.base import Condition, Motion, Potential
+from pwact.engines.heading import Heading
 from pwact.engines.lammps_input import DATA, DEVIATION, DUMP, FOREIGN_DUMP, TYPES
 from pwact.engines.md_end import cause, death, was_killed
 from pwact.engines.task_inputs import ended_well, link_files
@@ -67,6 +68,7 @@ class MdTask:
 
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = None
 
     def write_start(self, directory: Path, atoms: Atoms, potential: Potential) -> None:
         """Write ``lmp.config``, ``atom_type.txt`` and the links to the models.

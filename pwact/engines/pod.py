@@ -20,7 +20,12 @@ from pwact.engines.base import Potential, TrainedModel, TrainingData
 from pwact.engines.pod_deviation import LOG as DEVIATION_LOG
 from pwact.engines.pod_fit import FACTOR
 from pwact.engines.pod_kpu import ROLE, PodKpu, read_factor
-from pwact.engines.task_inputs import ended_well, lammps_program, python_module
+from pwact.engines.task_inputs import (
+    ended_well,
+    lammps_heading,
+    lammps_program,
+    python_module,
+)
 from pwact.engines.training_task import TrainingTask
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import Settings
@@ -48,6 +53,7 @@ class PodTrainer(TrainingTask):
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         self._config = config
         self._alone = config.strategy.uncertainty == "kpu"
+        self.heading = None if self._alone else lammps_heading(pod_files.LOG)
         self._settings = settings_of(config)
         self._types = tuple(config.train.atom_type)
         self._program = lammps_program(train.command)

@@ -16,6 +16,7 @@ import numpy as np
 
 from pwact.engines import pwmat_report as report
 from pwact.engines.base import Purpose
+from pwact.engines.heading import Heading
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
 from pwact.engines.pwmat_basis import Basis, basis_of
 from pwact.engines.pwmat_input import EtotInput, read_etot_input, render
@@ -56,6 +57,7 @@ class PwmatLabeler:
     structure_format = "pwmat/config"
     structure_postfix = ".config"
     log = LOG
+    heading: Optional[Heading] = None  # what PWmat prints at its start is not known here
     shell_check = f"tail -n 1 {report.REPORT} 2>/dev/null | grep -q time"
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:

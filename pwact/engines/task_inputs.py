@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pwact
+from pwact.engines.heading import Heading
 from pwact.errors import PwactError
 from pwact.io.files import link, log_tail
 
@@ -27,6 +28,11 @@ def lammps_program(command: str) -> str:
     for marker in (" -in ", " -i "):
         command = command.partition(marker)[0]
     return command.strip()
+
+
+def lammps_heading(log: str) -> Heading:
+    """How LAMMPS begins its screen output."""
+    return Heading(log, r"^LAMMPS \(\d", r"^Loop time of \S+ on (\d+) procs")
 
 
 def ended_well(log: Path) -> bool:

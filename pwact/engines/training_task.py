@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Optional
 
 from pwact.engines.base import TrainedModel
+from pwact.engines.heading import Heading
 from pwact.errors import TaskError
 from pwact.verdict import DONE, Verdict, incomplete
 
@@ -22,6 +24,7 @@ class TrainingTask:
     """How a training is judged. See `pwact.engines.base.Trainer`."""
 
     shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = None
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The trained model. Raises TaskError."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from pwact import layout
 from pwact.engines.base import Purpose
+from pwact.engines.heading import Heading
 from pwact.errors import CutOffError, InputError, TaskError
 from pwact.io import files
 from pwact.io.extxyz import read_extxyz
@@ -50,6 +51,7 @@ class Script:
     kind = ""
     log = ""  # its words are among those of the job
     shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = None
 
     def __init__(self, path: Path, block: ResourceBlock) -> None:
         self.path = path

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.engines.base import Purpose
+from pwact.engines.heading import Heading
 from pwact.engines.vasp_incar import Incar, check_purpose, doubts, read_incar
 from pwact.engines.vasp_potcar import families, potcars_of, write_potcar
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
@@ -53,6 +54,12 @@ class VaspLabeler:
     structure_postfix = ".poscar"
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = Heading(
+        LOG,
+        r"^ *running(?: on)? +\d+ (?:total cores|mpi-ranks)",
+        r"^ *running(?: on)? +(\d+) (?:total cores|mpi-ranks)",
+        r"^ *writing wavefunctions",
+    )
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
         self.config = config

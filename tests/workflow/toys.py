@@ -65,6 +65,7 @@ class ToyTrainer:
 
     log = "train.log"
     shell_check = "true"
+    heading = None
 
     def __init__(self, config: Any, train: Any, explore: Any) -> None:
         self.types = config.train.atom_type
@@ -109,6 +110,7 @@ class ToyKpu:
 
     log = "kpu.log"
     shell_check = "true"
+    heading = None
 
     def fingerprint(self) -> dict[str, Any]:
         return {"engine": "toy"}
@@ -156,6 +158,7 @@ class ToyExplorer:
 
     log = "md.log"
     shell_check = "true"
+    heading = None
     collisions: tuple[int, ...] = ()
     early = ""  # why trajectories die early
 
@@ -212,6 +215,7 @@ class ToyLabeler:
     structure_postfix = ".poscar"
     log = "dft.log"
     shell_check = "true"
+    heading = None
 
     def __init__(self, config: Any, input_idx: int, block: Any) -> None:
         self.input_idx = input_idx

@@ -23,6 +23,7 @@ from pwact.verdict import Verdict
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.prepare import demand_all, prepare, relative
+from pwact.workflow.stages.starts import started_once
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -228,7 +229,7 @@ class ExploreStage:
             yield Task(
                 directory,
                 self.explorer.command(self.potential),
-                partial(self._check, run.motion),
+                started_once(partial(self._check, run.motion), self.explorer.heading, self.block),
                 self.explorer.log,
                 self.explorer.shell_check,
             )

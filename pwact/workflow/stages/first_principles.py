@@ -14,6 +14,7 @@ from pwact.io.frames import ordered
 from pwact.verdict import Verdict
 from pwact.workflow.stage import Services
 from pwact.workflow.stages.prepare import prepare
+from pwact.workflow.stages.starts import started_once
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -43,7 +44,7 @@ class Calculation:
     group: str = ""
 
 
-def task_of(calculation: Calculation, purpose: Purpose) -> Task:
+def task_of(calculation: Calculation, purpose: Purpose, block: ResourceBlock) -> Task:
     """Prepare the directory and say how to run and to judge it."""
     labeler = calculation.labeler
 
@@ -56,7 +57,11 @@ def task_of(calculation: Calculation, purpose: Purpose) -> Task:
 
     prepare(calculation.directory, write)
     return Task(
-        calculation.directory, labeler.command(purpose), check, labeler.log, labeler.shell_check
+        calculation.directory,
+        labeler.command(purpose),
+        started_once(check, labeler.heading, block),
+        labeler.log,
+        labeler.shell_check,
     )
 
 
@@ -73,5 +78,5 @@ def calculate(
     `kind` is the word for the names of jobs and tags, by default that of the purpose.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    tasks = [task_of(calculation, purpose) for calculation in calculations]
+    tasks = [task_of(calculation, purpose, block) for calculation in calculations]
     return services.dispatch(kind or purpose.value, directory, tasks, block)

@@ -208,7 +208,8 @@ class LabelStage:
         asked, _ = self._new(asked, explored)
         made = [self._calculation(self.labeler, one, explored) for one in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
-        tasks = [task_of(one, Purpose.SCF) for one in self._labelling(services).ahead(made)]
+        ahead = self._labelling(services).ahead(made)
+        tasks = [task_of(one, Purpose.SCF, self.block) for one in ahead]
         if tasks:
             services.begin_ahead(Purpose.SCF.value, scf, tasks, self.block)
 

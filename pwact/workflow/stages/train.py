@@ -26,6 +26,7 @@ from pwact.workflow.stages.prepare import (
     prepare,
     relative,
 )
+from pwact.workflow.stages.starts import started_once
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +149,8 @@ class TrainStage:
         )
         prepare(directory, write)
         trainer = self.trainer
-        return Task(directory, trainer.command(), trainer.check, trainer.log, trainer.shell_check)
+        check = started_once(trainer.check, trainer.heading, self.block)
+        return Task(directory, trainer.command(), check, trainer.log, trainer.shell_check)
 
 
 @dataclass(frozen=True)
