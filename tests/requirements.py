@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -41,13 +40,6 @@ def need_module(name: str) -> None:
     """Skip or fail unless the Python module `name` can be imported."""
     if importlib.util.find_spec(name) is None:
         _missing(f"the Python module {name} is not installed")
-
-
-def need_folder(path: Path) -> Path:
-    """`path`, which holds what the codes themselves wrote."""
-    if not path.is_dir():
-        _missing(f"{path} with real outputs is not there")
-    return path
 
 
 def need_deepmd() -> str:

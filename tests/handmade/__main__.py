@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from tests.handmade import cp2k, matter, pwmat
+from tests.handmade.dftbplus_runs import write_runs
 from tests.handmade.outcar import Settings, write_contcar, write_outcar
 
 DATA = Path(__file__).parents[1] / "data"
@@ -23,13 +24,13 @@ def vasp(folder: Path) -> None:
     write_outcar(
         folder / "OUTCAR.md",
         matter.dynamics(atoms, 2, 600.0, 2.0),
-        Settings(used=(21, 12, 6), nelm=60, nsw=3, ibrion=0),
+        Settings(used=(13, 8, 6), nelm=60, nsw=3, ibrion=0),
     )
     write_contcar(folder / "CONTCAR.md", atoms)
     write_outcar(
         folder / "OUTCAR.unconverged",
         matter.dynamics(matter.crystal("PdCu3", 3.7, seed=22), 2, 900.0, 2.0),
-        Settings(used=(15, 15, 12), nelm=15, nsw=3, ibrion=0),
+        Settings(used=(9, 9, 7), nelm=9, nsw=3, ibrion=0),
     )
     single = matter.crystal("Au4", 4.1, seed=23)
     write_outcar(folder / "OUTCAR.single", [single], Settings(used=(1,), nelm=1, nsw=0, ibrion=-1))
@@ -64,7 +65,13 @@ def pwmat_files(folder: Path) -> None:
 
 def main() -> None:
     """Write them."""
-    for name, write in (("vasp", vasp), ("pwmat", pwmat_files), ("cp2k", cp2k.write_logs)):
+    writers = {
+        "vasp": vasp,
+        "pwmat": pwmat_files,
+        "cp2k": cp2k.write_logs,
+        "dftbplus": write_runs,
+    }
+    for name, write in writers.items():
         (DATA / name).mkdir(parents=True, exist_ok=True)
         write(DATA / name)
 

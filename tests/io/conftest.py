@@ -1,8 +1,6 @@
-"""Labelled frames and real outputs for the tests of the formats."""
+"""Labelled frames for the tests of the formats."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +9,6 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from pwact.io.labels import labels_of, set_labels
-from tests.requirements import need_folder
-
-SAMPLES = Path(__file__).parents[3] / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def outside() -> Path:
-    """Folder of outputs that the codes themselves wrote."""
-    return need_folder(SAMPLES)
 
 
 def _frame(rng: np.random.Generator, gold: int) -> Atoms:

@@ -28,26 +28,26 @@ cell_volume         :real:0:
 """
 
 
-def test_numbers_read_by_eye(outside: Path) -> None:
-    found = read_tags(outside / "dftbplus" / "01_sp_lisi" / "results.tag", WANTED)
+def test_numbers_read_by_eye(samples: Path) -> None:
+    found = read_tags(samples / "dftbplus" / "sp_alloy" / "results.tag", WANTED)
     assert sorted(found) == ["cell_volume", "forces", "mermin_energy", "stress"]
-    assert float(found["mermin_energy"]) == -2.80141072121681
+    assert float(found["mermin_energy"]) == -0.498914611129973
     assert found["forces"].shape == (4, 3)
-    first = [-0.776997604664379e-2, -0.438423182536785e-2, -0.606015652048731e-2]
+    first = [0.397269976808019e-1, 0.204414825850403e-2, -0.289577961735761e-1]
     assert found["forces"][0].tolist() == first
     assert found["stress"][0].tolist() == [
-        *(0.216437803880141e-3, 0.553268906925159e-4, 0.467342786771501e-4)
+        *(0.533098980710228e-3, -0.417157199056666e-4, -0.125987603977060e-3)
     ]
-    assert float(found["cell_volume"]) == 404.865828974833
-    cluster = read_tags(outside / "dftbplus" / "01_sp_cluster" / "results.tag", WANTED)
+    assert float(found["cell_volume"]) == 362.179846383315
+    cluster = read_tags(samples / "dftbplus" / "sp_cluster" / "results.tag", WANTED)
     assert sorted(cluster) == ["forces", "mermin_energy"]
     assert list(cluster["forces"][2]) == [
-        *(0.887262694707325e-3, 0.119632751044012e-1, 0.997321320225280e-3)
+        *(-0.354130433962869e-2, -0.264391233975470e-1, -0.219859810871602e-2)
     ]
 
 
-def test_an_empty_file_holds_nothing(outside: Path) -> None:
-    assert read_tags(outside / "dftbplus" / "04_scc_fail" / "results.tag", WANTED) == {}
+def test_an_empty_file_holds_nothing(samples: Path) -> None:
+    assert read_tags(samples / "dftbplus" / "scc_fail" / "results.tag", WANTED) == {}
 
 
 def test_shapes(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_damage(tmp_path: Path, old: bytes, new: bytes, message: str) -> None:
         read_tags(put(tmp_path / "results.tag", SMALL.replace(old, new, 1)), WANTED)
 
 
-def test_cuts_of_a_real_file(outside: Path, tmp_path: Path) -> None:
-    content = (outside / "dftbplus" / "01_sp_si8" / "results.tag").read_bytes()
+def test_cuts_of_a_file(samples: Path, tmp_path: Path) -> None:
+    content = (samples / "dftbplus" / "sp_copper" / "results.tag").read_bytes()
     whole = read_tags(put(tmp_path / "results.tag", content), WANTED)
     refused = 0
     for place in cuts(content):

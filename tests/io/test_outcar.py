@@ -72,8 +72,8 @@ def test_numbers_read_by_eye(samples: Path) -> None:
     assert (outcar.head.isif, outcar.head.nwrite) == (2, 2)
     assert (outcar.ended, outcar.relaxed, outcar.learned) == (True, False, 0)
     assert [(step.number, step.iterations, step.converged) for step in steps] == [
-        (1, 21, True),
-        (2, 12, True),
+        (1, 13, True),
+        (2, 8, True),
         (3, 6, True),
     ]
     last = frames_of(steps)[-1]
@@ -136,9 +136,9 @@ def test_another_reader_finds_the_same(samples: Path, name: str) -> None:
 def test_all_electronic_steps_used_is_not_converged(samples: Path) -> None:
     steps = list(Outcar(samples / "vasp" / "OUTCAR.unconverged"))
     assert [(step.iterations, step.converged) for step in steps] == [
-        (15, False),
-        (15, False),
-        (12, True),
+        (9, False),
+        (9, False),
+        (7, True),
     ]
     # one electronic step of one allowed
     (single,) = Outcar(samples / "vasp" / "OUTCAR.single")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-# What the tests call a file, and what it is called in the folder.
+# What the tests call a file or folder, and what it is called there.
 NAMES = {
     "vasp/OUTCAR.md": "vasp/OUTCAR.h2o.md",
     "vasp/OUTCAR.single": "vasp/OUTCAR.ch4.1step",
@@ -21,6 +21,21 @@ NAMES = {
     "cp2k/unconverged/dft.log": "cp2k/scf_not_converged.log",
     "cp2k/md/dft.log": "cp2k/md_dft.log",
     "pwmat/MOVEMENT": "pwmat/MOVEMENT_LiSi_4frames",
+    "dftbplus/sp_cluster": "dftbplus/01_sp_cluster",
+    "dftbplus/sp_alloy": "dftbplus/01_sp_lisi",
+    "dftbplus/sp_copper": "dftbplus/01_sp_si8",
+    "dftbplus/relax_append": "dftbplus/02_relax_si8_append",
+    "dftbplus/relax_maxsteps": "dftbplus/02_relax_si8_maxsteps",
+    "dftbplus/relax": "dftbplus/02_relax_si8",
+    "dftbplus/md_npt": "dftbplus/03_md_npt_si8",
+    "dftbplus/md_nvt": "dftbplus/03_md_nvt_lisi_mdoutput",
+    "dftbplus/scc_fail_goes_on": "dftbplus/04_scc_fail_ConvergentSCCOnly_No",
+    "dftbplus/scc_fail_md": "dftbplus/04_scc_fail_md",
+    "dftbplus/scc_fail": "dftbplus/04_scc_fail",
+    "dftbplus/err_keyword": "dftbplus/05_err_keyword",
+    "dftbplus/err_missing_skf": "dftbplus/05_err_missing_skf",
+    "dftbplus/err_syntax": "dftbplus/05_err_syntax",
+    "dftbplus/sp_close": "dftbplus/06_close_0.02A",
 }
 
 
@@ -31,10 +46,20 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not folder.is_dir():
         pytest.fail(f"PWACT_REAL_OUTPUTS: there is no folder {folder}", pytrace=False)
     found = tmp_path_factory.mktemp("real outputs")
-    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    for name, real in [*((name, name) for name in names - set(NAMES)), *NAMES.items()]:
-        if real not in names:
+    for name, real in NAMES.items():
+        if not (folder / real).exists():
             pytest.fail(f"PWACT_REAL_OUTPUTS: {folder} holds no {real}", pytrace=False)
-        (found / name).parent.mkdir(parents=True, exist_ok=True)
-        (found / name).symlink_to(folder / real)
+        paths = [path for path in (folder / real).rglob("*") if path.is_file()]
+        for path in paths or [folder / real]:
+            link(found / name / path.relative_to(folder / real), path)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            link(found / path.relative_to(folder), path)
     return found
+
+
+def link(path: Path, real: Path) -> None:
+    """Make `real` known as `path`, unless another file has this name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.symlink_to(real)
