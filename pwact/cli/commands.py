@@ -229,6 +229,11 @@ def _one_filter(tree: ExploredTree, limits: Limits, result: Optional[Path]) -> s
 def init_summary(result: InitResult) -> str:
     """The last words of ``pwact init_bulk``."""
     lines = [f"init_bulk is done; structures and data are in {result.collection}"]
+    if not result.wanted:
+        lines = [
+            f"init_bulk is done; structures are in {result.collection}",
+            "there are no labelled data: the input asks for no aimd or bigmodel",
+        ]
     if result.data_sets:
         lines += ["data sets:", quoted(result.data_sets)]
     if result.left_out:

@@ -70,6 +70,11 @@ class InitConfig:
             return entry.aimd and entry.scf
         return any(one.scf for one in self.systems if one.bigmodel)
 
+    @property
+    def without_data(self) -> list[int]:
+        """Places of the entries in sys_configs that ask for structures, not for labelled data."""
+        return [entry.index for entry in self.systems if not (entry.aimd or entry.bigmodel)]
+
     def filtered(self, entry: SystemEntry) -> bool:
         """Whether the DIRECT script chooses among the MD frames of an entry."""
         return entry.bigmodel and entry.direct

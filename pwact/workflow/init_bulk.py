@@ -21,6 +21,7 @@ from pwact.engines import intermediate_files, labeler_for
 from pwact.engines.base import Labeler, Purpose
 from pwact.engines.direct_script import DirectScript
 from pwact.engines.user_scripts import SELECTED, MdScript
+from pwact.errors import QuorumError
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState, place_of
@@ -56,12 +57,15 @@ class InitResult:
     lost
         Directories of failed tasks that the next start tries again, relative to the work directory;
         while there are any, ``temp_init_bulk_work`` stays.
+    wanted
+        Whether any entry asks for labelled data.
     """
 
     collection: Path
     data_sets: list[Path]
     left_out: int = 0
     lost: Sequence[str] = ()
+    wanted: bool = True
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,13 @@ def chain_of(config: InitConfig, resources: Resources) -> Chain:
 
 
 def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) -> InitResult:
-    """Do every step that is not done yet, and leave ``collection/``."""
+    """Do every step that is not done yet, and leave ``collection/``.
+
+    Raises
+    ------
+    QuorumError
+        Labelled data were asked for, and there are none; or a step failed.
+    """
     chain = chain_of(config, resources)
     temp, work_dir = chain.places.temp, config.work_dir
     if temp.exists() or not campaign.finished(collection_of(chain, campaign)):
@@ -173,7 +183,16 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     if not config.reserve_work and not lost:
         discard_tree(temp)
     data_sets = [work_dir / name for name in report["data_sets"]]
-    return InitResult(work_dir / layout.COLLECTION, data_sets, report["left_out"], lost)
+    wanted = len(config.without_data) < len(config.systems)
+    if wanted and not data_sets:
+        raise QuorumError(
+            f"init_bulk: labelled data were asked for, and there are none; structures are in "
+            f"{work_dir / layout.COLLECTION}, what was left out is listed there in "
+            f"{layout.LEFT_OUT}\nWhat next: read {layout.LOG} for the step that gave nothing, "
+            "mend the cause and start with --redo of that step"
+        )
+    place = work_dir / layout.COLLECTION
+    return InitResult(place, data_sets, report["left_out"], lost, wanted)
 
 
 def stages_of(chain: Chain, campaign: Campaign) -> Iterator[Stage]:

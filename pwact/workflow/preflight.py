@@ -43,7 +43,7 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
     if isinstance(pair.config, RunConfig):
         return _check_run(pair.config, pair.resources, strict)
     _check_init_bulk(pair.config, pair.resources)
-    return []
+    return _without_data(pair.config)
 
 
 def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[str]:
@@ -100,6 +100,23 @@ def _explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
     for entry in sorted(used):
         for structure in config.explore.systems[entry]:
             yield f"explore.sys_configs[{entry}]", structure
+
+
+def _without_data(config: InitConfig) -> list[str]:
+    """What is said of entries that ask for no MD: they give structures, and no labels."""
+    places = config.without_data
+    if not places:
+        return []
+    if len(places) == len(config.systems):
+        return [
+            f"{config.file}: sys_configs: no entry asks for aimd or bigmodel, so init_bulk makes "
+            "structures and no labelled data"
+        ]
+    named = ", ".join(f"sys_configs[{place}]" for place in places)
+    return [
+        f"{config.file}: {named}: asks for no aimd or bigmodel, so it gives structures and no "
+        "labelled data"
+    ]
 
 
 def _check_init_bulk(config: InitConfig, resources: Resources) -> None:

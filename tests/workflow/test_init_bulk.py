@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pwact.cli.commands import init_summary
 from pwact.errors import QuorumError, StageChangedError, TaskError
 from pwact.geometry import shortest_distance
 from pwact.io.frames import read_frames
@@ -19,6 +20,7 @@ from pwact.workflow.init_bulk import run_init_bulk
 from pwact.workflow.stages import gate, structures
 from tests.workflow.pairs import deep_update, init_param, load, resources, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, use_toys
+from tests.workflow.toys import ToyLabeler
 
 
 @pytest.fixture(autouse=True)
@@ -224,6 +226,26 @@ def test_a_chain_whose_only_aimd_fails_has_failed(tmp_path: Path, executor: ToyE
     assert not (tmp_path / "collection").exists()
     executor.spoil = {}
     assert len(chain(tmp_path, executor, sys_configs=[entry]).data_sets) == 1
+
+
+def test_structures_only_are_said_to_be_that(tmp_path: Path, executor: ToyExecutor) -> None:
+    entries = [{**entry, "aimd": False, "relax": False} for entry in init_param()["sys_configs"]]
+    result = chain(tmp_path, executor, sys_configs=entries)
+    assert (result.data_sets, result.wanted) == ([], False)
+    text = init_summary(result)
+    assert "there are no labelled data: the input asks for no aimd or bigmodel" in text
+    assert "structures and data" not in text
+    assert "no labelled data" not in init_summary(chain(tmp_path / "data", executor))
+
+
+def test_data_that_were_asked_for_and_are_not_there_are_a_failure(
+    tmp_path: Path, executor: ToyExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToyLabeler, "read_result", lambda *_: [])
+    entry = init_param()["sys_configs"][1]
+    for _ in range(2):  # the second start finds everything done
+        with pytest.raises(QuorumError, match="labelled data were asked for, and there are none"):
+            chain(tmp_path, executor, sys_configs=[entry])
 
 
 def test_an_entry_without_any_data_is_named(

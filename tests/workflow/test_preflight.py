@@ -203,7 +203,8 @@ def test_what_is_handed_to_no_code_may_be_odd(
         write_structure(tmp_path / "structures/a.poscar", structure, "vasp/poscar")
         changes = {**NOTHING, ENTRY + "super_cell": super_cell}
         changes[ENTRY + "aimd"] = structure.cell.volume > 0 and len(super_cell) == 9
-        assert preflight(load(tmp_path, deep_update(init_param(), changes), resources())) == []
+        said = preflight(load(tmp_path, deep_update(init_param(), changes), resources()))
+        assert [words for words in said if "labelled data" not in words] == []
 
 
 CELL = "4.1 0 0\n0 4.1 0\n0 0 4.1\n"
@@ -254,3 +255,16 @@ def test_a_vasp_4_file_is_refused_with_a_hint(
     (tmp_path / "structures/a.poscar").write_text(POSCARS["plain"].replace("Au Ag\n", ""))
     with pytest.raises(InputError, match=r"sys_configs\[0\]\.config: .*name the elements; VASP 4"):
         preflight(load(tmp_path, init_param(), resources()))
+
+
+def test_entries_without_data_are_named(tmp_path: Path) -> None:
+    write_files(tmp_path, {"calculator": "emt"})
+
+    def words(**changes: Any) -> list[str]:
+        return preflight(load(tmp_path, deep_update(init_param(), changes), resources()))
+
+    (one,) = words(**{"sys_configs.1.aimd": False})
+    assert "sys_configs[1]: asks for no aimd or bigmodel" in one
+    (all_of_them,) = words(**{"sys_configs.0.aimd": False, "sys_configs.1.aimd": False})
+    assert "no entry asks for aimd or bigmodel" in all_of_them
+    assert "structures and no labelled data" in all_of_them
