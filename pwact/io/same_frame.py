@@ -41,17 +41,18 @@ def same_frame(one: Atoms, other: Atoms, close: float = CLOSE) -> bool:
     return bool(np.all(np.linalg.norm(shifts, axis=1) <= close))
 
 
-def structure_key(atoms: Atoms) -> str:
+def structure_key(atoms: Atoms, grid: float = GRID) -> str:
     """Hash (32 hex digits) of what a label depends on.
 
-    These are elements, positions and cell (to `GRID`), periodic axes, and initial magnetic moments
-    and charges where there are any. Atoms count in the order that data sets have: by ascending Z.
+    These are elements, positions and cell (to `grid`, Å), periodic axes, and initial magnetic
+    moments and charges where there are any. Atoms count in the order that data sets have: by
+    ascending Z.
     """
     order = np.argsort(atoms.numbers, kind="stable")
     digest = hashlib.sha256(b"%d %r" % (len(atoms), np.asarray(atoms.pbc, dtype=bool).tolist()))
     digest.update(atoms.numbers[order].astype("<i8").tobytes())
     for lengths in (atoms.cell.array, atoms.positions[order]):
-        digest.update(np.rint(lengths / GRID).astype("<i8").tobytes())
+        digest.update(np.rint(lengths / grid).astype("<i8").tobytes())
     for name in _INITIAL:
         values = atoms.arrays.get(name)
         if values is not None and values.any():

@@ -8,97 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Callable, Optional
+from typing import Callable
 
-from pwact.report.records import (
-    ExploreRecord,
-    LabelRecord,
-    SelectRecord,
-    SpreadRecord,
-    SystemRecord,
-)
+from pwact.report.causes import Case, Kind, kind_of
+from pwact.report.records import SystemRecord
 
-HARDLY = 0.01  # share of candidates, below which there is hardly one
 SHOWN = 5  # systems in one line
 _PERCENT = ("5 %", "25 %", "50 %", "75 %", "95 %", "largest")
-
-
-class Kind(Enum):
-    """What was found; the value says it in short."""
-
-    NO_FRAMES = "no frame was explored"
-    NO_SPREAD = "the deviations of all frames are zero"
-    UNUSABLE = "no frame has a usable value"
-    NO_LIMITS = "no limits can be derived"
-    ALL_FAILED = "all frames lie above the window"
-    ALL_ACCURATE = "all frames lie below the window"
-    BETWEEN = "all frames lie below or above the window"
-    HARDLY_ANY = "there is hardly a candidate"
-    NONE_CHOSEN = "no candidate was chosen"
-    LABELS_LOST = "no label succeeded"
-    SYSTEM_FAILED = "nothing of a system was selected"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The window of the user, by the names of its keys.
-
-    Attributes
-    ----------
-    lower, upper
-        In eV/Å; with KPU the factors ``kpu_lower`` and ``kpu_upper``.
-    """
-
-    lower: float
-    upper: float
-    kpu: bool = False
-
-    @property
-    def keys(self) -> tuple[str, str]:
-        """Names of the keys."""
-        if self.kpu:
-            return "kpu_lower", "kpu_upper"
-        return "lower_model_devi_f", "upper_model_devi_f"
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is known of one iteration.
-
-    Attributes
-    ----------
-    name
-        ``iter.0000``.
-    valid, new
-        Errors of forces in eV/Å: of its models on the validation data, and of the last exploring
-        model on the labels that were made last.
-    chosen
-        How many candidates a DIRECT script chose; None without.
-    label
-        None where nothing was labelled yet.
-    window
-        A window to try, in the units of `limits`; None where nobody can tell.
-    """
-
-    name: str
-    limits: Limits
-    select: SelectRecord
-    spread: SpreadRecord = SpreadRecord()
-    explore: Optional[ExploreRecord] = None
-    valid: Optional[float] = None
-    new: Optional[float] = None
-    chosen: Optional[int] = None
-    label: Optional[LabelRecord] = None
-    window: Optional[tuple[float, float]] = None
-
-    @property
-    def wrong(self) -> Optional[bool]:
-        """Whether a measured error lies above the lower limit; None where none can be compared."""
-        errors = [error for error in (self.valid, self.new) if error is not None]
-        if self.limits.kpu or not errors:
-            return None
-        return max(errors) > self.limits.lower
 
 
 @dataclass(frozen=True)
@@ -124,45 +40,9 @@ def findings(case: Case) -> list[Finding]:
         warns = kind is not Kind.ALL_ACCURATE or case.wrong is not False
         words = f"{case.name}: {_WORDS[kind](case)}{_early(case)}"
         found.append(Finding(kind, words, warns))
-    if kind in {None, Kind.HARDLY_ANY, Kind.NONE_CHOSEN, Kind.LABELS_LOST}:
+    if kind in {None, Kind.HARDLY_ANY, Kind.NONE_CHOSEN, Kind.ALL_KNOWN, Kind.LABELS_LOST}:
         found += _lost_systems(case)
     return found
-
-
-def kind_of(case: Case) -> Optional[Kind]:
-    """Which of the causes it is that nothing, or hardly anything, was selected or labelled.
-
-    None where enough was, and where hardly anything was, but the models are as good as they say.
-    """
-    counts, spread = case.select, case.spread
-    if not counts.frames:
-        return Kind.NO_FRAMES
-    if counts.candidate:
-        return _kind_with_candidates(case)
-    if spread.zeros == counts.frames:
-        return Kind.NO_SPREAD
-    if counts.failed == counts.frames:
-        if spread.unusable == counts.frames:
-            return Kind.UNUSABLE
-        return Kind.NO_LIMITS if _without_limits(case) else Kind.ALL_FAILED
-    return Kind.ALL_ACCURATE if counts.accurate == counts.frames else Kind.BETWEEN
-
-
-def _kind_with_candidates(case: Case) -> Optional[Kind]:
-    counts = case.select
-    if case.chosen == 0 or not counts.selected:
-        return Kind.NONE_CHOSEN
-    if case.label is not None and not case.label.labelled:
-        return Kind.LABELS_LOST
-    if counts.candidate >= HARDLY * counts.frames:
-        return None
-    mostly_failed = counts.failed > counts.accurate
-    return Kind.HARDLY_ANY if mostly_failed or case.wrong else None
-
-
-def _without_limits(case: Case) -> bool:
-    limits = [one.lower for one in case.spread.systems if one.frames]
-    return bool(limits) and all(lower is None for lower in limits)
 
 
 def _no_frames(_: Case) -> str:
@@ -230,6 +110,14 @@ def _none_chosen(case: Case) -> str:
     return f"nothing is labelled: none of {case.select.candidate} candidates was chosen"
 
 
+def _all_known(case: Case) -> str:
+    return (
+        f"nothing is labelled: all {case.select.selected} selected frames are in the data already, "
+        "and the models are still unsure of them: explore other structures or conditions, or let "
+        "the models fit more"
+    )
+
+
 def _labels_lost(case: Case) -> str:
     failed = case.label.failed if case.label else 0
     return (
@@ -248,6 +136,7 @@ _WORDS: Mapping[Kind, Callable[[Case], str]] = {
     Kind.BETWEEN: _between,
     Kind.HARDLY_ANY: _hardly_any,
     Kind.NONE_CHOSEN: _none_chosen,
+    Kind.ALL_KNOWN: _all_known,
     Kind.LABELS_LOST: _labels_lost,
 }
 

@@ -47,20 +47,25 @@ def check_data(
     if not config.init_data:
         message = "exploring with init_model_list before any training is not available yet"
         raise InputError(message, config.file, "init_data")
-    remarks: list[InputError] = []
-    elements = _read(config, "init_data", config.init_data, remarks)
-    _read(config, "valid_data", config.valid_data, remarks)
+    data = DataSets()
+    elements = _read(config, "init_data", config.init_data, data)
+    end = len(data)
+    _read(config, "valid_data", config.valid_data, data)
+    remarks = [
+        InputError(words, config.file, key)
+        for key, words in (
+            *(("init_data", words) for words in data.remarks(range(end))),
+            *(("valid_data", words) for words in data.remarks(range(end, len(data)))),
+        )
+    ]
     if strict and remarks:
         raise remarks[0]
     return [*map(str, remarks), *_without_data(config, explored, elements)]
 
 
-def _read(
-    config: RunConfig, key: str, paths: Sequence[Path], remarks: list[InputError]
-) -> set[str]:
-    """Add to the remarks; return the elements."""
+def _read(config: RunConfig, key: str, paths: Sequence[Path], data: DataSets) -> set[str]:
+    """Read data sets; return the elements."""
     known, found = set(config.train.atom_type), set[str]()
-    data = DataSets()
 
     def look(place: Place, atoms: Atoms) -> None:
         elements = set(atoms.get_chemical_symbols())
@@ -77,7 +82,6 @@ def _read(
             if error.file == config.file:
                 raise
             raise InputError(str(error), config.file, key) from error
-    remarks += [InputError(words, config.file, key) for words in data.remarks()]
     return found
 
 

@@ -5,18 +5,18 @@ Of each frame a few numbers stay in memory, so that there may be many.
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Optional
 
 import numpy as np
 
 from pwact.io.frames import iterate_frames
-from pwact.io.labels import labels_of
+from pwact.io.labels import labels_as_read
+from pwact.io.same_frame import structure_key
 from pwact.query.outliers import Labelled, Outliers, outliers
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SHOWN = 10  # numbers of frames in one line
 SAME_ENERGY = 1e-3  # eV per atom, and
 SAME_FORCE = 0.02  # eV/Å in the mean: labels that differ by less are the same
 _NUMBERS = 9  # kept of a frame, see `DataSets.add`
-_DIGITS = 6  # of lengths in Å, to which two structures are the same
+_GRID = 1e-6  # Å, to which two structures are the same, whatever format they went through
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class DataSets:
         self._compositions: list[tuple[tuple[int, int], ...]] = []
         self._known: dict[tuple[tuple[int, int], ...], int] = {}
         self._kinds = array("l")
-        self._seen: dict[bytes, int] = {}
+        self._seen: dict[str, int] = {}
         self._contradictions: list[tuple[int, int]] = []
         self._open: list[int] = []
 
@@ -81,7 +81,7 @@ class DataSets:
 
     def add(self, atoms: Atoms) -> None:
         """Take in one frame."""
-        labels = labels_of(atoms)
+        labels = labels_as_read(atoms)
         number = len(self)
         self._kinds.append(self._kind(atoms))
         strength = np.linalg.norm(labels.forces, axis=1)
@@ -92,7 +92,7 @@ class DataSets:
         self._numbers.extend(_probe(labels))
         if not all(atoms.pbc):
             self._open.append(number)
-        first = self._seen.setdefault(_structure(atoms), number)
+        first = self._seen.setdefault(structure_key(atoms, _GRID), number)
         if first != number and self._differ(first, number):
             self._contradictions.append((first, number))
 
@@ -122,26 +122,42 @@ class DataSets:
         which = int(np.searchsorted(self._starts, number, side="right")) - 1
         return Place(self._paths[which], number - self._starts[which])
 
-    def remarks(self, since: int = 0) -> list[str]:
+    def remarks(self, shown: range, beside: Optional[range] = None) -> list[str]:
         """Labels that cannot be right, and frames that are not periodic: a sentence each.
 
-        All frames are compared; those with a number from `since` on are named.
+        Parameters
+        ----------
+        shown
+            Numbers of the frames that are named.
+        beside
+            Numbers of the frames with which their values are compared: by default themselves. Two
+            labels of one structure are found among all frames.
         """
-        if not len(self):
+        if not shown:
             return []
         rows = np.frombuffer(self._numbers, dtype=float).reshape(-1, _NUMBERS)
-        frames = Labelled(self._counts(), *rows[:, :5].T)
-        found = outliers(frames)
+        found = self._outliers(rows, shown if beside is None else beside)
         return [
-            *self._named(found.force, since, self._force_words(rows)),
-            *self._named(found.energy, since, self._energy_words(rows, found)),
-            *self._named(found.virial, since, self._virial_words(rows)),
-            *self._contradicting(since, rows),
+            *self._named(found.force, shown, self._force_words(rows)),
+            *self._named(found.energy, shown, self._energy_words(rows, found)),
+            *self._named(found.virial, shown, self._virial_words(rows)),
+            *self._contradicting(shown, rows),
             *self._named_numbers(
-                [number for number in self._open if number >= since],
+                [number for number in self._open if number in shown],
                 lambda number: "is not periodic in all directions; models and MD are",
             ),
         ]
+
+    def _outliers(self, rows: np.ndarray, beside: range) -> Outliers:
+        part = slice(beside.start, beside.stop)
+        found = outliers(Labelled(self._counts()[part], *rows[part, :5].T))
+        around = (beside.start, len(rows) - beside.stop)
+        return Outliers(
+            *(
+                np.pad(values, around)
+                for values in (found.energy, found.force, found.virial, found.off)
+            )
+        )
 
     def _counts(self) -> np.ndarray:
         elements = sorted({element for kind in self._compositions for element, _ in kind})
@@ -173,8 +189,8 @@ class DataSets:
             "which cannot be right beside the others"
         )
 
-    def _contradicting(self, since: int, rows: np.ndarray) -> Iterator[str]:
-        pairs = {second: first for first, second in self._contradictions if second >= since}
+    def _contradicting(self, shown: range, rows: np.ndarray) -> Iterator[str]:
+        pairs = {second: first for first, second in self._contradictions if second in shown}
         return self._named_numbers(
             list(pairs),
             lambda number: (
@@ -183,8 +199,8 @@ class DataSets:
             ),
         )
 
-    def _named(self, which: np.ndarray, since: int, words: Callable[[int], str]) -> Iterator[str]:
-        return self._named_numbers([n for n in np.flatnonzero(which).tolist() if n >= since], words)
+    def _named(self, which: np.ndarray, shown: range, words: Callable[[int], str]) -> Iterator[str]:
+        return self._named_numbers([n for n in np.flatnonzero(which).tolist() if n in shown], words)
 
     def _named_numbers(self, numbers: Sequence[int], words: Callable[[int], str]) -> Iterator[str]:
         """One line a data set: its first frame in words, the others by their numbers."""
@@ -202,15 +218,6 @@ def _and_others(indices: Sequence[int]) -> str:
     more = ", …" if len(indices) > SHOWN else ""
     named = ", ".join(map(str, indices[:SHOWN])) + more
     return f"; the same of {len(indices)} more: {named}"
-
-
-def _structure(atoms: Atoms) -> bytes:
-    """Hash of what a label belongs to."""
-    digest = hashlib.blake2b(atoms.numbers.astype("<i8").tobytes(), digest_size=16)
-    for lengths in (atoms.positions, atoms.cell.array):
-        digest.update((np.round(lengths, _DIGITS) + 0.0).astype("<f8").tobytes())
-    digest.update(bytes(map(bool, atoms.pbc)))
-    return digest.digest()
 
 
 def _probe(labels: Labels) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import Any, Optional
 
 from pwact import layout
 from pwact.query.spread import window_to_try
-from pwact.report.findings import Case, Finding, Limits, findings
+from pwact.report.causes import Case, Limits
+from pwact.report.findings import Finding, findings
 from pwact.report.records import (
     SPREAD,
     ExploreRecord,

@@ -6,7 +6,8 @@ from typing import Any, Optional
 
 import pytest
 
-from pwact.report.findings import Case, Kind, Limits, findings, kind_of
+from pwact.report.causes import Case, Kind, Limits, kind_of
+from pwact.report.findings import findings
 from pwact.report.records import (
     ExploreRecord,
     LabelRecord,
@@ -63,6 +64,8 @@ KINDS: list[tuple[Case, Optional[Kind]]] = [
     (case(candidate=10, chosen=2), None),
     (case(candidate=10, label=LabelRecord(0, 10)), Kind.LABELS_LOST),
     (case(candidate=10, label=LabelRecord(1, 9)), None),
+    (case(candidate=10, label=LabelRecord(0, 0, None, 10)), Kind.ALL_KNOWN),
+    (case(candidate=10, label=LabelRecord(0, 1, None, 9)), Kind.LABELS_LOST),
     (case(accurate=10, label=LabelRecord(0, 0)), Kind.ALL_ACCURATE),
 ]
 
@@ -137,6 +140,12 @@ SAID: list[tuple[Case, bool, list[str], list[str]]] = [
     (case(accurate=5, zeros=5), True, ["the deviation of all 5 frames is exactly 0"], ["window"]),
     (case(accurate=5, zeros=5, limits=KPU), True, ["the KPU of all 5 frames is exactly 0"], []),
     (case(candidate=7, chosen=0), True, ["none of 7 candidates was chosen"], []),
+    (
+        case(candidate=7, label=LabelRecord(0, 0, None, 7)),
+        True,
+        ["all 7 selected frames are in the data already"],
+        [],
+    ),
     (case(candidate=7, label=LabelRecord(0, 3)), True, ["of 7 selected frames 3 labels"], []),
 ]
 

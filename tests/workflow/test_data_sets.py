@@ -93,6 +93,14 @@ def test_two_labels_of_one_structure(work_dir: Path) -> None:
             assert "init.xyz: frame 1 with other labels" in warning
 
 
+def test_labels_of_validation_data_that_contradict_those_of_training(work_dir: Path) -> None:
+    frames = [*other_frames(2), relabelled(labelled(3)[1], energy=5.0)]
+    write_frames(work_dir / "valid.xyz", frames, "extxyz")
+    (warning,) = preflight_of(work_dir, {"valid_data": ["valid.xyz"]})
+    assert warning.startswith(f"{work_dir / 'param.json'}: valid_data: {work_dir / 'valid.xyz'}")
+    assert "frame 2 holds the same structure as " in warning
+
+
 def test_frames_that_are_not_periodic(work_dir: Path) -> None:
     frames = labelled(14)
     for atoms in frames[1:13]:

@@ -12,7 +12,7 @@ import pytest
 from pwact import layout
 from pwact.cli.commands import run_summary
 from pwact.io.journal import Journal
-from pwact.report.findings import Kind
+from pwact.report.causes import Kind
 from pwact.report.status import status_text
 from pwact.workflow import ledger
 from pwact.workflow.findings import all_findings, findings_at

@@ -135,7 +135,7 @@ class TrainStage:
             data.read(path, self.config.data_format)
         known = len(data)
         data.read(self.labelled[-1], self.config.data_format)
-        for words in data.remarks(known):
+        for words in data.remarks(range(known, len(data)), range(len(data))):
             log.warning("%s: new labels: %s", self.name, words)
 
     def _task(self, services: Services, member: int) -> Task:
