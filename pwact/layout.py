@@ -85,6 +85,8 @@ DIRECT = "direct"
 SCF = "scf"
 LINKED_WHILE_RUNNING = (SUPER_CELL_SCALE, PERTURB, AIMD, BIGMODEL, SCF)
 
+STEPS_OF_CHAIN = (RELAX, *LINKED_WHILE_RUNNING)
+
 RELAX_BASE = "relax"
 SUPER_CELL_BASE = "super_cell"
 INIT_BASE = "init"
@@ -207,6 +209,11 @@ def labelled(directory: Path, data_format: str) -> Path:
 def init_config(index: int) -> str:
     """``init_config_0`` …: one entry of sys_configs."""
     return f"init_config_{index}"
+
+
+def part_prefix(number: int) -> str:
+    """``added-1/`` …: entries of an init_bulk that came after others; "" for those before."""
+    return f"added-{number}/" if number else ""
 
 
 def scale_base(factor: str) -> str:

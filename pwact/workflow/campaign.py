@@ -28,6 +28,7 @@ from pwact.workflow.opening import (
     UNCHANGED,
     CampaignOptions,
     held,
+    name_left_running,
     refused,
     start,
     written_by,
@@ -83,7 +84,7 @@ def open_campaign(
             except BaseException as error:
                 if journal.holds and refused(error):
                     raise  # and nothing is written
-                campaign.name_open_jobs()
+                name_left_running(campaign.open_jobs())
                 with contextlib.suppress(PwactError):  # the disk may be full
                     journal.append(master.ENDED, command=command, **master.ending(error))
                 raise
@@ -155,6 +156,15 @@ class Campaign:
         """Do all that was put off."""
         self._postponed.do_all()
 
+    def draw_from(self, root: int) -> None:
+        """Take random numbers from another root from now on."""
+        self._seeds = Seeds(root)
+
+    @property
+    def root(self) -> int:
+        """The root seed."""
+        return self._seeds.root
+
     def seed(self, *spawn_key: int | str) -> int:
         """A reproducible integer in 1..2**31-1 for this place of the campaign."""
         return self._seeds.seed(*spawn_key)
@@ -175,14 +185,6 @@ class Campaign:
         """Names of the jobs that were asked for and have not ended as far as is known."""
         return [job.name for job in open_jobs(self.journal)]
 
-    def name_open_jobs(self) -> None:
-        """Tell the log which jobs go on without their master."""
-        if names := self.open_jobs():
-            _LOG.warning(
-                "left running: %s; the next start takes them up, 'pwact kill' ends them",
-                ", ".join(names),
-            )
-
     def finished(self, stage: Stage) -> bool:
         """Whether a stage is done, unchanged and intact, so that nothing before it is needed.
 
@@ -192,8 +194,9 @@ class Campaign:
             When it is done, but was changed.
         """
         state = self._state(stage)
-        others = [name for name in ledger.pending(self.journal.events()) if "/" not in name]
-        if not state.done or others:
+        asked = ledger.pending(self.journal.events())
+        order = list(self.stages())
+        if not state.done or any(ledger.comes_before(one, stage.name, order) for one in asked):
             return False
         return self._decide(stage, state, self.inputs_of(stage)).fate is Fate.SKIP
 

@@ -7,8 +7,8 @@ frames another one may choose from; then maybe single points of the frames; coll
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -22,14 +22,17 @@ from pwact.engines.base import Labeler, Purpose
 from pwact.engines.direct_script import DirectScript
 from pwact.engines.user_scripts import SELECTED, MdScript
 from pwact.errors import QuorumError
+from pwact.fingerprint import canonical
 from pwact.io import files
+from pwact.workflow import parts
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState, place_of
 from pwact.workflow.opening import counts_once
+from pwact.workflow.part_campaign import PartCampaign
 from pwact.workflow.retention import discard_tree
 from pwact.workflow.retry import in_hand
 from pwact.workflow.stage import Stage
-from pwact.workflow.stages.collect import CollectStage
+from pwact.workflow.stages.collect import CollectStage, write_views
 from pwact.workflow.stages.direct import DirectStage, Run
 from pwact.workflow.stages.md import MdStage
 from pwact.workflow.stages.prepare import link_inside, needed
@@ -169,43 +172,105 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     QuorumError
         Labelled data were asked for, and there are none; or a step failed.
     """
-    chain = chain_of(config, resources)
-    temp, work_dir = chain.places.temp, config.work_dir
-    if temp.exists() or not campaign.finished(collection_of(chain, campaign)):
-        for stage in stages_of(chain, campaign):
-            _link(work_dir, stage)
-            campaign.run(stage)
-    report = campaign.run(collection_of(chain, campaign))
-    for name in layout.LINKED_WHILE_RUNNING:
-        if (work_dir / name).is_symlink():
-            files.remove(work_dir / name)
-    lost = in_hand(one for one in campaign.stages().values() if place_of(one.name)[0] is None)
-    if not config.reserve_work and not lost:
-        discard_tree(temp)
-    data_sets = [work_dir / name for name in report["data_sets"]]
-    wanted = len(config.without_data) < len(config.systems)
-    if wanted and not data_sets:
+    known = parts.known_parts(campaign.journal.events())
+    whole = chain_of(config, resources)
+    asked = [canonical(_asked(whole, entry)) for entry in config.systems]
+    given = parts.assign(known, asked, config.file.name, config.seed, campaign.root)
+    fruitless = False
+    for part in given.parts:
+        numbers = given.numbers.get(part.number, {})
+        if known and not numbers:
+            log.info("%s is kept: this input does not ask for it", _names(part.entries))
+            continue
+        campaign.draw_from(part.seed if config.seed is None else config.seed)
+        worker = PartCampaign(campaign, part, alone=len(given.parts) == 1)
+        if worker.collected and len(numbers) < len(part.entries):
+            log.info("%s is kept as it is", _names(part.entries))
+            continue
+        own = _restricted(config, numbers)
+        report = _run_part(own, resources, worker, config.file.name)
+        fruitless |= bool(_wants_data(own) and not report["data_sets"])
+    result = _result(config, campaign)
+    if fruitless:
         raise QuorumError(
             f"init_bulk: labelled data were asked for, and there are none; structures are in "
-            f"{work_dir / layout.COLLECTION}, what was left out is listed there in "
+            f"{result.collection}, what was left out is listed there in "
             f"{layout.LEFT_OUT}\nWhat next: read {layout.LOG} for the step that gave nothing, "
             "mend the cause and start with --redo of that step"
         )
-    place = work_dir / layout.COLLECTION
-    return InitResult(place, data_sets, report["left_out"], lost, wanted)
+    return result
 
 
-def stages_of(chain: Chain, campaign: Campaign) -> Iterator[Stage]:
+def _wants_data(config: InitConfig) -> bool:
+    return len(config.without_data) < len(config.systems)
+
+
+def _names(numbers: Iterable[int]) -> str:
+    return ", ".join(map(layout.init_config, numbers))
+
+
+def _restricted(config: InitConfig, numbers: Mapping[int, int]) -> InitConfig:
+    """The input with the entries of one part only, each with the number that it has for good."""
+    entries = sorted(
+        (replace(config.systems[place], index=number) for place, number in numbers.items()),
+        key=lambda entry: entry.index,
+    )
+    return replace(config, systems=tuple(entries))
+
+
+def _run_part(
+    config: InitConfig, resources: Resources, worker: PartCampaign, file: str
+) -> Mapping[str, Any]:
+    """Do the steps of one part; the report of its collection."""
+    chain = chain_of(config, resources)
+    places, part = chain.places, worker.part
+    chain = replace(chain, places=replace(places, temp=places.temp / part.prefix))
+    asked = {entry.index: canonical(_asked(chain, entry)) for entry in config.systems}
+    present = replace(part, entries=asked, file=file, seed=worker.root)
+    worker.give(present, once_done=part.number == 0)
+    at_work = any((chain.places.temp / name).exists() for name in layout.STEPS_OF_CHAIN)
+    if at_work or not worker.finished(collection_of(chain, worker)):
+        for stage in stages_of(chain, worker):
+            _link(config.work_dir, stage)
+            worker.run(stage)
+    report = worker.run(collection_of(chain, worker))
+    worker.give(present)
+    for name in layout.LINKED_WHILE_RUNNING:
+        if (config.work_dir / name).is_symlink():
+            files.remove(config.work_dir / name)
+    return report
+
+
+def _result(config: InitConfig, campaign: Campaign) -> InitResult:
+    """What all parts have left; what nobody needs any more is deleted."""
+    states = [one for one in campaign.stages().values() if place_of(one.name)[0] is None]
+    collected = [one for one in states if place_of(one.name)[1] == layout.COLLECTION]
+    done = all(one.done for one in collected)
+    lost = in_hand(states)
+    if not config.reserve_work and not lost and done:
+        discard_tree(config.work_dir / layout.TEMP_INIT)
+    names = [name for one in collected for name in one.report.get("data_sets", ())]
+    data_sets = [config.work_dir / name for name in names]
+    steps = [one for one in states if one not in collected]
+    rows = [row for one in steps for row in one.report.get("left_out", ())]
+    left_out = sum(one.report.get("left_out", 0) for one in collected)
+    collection = config.work_dir / layout.COLLECTION
+    write_views(collection, data_sets, rows)
+    return InitResult(collection, data_sets, left_out, lost, _wants_data(config))
+
+
+def stages_of(chain: Chain, campaign: PartCampaign) -> Iterator[Stage]:
     """The steps before the collection that any entry asks for.
 
     Take them one by one: what a step works on stands in the journal once those before are done.
     """
-    config, places, systems = chain.config, chain.places, chain.config.systems
+    config, places = chain.config, chain.places
+    systems = {entry.index: entry for entry in config.systems}
     if chain.relax:
         yield RelaxStage(config, places, chain.relax, chain.dft_block)
-    if any(entry.super_cell is not None or entry.scale for entry in systems):
+    if any(entry.super_cell is not None or entry.scale for entry in config.systems):
         yield SuperCellScaleStage(config, places)
-    if any(entry.perturb for entry in systems):
+    if any(entry.perturb for entry in config.systems):
         yield PerturbStage(config, places)
     if chain.aimd:
         yield MdStage(config, places, chain.aimd, chain.dft_block, layout.AIMD)
@@ -251,7 +316,7 @@ def _chosen(chain: Chain, known: Mapping[str, StageState]) -> Chosen:
     return Chosen(path, state.report.get("entries", ()), state.files.get(name, ""))
 
 
-def collection_of(chain: Chain, campaign: Campaign) -> CollectStage:
+def collection_of(chain: Chain, campaign: PartCampaign) -> CollectStage:
     """The last step, which knows the others from the journal: their files may be gone."""
     known = campaign.stages()
     made: dict[str, Mapping[str, str]] = {}
@@ -264,7 +329,9 @@ def collection_of(chain: Chain, campaign: Campaign) -> CollectStage:
         layout.init_config(entry.index): _asked(chain, entry) for entry in chain.config.systems
     }
     runs = runs_of(chain, known)
-    return CollectStage(chain.config, chain.places, settings, made, runs, left_out)
+    prefix, shared = campaign.part.prefix, not campaign.alone
+    config, places = chain.config, chain.places
+    return CollectStage(config, places, settings, made, runs, left_out, shared, prefix)
 
 
 def _asked(chain: Chain, entry: SystemEntry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pwact import fingerprint, layout
 STARTED = "stage_started"
 DONE = "stage_done"
 KEPT = "stage_kept"
+_VIEW = f"{layout.COLLECTION}/{layout.DATAPATH}"
 REDO = "redo_asked"  # what is done again, until it was set aside
 ASIDE = "stage_set_aside"
 REOPENED = "stage_reopened"  # its lost tasks are tried again; what is done of it stays
@@ -121,6 +122,8 @@ def comes_before(one: str, other: str, order: Sequence[str]) -> bool:
         return False
     if turn is not None and later_turn is not None and turn != later_turn:
         return turn < later_turn
+    if turn is None and one[: -len(step)] != other[: -len(later_step)]:
+        return False  # other entries of the same init_bulk
     steps = CHAIN if turn is None else STEPS
     if step in steps and later_step in steps:
         return steps.index(step) < steps.index(later_step)
@@ -188,13 +191,18 @@ def _done(before: StageState, event: Mapping[str, Any]) -> StageState:
         before,
         key=event["key"],
         done=True,
-        files=event["files"],
+        files=_results(event["files"]),
         transient=tuple(event["transient"]),
         report=event["report"],
         ended_at=event.get("time", 0.0),
         sizes=event.get("sizes", {}),
         lost=tuple(event.get("lost", ())),
     )
+
+
+def _results(files: Mapping[str, str]) -> dict[str, str]:
+    """The products without those that are views by now: written again whenever entries come."""
+    return {name: known for name, known in files.items() if name != _VIEW}
 
 
 def _reopened(before: StageState, event: Mapping[str, Any]) -> StageState:
@@ -213,7 +221,7 @@ def _taken(_: StageState, event: Mapping[str, Any]) -> StageState:
 
 
 def _kept(before: StageState, event: Mapping[str, Any]) -> StageState:
-    files = event.get("files", before.files)
+    files = _results(event["files"]) if "files" in event else before.files
     sizes = {} if "files" in event else before.sizes
     return replace(before, key=event["key"], inputs=event["inputs"], files=files, sizes=sizes)
 

@@ -193,3 +193,12 @@ def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None
             raise UsageError(
                 f"--redo {word}: no such stage was begun here; begun: {', '.join(known) or 'none'}"
             )
+
+
+def name_left_running(names: Sequence[str]) -> None:
+    """Tell the log which jobs go on without their master."""
+    if names:
+        _LOG.warning(
+            "left running: %s; the next start takes them up, 'pwact kill' ends them",
+            ", ".join(names),
+        )

@@ -47,6 +47,10 @@ class CollectStage:
         The MD of the entries.
     left_out
         What no code should get, or what did not converge: rows for `gate.write_table`.
+    shared
+        Whether other parts are in the collection as well.
+    prefix
+        Of the folders that do not belong to one entry.
     """
 
     config: InitConfig
@@ -55,13 +59,17 @@ class CollectStage:
     made: Mapping[str, Mapping[str, str]]
     runs: Sequence[Run]
     left_out: Sequence[Sequence[Any]]
+    shared: bool = False
+    prefix: str = ""
 
     name = layout.COLLECTION
 
     @property
     def directory(self) -> Path:
-        """``collection``."""
-        return self.config.work_dir / layout.COLLECTION
+        """``collection``; with other parts in it the folder of the first entry."""
+        collection = self.config.work_dir / layout.COLLECTION
+        first = min(entry.index for entry in self.config.systems)
+        return collection / layout.init_config(first) if self.shared else collection
 
     @property
     def reads(self) -> Collection[str]:
@@ -91,17 +99,25 @@ class CollectStage:
             written += self._write(services, folder, self._frames_of(entry), entry.index)
         written += self._relabelled(services, staging)
         written += self._bigmodel(services, staging)
-        if self.left_out:
-            write_table(staging / layout.LEFT_OUT, self.left_out)
-        sets = [self.directory / data.relative_to(staging) for data in written]
-        lines = [f'"{path}",' for path in sets]
-        files.write_text(staging / layout.DATAPATH, "\n".join(lines))
-        files.remove(self.directory)
-        staging.rename(self.directory)
+        final = self.config.work_dir / layout.COLLECTION
+        sets = [final / data.relative_to(staging) for data in written]
+        self._put_in_place(staging, final)
         names = [relative(path, services.work_dir) for path in sets]
         report = {"data_sets": names, "left_out": len(self.left_out)}
-        products = [self.directory / layout.DATAPATH, *sets]
-        return StageOutput(products, report=report, lasting=[self.directory])
+        return StageOutput(sets, report=report, lasting=[final])
+
+    def _put_in_place(self, staging: Path, final: Path) -> None:
+        """Replace the collection; where others have a part in it, what is our own of it."""
+        if not self.shared:
+            files.remove(final)
+            staging.rename(final)
+            return
+        for place in sorted(staging.iterdir()):
+            target = final / place.name
+            files.remove(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            place.rename(target)
+        staging.rmdir()
 
     def _copy_structures(self, entry: SystemEntry, folder: Path) -> None:
         sources = []
@@ -130,13 +146,14 @@ class CollectStage:
         data = self.places.temp / layout.SCF / layout.TRAIN_XYZ
         if layout.SCF not in self.made or not data.exists():
             return []
-        return self._write(services, staging / layout.SCF, read_extxyz(data), layout.SCF)
+        folder = staging / self.prefix / layout.SCF
+        return self._write(services, folder, read_extxyz(data), layout.SCF)
 
     def _bigmodel(self, services: Services, staging: Path) -> list[Path]:
         """Copy the script MD; where DIRECT chose among its frames and nobody labels them: data."""
         if layout.BIGMODEL not in self.made:
             return []
-        folder = staging / layout.BIGMODEL
+        folder = staging / self.prefix / layout.BIGMODEL
         shutil.copytree(self.places.temp / layout.BIGMODEL, folder, symlinks=True, ignore=_ignored)
         filtered = [entry for entry in self.config.systems if self.config.filtered(entry)]
         if layout.DIRECT not in self.made or any(map(self.config.relabelled, filtered)):
@@ -156,6 +173,18 @@ class CollectStage:
         data = layout.labelled(folder, self.config.data_format)
         write_frames(data, frames, self.config.data_format)
         return [data]
+
+
+def write_views(collection: Path, data_sets: Sequence[Path], left_out: Sequence[Any]) -> None:
+    """Write ``datapath.txt`` and ``left_out.csv`` for all parts, unless they are there."""
+    lines = "\n".join(f'"{path}",' for path in data_sets)
+    path = collection / layout.DATAPATH
+    if not path.is_file() or path.read_bytes() != lines.encode("utf-8", "surrogateescape"):
+        files.write_text(path, lines)
+    if left_out:
+        write_table(collection / layout.LEFT_OUT, left_out)
+    else:
+        files.remove(collection / layout.LEFT_OUT)
 
 
 def _ignored(_: str, names: list[str]) -> list[str]:
