@@ -21,8 +21,8 @@ from pwact.executors import EXECUTORS
 from pwact.geometry import flaw, super_cell
 from pwact.io.structures import read_structure
 from pwact.workflow.active_learning import engines_of
+from pwact.workflow.chain import Chain, chain_of
 from pwact.workflow.check_data import check_data, check_known
-from pwact.workflow.init_bulk import Chain, chain_of
 from pwact.workflow.stages.explore import condition
 from pwact.workflow.stages.uncertainty import uncertainty_of
 
