@@ -225,7 +225,7 @@ def _read(path: Path, keep: bool) -> _Run:
     for step in run.outcar:
         run.steps += 1
         run.last = step
-        if not step.converged:
+        if not step.converged or (run.outcar.head is not None and run.outcar.head.no_labels):
             run.lost.append(step.number)
         elif step.atoms is not None:
             run.good += 1

@@ -11,6 +11,7 @@ from typing import Optional
 from pwact.config.schema import nearest
 from pwact.engines.base import Purpose
 from pwact.errors import InputError
+from pwact.io.outcar_head import FIXED_DENSITY
 
 _COMMENT = re.compile(r"[#!]")
 _QUOTED = re.compile(r'=[ \t]*"[^"]*"')
@@ -146,6 +147,10 @@ def check_purpose(incar: Incar, purpose: Purpose) -> None:
 
     IBRION is -1 where it is not given and NSW is 0 or -1, else 0.
     """
+    density = incar.integer("ICHARG", 2)
+    if density >= FIXED_DENSITY:
+        message = f"found {density}; from 10 on the charge density is kept, which gives no labels"
+        raise InputError(message, incar.file, "ICHARG")
     steps = incar.integer("NSW", 0)
     motion = incar.integer("IBRION", -1 if steps in (0, -1) else 0)
     if purpose is Purpose.SCF:

@@ -30,11 +30,22 @@ _MARK = re.compile(
     r"|^ *(?P<stress>FORCE on cell =-STRESS)"
     r"|(?P<cell>VOLUME and BASIS-vectors are now)"
     r"|(?P<forces>^ *POSITION +TOTAL-FORCE \(eV/Angst\))"
+    r"|(?P<response>^ *Linear response)"
     r"|(?P<accuracy>reached required accuracy)"
     r"|(?P<end>General timing and accounting)"
     r"|^ ?(?P<again>vasp\.\d)"
 )
-_WORDS = ("Iteration", "free  energy", "aborting", "FORCE", "BASIS", "required", "General", "vasp.")
+_WORDS = (
+    "Iteration",
+    "free  energy",
+    "aborting",
+    "FORCE",
+    "BASIS",
+    "required",
+    "General",
+    "vasp.",
+    "Linear",
+)
 _STRESS_ROWS = 40
 _NO_STRESS = (0, 1)  # ISIF that makes no stress tensor, or its trace only
 
@@ -74,6 +85,7 @@ class _Pending:
     cell: Optional[np.ndarray] = None
     table: Optional[np.ndarray] = None
     virial: Optional[np.ndarray] = None
+    energy: Optional[float] = None
 
 
 @dataclass
@@ -88,6 +100,9 @@ class Outcar:
         Whether VASP wrote its timing at the end, as it does when it ends by itself.
     relaxed
         Whether the structure reached EDIFFG.
+    response
+        Whether further iterations follow an ionic step that is complete: linear response (LEPSILON,
+        DFPT), NMR, GW. Nothing that comes behind is a label.
     learned
         Energies of VASP's machine-learned force field, which are no labels and are left out.
 
@@ -104,7 +119,9 @@ class Outcar:
     ended: bool = False
     relaxed: bool = False
     learned: int = 0
+    response: bool = False
     _count: int = 0
+    _last_ion: str = ""
     _with_stress: Optional[bool] = None
     _step: _Pending = field(default_factory=_Pending)
 
@@ -123,12 +140,18 @@ class Outcar:
                 continue
             kind = found.lastgroup
             if kind == "electron":
+                yield from self._held(lines, head, found["ion"])
                 self._iteration(lines, found["ion"], found["electron"])
+            elif kind == "response":
+                self.response = True
+            elif self.response and kind not in ("end", "again"):
+                continue
             elif kind == "energy":
-                yield self._finish(lines, head, line[found.end() :])
+                yield from self._energy(lines, head, line[found.end() :])
             elif kind == "learned":
                 self.learned += 1
             elif kind == "end":
+                yield from self._held(lines, head, "")
                 self._check_end(lines)
                 return
             elif kind == "accuracy":
@@ -137,8 +160,21 @@ class Outcar:
                 raise lines.error(SECOND)
             else:
                 self._block(lines, head, line, str(kind))
+                if kind == "forces" and self._step.energy is not None:
+                    yield self._finish(lines, head)
+
+    def _held(self, lines: Lines, head: RunHead, ion: str) -> Iterator[IonicStep]:
+        """A step whose energy waits for a table that does not come before ionic step `ion`."""
+        if self._step.energy is not None and ion != self._step.ion:
+            yield self._finish(lines, head)
 
     def _iteration(self, lines: Lines, ion: str, electron: str) -> None:
+        if (
+            ion == self._last_ion and ion.isdigit()
+        ):  # the step is complete: what follows is no other
+            self.response = True
+        if self.response:
+            return
         if self._step.iterations and ion != self._step.ion:
             raise lines.error(f"the ionic step {self._step.ion} before this line has no energy")
         self._step.ion = ion
@@ -158,21 +194,26 @@ class Outcar:
                 raise lines.error(f"the table of forces must end after {len(rows)} atoms")
             self._step.table = np.array(rows)
 
-    def _finish(self, lines: Lines, head: RunHead, rest: str) -> IonicStep:
-        step, self._step = self._step, _Pending()
-        energy = lines.number_in(rest.split(), 0)
-        if step.iterations == 0:
+    def _energy(self, lines: Lines, head: RunHead, rest: str) -> Iterator[IonicStep]:
+        """The energy ends a step, but that of VASP up to 5.2, whose tables come behind it."""
+        self._step.energy = lines.number_in(rest.split(), 0)
+        if self._step.iterations == 0:
             raise lines.error("an energy without electronic steps before it")
-        self._count += 1
+        if self._step.table is not None or self._step.cell is not None:
+            yield self._finish(lines, head)
+
+    def _finish(self, lines: Lines, head: RunHead) -> IonicStep:
+        step, self._step = self._step, _Pending()
+        self._count, self._last_ion = self._count + 1, step.ion
         return IonicStep(
             self._count,
             step.iterations,
             step.iterations < head.nelm and not step.given_up,
             step.given_up,
-            self._frame(lines, head, step, energy),
+            self._frame(lines, head, step),
         )
 
-    def _frame(self, lines: Lines, head: RunHead, step: _Pending, energy: float) -> Optional[Atoms]:
+    def _frame(self, lines: Lines, head: RunHead, step: _Pending) -> Optional[Atoms]:
         if step.table is None and step.cell is None and head.nwrite < 2 and self._count > 1:
             return None
         for part, what in ((step.cell, "lattice"), (step.table, "table of forces")):
@@ -185,7 +226,7 @@ class Outcar:
             raise lines.error(f"only some ionic steps up to {self._count} have a stress")
         table = np.asarray(step.table)
         atoms = Atoms(list(head.symbols), table[:, :3], cell=step.cell, pbc=True)
-        set_labels(atoms, energy, table[:, 3:], virial)
+        set_labels(atoms, float(step.energy or 0.0), table[:, 3:], virial)
         return atoms
 
     def _check_end(self, lines: Lines) -> None:

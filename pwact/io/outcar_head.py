@@ -12,7 +12,7 @@ from pwact.errors import CutOffError
 from pwact.io.lines import Lines
 
 _HEAD = re.compile(
-    r"^\s*(?P<key>NELM|EDIFF|NSW|ISIF|NWRITE)\s*=\s*(?P<value>[^\s;]+)"
+    r"^\s*(?P<key>NELM|EDIFF|NSW|ISIF|NWRITE|ICHARG)\s*=\s*(?P<value>[^\s;]+)"
     r"|^\s*TITEL\s*=\s*(?P<title>\S.*)"
     r"|^\s*VRHFIN\s*=\s*(?P<hint>[A-Za-z]+)"
     r"|^\s*POTCAR:\s+(?P<potcar>\S.*)"
@@ -20,6 +20,9 @@ _HEAD = re.compile(
     r"|^ ?(?P<version>vasp\.\d)"
 )
 VERSION = re.compile(r" ?vasp\.\d")
+_PSEUDO_HYDROGEN = re.compile(r"H\d*\.\d+")  # passivates surfaces
+_NO_ELEMENT = "does not exist"
+FIXED_DENSITY = 10  # from this ICHARG on
 SECOND = "a second run begins here; one file must hold one run"
 # A run of VASP's machine-learned force field begins without an electronic step.
 _FIRST = re.compile(r"Iteration\s*[\d*]+\s*\(|ML FORCE on cell")
@@ -37,7 +40,7 @@ class RunHead:
         Most electronic steps of an ionic step, and the energy (eV) at which they end.
     nsw
         Ionic steps that were asked for.
-    isif, nwrite
+    isif, nwrite, icharg
         As VASP understood them.
     """
 
@@ -47,6 +50,14 @@ class RunHead:
     nsw: int
     isif: int
     nwrite: int
+    icharg: int = 2
+
+    @property
+    def no_labels(self) -> str:
+        """Why no ionic step of this run is a label, in words; "" if they may be."""
+        if self.icharg < FIXED_DENSITY:
+            return ""
+        return f"ICHARG = {self.icharg}: the charge density was kept, so it is not self-consistent"
 
 
 def read_head(lines: Lines) -> tuple[RunHead, str]:
@@ -108,7 +119,9 @@ def _head_of(
     numbers = [int(word) for word in counts if word.isdigit()]
     strange = [element for element in elements if atomic_numbers.get(element, 0) == 0]
     if strange:
-        raise lines.error(f"the head names the element {strange[0]!r}, which does not exist")
+        pseudo = _PSEUDO_HYDROGEN.fullmatch(strange[0])
+        what = "is pseudo-hydrogen of a fractional charge, no element" if pseudo else _NO_ELEMENT
+        raise lines.error(f"the head names the element {strange[0]!r}, which {what}")
     if not elements or len(elements) != len(numbers) or len(numbers) != len(counts):
         raise lines.error(
             f"the head names {len(elements)} kinds of atoms ({' '.join(elements)}), "
@@ -117,9 +130,10 @@ def _head_of(
     missing = [key for key in ("NELM", "EDIFF", "NSW", "ISIF") if key not in values]
     if missing:
         raise lines.error(f"the head does not say {missing[0]}")
-    nelm, nsw, isif, nwrite = (
-        int(lines.numbers([values.get(key, "2")])[0]) for key in ("NELM", "NSW", "ISIF", "NWRITE")
+    keys = ("NELM", "NSW", "ISIF", "NWRITE", "ICHARG")
+    nelm, nsw, isif, nwrite, icharg = (
+        int(lines.numbers([values.get(key, "2")])[0]) for key in keys
     )
     symbols = [element for element, count in zip(elements, numbers) for _ in range(count)]
     ediff = lines.numbers([values["EDIFF"]])[0]
-    return RunHead(tuple(symbols), nelm, ediff, nsw, isif, nwrite)
+    return RunHead(tuple(symbols), nelm, ediff, nsw, isif, nwrite, icharg)

@@ -124,10 +124,15 @@ def _outcar(path: Path, remarks: Remarks) -> Iterator[Atoms]:
     outcar, steps = Outcar(path), 0
     for step in outcar:
         steps += 1
+        if outcar.head is not None and outcar.head.no_labels:
+            raise NotConvergedError(outcar.head.no_labels)
         if not step.converged:
             remarks.unconverged.append(f"ionic step {step.number}")
         elif step.atoms is not None:
             yield step.atoms
+    if outcar.response:
+        words = "linear response or the like follows an ionic step; nothing behind it is read"
+        remarks.words.append(f"{path}: {words}")
     if outcar.learned:
         remarks.words.append(f"{path}: machine-learned ionic steps are left out")
     if not outcar.ended:

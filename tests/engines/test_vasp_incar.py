@@ -77,6 +77,7 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
         (SCF, ""),
         (SCF, "NSW = 0; IBRION = 2"),
         (SCF, "NSW = -1"),
+        (SCF, "ICHARG = 1"),
     ],
 )
 def test_what_fits(tmp_path: Path, purpose: Purpose, text: str) -> None:
@@ -98,6 +99,8 @@ def test_what_fits(tmp_path: Path, purpose: Purpose, text: str) -> None:
         (SCF, "NSW = 5", "NSW: found 5; a single point moves no atoms"),
         (SCF, "NSW = five", "NSW: found 'five'; expected an integer"),
         (SCF, "NSW = 1.5", "NSW: found '1.5'; expected an integer"),
+        (SCF, "ICHARG = 11", "ICHARG: found 11; from 10 on the charge density is kept"),
+        (AIMD, "NSW = 5; ICHARG = 10", "ICHARG: found 10"),
         (AIMD, "NSW = 5; IBRION = zero", "IBRION: found 'zero'; expected an integer"),
     ],
 )

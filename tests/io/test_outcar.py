@@ -402,3 +402,58 @@ def test_as_a_structure(tmp_path: Path, made: bytes) -> None:
         put(tmp_path / "OUTCAR", made[:size])
         with pytest.raises(InputError, match=r"cannot be read in format .* (ends before|holds no)"):
             read_structure(tmp_path / "OUTCAR", "vasp/outcar")
+
+
+def test_old_vasp_writes_the_energy_first(tmp_path: Path, made: bytes) -> None:
+    """Up to 5.2 stress, lattice and forces of a step stand behind its energy."""
+    expected = frames_of(read(tmp_path, made)[1])
+    pattern = r"(?s)(  FORCE on cell.*?)(  FREE ENERGIE OF THE ION-ELECTRON SYSTEM.*?TOTEN[^\n]*\n)"
+    text, count = re.subn(pattern, r"\2\1", made.decode())
+    assert count == 3
+    outcar, steps = read(tmp_path, text.encode())
+    assert (outcar.ended, len(steps)) == (True, 3)
+    for found, wanted in zip(frames_of(steps), expected):
+        assert_same(found, wanted)
+    cut = text[: text.rindex("FORCE on cell")].encode()
+    outcar, steps = read(tmp_path, cut[: cut.rindex(b"\n") + 1])
+    assert (outcar.ended, len(frames_of(steps))) == (False, 2)
+
+
+RESPONSE = """\
+ Linear response G [H, r] |phi>, progress :
+---------------- Iteration    1(   1)  ----------------
+  free energy    TOTEN  =      -699.15511933 eV
+---------------- aborting loop because EDIFF is reached ----------------
+---------------- Iteration    2(   1)  ----------------
+  free energy    TOTEN  =      -561.25741124 eV
+ VOLUME and BASIS-vectors are now :
+"""
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_linear_response_is_no_ionic_step(tmp_path: Path, made: bytes, first: int) -> None:
+    text = made.decode()
+    second = [found.start() for found in re.finditer(r"\n-+ Iteration +2\(   1\)", text)][0]
+    end = text.index(" General timing")
+    response = "".join(RESPONSE.splitlines(keepends=True)[first:])
+    outcar, steps = read(tmp_path, (text[: second + 1] + response + text[end:]).encode())
+    assert (outcar.ended, outcar.response, len(steps)) == (True, True, 1)
+    assert_same(frames_of(steps)[0], frames_of(read(tmp_path, made)[1])[0])
+    assert not read(tmp_path, made)[0].response
+
+
+def test_a_charge_density_that_was_kept_gives_no_labels(tmp_path: Path, made: bytes) -> None:
+    for number, words in ((2, ""), (1, ""), (10, "ICHARG = 10"), (11, "ICHARG = 11: the charge")):
+        text = f"   ICHARG =     {number:2}    charge: 1-file 2-atom 10-const\n   NELM"
+        content = made.decode().replace("   NELM", text, 1)
+        assert content != made.decode()
+        outcar, _ = read(tmp_path, content.encode())
+        assert outcar.head is not None
+        assert outcar.head.no_labels.startswith(words)
+        assert bool(outcar.head.no_labels) == bool(words)
+
+
+def test_pseudo_hydrogen_is_no_element(tmp_path: Path, made: bytes) -> None:
+    text = made.decode().replace("PAW_PBE Au", "PAW_PBE H.75")
+    with pytest.raises(TaskError, match=r"'H\.75', which is pseudo-hydrogen of a fractional"):
+        read(tmp_path, text.encode())
