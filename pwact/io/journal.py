@@ -14,6 +14,7 @@ from pwact import __version__
 from pwact.errors import PwactError, UsageError
 from pwact.io.durable import sync_directory
 from pwact.io.files import demand_own
+from pwact.io.journal_fields import fault_of
 
 FORMAT = 2  # of what is written; 1, which pwact 0.5.0 wrote, names no format
 
@@ -149,12 +150,21 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
         try:
             event = json.loads(line)
         except ValueError as error:
-            raise PwactError(f"{path}: line {number} is damaged: {error}") from error
+            raise _damaged(path, number, str(error)) from error
         if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-            raise PwactError(f"{path}: line {number} is not an event")
+            raise _damaged(path, number, "it is not an event")
         _check_format(path, event)
+        if fault := fault_of(event):
+            raise _damaged(path, number, fault)
         events.append(event)
     return events, size
+
+
+def _damaged(path: Path, number: int, why: str) -> PwactError:
+    return PwactError(
+        f"{path}: line {number} is damaged: {why}; nothing was changed. The lines before it can be "
+        "kept: docs/troubleshooting.md, 'A damaged journal'"
+    )
 
 
 def _check_format(path: Path, event: Mapping[str, Any]) -> None:

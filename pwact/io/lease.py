@@ -39,7 +39,10 @@ class Lease:
         """Make the file, unless it exists."""
         aside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
-            aside.write_text(self._text, encoding="ascii")
+            with aside.open("x", encoding="ascii") as stream:
+                stream.write(self._text)
+                stream.flush()
+                os.fsync(stream.fileno())
             return self._link(aside)
         finally:
             aside.unlink(missing_ok=True)
@@ -126,7 +129,7 @@ def take_away(path: Path, dead: dict[str, Any]) -> bool:
         path.rename(aside)
     except FileNotFoundError:
         return True
-    if holder(aside) == dead:
+    if (holder(aside) or {}) == dead:
         aside.unlink(missing_ok=True)
         return True
     with contextlib.suppress(OSError):  # of a living one, who came first: put it back

@@ -104,12 +104,12 @@ class WorkLock:
             locks = False
         place = self.path.with_name("lease")
         demand_own(place)
-        before = holder(place)
-        named = before or holder(self.path)
+        before = holder(place) or ({} if place.exists() else None)  # {}: damaged by a crash
+        named = before or holder(self.path) or before
         if named and self._of_another(named):
             _LOG.warning("%s: copied from %s, which alone it locks", self.path, named["directory"])
-        elif named:
-            why = self._why_dead(named, locks, watched=bool(before))
+        elif named is not None:
+            why = self._why_dead(named, locks, watched=before is not None)
             if not why:
                 raise self._locked(named)
             _LOG.warning(
@@ -121,7 +121,8 @@ class WorkLock:
             )
         me = self._myself()
         mine = Lease(place, me)
-        if (before and not lease.take_away(place, before)) or not self._made(mine):
+        ours = before is None or lease.take_away(place, before)
+        if not ours or not self._made(mine):
             raise self._locked(holder(place))
         self._lease = mine
         mine.beat()
@@ -137,7 +138,7 @@ class WorkLock:
             return "the machine was started again since"
         if why := self._known_dead(named):
             return why
-        if not watched or not self._patient:
+        if not watched or (named and not self._patient):
             return ""
         place = self.path.with_name("lease")
         _LOG.warning(

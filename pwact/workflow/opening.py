@@ -20,6 +20,7 @@ from pwact.io.journal import FORMAT, Journal
 from pwact.io.lock import WorkLock
 from pwact.workflow import ledger, master
 from pwact.workflow.again import is_named
+from pwact.workflow.leftovers import sweep
 from pwact.workflow.place import living_elsewhere, original_of
 from pwact.workflow.seeds import draw_root
 
@@ -158,6 +159,7 @@ def held(state_dir: Path, redo: Sequence[str]) -> Iterator[WorkLock]:
                     f"{state_dir.parent}: process {other['pid']} lives and holds another lock: "
                     "this directory is a copy, or its lock was deleted; end that process first"
                 )
+            sweep(state_dir.parent, events)
             yield lock
     except PwactError as error:
         if new and refused(error) and not (state_dir / layout.JOURNAL).exists():

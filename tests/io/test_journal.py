@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -86,3 +87,38 @@ def test_a_full_disk_is_told_and_leaves_the_journal_whole(tmp_path, monkeypatch)
     assert path.read_bytes() == before
     journal.append("later")
     assert [event["event"] for event in Journal(path).events()] == ["kept", "later"]
+
+
+GOOD = {
+    "campaign_started": {"command": "run", "campaign": "c", "seed": 1},
+    "stage_started": {"name": "a", "key": "k", "inputs": {}},
+    "stage_set_aside": {"name": "a", "directory": "iter.0000/a", "to": "iter.0000/a-bk-1"},
+    "taken_over": {"stages": [{"name": "a", "key": "", "inputs": {}, "files": {}, "report": {}}]},
+    "job_submitted": {"name": "a", "id": "1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "changes", "told"),
+    [
+        ("campaign_started", {"seed": None}, "lacks 'seed'"),
+        ("campaign_started", {"seed": "7"}, "'seed' is '7', not an integer"),
+        ("campaign_started", {"seed": True}, "'seed' is 'True', not an integer"),
+        ("stage_started", {"inputs": []}, r"'inputs' is '\[\]', not an object"),
+        ("stage_started", {"key": None}, "lacks 'key'"),
+        ("job_submitted", {"id": 12}, "'id' is '12', not text"),
+        ("taken_over", {"stages": [{"name": "a"}]}, "lacks 'key'"),
+        ("taken_over", {"stages": ["a"]}, "one of its stages"),
+        ("stage_set_aside", {"to": "../elsewhere"}, "'to' leads out of the work directory"),
+        ("stage_set_aside", {"directory": "/home"}, "'directory' leads out of"),
+    ],
+)
+def test_a_field_that_is_missing_or_wrong_is_told_with_its_line(tmp_path, event, changes, told):
+    path = tmp_path / "journal.jsonl"
+    whole = {"event": event, "time": 1.0, **GOOD[event]}
+    path.write_text(json.dumps(whole) + "\n")
+    assert Journal(path).events() == [whole]
+    spoilt = {key: value for key, value in {**whole, **changes}.items() if value is not None}
+    path.write_text(f'{{"event": "unknown"}}\n{json.dumps(spoilt)}\n')
+    with pytest.raises(PwactError, match=f"line 2 is damaged: {event}: .*{told}.*nothing was"):
+        Journal(path)

@@ -186,6 +186,20 @@ def test_of_two_that_find_the_same_holder_dead_one_gets_it(path):
     assert not lease.Lease(place, {"pid": 8}).take()
 
 
+@pytest.mark.parametrize("patient", [True, False])
+@pytest.mark.parametrize("text", ["", "{", "7"])
+def test_a_lease_that_a_crash_damaged_is_watched_and_taken_away(path, text, patient):
+    path.with_name("lease").write_text(text)
+    slept = []
+    with WorkLock(path, patient=patient, sleep=slept.append):
+        assert json.loads(path.with_name("lease").read_text())["pid"] == os.getpid()
+    assert sum(slept) > 90
+    path.with_name("lease").write_text(text)
+    path.write_text(json.dumps({"host": socket.gethostname(), "pid": 2**22 + 1}))
+    with WorkLock(path, sleep=no_sleep):
+        pass
+
+
 def test_who_was_taken_for_dead_stops(path):
     with WorkLock(path) as lock:
         lock.demand()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
@@ -41,15 +41,16 @@ def cuts(
 ) -> list[tuple[str, Snapshot]]:
     """Run a campaign; for every line of its journal, what the disk held just after it."""
     found: list[tuple[str, Snapshot]] = []
-    whole = Journal.append_all
+    whole = Journal._write_out
     with pytest.MonkeyPatch.context() as patch, watched(work_dir, patch) as disk:
 
-        def append_all(self: Journal, event: str, records: Sequence[Mapping[str, Any]]) -> None:
-            whole(self, event, records)
-            place = records[0].get("name", "") if records else ""
-            found.append((f"{event} {place}", disk.now(work_dir, names_too)))
+        def write_out(self: Journal, text: bytes) -> None:
+            whole(self, text)
+            last = json.loads(text.splitlines()[-1])
+            line = f"{last['event']} {last.get('name', '')}"
+            found.append((line, disk.now(work_dir, names_too)))
 
-        patch.setattr(Journal, "append_all", append_all)
+        patch.setattr(Journal, "_write_out", write_out)
         patch.setattr(SelectStage, "_picture", lambda *_: None)  # nothing depends on it
         use_toys(patch)
         start(work_dir, param, CutExecutor(disk))

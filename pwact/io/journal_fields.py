@@ -1,0 +1,72 @@
+"""Fields that an event of the journal must have, so that a damaged one is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+_Kind = type
+_STAGE: dict[str, _Kind] = {"name": str, "key": str, "inputs": dict}
+_RESULT: dict[str, _Kind] = {"files": dict, "report": dict}
+_WORDS: dict[_Kind, str] = {
+    str: "text",
+    int: "an integer",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+}
+
+FIELDS: dict[str, dict[str, _Kind]] = {
+    "campaign_started": {"command": str, "campaign": str, "seed": int},
+    "master_started": {"command": str, "host": str, "pid": int},
+    "master_ended": {"how": str, "why": str},
+    "stage_started": _STAGE,
+    "stage_done": {"name": str, "key": str, "transient": list, **_RESULT},
+    "stage_kept": _STAGE,
+    "stage_set_aside": {"name": str, "directory": str, "to": str},
+    "stage_reopened": {"name": str},
+    "failures_left": {"name": str},
+    "taken_over": {"stages": list},
+    "run_planned": {"iterations": int},
+    "tasks_given": {"stage": str, "sort": str, "place": str, "tasks": int, "ahead": bool},
+    "task_failed": {"stage": str, "task": str, "log": str, "why": str},
+    "job_asked": {"name": str, "kind": str, "group": int, "directory": str, "scheduler": str},
+    "job_submitted": {"name": str, "id": str},
+    "job_running": {"job": str},
+    "job_ended": {"name": str},
+}
+_OF_TAKEN: dict[str, _Kind] = {**_STAGE, **_RESULT}
+_PLACES = {"stage_set_aside": ("directory", "to"), "job_asked": ("directory",)}
+
+
+def fault_of(event: Mapping[str, Any]) -> str:
+    """What is wrong with an event, "" if nothing is; events that nobody knows have no fault."""
+    kind = event["event"]
+    words = _fault(event, FIELDS.get(kind, {}))
+    if not words and kind == "taken_over":
+        words = next(filter(None, (_of_stage(stage) for stage in event["stages"])), "")
+    if not words:
+        outside = [key for key in _PLACES.get(kind, ()) if not _inside(event[key])]
+        words = f"its {outside[0]!r} leads out of the work directory" if outside else ""
+    return f"{kind}: {words}" if words else ""
+
+
+def _of_stage(stage: Any) -> str:
+    return _fault(stage, _OF_TAKEN) if isinstance(stage, dict) else "one of its stages is none"
+
+
+def _fault(event: Mapping[str, Any], fields: Mapping[str, _Kind]) -> str:
+    for key, kind in fields.items():
+        if key not in event:
+            return f"it lacks {key!r}"
+        value = event[key]
+        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not right:
+            return f"its {key!r} is {str(value)[:40]!r}, not {_WORDS[kind]}"
+    return ""
+
+
+def _inside(path: str) -> bool:
+    place = PurePosixPath(path)
+    return not place.is_absolute() and ".." not in place.parts
