@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -131,6 +132,12 @@ def test_the_examples_are_sound(
 ) -> None:
     place = copied(example, tmp_path / "example")
     monkeypatch.chdir(place)
+    programs = tmp_path / "programs"  # check looks for those that run on this machine
+    programs.mkdir()
+    for name in ("lmp", "dp", "cp2k.psmp", "dftb+", "python"):
+        (programs / name).write_text("#!/bin/sh\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     before = sorted(path.name for path in place.rglob("*"))
     own = f"{kind}_resource.json"  # where a block of both commands names different programs
     resource = own if (place / own).exists() else "resource.json"

@@ -31,6 +31,17 @@ def pair(parser: Parser) -> None:
     )
 
 
+def check(parser: Parser) -> None:
+    """What ``check`` takes."""
+    pair(parser)
+    parser.add_argument(
+        "--try",
+        dest="rehearse",
+        action="store_true",
+        help="start each program once where it will run, and label one structure",
+    )
+
+
 def campaign(parser: Parser) -> None:
     """What ``init_bulk`` and ``run`` take."""
     pair(parser)

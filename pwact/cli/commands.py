@@ -27,6 +27,7 @@ from pwact.report.status import status_text
 from pwact.report.table import iteration_table
 from pwact.report.trial import trial_table
 from pwact.workflow.active_learning import RunResult, run_active_learning
+from pwact.workflow.amount import amount
 from pwact.workflow.campaign import Campaign, open_campaign
 from pwact.workflow.convert import (
     Conversion,
@@ -46,6 +47,7 @@ from pwact.workflow.kill import kill as kill_campaign
 from pwact.workflow.labelled import check_labelled_format
 from pwact.workflow.opening import CampaignOptions, own_log
 from pwact.workflow.preflight import preflight
+from pwact.workflow.rehearsal import command_remarks, rehearse
 from pwact.workflow.status import status_of
 from pwact.workflow.takeover import plan as plan_takeover
 from pwact.workflow.takeover import take_over
@@ -80,12 +82,20 @@ def run(options: Namespace) -> int:
 
 
 def check(options: Namespace) -> int:
-    """Validate a pair of input files; write nothing."""
+    """Validate a pair of input files; write nothing, and (with ``--try``) leave nothing behind."""
     pair = _checked(options, None)
+    with logs.logging_to_screen():
+        for warning in command_remarks(pair):
+            log.warning("%s", warning)
     console.say(
         f"{options.param} and {options.resource} are a sound input of pwact {pair.kind}; "
         "nothing is written"
     )
+    console.say(amount(pair.config))
+    if options.rehearse:
+        with ending_signals_raise(), logs.logging_to_screen():
+            for words in rehearse(pair):
+                console.say(words)
     if isinstance(pair.config, RunConfig):
         takeover = plan_takeover(pair.config, pair.resources)
         if takeover is not None:

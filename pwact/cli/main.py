@@ -51,7 +51,7 @@ COMMANDS = {
         "make the first data set: relax, supercell, scale, perturb, AIMD", arguments.campaign
     ),
     "run": Command("active learning: train, explore, select, label, again", arguments.campaign),
-    "check": Command("say what is wrong with a param.json and its resource.json", arguments.pair),
+    "check": Command("say what is wrong with a param.json and its resource.json", arguments.check),
     "status": Command(
         "tell how a campaign stands: stage, jobs, failures, time", arguments.status, bare=True
     ),
