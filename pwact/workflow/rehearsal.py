@@ -28,7 +28,7 @@ from pwact.io.journal import Journal
 from pwact.io.structures import read_structure
 from pwact.verdict import DONE, Verdict, incomplete
 from pwact.workflow.active_learning import engines_of
-from pwact.workflow.init_bulk import chain_of
+from pwact.workflow.chain import chain_of
 from pwact.workflow.stages.explore import systems_of
 from pwact.workflow.stages.first_principles import Calculation, task_of
 
