@@ -179,7 +179,7 @@ def test_its_wheel_runs_and_says_what_it_is(checkout: Path, unpacked: Path) -> N
     needed = [words for words in fields["Requires-Dist"] if "extra" not in words]
     assert [words for words in needed if ">=" not in words] == []
     assert {re.split("[>=]", words)[0] for words in needed} == {
-        "ase", "numpy", "pandas", "pwdata", "tqdm"
+        "ase", "matplotlib", "numpy", "pandas", "pwdata", "tqdm"
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable
 
 from pwact.engines import pwmat_report
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError, UsageError
-from pwact.io import files
+from pwact.io import castep, files
 from pwact.io.cp2k_output import read_log
 from pwact.io.cp2k_trajectory import labelled_md, labelled_scf, rounded_cell
 from pwact.io.deepmd_npy import read_deepmd
@@ -54,8 +54,8 @@ def iterate_labelled(
 ) -> Iterator[Atoms]:
     """The labelled frames of a file or folder, in memory one by one.
 
-    Only of CP2K and DeePMD-kit all frames of a file are in memory. `remarks` is complete when
-    the iteration has ended.
+    Only of CP2K, CASTEP and DeePMD-kit all frames of a file are in memory. `remarks` is complete
+    when the iteration has ended.
 
     Parameters
     ----------
@@ -184,6 +184,15 @@ def _deepmd(path: Path, remarks: Remarks) -> Iterator[Atoms]:
     yield from read_deepmd(path)
 
 
+def _castep(data_format: str) -> Callable[[Path, Remarks], Iterator[Atoms]]:
+    def read(path: Path, remarks: Remarks) -> Iterator[Atoms]:
+        found, words = castep.frames(path, data_format)
+        remarks.words += words
+        yield from found
+
+    return read
+
+
 FORMATS: dict[str, Callable[[Path, Remarks], Iterator[Atoms]]] = {
     "pwmat/movement": _movement,
     "vasp/outcar": _outcar,
@@ -192,6 +201,7 @@ FORMATS: dict[str, Callable[[Path, Remarks], Iterator[Atoms]]] = {
     "extxyz": _extxyz,
     "pwmlff/npy": _npy,
     "deepmd/npy": _deepmd,
+    **{name: _castep(name) for name in castep.FORMATS},
 }
 ALIASES = {
     "movement": "pwmat/movement",
