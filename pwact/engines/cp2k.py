@@ -112,17 +112,30 @@ class Cp2kLabeler:
             log.demand_end()
             if log.out_of_steps:
                 logger.warning("%s: MAX_ITER ended the relaxation before it converged", log.path)
-        return _frames(log, directory, purpose)
+        left_out: list[int] = []
+        frames = _frames(log, directory, purpose, left_out)
+        if left_out:
+            logger.warning(
+                "%s: %d of %d MD steps are left out, the first is step %d: its energy did not "
+                "converge, or energy, forces or cell are missing",
+                directory,
+                len(left_out),
+                len(left_out) + len(frames),
+                left_out[0],
+            )
+        return frames
 
     def kept_files(self, name: str) -> bool:
         """Keep input, log and coordinates."""
         return name.lower() in {INPUT, LOG} or name.lower().endswith(COORDINATES)
 
 
-def _frames(log: Log, directory: Path, purpose: Purpose) -> list[Atoms]:
+def _frames(
+    log: Log, directory: Path, purpose: Purpose, left_out: Optional[list[int]] = None
+) -> list[Atoms]:
     start = read_task(directory)
     if purpose is Purpose.AIMD:
-        return md_frames(log, directory, start)
+        return md_frames(log, directory, start, left_out)
     if purpose is Purpose.RELAX:
         if log.out_of_time:
             raise TaskError(f"{log.path}: WALLTIME ended the relaxation")

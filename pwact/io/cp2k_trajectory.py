@@ -128,7 +128,9 @@ def read_cells(path: Path) -> dict[int, np.ndarray]:
     return cells
 
 
-def md_frames(log: Log, directory: Path, start: Atoms) -> list[Atoms]:
+def md_frames(
+    log: Log, directory: Path, start: Atoms, left_out: Optional[list[int]] = None
+) -> list[Atoms]:
     """Labelled frames of an MD: every complete and converged step, also of a run that was cut off.
 
     Parameters
@@ -140,6 +142,8 @@ def md_frames(log: Log, directory: Path, start: Atoms) -> list[Atoms]:
     start
         The structure that the run began with: elements in order, and the cell, which counts where
         the cell stays the same.
+    left_out
+        Gets the numbers of the steps that have positions, but are no frames.
 
     Raises
     ------
@@ -154,9 +158,10 @@ def md_frames(log: Log, directory: Path, start: Atoms) -> list[Atoms]:
     for number, step in sorted(positions.items()):
         force = forces.get(number)
         evaluation = _belonging(by_step, number, step.energy)
-        if force is None or evaluation is None or not evaluation.converged:
-            continue
-        if cells and number not in cells:
+        lacking = bool(cells) and number not in cells
+        if force is None or evaluation is None or lacking or not evaluation.converged:
+            if left_out is not None:
+                left_out.append(number)
             continue
         if abs(force.energy - step.energy) > _SAME_ENERGY:
             raise TaskError(f"{directory}: step {number} of the forces belongs to another run")

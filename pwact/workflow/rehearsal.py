@@ -40,7 +40,9 @@ _PROBE = """\
 echo "host=$HOSTNAME"
 for word in @WORDS@; do
     path=$(command -v -- "$word") || { echo "missing=$word"; continue; }
-    version=$(timeout 20 "$word" --version < /dev/null 2>&1 | grep -m 1 '[0-9]')
+    version=$(timeout 20 "$word" --version < /dev/null 2>&1) ||
+        version=$(timeout 20 "$word" -h < /dev/null 2>&1)
+    version=$(grep -v ERROR <<< "$version" | grep -m 1 '[0-9]')
     echo "path=$word=$path=${version:0:120}"
     case "$word" in *mpirun|*mpiexec|*mpiexec.hydra)
         timeout 20 "$word" --version < /dev/null 2>&1 | head -n 3 | sed 's/^/launcher=/' ;;

@@ -520,6 +520,19 @@ class TestVerdicts:
         assert "SCF run NOT converged" in verdict.reason
         assert len(made.read_result(task, Purpose.AIMD)) == 4
 
+    def test_steps_of_an_aimd_that_are_left_out_are_named(
+        self, aimd: tuple[Cp2kLabeler, Path], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        made, task = aimd
+        made.read_result(task, Purpose.AIMD)
+        assert "left out" not in caplog.text
+        (forces,) = task.glob("*-frc-*.xyz")
+        lines = forces.read_text().splitlines(keepends=True)
+        size = int(lines[0]) + 2
+        forces.write_text("".join(lines[: 2 * size] + lines[4 * size :]))  # two of six are gone
+        assert len(made.read_result(task, Purpose.AIMD)) == 4
+        assert f"{task}: 2 of 6 MD steps are left out, the first is step " in caplog.text
+
     def test_an_aimd_without_any_converged_step(self, aimd: tuple[Cp2kLabeler, Path]) -> None:
         made, task = aimd
         text = (task / "dft.log").read_text()
