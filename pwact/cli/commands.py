@@ -21,7 +21,7 @@ from pwact.cli.signals import ending_signals_raise
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
-from pwact.errors import EXIT_DONE, UsageError
+from pwact.errors import EXIT_DONE, StageChangedError, UsageError
 from pwact.report.selection import classes_text, record
 from pwact.report.status import status_text
 from pwact.report.table import iteration_table
@@ -46,6 +46,7 @@ from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.kill import kill as kill_campaign
 from pwact.workflow.labelled import check_labelled_format
 from pwact.workflow.opening import CampaignOptions, own_log
+from pwact.workflow.outlook import outlook
 from pwact.workflow.preflight import preflight
 from pwact.workflow.rehearsal import command_remarks, rehearse
 from pwact.workflow.status import status_of
@@ -100,6 +101,12 @@ def check(options: Namespace) -> int:
         takeover = plan_takeover(pair.config, pair.resources)
         if takeover is not None:
             console.say("\n".join(["run would begin so:", *takeover.words]))
+    found = outlook(pair)
+    if found is not None:
+        heading = f"{pair.config.work_dir} holds a campaign; a start of {pair.kind} would do this:"
+        console.say("\n".join([heading, *found.lines]))
+        if found.refusal:
+            raise StageChangedError(found.refusal)
     return EXIT_DONE
 
 
@@ -299,13 +306,16 @@ def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
 @contextmanager
 def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
     work_dir = pair.config.work_dir
-    work_dir.mkdir(parents=True, exist_ok=True)
     chosen = CampaignOptions(
         redo=tuple(options.redo),
         keep_finished=options.keep_finished,
         leave_failed=options.leave_failed,
         progress=console.progress,
     )
+    plan = outlook(pair, chosen) if chosen.redo else None
+    if plan is not None and plan.refusal:
+        raise StageChangedError(plan.refusal)
+    work_dir.mkdir(parents=True, exist_ok=True)
     with (
         ending_signals_raise(),
         logs.logging_to_screen(),
@@ -315,4 +325,6 @@ def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
         ) as campaign,
     ):
         log.info("pwact %s %s in %s", __version__, pair.kind, work_dir)
+        for line in plan.lines if plan is not None else ():
+            log.info("%s", line.strip())
         yield campaign

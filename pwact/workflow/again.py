@@ -30,14 +30,16 @@ def is_named(word: str, name: str) -> bool:
     return name == word or name.startswith(f"{word}/")
 
 
-def record(events: Sequence[Mapping[str, Any]], work_dir: Path, redo: Sequence[str]) -> Any:
+def record(
+    events: Sequence[Mapping[str, Any]], work_dir: Path, redo: Sequence[str], tell: bool = True
+) -> Any:
     """What is to be done again, for the journal; None if there is nothing new."""
     stages = ledger.stages(events)
     names = asked_names(redo, stages)
     wanted = {*names, *ledger.pending(events)}
     remade = remade_by(work_dir, stages, wanted)
-    for name, why in remade.items():
-        _tell(name, why)
+    for name, reader in remade.items() if tell else ():
+        _tell(name, reader)
     return {"names": names, "remade": sorted(remade)} if names or remade else None
 
 

@@ -79,7 +79,7 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
         if worker.collected and len(numbers) < len(part.entries):
             log.info("%s is kept as it is", _names(part.entries))
             continue
-        own = _restricted(config, numbers)
+        own = restricted(config, numbers)
         report = _run_part(own, resources, worker, config.file.name)
         fruitless |= bool(_wants_data(own) and not report["data_sets"])
     result = _result(config, campaign)
@@ -101,7 +101,7 @@ def _names(numbers: Iterable[int]) -> str:
     return ", ".join(map(layout.init_config, numbers))
 
 
-def _restricted(config: InitConfig, numbers: Mapping[int, int]) -> InitConfig:
+def restricted(config: InitConfig, numbers: Mapping[int, int]) -> InitConfig:
     """The input with the entries of one part only, each with the number that it has for good."""
     entries = sorted(
         (replace(config.systems[place], index=number) for place, number in numbers.items()),

@@ -110,6 +110,16 @@ def _leave_jobs_to(original: Path, journal: Journal, events: Sequence[Mapping[st
         journal.hold(ENDED, name=job.name, id=job.id, state=f"left to {original}", done=0)
 
 
+def root_of(
+    events: Sequence[Mapping[str, Any]], command: str, seed: Optional[int]
+) -> Optional[int]:
+    """The root seed with which a start would go on; None where there is nothing to go on with."""
+    own = [event for event in events if event["event"] == CAMPAIGN and event["command"] == command]
+    if seed is not None or not own:
+        return seed if own else None
+    return int((_with_work(events, own) or own)[-1]["seed"])
+
+
 def _with_work(
     events: Sequence[Mapping[str, Any]], starts: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:

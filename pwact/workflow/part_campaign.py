@@ -5,13 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pwact import layout
+from pwact.io.journal import Journal
 from pwact.workflow import parts
-from pwact.workflow.campaign import Campaign
 from pwact.workflow.ledger import StageState, place_of
 from pwact.workflow.stage import Services, Stage, StageOutput
+
+
+class Whole(Protocol):
+    """What a part asks of its campaign."""
+
+    journal: Journal
+
+    @property
+    def root(self) -> int:
+        """The root seed."""
+
+    def stages(self) -> dict[str, StageState]:
+        """All stages by name."""
+
+    def finished(self, stage: Stage) -> bool:
+        """Whether a stage is done and nothing before it is needed."""
+
+    def run(self, stage: Stage) -> Mapping[str, Any]:
+        """Do a stage unless it is done already, and return its report."""
 
 
 class PartCampaign:
@@ -23,7 +42,7 @@ class PartCampaign:
         Whether there is no other part.
     """
 
-    def __init__(self, campaign: Campaign, part: parts.Part, alone: bool = True) -> None:
+    def __init__(self, campaign: Whole, part: parts.Part, alone: bool = True) -> None:
         self.part = part
         self.alone = alone
         self.journal = campaign.journal
