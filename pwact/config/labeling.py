@@ -79,6 +79,9 @@ class LabelConfig:
         Prefix of the keys in messages: ``DFT`` in a run, empty in init_bulk.
     inputs
         Control files; calculations choose by index.
+    energy_as_given
+        Labels by ASE hold what the calculator calls ``energy`` also where it has a ``free_energy``:
+        for campaigns that versions up to 0.5.0 began.
     """
 
     file: Path = Path("param.json")
@@ -91,6 +94,7 @@ class LabelConfig:
         name="dft_style",
     )
     inputs: tuple[DftInput, ...] = ()
+    energy_as_given: bool = False
     pseudo: tuple[Path, ...] = declare((), Items(Located()), "Pseudopotentials, one per element.")
     in_skf: Optional[Path] = declare(
         None, Placed(), "Directory of the Slater-Koster files (DFTB in PWmat)."

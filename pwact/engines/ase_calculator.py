@@ -16,6 +16,7 @@ from pwact.config.schema import nearest
 from pwact.engines.ase_settings import AseSettings, read_settings
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
+from pwact.engines.ranks import FORGET
 from pwact.engines.task_inputs import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.fingerprint import Settings
@@ -37,6 +38,11 @@ STRUCTURE = "structure.xyz"
 RESULT = "result.xyz"
 STATUS = "status.json"
 LOG = "ase.log"
+
+# what a label's energy is; the first one where the calculator has it
+FREE = "free_energy"
+ENERGY = "energy"
+_EQUAL_EV_PER_ATOM = 1e-7  # closer than any fit
 
 # calculators of separate packages under the names that people use
 KNOWN = {
@@ -76,6 +82,8 @@ class AseLabeler:
         self.config = config
         self.input_file = config.inputs[input_idx].path
         self.block = block
+        self._energy = ENERGY if config.energy_as_given else FREE
+        self._said: set[str] = set()
         self._settings: Optional[AseSettings] = None
 
     @property
@@ -119,7 +127,8 @@ class AseLabeler:
         others = {one.value for one in (Purpose.RELAX, Purpose.AIMD)} - {purpose.value}
         used = {key: value for key, value in settings.items() if key not in others}
         used["files"] = {name: tree_hash(path) for name, path in self._files().items()}
-        return Settings(used, settings.defaults)
+        used["energy"] = self._energy
+        return Settings(used, {**settings.defaults, "energy": ENERGY})
 
     def _files(self) -> dict[str, Path]:
         """Arguments that name an existing file, from the directory of the input file on."""
@@ -148,12 +157,12 @@ class AseLabeler:
         paths = {name: str(path) for name, path in self._files().items()}
         arguments = {**self.settings.arguments, **paths}
         settings = {**self.settings.to_json(), "arguments": arguments, "seed": seed}
-        write_json(directory / SETTINGS, settings)
+        write_json(directory / SETTINGS, {**settings, "energy": self._energy})
 
     def command(self, purpose: Purpose) -> str:
         """Run the worker, with the Python of the resource block if it names one."""
         worker = python_module("pwact.engines.ase_worker", purpose.value, python=self.block.command)
-        return f"{worker} > {shlex.quote(LOG)} 2>&1"
+        return f"{FORGET}{worker} > {shlex.quote(LOG)} 2>&1"
 
     def check(self, directory: Path, purpose: Purpose) -> Verdict:
         """Complete when the worker's status says so and the result can be read."""
@@ -177,7 +186,34 @@ class AseLabeler:
         if not verdict.done:
             raised = TaskError if verdict.outcome is Outcome.INCOMPLETE else NotConvergedError
             raise raised(f"{directory}: {verdict.reason}")
+        self._tell(directory)
         return self._frames(directory, purpose)
+
+    def _tell(self, directory: Path) -> None:
+        """Say once what the user should know about a result."""
+        status = json.loads((directory / STATUS).read_text())
+        shift = float(status.get("other_energy_ev_per_atom", 0.0))
+        if abs(shift) > _EQUAL_EV_PER_ATOM and self._energy not in self._said:
+            self._said.add(self._energy)
+            if self._energy == FREE:
+                words = "labels hold its free_energy, which the forces are the derivatives of"
+            else:
+                words = (
+                    "labels hold its energy, as in all of this campaign, which an earlier version "
+                    "began; the forces belong to its free_energy, which a new campaign takes"
+                )
+            text = "%s: %s; the other one is %.3g eV per atom away (%s)"
+            logger.warning(text, self.settings.calculator, words, shift, directory)
+        processes = int(status.get("same_work_by", 1))
+        if processes > 1 and "processes" not in self._said:
+            self._said.add("processes")
+            logger.warning(
+                "%s: started %d times, and each process did the same work unless the calculator "
+                "has an MPI of its own; the first one's result counts. Without MPI give a command "
+                "that starts one",
+                directory,
+                processes,
+            )
 
     def kept_files(self, name: str) -> bool:
         """Keep the labelled frame, the settings and the log."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pwact.engines.base import Condition, Motion, Potential
 from pwact.engines.lammps_input import DUMP
 from pwact.engines.md_task import EXIT, LOG, MdTask
+from pwact.engines.ranks import FORGET
 from pwact.engines.task_inputs import python_module
 from pwact.errors import InputError
 from pwact.fingerprint import settings_of
@@ -67,7 +68,7 @@ class AseExplorer(MdTask):
         del potential  # it is in the settings
         worker = python_module("pwact.engines.ase_md_worker", python=self._python)
         return (
-            f"rm -f {EXIT} {DUMP}; {worker} > {LOG} 2>&1; "
+            f"rm -f {EXIT} {DUMP}; {FORGET}{worker} > {LOG} 2>&1; "
             f'md_rc=$?; echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ]'
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ import numpy as np
 from pwact.engines.ase_calculator import calculator_class
 from pwact.engines.ase_md import SETTINGS
 from pwact.engines.lammps_input import DATA, DUMP, TYPES
+from pwact.engines.ranks import rank
 from pwact.engines.task_inputs import WALL_TIME
 from pwact.io.lammps_data import read_lammps_data
 from pwact.io.lammps_dump import frame_text
@@ -97,10 +99,14 @@ def work(directory: Path) -> None:
     types = (directory / TYPES).read_text(encoding="utf-8").split()
     atoms = read_lammps_data(directory / DATA, types)
     atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
+    number = rank()
+    if number:  # it computes as the others do, and is silent
+        logging.getLogger().setLevel(logging.ERROR)
     heat(atoms, condition["temp_k"], settings["seed"])
     dynamics = dynamics_of(atoms, condition)
     log.info(COLUMNS)
-    with (directory / DUMP).open("w", encoding="utf-8") as dump:
+    target = Path(os.devnull) if number else directory / DUMP
+    with target.open("w", encoding="utf-8") as dump:
         # ASE calls it for the first frame too
         dynamics.attach(
             lambda: keep(atoms, dynamics.nsteps, types, dump), interval=condition["trj_freq"]

@@ -2,19 +2,30 @@
 
 ``python -m pwact.engines.ase_worker {relax|aimd|scf}`` reads ``structure.xyz`` and ``ase.json``
 and leaves ``result.xyz`` (labelled frames) and ``status.json``. Exit status 0 means that both are
-complete; whether the result is usable stands in ``status.json``, beside its hash.
+complete; whether the result is usable stands in ``status.json``, beside its hash. Of several
+processes that a parallel command starts, all compute and the first one writes.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from pwact.engines.ase_calculator import RESULT, SETTINGS, STATUS, STRUCTURE, calculator_class
+from pwact.engines.ase_calculator import (
+    ENERGY,
+    FREE,
+    RESULT,
+    SETTINGS,
+    STATUS,
+    STRUCTURE,
+    calculator_class,
+)
+from pwact.engines.ranks import leave_mark, rank, take_marks
 from pwact.io.extxyz import frame_text, read_extxyz, write_extxyz
 from pwact.io.files import remove, tree_hash, write_json
 from pwact.io.labels import labels_of, set_labels
@@ -22,16 +33,31 @@ from pwact.io.labels import labels_of, set_labels
 if TYPE_CHECKING:
     from ase import Atoms
 
+logger = logging.getLogger(__name__)
 
-def labelled(atoms: Atoms) -> Atoms:
+SHIFT = "other_energy_ev"
+
+
+def labelled(atoms: Atoms, word: str) -> Atoms:
     """Copy of a frame with the energy, forces and virial of its calculator.
 
-    The virial is -V times ASE's stress; a calculator without stress gives none.
+    The virial is -V times ASE's stress; a calculator without stress gives none. What the other
+    energy is larger by is `SHIFT` of the copy's info.
+
+    Parameters
+    ----------
+    word
+        ``free_energy``, of which forces are the derivatives (where the calculator has it), or
+        ``energy``, which may be extrapolated to no smearing.
     """
     copy = atoms.copy()
     copy.info.clear()
     copy.arrays.pop("momenta", None)
     energy, forces, virial = float(atoms.get_potential_energy()), atoms.get_forces(), None
+    free = free_energy(atoms)
+    if free is not None and np.isfinite(energy):
+        energy, other = (free, energy) if word == FREE else (energy, free)
+        copy.info[SHIFT] = other - energy
     if atoms.cell.rank == 3:
         try:
             virial = -atoms.get_volume() * atoms.get_stress(voigt=False)
@@ -39,6 +65,14 @@ def labelled(atoms: Atoms) -> Atoms:
             virial = None
     set_labels(copy, energy, forces, virial)
     return copy
+
+
+def free_energy(atoms: Atoms) -> Optional[float]:
+    """The energy that forces are the derivatives of, in eV; None where that is not told apart."""
+    try:
+        return float(atoms.get_potential_energy(force_consistent=True))
+    except (NotImplementedError, TypeError):  # a calculator may know nothing of it
+        return None
 
 
 def relax(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
@@ -52,7 +86,7 @@ def relax(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list
     optimizer = getattr(ase.optimize, wanted["optimizer"])(target)
     done = optimizer.run(fmax=wanted["fmax"], steps=wanted["steps"])
     reason = "" if done else f"not relaxed to {wanted['fmax']} eV/Å in {wanted['steps']} steps"
-    return [labelled(atoms)], reason
+    return [labelled(atoms, settings["energy"])], reason
 
 
 def aimd(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
@@ -79,11 +113,10 @@ def aimd(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[
     frames: list[Atoms] = []
 
     def keep() -> None:
-        frames.append(labelled(atoms))
-        with (directory / RESULT).open(
-            "a", encoding="utf-8"
-        ) as stream:  # so that a cut-off MD is data
-            stream.write(frame_text(frames[-1]))
+        frames.append(labelled(atoms, settings["energy"]))
+        if settings["writes"]:  # at once, so that a cut-off MD is data
+            with (directory / RESULT).open("a", encoding="utf-8") as stream:
+                stream.write(frame_text(frames[-1]))
 
     dynamics.attach(keep, interval=wanted["interval"])  # ASE calls it for the first frame too
     dynamics.run(wanted["steps"])
@@ -92,8 +125,8 @@ def aimd(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[
 
 def scf(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
     """Label the frame as it is."""
-    del settings, directory
-    return [labelled(atoms)], ""
+    del directory
+    return [labelled(atoms, settings["energy"])], ""
 
 
 def is_finite(frame: Atoms) -> bool:
@@ -109,20 +142,40 @@ PURPOSES = {"relax": relax, "aimd": aimd, "scf": scf}
 
 def work(directory: Path, purpose: str) -> None:
     """Do one task."""
-    for name in (RESULT, STATUS):
-        remove(directory / name)
-    settings = json.loads((directory / SETTINGS).read_text())
+    settings = {"energy": ENERGY, **json.loads((directory / SETTINGS).read_text())}
     atoms = read_extxyz(directory / STRUCTURE)[-1]
     atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
+    number = rank()
+    settings["writes"] = number == 0
+    if number:
+        logger.warning("process %d of this task computes; what it finds is not written", number)
+        leave_mark(directory, number)
+    else:
+        for name in (RESULT, STATUS):
+            remove(directory / name)
     frames, reason = PURPOSES[purpose](atoms, settings, directory)
-    for number, frame in enumerate(frames):
+    for index, frame in enumerate(frames):
         if not is_finite(frame):
-            frames, reason = frames[:number], f"the labels of frame {number} are not finite"
+            frames, reason = frames[:index], f"the labels of frame {index} are not finite"
             break
+    if settings["writes"]:
+        write_result(directory, frames, reason)
+
+
+def write_result(directory: Path, frames: list[Atoms], reason: str) -> None:
+    """Leave the frames, and what is to be known about them."""
     write_extxyz(directory / RESULT, frames)
-    status = {"converged": not reason, "reason": reason, "result": tree_hash(directory / RESULT)}
+    shifts = [frame.info[SHIFT] / len(frame) for frame in frames if SHIFT in frame.info]
+    status = {
+        "converged": not reason,
+        "reason": reason,
+        "result": tree_hash(directory / RESULT),
+        "other_energy_ev_per_atom": max(shifts, key=abs, default=0.0),
+        "same_work_by": 1 + take_marks(directory),
+    }
     write_json(directory / STATUS, status)
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
     work(Path(), sys.argv[1])

@@ -126,6 +126,8 @@ def engines_of(config: RunConfig, resources: Resources) -> Engines:
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
     """Do every iteration that is not done yet."""
     last = len(config.explore.md_jobs)
+    if not counts_once(campaign.journal.events(), "run"):  # begun by a version before that
+        config = replace(config, dft=replace(config.dft, energy_as_given=True))
     tell_plan(campaign.journal, last)
     loop = Loop(config, engines_of(config, resources), campaign)
     for iteration in range(last):

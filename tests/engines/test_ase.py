@@ -23,6 +23,7 @@ from pwact.engines.ase_calculator import LOG, RESULT, SETTINGS, STATUS, AseLabel
 from pwact.engines.ase_settings import AimdSettings, RelaxSettings, read_settings
 from pwact.engines.base import Purpose
 from pwact.errors import InputError, NotConvergedError, TaskError
+from pwact.fingerprint import differences
 from pwact.io.labels import labels_of
 from pwact.verdict import Outcome
 
@@ -248,7 +249,9 @@ def test_start_velocities_and_the_time_step(
 ) -> None:
     seen: list[Atoms] = []
     label = ase_worker.labelled
-    monkeypatch.setattr(ase_worker, "labelled", lambda at: seen.append(at.copy()) or label(at))
+    monkeypatch.setattr(
+        ase_worker, "labelled", lambda at, word: seen.append(at.copy()) or label(at, word)
+    )
     aimd = {"ensemble": "nve", "temperature_k": 700, "timestep_fs": 2, "steps": 1}
     crystal = bulk("Cu", cubic=True) * (5, 5, 5)
     _, task = prepared(tmp_path, {"calculator": "emt", "aimd": aimd}, Purpose.AIMD, crystal)
@@ -413,13 +416,105 @@ def test_an_aimd_writes_each_frame_at_once(tmp_path: Path, monkeypatch: pytest.M
     made, task = prepared(tmp_path, EMT_SETTINGS, Purpose.AIMD)
     count, label = [0], ase_worker.labelled
 
-    def dies(atoms: Atoms) -> Atoms:
+    def dies(atoms: Atoms, word: str) -> Atoms:
         count[0] += 1
         if count[0] == 3:
             raise RuntimeError
-        return label(atoms)
+        return label(atoms, word)
 
     monkeypatch.setattr(ase_worker, "labelled", dies)
     with pytest.raises(RuntimeError):
         ase_worker.work(task, "aimd")
     assert len(made.read_result(task, Purpose.AIMD)) == 2
+
+
+# which energy, and who writes
+
+SMEARED = "tests.engines.calculators:Smeared"
+
+
+def old_labeler(folder: Path, settings: Any) -> AseLabeler:
+    """A labeler of a campaign that version 0.5.0 began."""
+    labeler(folder, settings)
+    inputs = (DftInput(folder / "ase input.json"),)
+    config = LabelConfig(style="ase", inputs=inputs, energy_as_given=True)
+    made = labeler_for(config, 0, ResourceBlock(name="DFT"))
+    assert isinstance(made, AseLabeler)
+    return made
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+@pytest.mark.parametrize(("old", "shift"), [(False, 0.0), (True, 0.04)])
+def test_labels_hold_the_energy_of_the_forces(
+    tmp_path: Path, old: bool, shift: float, purpose: Purpose, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`Smeared` adds 10 meV an atom to what is not the free energy; forces are those of EMT."""
+    settings = {**EMT_SETTINGS, "calculator": SMEARED}
+    made = old_labeler(tmp_path, settings) if old else labeler(tmp_path, settings)
+    for name in ("one", "two"):
+        task = tmp_path / name
+        task.mkdir()
+        made.write_input(task, copper(), purpose, 1)
+        ase_worker.work(task, purpose.value)
+        for frame in made.read_result(task, purpose):
+            bare = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=True)
+            bare.calc = EMT()
+            expected = bare.get_potential_energy() + shift
+            assert labels_of(frame).energy == pytest.approx(expected, abs=1e-9)
+    said = [one.getMessage() for one in caplog.records if "eV per atom away" in one.getMessage()]
+    assert len(said) == 1
+    assert "-0.01 eV" in said[0] if old else "0.01 eV" in said[0]
+
+
+def test_nothing_is_said_where_the_energies_are_one(
+    finished: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, tasks = finished
+    assert made.read_result(tasks[Purpose.SCF], Purpose.SCF)
+    assert not caplog.records
+
+
+def test_a_calculator_that_knows_one_energy(tmp_path: Path) -> None:
+    made, task = prepared(
+        tmp_path, {"calculator": SPRINGS, "arguments": {"stiffness": 1}}, Purpose.SCF
+    )
+    ase_worker.work(task, "scf")
+    assert len(made.read_result(task, Purpose.SCF)) == 1
+
+
+def test_a_task_that_an_earlier_version_wrote_keeps_its_energy(tmp_path: Path) -> None:
+    made, task = prepared(tmp_path, {"calculator": SMEARED}, Purpose.SCF)
+    settings = json.loads((task / SETTINGS).read_text())
+    del settings["energy"]
+    (task / SETTINGS).write_text(json.dumps(settings))
+    ase_worker.work(task, "scf")
+    bare = copper()
+    bare.calc = EMT()
+    energy = labels_of(made.read_result(task, Purpose.SCF)[0]).energy
+    assert energy == pytest.approx(bare.get_potential_energy() + 0.04, abs=1e-9)
+
+
+def test_which_energy_is_in_the_fingerprint(tmp_path: Path) -> None:
+    """A campaign of 0.5.0, whose journal does not tell, goes on with what it has."""
+    new = labeler(tmp_path, EMT_SETTINGS).fingerprint(Purpose.SCF)
+    old = old_labeler(tmp_path, EMT_SETTINGS).fingerprint(Purpose.SCF)
+    journal = {key: value for key, value in old.items() if key != "energy"}
+    assert not list(differences(journal, old))
+    assert [path for path, _, _ in differences(journal, new)] == ["energy"]
+
+
+def test_only_the_first_process_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, task = prepared(tmp_path, EMT_SETTINGS, Purpose.AIMD)
+    monkeypatch.setenv("PMI_RANK", "1")
+    ase_worker.work(task, "aimd")
+    assert not (task / RESULT).exists()
+    assert not (task / STATUS).exists()
+    monkeypatch.setenv("PMI_RANK", "0")
+    ase_worker.work(task, "aimd")
+    monkeypatch.setenv("PMI_RANK", "1")
+    ase_worker.work(task, "aimd")  # one that comes late
+    monkeypatch.delenv("PMI_RANK")
+    assert len(made.read_result(task, Purpose.AIMD)) == 4
+    assert "started 2 times" in caplog.text
