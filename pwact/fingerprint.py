@@ -13,6 +13,9 @@ from typing import Any
 _NONE: Mapping[str, Any] = {}
 
 
+ANY = "<whatever it is>"  # a default: campaigns of versions that did not look go on
+
+
 class Settings(dict[str, Any]):
     """A JSON object that knows the defaults of some of its keys.
 
@@ -114,6 +117,8 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, 
         for key in sorted({*old, *new}):
             where = f"{path}.{key}" if path else str(key)
             default = defaults.get(key, ABSENT)
+            if default == ANY and key not in old:
+                continue
             yield from differences(old.get(key, default), new.get(key, default), where)
     elif old is ABSENT and isinstance(new, Settings) and not any(differences({}, new)):
         return  # a whole section of defaults

@@ -28,7 +28,7 @@
         01.explore/direct/{candidate.xyz,select.xyz,select_idx.dat,select.csv}
         02.label/bigmodel/{select.xyz,train.xyz}            labels by a script
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
-        02.label/{sources.json,structures.txt}
+        02.label/{sources.json,inputs.json,structures.txt}
         02.label/result/{train.xyz|PWdata/,label_error.csv}
 
 PWact up to 0.3 wrote ``train``, ``explore`` and ``label`` without the numbers; a step that it did
@@ -63,6 +63,7 @@ VALID_ERROR = "valid_error.csv"
 LABEL_ERROR = "label_error.csv"
 LEFT_OUT = "left_out.csv"
 SOURCES = "sources.json"
+TASK_INPUTS = "inputs.json"
 STRUCTURES = "structures.txt"
 HISTOGRAM = "model_devi_distribution.png"
 MODEL_DEVI = "model_devi.out"

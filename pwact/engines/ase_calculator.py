@@ -8,6 +8,7 @@ import logging
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -19,7 +20,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.ranks import FORGET
 from pwact.engines.task_inputs import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
-from pwact.fingerprint import Settings
+from pwact.fingerprint import ANY, Settings
 from pwact.io.extxyz import complete_frames, write_extxyz
 from pwact.io.files import tree_hash, write_json
 from pwact.io.frames import read_frames
@@ -42,6 +43,7 @@ LOG = "ase.log"
 # what a label's energy is; the first one where the calculator has it
 FREE = "free_energy"
 ENERGY = "energy"
+_LONG = 255  # a text of that length is no name of a file
 _EQUAL_EV_PER_ATOM = 1e-7  # closer than any fit
 
 # calculators of separate packages under the names that people use
@@ -127,6 +129,8 @@ class AseLabeler:
         others = {one.value for one in (Purpose.RELAX, Purpose.AIMD)} - {purpose.value}
         used = {key: value for key, value in settings.items() if key not in others}
         used["files"] = {name: tree_hash(path) for name, path in self._files().items()}
+        nested = {name: tree_hash(path) for name, path in self._nested_files().items()}
+        used["files"] = Settings({**used["files"], **nested}, dict.fromkeys(nested, ANY))
         used["energy"] = self._energy
         return Settings(used, {**settings.defaults, "energy": ENERGY})
 
@@ -139,6 +143,21 @@ class AseLabeler:
             if isinstance(value, str) and value.strip()
         }
         return {name: path for name, path in named.items() if path.is_file()}
+
+    def _nested_files(self) -> dict[str, Path]:
+        """Files that arguments name in lists and sections, such as pseudopotentials.
+
+        A name counts from the directory of the input file, or from one that an argument names.
+        """
+        texts = dict(_texts(self.settings.arguments))
+        here = self.input_file.resolve().parent
+        places = [here, *(here / text for text in texts.values() if (here / text).is_dir())]
+        found = {}
+        for name, text in texts.items():
+            paths = [place / text for place in places if (place / text).is_file()]
+            if paths and name not in self.settings.arguments:
+                found[name] = paths[0]
+        return found
 
     def write_input(
         self,
@@ -224,6 +243,21 @@ class AseLabeler:
         if not frames:
             raise TaskError(f"{directory / RESULT} holds no frame")
         return frames if purpose is Purpose.AIMD else frames[-1:]
+
+
+def _texts(arguments: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Place and value of each text that may be a path: ``pseudopotentials.Si``, ``models.0``."""
+    if isinstance(arguments, Mapping):
+        members = list(arguments.items())
+    elif isinstance(arguments, (list, tuple)):
+        members = list(enumerate(arguments))
+    else:
+        path_like = isinstance(arguments, str) and arguments.strip() and len(arguments) < _LONG
+        if path_like and "\0" not in arguments:
+            yield name, arguments
+        return
+    for key, member in members:
+        yield from _texts(member, f"{name}.{key}" if name else str(key))
 
 
 def _elements_of(found: Any) -> frozenset[str]:

@@ -180,10 +180,10 @@ class Trajectory(Protocol):
         """The rows of ``model_devi.out``, cleaned."""
 
     def frame(self, step: int) -> Atoms:
-        """The frame of MD step `step`, with the exploring model's forces as labels.
+        """The frame of a step, with the exploring model's forces; TaskError if there is none."""
 
-        Raises TaskError when the dump does not hold it.
-        """
+    def content(self) -> str:
+        """Hash of the frames as they lie on disk; "" where there are none."""
 
 
 class Explorer(Protocol):
@@ -220,7 +220,7 @@ class Explorer(Protocol):
     ) -> Verdict:
         """Done: ended normally, or (with `tolerance`) died early with usable frames.
 
-        Frames are usable when they have deviation rows, or when `potential` leaves none.
+        Those have deviation rows, or `potential` leaves none.
         """
 
     def read_result(self, directory: Path) -> Trajectory:
@@ -247,10 +247,7 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class ValidError:
-    """Root-mean-square errors of one model on the validation data.
-
-    `rmse_e` is in eV per atom, `rmse_f` in eV/Å.
-    """
+    """Root-mean-square errors on the validation data: eV per atom (energy), eV/Å (forces)."""
 
     rmse_e: float
     rmse_f: float

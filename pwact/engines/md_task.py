@@ -20,7 +20,7 @@ from pwact.engines.lammps_input import DATA, DEVIATION, DUMP, FOREIGN_DUMP, TYPE
 from pwact.engines.md_end import cause, death, was_killed
 from pwact.engines.task_inputs import ended_well, link_files
 from pwact.errors import TaskError
-from pwact.io.files import write_text
+from pwact.io.files import tree_hash, write_text
 from pwact.io.lammps_data import write_lammps_data
 from pwact.io.lammps_dump import DumpTrajectory
 from pwact.io.model_devi import Deviations, read_all_parts
@@ -49,6 +49,11 @@ class MdTrajectory:
         """The frame of MD step `step`, with the exploring model's forces as array ``forces``."""
         return self.dump.frame(step)
 
+    def content(self) -> str:
+        """Hash of the dump; "" where there is none."""
+        path = self._dump_path
+        return tree_hash(path) if path.exists() else ""
+
     @property
     def dump(self) -> DumpTrajectory:
         """The dump file, opened when first asked for. Raises TaskError."""
@@ -57,10 +62,13 @@ class MdTrajectory:
                 types = (self.directory / TYPES).read_text().split()
             except OSError as error:
                 raise TaskError(f"{self.directory / TYPES}: {error.strerror}") from error
-            foreign = self.directory / FOREIGN_DUMP
-            path = foreign if foreign.is_dir() else self.directory / DUMP
-            self._dump = DumpTrajectory(path, types)
+            self._dump = DumpTrajectory(self._dump_path, types)
         return self._dump
+
+    @property
+    def _dump_path(self) -> Path:
+        foreign = self.directory / FOREIGN_DUMP
+        return foreign if foreign.is_dir() else self.directory / DUMP
 
 
 class MdTask:

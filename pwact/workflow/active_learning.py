@@ -35,7 +35,7 @@ from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.explore import ExploreStage, System
-from pwact.workflow.stages.explored import candidates_of
+from pwact.workflow.stages.explored import candidates_of, contents_of
 from pwact.workflow.stages.kpu import KpuStage
 from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.prepare import needed
@@ -230,6 +230,9 @@ class Loop:
             explored = self.campaign.run(alone)
             if not isinstance(stage, KpuStage):
                 self._judge(explore.iteration, explored, self.campaign.run)
+        if isinstance(stage, (LabelStage, ChooseStage)):
+            report = report_of(self.campaign.stages(), explore.iteration, "explore") or {}
+            stage = replace(stage, contents=contents_of(report.get("paths", ())))
         return self.campaign.run(stage)
 
     @property

@@ -26,6 +26,7 @@ from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.fingerprint import differences
 from pwact.io.labels import labels_of
 from pwact.verdict import Outcome
+from pwact.workflow.store import label_key
 
 EMT_SETTINGS = {
     "calculator": "emt",
@@ -380,6 +381,33 @@ def test_files_in_the_arguments_count_by_content_and_are_found(tmp_path: Path) -
         told = json.loads((task / SETTINGS).read_text())["arguments"]["table"]
         assert Path(told) == (tmp_path / place / "my table.txt").resolve()
     assert prints[0] == prints[1] != prints[2]
+
+
+def test_files_deep_in_the_arguments_count_by_content(tmp_path: Path) -> None:
+    """A campaign of a version that did not look goes on; from then on they count."""
+    (tmp_path / "pseudo").mkdir()
+    for name in ("pseudo/Cu.upf", "one.pt", "other.pt"):
+        (tmp_path / name).write_text("1")
+    arguments = {
+        "stiffness": 1,
+        "table": {"Cu": "Cu.upf", "none": "no file", "long": "x" * 5000, "n": [1, None]},
+        "models": ["one.pt", {"deep": "other.pt"}],
+        "pseudo_dir": "pseudo",
+    }
+
+    def fingerprint() -> Any:
+        made = labeler(tmp_path, {"calculator": SPRINGS, "arguments": arguments})
+        return made.fingerprint(Purpose.SCF)
+
+    before = fingerprint()
+    assert sorted(before["files"]) == ["models.0", "models.1.deep", "table.Cu"]
+    earlier = {**before, "files": {}}
+    assert not list(differences(earlier, before))
+    for name, key in (("pseudo/Cu.upf", "table.Cu"), ("other.pt", "models.1.deep")):
+        (tmp_path / name).write_text("2")
+        after = fingerprint()
+        assert f"files.{key}" in [path for path, _, _ in differences(before, after)]
+        assert label_key("s", before) != label_key("s", after)
 
 
 def test_the_command_uses_the_python_of_the_block(tmp_path: Path) -> None:

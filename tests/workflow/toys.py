@@ -25,7 +25,7 @@ from pwact.engines.base import (
 )
 from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
-from pwact.io.files import write_json
+from pwact.io.files import tree_hash, write_json
 from pwact.io.frames import read_frames
 from pwact.io.kpu_devi import write_kpu_devi
 from pwact.io.labels import set_labels
@@ -140,6 +140,10 @@ class ToyTrajectory:
 
     def deviations(self) -> Deviations:
         return read_model_devi(self.directory / "model_devi.out")
+
+    def content(self) -> str:
+        dump = self.directory / "traj"
+        return tree_hash(dump) if dump.exists() else ""
 
     def frame(self, step: int) -> Atoms:
         if not filled(self.directory / "traj"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ChooseStage:
-    """One run of the DIRECT script for the candidates of one iteration."""
+    """One run of the DIRECT script for the candidates of one iteration.
+
+    Attributes
+    ----------
+    contents
+        Trajectory → hash of its frames when its MD had ended.
+    """
 
     config: RunConfig
     script: DirectScript
     explorer: Explorer
     block: ResourceBlock
     iteration: int
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -71,7 +78,7 @@ class ChooseStage:
         The script gets the candidates in the order of their table, but for those that no code
         should get; what it chose is listed in that order too.
         """
-        explored = Explored(self.explorer, services.work_dir)
+        explored = Explored(self.explorer, services.work_dir, self.contents)
         gate = Gate(self.config.dft.min_distance)
         listed = read_candidates(self.candidates, services.work_dir)
         sane = [one for one in listed if gate.passes(explored.frame(one), one.trajectory, one.step)]

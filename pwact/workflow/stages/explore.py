@@ -242,16 +242,26 @@ class ExploreStage:
         return self.explorer.check(directory, tolerance, motion, self.potential)
 
     def _end(
-        self, work_dir: Path, directory: Path, system: System, verdict: Verdict
+        self,
+        work_dir: Path,
+        directory: Path,
+        system: System,
+        verdict: Verdict,
+        whole: bool = False,
     ) -> dict[str, Any]:
-        """How one trajectory has ended, as JSON; one that did not end normally says why."""
+        """How one trajectory has ended, as JSON; one that did not end normally says why.
+
+        If `whole`, with the hash of its frames, so that later steps know them again.
+        """
         normal = verdict.done and self.explorer.read_result(directory).ended_normally
+        content = self.explorer.read_result(directory).content() if whole and verdict.done else ""
         return {
             "system": system.name,
             "directory": relative(directory, work_dir),
             "usable": verdict.done,
             "normal": normal,
             **({} if normal else {"why": verdict.reason}),
+            **({"frames": content} if content else {}),
         }
 
     def _stays(self, directory: Path) -> list[Path]:
@@ -270,7 +280,7 @@ class ExploreStage:
             if verdict.done:
                 products += self._stays(directory)
             transient += self.explorer.transient_files(directory)
-            trajectories.append(self._end(work_dir, directory, system, verdict))
+            trajectories.append(self._end(work_dir, directory, system, verdict, whole=True))
         tell_early_ends(self.name, trajectories)
         temps = {float(temp) for system in owners.values() for temp in system.job.temps}
         normal_ends = sum(bool(entry["normal"]) for entry in trajectories)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pwact import layout
 from pwact.engines.base import Explorer, Trajectory
+from pwact.errors import StageChangedError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from pwact.query.candidates import FrameTable
+
+_UNKNOWN: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -32,19 +36,51 @@ class Candidate:
 
 
 class Explored:
-    """The explored frames; each trajectory is opened once."""
+    """The explored frames; each trajectory is opened once.
 
-    def __init__(self, explorer: Explorer, work_dir: Path) -> None:
+    Parameters
+    ----------
+    contents
+        Trajectory → hash of its frames when its MD had ended, where that is known.
+    """
+
+    def __init__(
+        self, explorer: Explorer, work_dir: Path, contents: Mapping[str, str] = _UNKNOWN
+    ) -> None:
         self._explorer = explorer
         self._work_dir = work_dir
+        self._contents = contents
         self._open: dict[str, Trajectory] = {}
 
     def frame(self, candidate: Candidate) -> Atoms:
-        """The frame, with the forces of the exploring model as array ``forces``."""
+        """The frame, with the forces of the exploring model as array ``forces``.
+
+        Raises
+        ------
+        StageChangedError
+            The trajectory is not what the MD left.
+        """
         name = candidate.trajectory
         if name not in self._open:
-            self._open[name] = self._explorer.read_result(self._work_dir / name)
+            self._open[name] = self._opened(name)
         return self._open[name].frame(candidate.step)
+
+    def _opened(self, name: str) -> Trajectory:
+        trajectory = self._explorer.read_result(self._work_dir / name)
+        known, found = self._contents.get(name, ""), trajectory.content()
+        if known and found and found != known:
+            stage = f"{Path(name).parts[0]}/explore"
+            raise StageChangedError(
+                f"{self._work_dir / name}: the trajectory was altered since {stage} ended, so none "
+                f"of its frames is labelled. Undo the change, or start with --redo {stage} to run "
+                "the MD again"
+            )
+        return trajectory
+
+
+def contents_of(explored: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Trajectory → hash of its frames, from the ``paths`` of an exploration's report."""
+    return {entry["directory"]: entry.get("frames", "") for entry in explored}
 
 
 def candidates_of(table: FrameTable) -> list[Candidate]:

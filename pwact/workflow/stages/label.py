@@ -24,7 +24,7 @@ from pwact.report.records import LabelRecord
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
 from pwact.workflow.stages.explored import Candidate, Explored, read_candidates
-from pwact.workflow.stages.first_principles import Calculation, task_of
+from pwact.workflow.stages.first_principles import Calculation
 from pwact.workflow.stages.gate import Gate
 from pwact.workflow.stages.known import structures_of, write_structures
 from pwact.workflow.stages.labelling import Labelling, Sources
@@ -63,6 +63,8 @@ class LabelStage:
         Some systems still explore, so not all candidates are known.
     table
         Lists what is labelled; by default all picked candidates.
+    contents
+        Trajectory → hash of its frames when its MD had ended.
     known
         Data sets with frames that are not labelled again: the user's, and those of the iterations
         before.
@@ -78,6 +80,7 @@ class LabelStage:
     iteration: int
     ahead: bool = False
     table: Optional[Path] = None
+    contents: Mapping[str, str] = field(default_factory=dict)
     known: tuple[Path, ...] = ()
     distinct: bool = True
 
@@ -119,7 +122,7 @@ class LabelStage:
 
     def work(self, services: Services) -> StageOutput:
         """Label what can be labelled and write the data set."""
-        explored = Explored(self.explorer, services.work_dir)
+        explored = Explored(self.explorer, services.work_dir, self.contents)
         gate = Gate(self.config.dft.min_distance)
         listed = read_candidates(self.candidates, services.work_dir)
         sane = self._sane(listed, explored, gate)
@@ -208,8 +211,7 @@ class LabelStage:
         asked, _ = self._new(asked, explored)
         made = [self._calculation(self.labeler, one, explored) for one in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
-        ahead = self._labelling(services).ahead(made)
-        tasks = [task_of(one, Purpose.SCF, self.block) for one in ahead]
+        tasks = self._labelling(services).ahead(made)
         if tasks:
             services.begin_ahead(Purpose.SCF.value, scf, tasks, self.block)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
+from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Purpose
 from pwact.errors import InputError, TaskError
@@ -19,7 +20,8 @@ from pwact.verdict import DONE, Outcome, incomplete
 from pwact.workflow.changes import free_backup
 from pwact.workflow.quorum import check_quorum, demand_one, name_lost_groups
 from pwact.workflow.stage import Services
-from pwact.workflow.stages.first_principles import Calculation, calculate
+from pwact.workflow.stages.first_principles import Calculation, task_of
+from pwact.workflow.stages.untouched import Untouched
 from pwact.workflow.store import LabelStore, label_key
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Sources:
 
     def __init__(self, path: Path, store: LabelStore) -> None:
         self.store = store
-        self._path = path
+        self.path = path
         self._places: dict[str, str] = _read(path)
         self._changed = False
 
@@ -63,9 +65,9 @@ class Sources:
             return own
         place = self._places.get(key)
         if place:
-            return self._path.parent / place
+            return self.path.parent / place
         kept = self.store.get(key, frame)
-        new = _STORE if kept is not None else own.relative_to(self._path.parent).as_posix()
+        new = _STORE if kept is not None else own.relative_to(self.path.parent).as_posix()
         self._changed = self._changed or new != place
         self._places[key] = new
         return own if kept is None else kept
@@ -73,8 +75,8 @@ class Sources:
     def write(self) -> None:
         """Put on record what was decided."""
         if self._changed:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_json(self._path, self._places)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(self.path, self._places)
             self._changed = False
 
 
@@ -158,10 +160,20 @@ class Labelling:
         groups = {one.place: one.calculation.group for one in decided}
         name_lost_groups(results, groups, self.stage, self.lost)
 
-    def ahead(self, asked: Sequence[Calculation]) -> list[Calculation]:
-        """Those of the calculations that must be done, and for which there is no other task."""
+    def ahead(self, asked: Sequence[Calculation]) -> list[Task]:
+        """Tasks of those calculations that must be done, and for which there is no other task."""
         own = [one for one in self._decide(asked) if one.source == one.calculation.directory]
-        return list({one.source: one.calculation for one in own}.values())
+        return self._prepared(list({one.source: one.calculation for one in own}.values()))
+
+    def _prepared(self, calculations: Sequence[Calculation]) -> list[Task]:
+        """Write what is not written yet. Raises StageChangedError for what was altered since."""
+        untouched = Untouched(self.sources.path.parent / layout.TASK_INPUTS)
+        begun = [one.directory for one in calculations if one.directory.is_dir()]
+        untouched.demand(begun, self.stage)
+        tasks = [task_of(one, Purpose.SCF, self.block) for one in calculations]
+        written = {one.directory for one in calculations} - set(begun)
+        untouched.note([task.directory for task in tasks if task.directory in written])
+        return tasks
 
     def transient(self, asked: Sequence[Calculation]) -> list[Path]:
         """What the tasks of these frames leave that need not stay."""
@@ -196,7 +208,9 @@ class Labelling:
     ) -> tuple[list[TaskResult], dict[Path, Union[Atoms, str]]]:
         """How each task ended, and its label or why there is none."""
         calculations = [replace(one.calculation, directory=place) for place, one in tasks.items()]
-        begun = calculate(services, Purpose.SCF, self.directory, calculations, self.block)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        prepared = self._prepared(calculations)
+        begun = services.dispatch(Purpose.SCF.value, self.directory, prepared, self.block)
         results: list[TaskResult] = []
         answers: dict[Path, Union[Atoms, str]] = {}
         for result in list(begun):
