@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ENDED = "md.ended"  # holds the size of the dump from the end of the MD to that of its deviations
+
 
 class LammpsExplorer(MdTask):
     """Writes and reads LAMMPS tasks. See `pwact.engines.base.Explorer`."""
@@ -65,18 +67,30 @@ class LammpsExplorer(MdTask):
         write_text(directory / INPUT, _text(potential, motion, seed))
 
     def command(self, potential: Potential) -> str:
-        """Shell text that runs the MD, or goes on from its last restart file."""
+        """Shell text that runs the MD, or goes on from its last restart file.
+
+        An MD that has ended is not run again when the job was cut off in what comes after it.
+        """
         # LAMMPS and the pair styles begin their files anew, so an old one never passes for theirs
-        parts = [
-            f"rm -f {EXIT}; restart=0",
-            f"if ls {RESTART}.* > /dev/null 2>&1; then "
-            f"{python_module('pwact.engines.lammps_restart')} && restart=1; fi",
-            f'if [ "$restart" -eq 0 ]; then rm -f {DEVIATION} {EARLIER_DEVIATION}; fi',
-            f'{self._program} -var restart "$restart" -in {INPUT} > {LOG}; md_rc=$?',
-        ]
-        parts.append(potential.after or "true")
-        end = f'after_rc=$?; echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ] && [ "$after_rc" -eq 0 ]'
-        return "; ".join([*parts, end])
+        run = "; ".join(
+            [
+                "restart=0",
+                f"if ls {RESTART}.* > /dev/null 2>&1; then "
+                f"{python_module('pwact.engines.lammps_restart')} && restart=1; fi",
+                f'if [ "$restart" -eq 0 ]; then rm -f {DEVIATION} {EARLIER_DEVIATION}; fi',
+                f'{self._program} -var restart "$restart" -in {INPUT} > {LOG}; md_rc=$?',
+            ]
+        )
+        end = f'echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ]'
+        if not potential.after:
+            return f"rm -f {EXIT}; {run}; {end}"
+        size = f"wc -c < {DUMP}"
+        ended = f'[ -s {ENDED} ] && [ "$(cat {ENDED})" = "$({size})" ]'
+        run = f'rm -f {ENDED}; {run}; if [ "$md_rc" -eq 0 ]; then {size} > {ENDED}; fi'
+        return (
+            f"rm -f {EXIT}; if {ended}; then md_rc=0; else {run}; fi; "
+            f'{potential.after}; after_rc=$?; {end} && rm -f {ENDED} && [ "$after_rc" -eq 0 ]'
+        )
 
     def transient_files(self, directory: Path) -> list[Path]:
         """Dump, restart files and LAMMPS's own log."""

@@ -338,3 +338,56 @@ def test_command_keeps_the_users_program() -> None:
     assert 'mpirun -np 2 lmp -var restart "$restart" -in in.lammps > md.log; md_rc=$?' in command
     assert "x.in" not in command
     assert command.index("md.log") < command.index("AFTER")
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Any:
+    """An MD that takes no time, in place of LAMMPS: each start leaves a line in ``starts``."""
+    program = tmp_path / "lammps.sh"
+    program.write_text(
+        "#!/bin/bash\necho start >> starts\nprintf 'a dump' > traj.lammpstrj\n"
+        "[ ! -e fails ] || exit 1\n"
+    )
+    program.chmod(0o755)
+    block: Any = SimpleNamespace(command=str(program))
+
+    def run(after: str) -> int:
+        command = LammpsExplorer(block).command(replace(LENNARD_JONES, after=after))
+        shell(tmp_path, command)
+        return (tmp_path / "starts").read_text().count("start")
+
+    return run
+
+
+CUT_OFF = "exit 137"  # the job ends here
+
+
+def test_an_md_that_has_ended_is_not_run_again(counted: Any, tmp_path: Path) -> None:
+    assert counted(CUT_OFF) == 1
+    assert not (tmp_path / "md.exit").exists()
+    assert counted("touch model_devi.out") == 1
+    assert (tmp_path / "md.exit").read_text() == "0\n"
+    assert (tmp_path / "model_devi.out").exists()
+    assert not (tmp_path / "md.ended").exists()
+    assert counted("true") == 2  # asked for again, it is a run of its own
+
+
+def test_an_md_whose_dump_is_not_whole_is_run_again(counted: Any, tmp_path: Path) -> None:
+    assert counted(CUT_OFF) == 1
+    (tmp_path / "traj.lammpstrj").write_text("a du")
+    assert counted("true") == 2
+    assert counted(CUT_OFF) == 3
+    (tmp_path / "traj.lammpstrj").unlink()
+    assert counted("true") == 4
+
+
+def test_an_md_that_died_is_run_again(counted: Any, tmp_path: Path) -> None:
+    (tmp_path / "fails").touch()
+    assert counted(CUT_OFF) == 1
+    assert counted("true") == 2
+    assert (tmp_path / "md.exit").read_text() == "1\n"
+
+
+def test_after_failed_deviations_the_md_is_run_again(counted: Any) -> None:
+    assert counted("false") == 1
+    assert counted("true") == 2
