@@ -241,7 +241,7 @@ class Campaign:
                 ledger.STARTED, name=stage.name, key=key, inputs=inputs, **written_by()
             )
         self._worked.add(stage.name)
-        self._teller.stage = stage.name
+        self._teller.begins(stage)
         self.journal.flush()
         self._options.begun()
         stage.directory.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pwact.executors.base import TaskResult
 from pwact.io.journal import Journal
+from pwact.workflow import programs
+from pwact.workflow.stage import Stage
 from pwact.workflow.stages.prepare import relative
 
 PLANNED = "run_planned"  # how many iterations a run has
@@ -33,6 +35,11 @@ class Teller:
         self.stage = ""
         self._journal = journal
         self._work_dir = work_dir
+
+    def begins(self, stage: Stage) -> None:
+        """Tell by what a stage runs; tasks belong to it from now on."""
+        self.stage = stage.name
+        programs.record(self._journal, stage)
 
     def tasks(self, kind: str, directory: Path, count: int, ahead: bool = False) -> None:
         """Tell how many tasks the stage has, or (`ahead`) has so far."""
