@@ -25,6 +25,7 @@ from pwact.report import selection as tables
 from pwact.report.records import IterationRow
 from pwact.report.status import Failure
 from pwact.workflow import views
+from pwact.workflow.as_begun import run_as_begun
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.facts import tell_plan
 from pwact.workflow.findings import all_findings, findings_at
@@ -126,8 +127,7 @@ def engines_of(config: RunConfig, resources: Resources) -> Engines:
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
     """Do every iteration that is not done yet."""
     last = len(config.explore.md_jobs)
-    if not counts_once(campaign.journal.events(), "run"):  # begun by a version before that
-        config = replace(config, dft=replace(config.dft, energy_as_given=True))
+    config = run_as_begun(config, campaign.journal.events())
     tell_plan(campaign.journal, last)
     loop = Loop(config, engines_of(config, resources), campaign)
     for iteration in range(last):

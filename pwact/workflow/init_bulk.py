@@ -19,10 +19,10 @@ from pwact.errors import QuorumError
 from pwact.fingerprint import canonical
 from pwact.io import files
 from pwact.workflow import parts
+from pwact.workflow.as_begun import init_as_begun
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.chain import asked_of, chain_of, collection_of, stages_of
 from pwact.workflow.ledger import place_of
-from pwact.workflow.opening import counts_once
 from pwact.workflow.part_campaign import PartCampaign
 from pwact.workflow.retention import discard_tree
 from pwact.workflow.retry import in_hand
@@ -65,7 +65,7 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     QuorumError
         Labelled data were asked for, and there are none; or a step failed.
     """
-    config = _as_begun(config, campaign)
+    config = init_as_begun(config, campaign.journal.events())
     known = parts.known_parts(campaign.journal.events())
     whole = chain_of(config, resources)
     asked = [canonical(asked_of(whole, entry)) for entry in config.systems]
@@ -93,16 +93,6 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
             "mend the cause and start with --redo of that step"
         )
     return result
-
-
-def _as_begun(config: InitConfig, campaign: Campaign) -> InitConfig:
-    """The input as the version understood it that began the campaign."""
-    if counts_once(campaign.journal.events(), "init_bulk"):
-        return config
-    relax, aimd, scf = (
-        replace(one, energy_as_given=True) for one in (config.relax, config.aimd, config.scf)
-    )
-    return replace(config, relax=relax, aimd=aimd, scf=scf)
 
 
 def _wants_data(config: InitConfig) -> bool:

@@ -194,7 +194,7 @@ def counts_once(events: Sequence[Mapping[str, Any]], command: str) -> bool:
     again, they end with the same data.
     """
     own = [one for one in events if one["event"] == CAMPAIGN and one["command"] == command]
-    return bool(own) and own[-1].get("frames") == COUNT_ONCE
+    return not own or own[-1].get("frames") == COUNT_ONCE
 
 
 def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from pwact.fingerprint import canonical, extended
 from pwact.io.journal import Journal
 from pwact.workflow import again, changes, crash, ledger, parts, retry
 from pwact.workflow.active_learning import Loop, engines_of
+from pwact.workflow.as_begun import init_as_begun, run_as_begun
 from pwact.workflow.chain import asked_of, chain_of, collection_of, stages_of
 from pwact.workflow.fate import Decision, Fate, Situation, decide
 from pwact.workflow.init_bulk import restricted
@@ -196,6 +197,7 @@ class _Tour(Loop):
 
 
 def _look_at_loop(config: RunConfig, resources: Resources, looker: _Looker) -> None:
+    config = run_as_begun(config, looker.journal.events())
     tour = _Tour(config, engines_of(config, resources), looker)
     last = len(config.explore.md_jobs)
     for iteration in range(last):
@@ -206,6 +208,7 @@ def _look_at_loop(config: RunConfig, resources: Resources, looker: _Looker) -> N
 def _look_at_chain(pair: LoadedPair, looker: _Looker) -> None:
     config = pair.config
     assert not isinstance(config, RunConfig)
+    config = init_as_begun(config, looker.journal.events())
     whole = chain_of(config, pair.resources)
     asked = [canonical(asked_of(whole, entry)) for entry in config.systems]
     known = parts.known_parts(looker.journal.events())
