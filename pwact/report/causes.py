@@ -9,6 +9,7 @@ from typing import Optional
 from pwact.report.records import ExploreRecord, LabelRecord, SelectRecord, SpreadRecord
 
 HARDLY = 0.01  # share of candidates, below which there is hardly one
+HOPELESS = 1.0  # eV/Å: models that differ by so much know nothing
 
 
 class Kind(Enum):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from pwact.report.causes import Case, Kind, kind_of
+from pwact.report.causes import HOPELESS, Case, Kind, kind_of
 from pwact.report.records import SystemRecord
 
 SHOWN = 5  # systems in one line
@@ -181,6 +181,10 @@ def _spread(case: Case) -> str:
     if case.spread.quantiles:
         unit = "KPU in multiples of the lower limit" if case.limits.kpu else "deviations in eV/Å"
         words.append(f"{unit}: {_quantiles(case.spread.quantiles)}")
+    if case.window is None and case.select.failed and words and not case.limits.kpu:
+        words.append(
+            f"models that differ by {HOPELESS:g} eV/Å and more know nothing"
+        )
     if case.window is not None:
         pairs = (f"{key} {value:g}" for key, value in zip(case.limits.keys, case.window))
         words.append(f"a window to try: {', '.join(pairs)}")

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from pwact import layout
 from pwact.query.spread import window_to_try
-from pwact.report.causes import Case, Limits
+from pwact.report.causes import HOPELESS, Case, Limits
 from pwact.report.findings import Finding, findings
 from pwact.report.records import (
     SPREAD,
@@ -103,6 +103,8 @@ def _window(
     if counts.candidate:  # hardly one: as if all lay on the side where most lie
         below, above = counts.accurate >= counts.failed, counts.failed > counts.accurate
     pair = window_to_try(spread.quantiles, below, above, ratio)
-    if pair is None or not limits.kpu:
+    if pair is None or (above and not limits.kpu and pair[0] >= HOPELESS):
+        return None
+    if not limits.kpu:
         return pair
     return float(f"{limits.lower * pair[0]:.3g}"), float(f"{pair[1] / pair[0]:.3g}")

@@ -22,7 +22,7 @@ from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 from tests.workflow.toys import ToyTrainer
 
 JOB = run_param()["explore"]["md_jobs"][0]
-ABOVE = {"explore.md_jobs": [{**JOB, "temps": [4000]}]}
+ABOVE = {"explore.md_jobs": [{**JOB, "temps": [500]}]}
 BELOW = {"explore.md_jobs": [{**JOB, "temps": [10]}]}
 
 
@@ -59,8 +59,8 @@ def test_all_above_the_window(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert level == "WARNING"
     assert words.startswith("iter.0000: nothing is selected: of 10 frames 2 lie below the window")
     assert "8 above it, upper_model_devi_f 0.4 eV/Å" in words
-    assert "deviations in eV/Å: 5 % 0, 25 % 4, 50 % 8, 75 % 12, 95 % 16, largest 16" in words
-    assert "a window to try: lower_model_devi_f 4, upper_model_devi_f 17" in words
+    assert "deviations in eV/Å: 5 % 0, 25 % 0.5, 50 % 1, 75 % 1.5, 95 % 2, largest 2" in words
+    assert "a window to try: lower_model_devi_f 0.5, upper_model_devi_f 2.1" in words
     assert result.findings == [words]
     assert run_summary(result).endswith(f"\n\n{words}")
     status = status_of(tmp_path, 0.0)
@@ -69,6 +69,23 @@ def test_all_above_the_window(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert json.loads(json.dumps(status.to_json()))["findings"] == [words]
     loop(tmp_path, **ABOVE)
     assert said(caplog) == []  # the log has it
+
+
+@pytest.mark.parametrize(
+    ("temp", "said_so", "unsaid"),
+    [
+        (1e-9, "the deviation of all 10 frames is exactly 0, which says nothing", "window"),
+        (9e5, "models that differ by 1 eV/Å and more know nothing", "a window to try"),
+    ],
+)
+def test_no_window_can_help(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, temp: float, said_so: str, unsaid: str
+) -> None:
+    loop(tmp_path, **{"explore.md_jobs": [{**JOB, "temps": [temp]}]})
+    ((level, words),) = said(caplog)
+    assert level == "WARNING"
+    assert said_so in words
+    assert unsaid not in words
 
 
 def test_all_below_the_window_and_what_is_measured(
@@ -143,15 +160,15 @@ def test_a_redo_is_judged_by_its_own_labels(
     kept = {**ABOVE, "reserve_md_traj": True, "reserve_work": True}
     loop(tmp_path, **kept)
     caplog.clear()
-    wide = {"strategy.lower_model_devi_f": 0.05, "strategy.upper_model_devi_f": 5.0}
+    wide = {"strategy.lower_model_devi_f": 0.05, "strategy.upper_model_devi_f": 0.7}
     loop(tmp_path, **kept, **wide, options={"redo": ("iter.0000/select",)})
     assert "nothing is" not in caplog.text
     assert all_findings(stages(tmp_path)) == []
-    narrow = {"strategy.lower_model_devi_f": 1.0, "strategy.upper_model_devi_f": 1.1}
+    narrow = {"strategy.lower_model_devi_f": 1.1, "strategy.upper_model_devi_f": 1.2}
     loop(tmp_path, **kept, **narrow, options={"redo": ("iter.0000/select",)})
     ((level, words),) = said(caplog)
     assert level == "WARNING"
-    assert "a window to try: lower_model_devi_f 4" in words
+    assert "a window to try: lower_model_devi_f 0.5" in words
 
 
 def test_factors_of_kpu_are_proposed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
