@@ -182,9 +182,7 @@ def _spread(case: Case) -> str:
         unit = "KPU in multiples of the lower limit" if case.limits.kpu else "deviations in eV/Å"
         words.append(f"{unit}: {_quantiles(case.spread.quantiles)}")
     if case.window is None and case.select.failed and words and not case.limits.kpu:
-        words.append(
-            f"models that differ by {HOPELESS:g} eV/Å and more know nothing"
-        )
+        words.append(f"models that differ by {HOPELESS:g} eV/Å and more know nothing")
     if case.window is not None:
         pairs = (f"{key} {value:g}" for key, value in zip(case.limits.keys, case.window))
         words.append(f"a window to try: {', '.join(pairs)}")

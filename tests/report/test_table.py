@@ -148,7 +148,7 @@ def test_the_window_in_the_picture_is_half_open() -> None:
 
 
 def test_pictures_and_tables_agree_about_every_frame() -> None:
-    values = np.array([0.0, 0.0, 0.05, 0.1, 0.15, 0.2, 7.0, 0.15, np.nan, np.inf])
+    values = np.array([0.0, 0.0, 0.05, 0.1, 0.15, 0.2, 7.0, 0.15, np.nan, np.inf, -np.inf])
     failed = np.zeros(len(values), dtype=bool)
     failed[[1, 7]] = True  # zeros after the first step, and a row with another bad number
     scores = Scores(np.arange(len(values)), values, failed)

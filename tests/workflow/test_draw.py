@@ -96,6 +96,18 @@ def test_limits_and_temperatures(here: Path, capsys: Said) -> None:
     assert (here / "p/iter.0003/md.000.sys.000-by_step.svg").read_bytes() != first
 
 
+def test_frames_of_zeros_are_failed_as_in_the_tables(here: Path) -> None:
+    md = here / "iter.0000/01.explore/md"
+    place = md / PLACE
+    place.mkdir(parents=True)
+    rows = np.outer([0.0, 0.1, 0.2, 0.0, 0.0], [0.5, 0.1, 1.0, 0.0, 0.0, 0.0])
+    write_model_devi(place / "model_devi.out", 10 * np.arange(5), rows)
+    assert main(["draw", "--format", "svg", "-l", "0.05", "-u", "0.15", "-o", "p"]) == 0
+    histogram = words(here / "p/iter.0000/md.000.sys.000-histogram.svg")
+    for text in ("accurate 1 (20.0 %)", "candidate 1 (20.0 %)", "failed 3 (60.0 %)"):
+        assert text in histogram
+
+
 def test_uncertainties_of_one_model_have_limits_of_their_own(here: Path, capsys: Said) -> None:
     place = here / "iter.0000/01.explore/kpu" / PLACE
     place.mkdir(parents=True)
