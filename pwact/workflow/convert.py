@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, count
@@ -16,13 +15,13 @@ import numpy as np
 
 from pwact.errors import InputError, PwactError, UsageError
 from pwact.io import files
-from pwact.io.durable import sync_directory
 from pwact.io.extxyz import write_extxyz
 from pwact.io.extxyz_labels import OF_TABLES, LabelNames
 from pwact.io.frames import DATA_FORMATS, ordered
 from pwact.io.pwmlff_npy import OPEN, composition_name, write_folder
 from pwact.io.spool import Spool
 from pwact.workflow.labelled import ALIASES, Remarks, iterate_labelled
+from pwact.workflow.publish import Workshop
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -91,6 +90,21 @@ class Converted:
     trained: int = 0
     unconverged: int = 0
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            **vars(self),
+            "train": [str(path) for path in self.train],
+            "valid": [str(path) for path in self.valid],
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Converted:
+        """From plain values."""
+        made = cls(**told)
+        made.train, made.valid = list(map(Path, made.train)), list(map(Path, made.valid))
+        return made
+
 
 def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted:
     """Read all inputs, then write the data sets ``savepath/<composition>``.
@@ -114,26 +128,36 @@ def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted
     parent = next(place for place in (savepath, *savepath.parents) if place.exists())
     if not parent.is_dir():
         raise UsageError(f"{parent} is not a directory")
-    parent = parent if parent != savepath else savepath.parent
-    aside = parent / f".{savepath.name}.{uuid.uuid4().hex[:8]}.new"
-    aside.mkdir()
+    shop = Workshop(savepath, _order(settings))
+    told = shop.finish_interrupted()
+    if told is not None:
+        return Converted.of_json(told)
+    shop.open()
     try:
         made = Converted()
-        sets = _read(settings, aside, made, tick)
+        sets = _read(settings, shop.place, made, tick)
         names = _names([composition for composition, _ in sets], savepath)
-        ready = aside / "ready"
-        ready.mkdir()
-        with files.synced_together(ready):
+        with files.synced_together(shop.ready):
             for name, (_, spool) in zip(names, sets):
-                _write(settings, spool, ready / name, savepath / name, made)
+                _write(settings, spool, shop.ready / name, savepath / name, made)
                 spool.path.unlink()
-        savepath.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            (ready / name).rename(savepath / name)
-        sync_directory(savepath)
+        shop.publish(names, made.to_json())
         return made
     finally:
-        files.remove(aside)
+        shop.close()
+
+
+def _order(settings: Conversion) -> dict[str, Any]:
+    """What was asked for, with size and date of every input, as JSON."""
+    inputs = [
+        [str(path.absolute()), state.st_size, state.st_mtime_ns]
+        for given in settings.inputs
+        for path in [given, *(sorted(given.rglob("*")) if given.is_dir() else [])]
+        if path.exists()
+        for state in [path.stat()]
+    ]
+    rest = {key: str(value) for key, value in vars(settings).items() if key != "inputs"}
+    return {"inputs": inputs, **rest}
 
 
 def _read(

@@ -22,6 +22,7 @@ from pwact.io.labels import labels_of
 from pwact.io.spool import Spool
 from pwact.workflow import labelled as readers
 from pwact.workflow.convert import Conversion, convert
+from pwact.workflow.publish import Workshop
 from tests.io.conftest import assert_same
 from tests.workflow.trajectories import labelled, movement_text, write_outcar
 
@@ -395,3 +396,79 @@ def test_every_frame_is_counted_with_the_number_of_its_input(here: Path) -> None
     counted: list[int] = []
     convert(Conversion([here / "a", here / "b"], "pwmat/movement", here / "out"), counted.append)
     assert counted == [1, 1, 2]
+
+
+def two_sets(here: Path) -> Conversion:
+    put_movement(here / "a", *series("C", 1, 2))
+    put_movement(here / "b", *series("Si", 3))
+    return Conversion([here / "a", here / "b"], "pwmat/movement", here / "out")
+
+
+class KilledError(BaseException):
+    pass
+
+
+def killed_at_rename(monkeypatch: pytest.MonkeyPatch, number: int, clean: bool) -> None:
+    """Die at one of the renames to the goal; `clean`: with time for what `finally` does."""
+    real, seen = Path.rename, []
+
+    def rename(self: Path, target: Path) -> Path:
+        if Path(target).name == "out" or Path(target).parent.name == "out":
+            seen.append(target)
+            if len(seen) == number:
+                raise KilledError
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    if not clean:
+        monkeypatch.setattr("pwact.workflow.publish.Workshop.close", lambda _: None)
+        monkeypatch.setattr("pwact.workflow.publish.start_of", lambda _: 0)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_call_that_dies_while_it_publishes_leaves_no_twins(
+    here: Path, monkeypatch: pytest.MonkeyPatch, there: bool, clean: bool
+) -> None:
+    settings = two_sets(here)
+    expected = convert(settings)
+    names = files_of(here)
+    shutil.rmtree(here / "out")
+    if there:
+        (here / "out").mkdir()
+        (here / "out" / "notes").write_text("mine")
+        names = sorted([*names, "out/notes"])
+    with monkeypatch.context() as patch, pytest.raises(KilledError):  # noqa: PT012
+        killed_at_rename(patch, 2 if there else 1, clean)
+        convert(settings)
+    assert files_of(here) != names
+    assert convert(settings) == expected
+    assert files_of(here) == names
+    assert not list(here.glob(".*.new"))
+    convert(settings)  # asked for once more, not interrupted
+    assert sorted(path.name for path in (here / "out").iterdir() if path.is_dir()) == [
+        "C1", "C1_1", "Si1", "Si1_1"
+    ]  # fmt: skip
+
+
+def test_another_order_does_not_take_the_result_of_an_interrupted_one(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = two_sets(here)
+    (here / "out").mkdir()
+    with monkeypatch.context() as patch, pytest.raises(KilledError):  # noqa: PT012
+        killed_at_rename(patch, 2, clean=False)
+        convert(settings)
+    put_movement(here / "a", *series("C", 1, 2, 3, 4))
+    assert convert(settings).frames == 5
+    assert sorted(path.name for path in (here / "out").iterdir()) == ["C1", "C1_1", "Si1", "Si1_1"]
+
+
+def test_the_workshop_of_a_living_call_stays(here: Path) -> None:
+    settings = two_sets(here)
+    other = Workshop(here / "out", {})
+    other.open()
+    convert(settings)
+    assert other.ready.is_dir()
+    other.close()
+    assert not list(here.glob(".*.new"))
