@@ -24,7 +24,14 @@ from pwact.errors import InputError
 from pwact.io import files
 from pwact.io.arrays import are_elements
 from pwact.io.extxyz_head import Column, Head, read_head
-from pwact.io.extxyz_labels import OF_TABLES, LabelNames, labels_of_head, labels_there, length_unit
+from pwact.io.extxyz_labels import (
+    OF_TABLES,
+    CandidatesDifferError,
+    LabelNames,
+    labels_of_head,
+    labels_there,
+    length_unit,
+)
 from pwact.io.labels import labels_of, set_labels
 from pwact.io.texts import DAMAGED, open_text
 
@@ -199,8 +206,8 @@ def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, t
     )
     try:
         labels = labels_of_head(head, reading.names, column, abs(atoms.cell.volume))
-    except ValueError:
-        if not reading.spoilt:
+    except ValueError as error:
+        if not reading.spoilt or isinstance(error, CandidatesDifferError):
             raise
         return atoms, ()
     if labels.forces is None or labels.energy is None:

@@ -55,6 +55,10 @@ LENGTH_UNITS = {
 STRESS_UNITS = {"gpa": units.GPa, "kbar": units.GPa / 10, "kb": units.GPa / 10, "bar": units.bar}
 
 
+class CandidatesDifferError(ValueError):
+    """A frame has several candidates for one label, and nobody can say which is meant."""
+
+
 @dataclass(frozen=True)
 class LabelNames:
     """Which names to take, where the user says so; empty for those of the tables.
@@ -209,7 +213,7 @@ def _forces(head: Head, chosen: str, column: Callable[[str], np.ndarray]) -> Opt
     tables = [column(name) for name in found]
     for name, table in zip(found[1:], tables[1:]):
         if not np.array_equal(table, tables[0]):
-            raise ValueError(
+            raise CandidatesDifferError(
                 f"the properties {found[0]} and {name} differ; which are the labels? "
                 "(--forces-key of to_pwdata)"
             )
@@ -233,7 +237,7 @@ def _virial(
     first = next(iter(found.items()), None)
     for key, virial in found.items():
         if first is not None and not _equal(virial, first[1]):
-            raise ValueError(
+            raise CandidatesDifferError(
                 f"{head.spelling[first[0]]} and {head.spelling[key]} do not belong together "
                 "(virial = −volume · stress); which is right? (--virial-key of to_pwdata)"
             )
@@ -275,7 +279,7 @@ def _stress_unit(head: Head, unit: float) -> float:
 def _agreed(head: Head, found: Mapping[str, float]) -> Optional[float]:
     if len(set(found.values())) > 1:
         names = ", ".join(f"{head.spelling[key]}={value:g}" for key, value in found.items())
-        raise ValueError(
+        raise CandidatesDifferError(
             f"several energies that differ: {names}; which is the label? "
             "(--energy-key of to_pwdata)"
         )

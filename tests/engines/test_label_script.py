@@ -299,7 +299,7 @@ def test_two_sets_of_forces_are_refused(engine: LabelScript, task: Path) -> None
         atoms.calc = EMT()
         atoms.get_potential_energy()
     ase.io.write(task / "train.xyz", made, format="extxyz")
-    assert "names force and forces" in engine.check(task).reason
+    assert "the properties force and forces differ" in engine.check(task).reason
 
 
 def test_script_and_arguments_matter(engine: LabelScript) -> None:

@@ -245,9 +245,15 @@ def test_a_result_that_is_cut_anywhere_is_not_taken(
     made, task = copied(finished, purpose, tmp_path)
     path = task / {Purpose.SCF: "OUT.MLMD", Purpose.RELAX: "final.config"}[purpose]
     content = path.read_bytes()
+    # four dashes end a frame, whether the rest of their line is there or not
+    end = content.find(b"----") + 4 if purpose is Purpose.SCF else len(content)
+    assert end > len(content) - 60
     for place in damage.cuts(content):
         damage.put(path, content[:place])
         verdict = made.check(task, purpose)
+        if place >= end:
+            assert verdict.done
+            continue
         assert verdict.outcome is Outcome.INCOMPLETE
         assert path.name in verdict.reason
     begin = content.index(b"Lattice")  # Etot and Ek stand above it and are not read
