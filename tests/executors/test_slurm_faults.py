@@ -313,6 +313,14 @@ def test_the_reason_for_which_jobs_wait_is_named_once(bench, caplog, reason):
     assert [story.obstacle for story in job_stories(bench.journal.events())] == [""] * 3
 
 
+def test_a_reason_is_named_once_though_jobs_come_to_it_one_after_the_other(bench, caplog):
+    for group in range(3):
+        waits = [("PENDING", "Priority")] * (3 * group + 1) + [("PENDING", "Licenses")] * 9
+        bench.slurm.lives[group] = [waits + OVER]
+    assert len(list(bench.run(bench.tasks(3)))) == 3
+    assert caplog.text.count("has to wait: Licenses (no licence is free)") == 1
+
+
 @fault("one id of many unknown")
 def test_one_forgotten_job_does_not_hide_the_others(bench):
     """Some versions refuse the whole list for one id that they have forgotten."""
