@@ -1,4 +1,8 @@
-"""LAMMPS data files of atom style ``atomic`` in units ``metal``."""
+"""LAMMPS data files (docs.lammps.org/read_data.html) in Å and atomic mass units.
+
+They are written in atom style ``atomic``. Read are all styles of `STYLES`, type labels and general
+triclinic boxes; of what they say of an atom only its type and position count.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,34 @@ from typing import Optional
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers
 
 from pwact.errors import InputError
 from pwact.geometry import lower_triangular
 from pwact.io import files
-from pwact.io.masses import mass_of, number_of_mass
+from pwact.io.masses import element_of_mass, mass_of
+from pwact.io.texts import read_text
 
-_SECTION = re.compile(r"[A-Z][A-Za-z ]*$")
+# style → columns of atom type and of x, and how many columns there are without image flags
+STYLES = {
+    "atomic": (1, 2, 5),
+    "charge": (1, 3, 6),
+    "dipole": (1, 3, 9),
+    "sphere": (1, 4, 7),
+    "spin": (1, 2, 9),
+    "angle": (2, 3, 6),
+    "bond": (2, 3, 6),
+    "molecular": (2, 3, 6),
+    "full": (2, 4, 7),
+    "hybrid": (1, 2, 5),  # and more, of its parts
+}
+_IMAGES = 3  # columns of image flags, which may be left out
+_SECTION = re.compile(
+    r"Atoms|Velocities|Masses|Ellipsoids|Lines|Triangles|Bodies|Bonds|Angles|Dihedrals|Impropers"
+    r"|(Atom|Bond|Angle|Dihedral|Improper) Type Labels|[A-Z][A-Za-z]* Coeffs"
+)
+_UNITS = re.compile(r"\bunits = (\w+)")
+_IN_ANGSTROM = frozenset({"metal", "real"})
 
 
 def write_lammps_data(path: Path, atoms: Atoms, types: Sequence[str]) -> None:
@@ -58,75 +82,150 @@ def write_lammps_data(path: Path, atoms: Atoms, types: Sequence[str]) -> None:
 
 
 def read_lammps_data(path: Path, types: Optional[Sequence[str]] = None) -> Atoms:
-    """Read a data file of atom style ``atomic`` (or ``charge``).
+    """Read a data file.
 
     Parameters
     ----------
     path
         The file.
     types
-        Element symbol of type 1, 2, …; without it the elements are known by the comments in the
-        Masses section (symbol or atomic number) or by their masses.
+        Element symbol of type 1, 2, …; without it the elements are known by their masses, and by
+        type labels or comments in the Masses section (symbol or atomic number) that fit these.
 
     Raises
     ------
     InputError
-        The file cannot be read.
+        The file cannot be read, or leaves open which columns or elements are meant.
     """
+    text = read_text(path)
     try:
-        head, sections = _sections(path.read_text(encoding="utf-8", errors="replace"))
-        symbols = dict(enumerate(types, start=1)) if types else _elements(sections["Masses"])
-        rows = sorted(sections["Atoms"], key=lambda row: int(row[0]))
-        shift = 1 if sections.get("style", [["atomic"]])[0][0] == "charge" else 0
-        cell, origin = _box(head)
+        units = _UNITS.search(text.partition("\n")[0])
+        if units and units[1] not in _IN_ANGSTROM:
+            raise ValueError(f"it is in units {units[1]}; metal or real (Å) are read")
+        head, sections, style = _sections(text)
+        labels = {row[1]: int(row[0]) for row in sections.get("Atom Type Labels", ())}
+        symbols = dict(enumerate(types, start=1)) if types else _elements(sections, labels)
+        rows = sections["Atoms"]
         count = int(head["atoms"][0])
         if count != len(rows):
             raise ValueError(f"{count} atoms are announced, {len(rows)} are there")
-        positions = np.array([row[2 + shift : 5 + shift] for row in rows]).astype(float)
+        kind, place, _ = STYLES[_style_of(rows, style)]
+        rows.sort(key=lambda row: _whole(row[0], "an atom's number"))
+        cell, origin = _box(head)
+        positions = np.array([[_number(word) for word in row[place : place + 3]] for row in rows])
+        numbers = [labels.get(row[kind]) or _whole(row[kind], "a type") for row in rows]
         return Atoms(
-            [symbols[int(row[1])] for row in rows], positions - origin, cell=cell, pbc=True
+            [symbols[number] for number in numbers], positions - origin, cell=cell, pbc=True
         )
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path) from error
     except KeyError as error:
         raise InputError(f"is no complete LAMMPS data file: no {error}", path) from error
     except (ValueError, IndexError) as error:
         raise InputError(f"cannot be read as a LAMMPS data file: {error}", path) from error
 
 
-def _sections(text: str) -> tuple[dict[str, list[str]], dict[str, list[list[str]]]]:
-    """Header lines by their keywords, and the rows of each section as words."""
+def _number(word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        raise ValueError(f"{word!r} is not a number") from None
+    if not np.isfinite(value):
+        raise ValueError(f"{word} is not finite")
+    return value
+
+
+def _whole(word: str, what: str) -> int:
+    if not word.lstrip("+").isdigit():
+        raise ValueError(f"{word!r} is not {what}")
+    return int(word)
+
+
+def _sections(text: str) -> tuple[dict[str, list[str]], dict[str, list[list[str]]], str]:
+    """Header lines by their keywords, the rows of each section as words, and the atom style.
+
+    Behind the words of a row in Masses stands its comment, after ``#``.
+    """
     head: dict[str, list[str]] = {}
     sections: dict[str, list[list[str]]] = {}
     rows: Optional[list[list[str]]] = None
+    name = style = ""
     for line in text.splitlines()[1:]:
         content, _, comment = line.partition("#")
         words = content.split()
         if not words:
             continue
-        if _SECTION.match(content.strip()):
-            rows = sections.setdefault(content.strip(), [])
-            if words[0] == "Atoms" and comment.strip():
-                sections["style"] = [comment.split()]
+        if _SECTION.fullmatch(content.strip()):
+            name = content.strip()
+            rows = sections.setdefault(name, [])
+            if name == "Atoms":
+                style = (comment.split() or [""])[0]
         elif rows is None:
             numbers = [word for word in words if not word.isalpha()]
             head[" ".join(words[len(numbers) :])] = numbers
         else:
-            rows.append([*words, "#", *comment.split()] if comment else words)
-    return head, sections
+            rows.append([*words, "#", *comment.split()] if name == "Masses" else words)
+    return head, sections, style
 
 
-def _elements(rows: Sequence[Sequence[str]]) -> dict[int, str]:
+def _style_of(rows: Sequence[Sequence[str]], hint: str) -> str:
+    """The atom style: the hint behind ``Atoms``, or what the columns leave no doubt of.
+
+    Raises
+    ------
+    ValueError
+        The hint does not fit the columns, or there is none and they leave doubts.
+    """
+    width = min((len(row) for row in rows), default=0)
+    longer = [row for row in rows if len(row) > width]
+    if any(len(row) != width + _IMAGES or not _with_images(row) for row in longer):
+        raise ValueError("the rows of Atoms have different numbers of columns")
+    images = not longer and width > _IMAGES and all(map(_with_images, rows))
+    if hint:
+        if hint not in STYLES:
+            raise ValueError(f"atom style {hint} is not read; read are {', '.join(STYLES)}")
+        expected = STYLES[hint][2]
+        fits = width == expected or (images and width == expected + _IMAGES)
+        if not fits and not (hint == "hybrid" and width > expected):
+            raise ValueError(f"atom style {hint} has {expected} columns, the rows have {width}")
+        return hint
+    bare = width - _IMAGES if images and width - _IMAGES in (5, 6) else width
+    if bare == STYLES["atomic"][2]:
+        return "atomic"
+    if bare == STYLES["charge"][2] and not all(row[2].isdigit() for row in rows):
+        return "charge"  # a charge, no type
+    raise ValueError(
+        f"the rows of Atoms have {width} columns, which several atom styles have; write yours "
+        "behind the heading, such as Atoms # full"
+    )
+
+
+def _with_images(row: Sequence[str]) -> bool:
+    """Whether a row ends with what may be image flags."""
+    return all(word.lstrip("-").isdigit() for word in row[-_IMAGES:])
+
+
+def _elements(sections: dict[str, list[list[str]]], labels: dict[str, int]) -> dict[int, str]:
+    """Element of each type: that of its mass, or a name that fits the mass."""
+    names = {number: name for name, number in labels.items()}
     symbols = {}
-    for row in rows:
-        name = row[3] if len(row) > 3 else ""
-        number = int(name) if name.isdigit() else atomic_numbers.get(name, 0)
-        symbols[int(row[0])] = chemical_symbols[number or number_of_mass(float(row[1]))]
+    for row in sections["Masses"]:
+        number = labels.get(row[0]) or _whole(row[0], "a type")
+        comment = row[row.index("#") + 1 :]
+        name = names.get(number, comment[0] if comment else "")
+        try:
+            symbols[number] = element_of_mass(_number(row[1]), name)
+        except ValueError as error:
+            raise ValueError(f"type {row[0]}: {error}") from None
     return symbols
 
 
 def _box(head: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
-    bounds = np.array([head[f"{axis}lo {axis}hi"] for axis in "xyz"]).astype(float)
+    """Lattice vectors as rows, and the origin."""
+    if "avec" in head:  # general triclinic
+        vectors = [[_number(word) for word in head[f"{axis}vec"]] for axis in "abc"]
+        origin = [_number(word) for word in head.get("abc origin", ("0", "0", "0"))]
+        return np.array(vectors), np.array(origin)
+    bounds = np.array([[_number(word) for word in head[f"{axis}lo {axis}hi"]] for axis in "xyz"])
     cell = np.diag(bounds[:, 1] - bounds[:, 0])
-    cell[1, 0], cell[2, 0], cell[2, 1] = map(float, head.get("xy xz yz", ("0", "0", "0")))
+    tilt = head.get("xy xz yz", ("0", "0", "0"))
+    cell[1, 0], cell[2, 0], cell[2, 1] = map(_number, tilt)
     return cell, bounds[:, 0]

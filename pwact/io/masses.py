@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 
 from pwact.errors import InputError
 
@@ -20,6 +20,8 @@ _MASSES = """
 231.036 238.029 237.000 244.000 243.000 247.000 247.000 251.000 252.000 257.000
 258.000 259.000 262.000 267.000 268.000 271.000
 """
+_NAMED = 0.02  # of the mass
+_NEAR = 0.15  # atomic mass units; tables differ, isotopes more
 MASSES: tuple[float, ...] = (0.0, *map(float, _MASSES.split()))
 
 
@@ -37,6 +39,24 @@ def mass_of(symbol: str) -> float:
     return MASSES[number]
 
 
-def number_of_mass(value: float) -> int:
-    """Atomic number of the element whose mass is nearest to `value` (atomic mass units)."""
-    return min(range(1, len(MASSES)), key=lambda number: abs(MASSES[number] - value))
+def element_of_mass(value: float, name: str = "") -> str:
+    """Symbol of the element that a mass (atomic mass units) and a name in an input mean.
+
+    A name that is a symbol or an atomic number counts where the mass is within 2 % of its own:
+    cobalt and nickel, say, have nearly the same. Another name counts for nothing.
+
+    Raises
+    ------
+    ValueError
+        The mass is that of no element, or is not that of the symbol.
+    """
+    named = int(name) if name.isdigit() else int(atomic_numbers.get(name.capitalize(), 0))
+    if 0 < named < len(MASSES) and abs(value / MASSES[named] - 1) < _NAMED:
+        return str(chemical_symbols[named])
+    if named and not name.isdigit():
+        raise ValueError(f"it is called {name}, but its mass is {value:g}")
+    nearest = min(range(1, len(MASSES)), key=lambda number: abs(MASSES[number] - value))
+    if abs(MASSES[nearest] - value) > _NEAR:
+        hint = "name the element in a comment behind it, such as 28.086 # Si"
+        raise ValueError(f"the mass {value:g} is that of no element ({hint})")
+    return str(chemical_symbols[nearest])

@@ -26,6 +26,7 @@ from pwact.io.lammps_data import read_lammps_data, write_lammps_data
 from pwact.io.movement import last_frame
 from pwact.io.outcar import last_ionic_step
 from pwact.io.poscar import read_poscar, write_poscar
+from pwact.io.texts import read_text
 
 
 def _last_extxyz(path: Path) -> Atoms:
@@ -64,9 +65,13 @@ _ALIASES = {
     "contcar": "vasp/poscar",
     "lmp": "lammps/lmp",
     "lammps/data": "lammps/lmp",
+    "lammps-data": "lammps/lmp",
     "movement": "pwmat/movement",
     "outcar": "vasp/outcar",
 }
+
+_DUMPS = frozenset({"lammps-dump-text", "lammps-dump-binary"})
+_WHOLE = 1e-3  # an occupancy this close to 1 is 1
 
 
 def structure_formats() -> tuple[str, ...]:
@@ -120,6 +125,7 @@ def _read(path: Path, name: str) -> Atoms:
             return _OUTPUTS[name](path)
         except TaskError as error:
             raise InputError(f"cannot be read in format {name}: {error}", path) from error
+    _check_elements_are_named(path, name)
     try:
         atoms = _by_ase(path, name)
     except Exception as error:  # noqa: BLE001 - other people's readers raise anything
@@ -127,7 +133,31 @@ def _read(path: Path, name: str) -> Atoms:
         raise InputError(f"cannot be read in format {name}: {reason}", path) from error
     if atoms is None:
         raise InputError(f"holds no structure in format {name}", path)
+    _check_sites(atoms, path)
     return atoms
+
+
+def _check_elements_are_named(path: Path, name: str) -> None:
+    """A dump of LAMMPS without elements has types, which ASE would take for atomic numbers."""
+    if name not in _DUMPS:
+        return
+    heads = [line for line in read_text(path).splitlines() if line.startswith("ITEM: ATOMS")]
+    if not heads or any("element" not in head.split() for head in heads):
+        raise InputError(
+            "names no elements, only types; dump the column element, or write a data file", path
+        )
+
+
+def _check_sites(atoms: Atoms, path: Path) -> None:
+    """Refuse a structure whose sites are occupied in part, or by several elements."""
+    for place, site in (atoms.info.get("occupancy") or {}).items():
+        if len(site) != 1 or abs(sum(site.values()) - 1) > _WHOLE:
+            found = ", ".join(f"{symbol} {share:g}" for symbol, share in site.items())
+            raise InputError(
+                f"site {place} has a partial occupancy ({found}); make an ordered structure of it, "
+                "a supercell for instance",
+                path,
+            )
 
 
 def _by_ase(path: Path, name: str) -> Optional[Atoms]:

@@ -8,7 +8,7 @@ import pytest
 from ase import Atoms
 
 from pwact.errors import InputError
-from pwact.io.lammps_data import read_lammps_data, write_lammps_data
+from pwact.io.lammps_data import STYLES, read_lammps_data, write_lammps_data
 
 TYPES = ["Cu", "Au", "Ag"]
 
@@ -97,7 +97,10 @@ Velocities
 """
 
 
-@pytest.mark.parametrize(("style", "charge"), [("", ""), (" # atomic", ""), (" # charge", "0.5")])
+@pytest.mark.parametrize(
+    ("style", "charge"),
+    [("", ""), (" # atomic", ""), (" # charge", "0.5"), ("", "-0.5"), (" # sphere", "1 2.5")],
+)
 def test_files_by_hand(tmp_path: Path, style: str, charge: str) -> None:
     path = tmp_path / "data"
     path.write_text(HAND.format(style=style, charge=charge))
@@ -114,13 +117,72 @@ def test_files_by_hand(tmp_path: Path, style: str, charge: str) -> None:
         ("", "no 'Masses'"),
         (HAND.replace("xlo xhi", "box"), "no 'xlo xhi'"),
         (HAND.replace("2 atoms", "3 atoms"), "3 atoms are announced, 2 are there"),
-        (HAND.replace("2.5", "x"), "could not convert"),
+        (HAND.replace("2.5", "x"), "'x' is not a number"),
+        (HAND.replace("2.5", "inf"), "inf is not finite"),
         (HAND.replace("\n2 12.011 # C", ""), "no 2"),
+        (HAND.replace("12.011 # C", "12.011 # O"), "type 2: it is called O, but its mass"),
+        (HAND.replace("12.011 # C", "50.0"), "type 2: the mass 50 is that of no element"),
+        (HAND.replace("# by hand", "# LAMMPS data file, units = lj"), "in units lj"),
+        (HAND.replace("{style}", " # tdpd"), "atom style tdpd is not read"),
+        (HAND.replace("{style}", " # full"), "atom style full has 7 columns, the rows have 5"),
+        (HAND.replace("{charge}", "1"), "6 columns, which several atom styles have"),
+        (HAND.replace("{charge}", "1 0.5"), "7 columns, which several atom styles have"),
+        (HAND.replace("-1.0 0.0 2.0", "-1.0 0.0 2.0 7"), "different numbers of columns"),
+        (HAND.replace("1 1 {charge}", "1 Si {charge}"), "'Si' is not a type"),
     ],
 )
 def test_bad_files_are_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.data"
-    path.write_text(text.replace("{style}", "").replace("{charge}", ""))
+    text = text.replace("{style}", "").replace("{charge}", "").replace(" 0 0 1\n", "\n")
+    path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:
         read_lammps_data(path)
     assert "bad.data" in str(caught.value)
+
+
+ROWS = {
+    "atomic": "{i} {t} {x}",
+    "charge": "{i} {t} 0.5 {x}",
+    "dipole": "{i} {t} 0.5 {x} 1 0 0",
+    "sphere": "{i} {t} 1.5 2.5 {x}",
+    "spin": "{i} {t} {x} 0 0 1 2.2",
+    "angle": "{i} 7 {t} {x}",
+    "bond": "{i} 7 {t} {x}",
+    "molecular": "{i} 7 {t} {x}",
+    "full": "{i} 7 {t} 0.5 {x}",
+    "hybrid": "{i} {t} {x} 0.5 7",
+}
+
+
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("images", ["", " 0 -1 2"])
+@pytest.mark.parametrize("style", ROWS)
+def test_every_style(tmp_path: Path, style: str, images: str, labels: bool) -> None:
+    assert set(ROWS) == set(STYLES)
+    text = HAND[: HAND.index("2 2 {charge}")].replace("{style}", f" # {style}")
+    kinds = ["1", "2"]
+    if labels:
+        kinds = ["Si", "C"]
+        text = text.replace("Masses\n", "Atom Type Labels\n\n1 Si\n2 C\n\nMasses\n")
+        text = text.replace("1 28.0855\n2 12.011", "Si 28.0855\nC 12.011")
+        text = text.replace("Atoms", "Pair Coeffs # zero\n\nSi\nC\n\nAtoms")
+    rows = [
+        ROWS[style].format(i=2, t=kinds[1], x="0.0 2.5 5.0"),
+        ROWS[style].format(i=1, t=kinds[0], x="-1.0 0.0 2.0"),
+    ]
+    path = tmp_path / "data"
+    path.write_text(text + "\n".join(f"{row}{images} # a comment" for row in rows) + "\n")
+    atoms = read_lammps_data(path)
+    assert atoms.get_chemical_symbols() == ["Si", "C"]
+    np.testing.assert_allclose(atoms.positions, [[0, 0, 0], [1, 2.5, 3]])
+
+
+def test_a_general_triclinic_box(tmp_path: Path) -> None:
+    box = "0 4 0 avec\n5 0 0 bvec\n1 1 -6 cvec\n-1 0 2 abc origin\n"
+    start, end = HAND.index("-1.0 3.0 xlo"), HAND.index("\nMasses")
+    text = HAND[:start] + box + HAND[end:]
+    path = tmp_path / "data"
+    path.write_text(text.format(style=" # atomic", charge=""))
+    atoms = read_lammps_data(path)
+    np.testing.assert_array_equal(atoms.cell.array, [[0, 4, 0], [5, 0, 0], [1, 1, -6]])
+    np.testing.assert_array_equal(atoms.positions, [[0, 0, 0], [1, 2.5, 3]])

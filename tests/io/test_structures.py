@@ -136,3 +136,59 @@ def test_what_is_no_element_is_no_element(tmp_path: Path, number: str) -> None:
     path.write_text(text.replace("\n  29 ", f"\n{number} "), encoding="utf-8")
     with pytest.raises(InputError, match="holds no atomic number"):
         read_structure(path, "pwmat/config")
+
+
+DUMP = """ITEM: TIMESTEP
+0
+ITEM: NUMBER OF ATOMS
+2
+ITEM: BOX BOUNDS pp pp pp
+0 5
+0 5
+0 5
+ITEM: ATOMS id type {column}x y z
+1 1 {first}0 0 0
+2 2 {second}1 1 1
+"""
+
+
+def test_types_of_a_dump_are_no_elements(tmp_path: Path) -> None:
+    path = tmp_path / "conf.dump"
+    path.write_text(DUMP.format(column="element ", first="Si ", second="C "))
+    assert str(read_structure(path, "lammps-dump-text").symbols) == "SiC"
+    path.write_text(DUMP.format(column="", first="", second=""))
+    with pytest.raises(InputError, match="names no elements, only types"):
+        read_structure(path, "lammps-dump-text")
+
+
+CIF = """data_x
+_cell_length_a 4
+_cell_length_b 4
+_cell_length_c 4
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+Cu1 Cu 0 0 0 {first}
+{more}Te1 Te 0.5 0.5 0.5 1.0
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "words"),
+    [("0.7", "", "Cu 0.7"), ("0.5", "Au1 Au 0 0 0 0.5\n", "Cu 0.5, Au 0.5")],
+)
+def test_partial_occupancy_is_refused(tmp_path: Path, first: str, more: str, words: str) -> None:
+    path = tmp_path / "a.cif"
+    path.write_text(CIF.format(first=first, more=more))
+    with pytest.raises(InputError, match=rf"has a partial occupancy \({words}\)"):
+        read_structure(path, "cif")
+    path.write_text(CIF.format(first="1.0", more=""))
+    assert str(read_structure(path, "cif").symbols) == "CuTe"
