@@ -184,8 +184,13 @@ def parse(text: str, path: Optional[Path] = None) -> Section:
     return _Parser(text, path).run()
 
 
+_RIGHT = 90.0  # degrees
+
+
 def cell_vectors(root: Section) -> Optional[np.ndarray]:
-    """Lattice vectors as rows, shape (3, 3), Å; None where they are not given as A, B and C.
+    """Lattice vectors as rows, shape (3, 3), Å; None where the input does not give them.
+
+    They stand there as A, B and C, or as ABC, the three lengths, of a cell with right angles.
 
     Raises
     ------
@@ -193,11 +198,17 @@ def cell_vectors(root: Section) -> Optional[np.ndarray]:
         Sections of the path to &CELL stand more than once.
     """
     cell = root.section("FORCE_EVAL", "SUBSYS", "CELL")
+    if cell is None:
+        return None
     try:
-        rows = (
-            [[float(word) for word in cell.value(name).split()] for name in "ABC"] if cell else []
-        )
-        found = np.array(rows).reshape(3, 3)
+        if lengths := cell.value("ABC"):
+            angles = [float(word) for word in cell.value("ALPHA_BETA_GAMMA").split()]
+            if angles not in ([], [_RIGHT] * 3):
+                return None  # CP2K's own orientation of a skewed cell
+            found = np.diag([float(word) for word in lengths.split()]).reshape(3, 3)
+        else:
+            rows = [[float(word) for word in cell.value(name).split()] for name in "ABC"]
+            found = np.array(rows).reshape(3, 3)
     except ValueError:
         return None
     return found if np.isfinite(found).all() else None

@@ -19,6 +19,7 @@ from pwact.io.lines import Lines
 
 HARTREE = 27.2113838565563  # eV; these constants are those of CP2K (CODATA 2006)
 HARTREE_PER_BOHR = 51.42206318571696  # eV/Å
+BOHR = HARTREE / HARTREE_PER_BOHR  # Å
 GPA = 1.0 / 160.21766208  # eV/Å³
 _ENERGY_UNITS = {"a.u.": HARTREE, "hartree": HARTREE, "ev": 1.0}
 _FORCE_UNITS = {
@@ -31,6 +32,8 @@ _FORCE_UNITS = {
 _STRESS_UNITS = {"gpa": GPA, "mpa": GPA / 1e3, "pa": GPA / 1e9, "bar": GPA / 1e4, "kbar": GPA / 10}
 _UNIT = re.compile(r"[\[(]([^\[\]()]+)[\])]\s*:?[^\[\]()]*$")
 _STEP = re.compile(r"(?:MD\|\s*)?STEP NUMBER\s*=?\s*(\d+)$", re.IGNORECASE)
+_ENSEMBLE = re.compile(r"MD(?:_PAR)?\|\s*Ensemble(?:\s+Type)?\s+(\S+)$", re.IGNORECASE)
+_MOVING = ("MD", "GEO_OPT", "CELL_OPT", "BAND", "MC", "PINT")
 _NOT_CONVERGED = "SCF run NOT converged"
 _OUT_OF_STEPS = "MAXIMUM NUMBER OF OPTIMIZATION STEPS REACHED"
 _OUT_OF_TIME = "exceeded requested execution time"
@@ -80,6 +83,10 @@ class Log:
         What the program said when it gave up.
     out_of_steps, out_of_time
         Whether an optimization, or the run, was ended by a limit of the input.
+    kind
+        Run type and, of an MD, ensemble, as printed: ``MD NPT_F``.
+    runs
+        How many runs the file holds.
     cell, atoms
         As printed at the start: rows with 3 digits, element and position with 6.
     """
@@ -92,8 +99,15 @@ class Log:
     abort: str = ""
     out_of_steps: bool = False
     out_of_time: bool = False
+    kind: str = ""
+    runs: int = 1
     cell: dict[str, list[float]] = field(default_factory=dict)
     atoms: list[tuple[str, list[float]]] = field(default_factory=list)
+
+    @property
+    def cell_changes(self) -> bool:
+        """Whether the cell is another one in each step."""
+        return "NPT" in self.kind or "CELL_OPT" in self.kind
 
     def demand_end(self) -> None:
         """Raise CutOffError unless the program came to its own end."""
@@ -121,6 +135,14 @@ class Log:
         if not self.evaluations:
             raise TaskError(f"{self.path}: holds no energy")
         last = self.evaluations[-1]
+        with_forces = sum(one.forces is not None for one in self.evaluations)
+        steps = any(one.step is not None for one in self.evaluations)
+        if steps or with_forces > 1 or self.kind.startswith(_MOVING):
+            kind = f" ({self.kind})" if self.kind else ""
+            raise TaskError(
+                f"{self.path}: holds {len(self.evaluations)} energies of a run in which atoms move"
+                f"{kind}; a single point has one"
+            )
         found = len(last.forces or ())
         if found != count:
             message = f"forces on {found} atoms follow the energy; expected {count}"
@@ -162,12 +184,14 @@ class _Reader:
             "STRESS|": self.stress,
             "STRESS": self.stress,
             "MD|": self.md_step,
+            "MD_PAR|": self.md_step,
             "STEP": self.md_step,
             "***": self.message,
             "****": self.end,
             "*": self.box,
             "MODULE": self.coordinates,
             "CELL|": self.cell,
+            "GLOBAL|": self.run_type,
         }
 
     def run(self) -> None:
@@ -183,7 +207,8 @@ class _Reader:
     def end(self, text: str) -> None:
         """First of the lines that are printed at the start and at the end."""
         if "PROGRAM STARTED AT" in text:
-            self.log = Log(self.lines.path)
+            begun = self.log.runs + 1 if self.log.atoms or self.log.evaluations else self.log.runs
+            self.log = Log(self.lines.path, runs=begun)
             self.converged = True
         elif "PROGRAM ENDED AT" in text:
             self.log.ended = True
@@ -284,12 +309,21 @@ class _Reader:
 
     def md_step(self, text: str) -> None:
         """``MD| Step number       1``: what was evaluated since the step before belongs to it."""
+        ensemble = _ENSEMBLE.match(text)
+        if ensemble and ensemble[1] not in self.log.kind:
+            self.log.kind = f"{self.log.kind} {ensemble[1]}".strip()
         found = _STEP.match(text)
         if found:
             for evaluation in reversed(self.log.evaluations):
                 if evaluation.step is not None:
                     break
                 evaluation.step = int(found.group(1))
+
+    def run_type(self, text: str) -> None:
+        """``GLOBAL| Run type    MD``."""
+        words = text.split()
+        if words[1:3] == ["Run", "type"] and len(words) == 4:
+            self.log.kind = words[3].upper()
 
     def cell(self, text: str) -> None:
         """``CELL| Vector a [angstrom]:  5.431  0.000  0.000   |a| =  5.431000``."""

@@ -7,125 +7,25 @@ did not converge, is left out and moves no other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 import numpy as np
 from ase import Atoms
 
-from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
+from pwact.errors import InputError, NotConvergedError, TaskError
+from pwact.io.cp2k_files import CELLS, FORCES, POSITIONS, Step, find, read_cells, read_steps
 from pwact.io.cp2k_input import cell_vectors, read_input
-from pwact.io.cp2k_output import HARTREE, HARTREE_PER_BOHR, Evaluation, Log, read_log
+from pwact.io.cp2k_output import BOHR, HARTREE, HARTREE_PER_BOHR, Evaluation, Log, read_log
 from pwact.io.labels import set_labels
-from pwact.io.lines import Lines
 
-POSITIONS, FORCES, CELLS = "*-pos-*.xyz", "*-frc-*.xyz", "*.cell"
-_COMMENT = re.compile(r"i\s*=\s*(\d+)\s*,.*E\s*=\s*(\S+)$")
 _SAME_ENERGY = 2e-9 * HARTREE  # eV; the files have ten digits after the point, in hartree
 _SAME_CELL = 2e-9  # Å; likewise
+_PRINTED_PLACE = 1e-4  # Å; the log has six digits
+_PRINTED_FORCE = 2e-5 * HARTREE_PER_BOHR  # eV/Å; it has eight
 _PRINTED_CELL = 6e-4  # Å; the log has three digits after the point
 _START = -1  # stands for every step before the first that the log announces
-
-
-@dataclass(frozen=True)
-class Step:
-    """One frame of a file.
-
-    Attributes
-    ----------
-    energy
-        eV.
-    symbols
-        Element of each atom.
-    table
-        Positions or forces as in the file, shape (N, 3).
-    """
-
-    energy: float
-    symbols: tuple[str, ...]
-    table: np.ndarray
-
-
-def find(directory: Path, pattern: str) -> Optional[Path]:
-    """The one file of that pattern; None if there is none.
-
-    Raises
-    ------
-    TaskError
-        There are several.
-    """
-    found = sorted(directory.glob(pattern))
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise TaskError(f"{directory}: {names}: which one is meant?")
-    return found[0] if found else None
-
-
-def read_steps(path: Path) -> dict[int, Step]:
-    """The complete frames of a file by step; of several runs in one file, those of the last.
-
-    Raises
-    ------
-    TaskError
-        A frame is damaged; names the line.
-    """
-    steps: dict[int, Step] = {}
-    with Lines(path) as lines:
-        for head in lines:
-            try:
-                number, step = _frame(lines, head)
-            except CutOffError:
-                break
-            if steps and number <= max(steps):
-                steps.clear()
-            steps[number] = step
-    return steps
-
-
-def _frame(lines: Lines, head: str) -> tuple[int, Step]:
-    if not re.fullmatch(r"\s*[1-9]\d*\s*", head):
-        raise lines.error("a frame must begin with the number of its atoms")
-    found = _COMMENT.search(lines.take().strip())
-    if not found:
-        raise lines.error("step and energy of a frame are missing")
-    energy = HARTREE * lines.numbers([found.group(2)])[0]
-    symbols, rows = [], []
-    for _ in range(int(head)):
-        words = lines.take().split()
-        if len(words) != 4:
-            raise lines.error(f"{len(words)} words where an element and 3 numbers are expected")
-        symbols.append(words[0])
-        rows.append(lines.numbers(words[1:]))
-    return int(found.group(1)), Step(energy, tuple(symbols), np.array(rows))
-
-
-def read_cells(path: Path) -> dict[int, np.ndarray]:
-    """The cells of ``*.cell`` by step, as rows in Å; of several runs, those of the last.
-
-    Raises
-    ------
-    TaskError
-        A line is damaged; names it.
-    """
-    cells: dict[int, np.ndarray] = {}
-    with Lines(path) as lines:
-        for line in lines:
-            words = line.split()
-            if words[:1] == ["#"] or line.startswith("#"):
-                continue
-            if len(words) != 12 or not words[0].isdigit():
-                raise lines.error(f"{len(words)} words where step, time, cell and volume are due")
-            numbers = lines.numbers(words)
-            cell, number = np.array(numbers[2:11]).reshape(3, 3), int(words[0])
-            if abs(abs(np.linalg.det(cell)) - abs(numbers[11])) > 1e-6 * abs(numbers[11]) + 1e-6:
-                raise lines.error("the volume is not that of the cell")
-            if cells and number <= max(cells):
-                cells.clear()
-            cells[number] = cell
-    return cells
 
 
 def md_frames(
@@ -153,6 +53,9 @@ def md_frames(
         There is none for another reason, or a file is damaged.
     """
     positions, forces = (_steps(directory, pattern) for pattern in (POSITIONS, FORCES))
+    _demand_cells(log, directory)
+    length = _length_unit(positions, log, directory)
+    force_unit = _force_unit(forces, log, directory)
     cells, by_step = _cells(directory, start), _by_step(log)
     frames = []
     for number, step in sorted(positions.items()):
@@ -165,9 +68,9 @@ def md_frames(
             continue
         if abs(force.energy - step.energy) > _SAME_ENERGY:
             raise TaskError(f"{directory}: step {number} of the forces belongs to another run")
-        frame = _placed(step, start, cells.get(number), directory)
+        frame = _placed(step, start, cells.get(number), directory, length)
         virial = None if evaluation.stress is None else evaluation.stress * frame.get_volume()
-        set_labels(frame, evaluation.energy, HARTREE_PER_BOHR * force.table, virial)
+        set_labels(frame, evaluation.energy, force_unit * force.table, virial)
         frames.append(frame)
     if not frames:
         raised = NotConvergedError if log.unconverged else TaskError
@@ -221,11 +124,69 @@ def _belonging(
     return None
 
 
-def _placed(step: Step, start: Atoms, cell: Optional[np.ndarray], directory: Path) -> Atoms:
+def _demand_cells(log: Log, directory: Path) -> None:
+    """Raise TaskError where the cell changes, and no file says how."""
+    if log.cell_changes and find(directory, CELLS) is None:
+        raise TaskError(
+            f"{log.path}: the cell changes ({log.kind}), and no file {CELLS} lies beside the log; "
+            "CP2K writes it with MOTION/PRINT/CELL"
+        )
+
+
+def _length_unit(positions: Mapping[int, Step], log: Log, directory: Path) -> float:
+    """Å in the unit of the positions, known by the start structure that the log prints.
+
+    After a restart that is a step of the run before.
+
+    Raises
+    ------
+    TaskError
+        The first step is not that structure, neither in Å nor in bohr.
+    """
+    start = np.array([place for _, place in log.atoms]).reshape(-1, 3)
+    for unit in (1.0, BOHR):
+        for step in positions.values():
+            fits = step.table.shape == start.shape
+            if fits and np.abs(unit * step.table - start).max() < _PRINTED_PLACE:
+                return unit
+    if log.runs > 1 or 0 not in positions or not log.atoms:
+        return 1.0  # the start is not in the file
+    raise TaskError(
+        f"{directory}: step 0 of {POSITIONS} is not the structure of {log.path.name}, neither in "
+        "angstrom nor in bohr"
+    )
+
+
+def _force_unit(forces: Mapping[int, Step], log: Log, directory: Path) -> float:
+    """eV/Å in the unit of the forces, known by the tables of forces in the log.
+
+    Raises
+    ------
+    TaskError
+        The log has such a table, and it fits neither unit.
+    """
+    for number, step in forces.items():
+        for one in log.evaluations:
+            table = np.array(one.forces or ())
+            if table.shape != step.table.shape or abs(one.energy - step.energy) > _SAME_ENERGY:
+                continue
+            for unit in (HARTREE_PER_BOHR, 1.0):
+                if np.abs(unit * step.table - table).max() < _PRINTED_FORCE:
+                    return unit
+            raise TaskError(
+                f"{directory}: the forces of step {number} are not those of {log.path.name}, "
+                "neither in hartree/bohr nor in eV/angstrom"
+            )
+    return HARTREE_PER_BOHR
+
+
+def _placed(
+    step: Step, start: Atoms, cell: Optional[np.ndarray], directory: Path, length: float = 1.0
+) -> Atoms:
     if list(step.symbols) != start.get_chemical_symbols():
         raise TaskError(f"{directory}: the atoms of {POSITIONS} are not those of the structure")
     chosen = start.cell.array if cell is None else cell
-    return Atoms(start.numbers, step.table, cell=chosen, pbc=True)
+    return Atoms(start.numbers, length * step.table, cell=chosen, pbc=True)
 
 
 def relaxed_frame(log: Log, directory: Path, start: Atoms) -> Atoms:
@@ -243,7 +204,9 @@ def relaxed_frame(log: Log, directory: Path, start: Atoms) -> Atoms:
     TaskError
         There is no step, or it belongs to another run.
     """
+    _demand_cells(log, directory)
     positions, cells = _steps(directory, POSITIONS), _cells(directory, start)
+    length = _length_unit(positions, log, directory)
     # after the end CP2K may write the same structure again, without its cell
     numbers = [number for number in positions if not cells or number in cells]
     if not numbers:
@@ -255,7 +218,7 @@ def relaxed_frame(log: Log, directory: Path, start: Atoms) -> Atoms:
         raise TaskError(f"{log.path}: {message}")
     if not same[-1].converged:
         raise NotConvergedError(f"{log.path}, line {same[-1].line}: SCF run NOT converged")
-    frame = _placed(step, start, cells.get(max(numbers)), directory)
+    frame = _placed(step, start, cells.get(max(numbers)), directory, length)
     for one in same:
         if len(one.forces or ()) == len(start):
             virial = None if one.stress is None else one.stress * frame.get_volume()
@@ -284,12 +247,16 @@ def read_cp2k_md(path: Path) -> Atoms:
     InputError
         There is none.
     """
-    start = _start(read_log(path))
+    log = read_log(path)
+    start = _start(log)
+    _demand_cells(log, path.parent)
     positions, cells = _steps(path.parent, POSITIONS), _cells(path.parent, start)
+    length = _length_unit(positions, log, path.parent)
     numbers = [number for number in positions if not cells or number in cells]
     if not numbers:
         raise InputError("no step beside it is complete", path)
-    return _placed(positions[max(numbers)], start, cells.get(max(numbers)), path.parent)
+    step, cell = positions[max(numbers)], cells.get(max(numbers))
+    return _placed(step, start, cell, path.parent, length)
 
 
 def labelled_md(log: Log) -> list[Atoms]:
@@ -327,20 +294,24 @@ def rounded_cell(log: Log) -> bool:
 
     It is not if ``cp2k.inp`` or a file of cells lies beside.
     """
-    cell = _start(log).cell.array
-    return bool(np.array_equal(cell, _rows(log.cell))) and find(log.path.parent, CELLS) is None
+    return _exact_cell(log) is None and find(log.path.parent, CELLS) is None
 
 
 def _start(log: Log) -> Atoms:
     if set(log.cell) != set("abc") or not log.atoms:
         raise InputError("holds no cell and coordinates", log.path)
-    cell = _rows(log.cell)
-    beside = log.path.parent / "cp2k.inp"
-    exact = cell_vectors(read_input(beside)) if beside.is_file() else None
-    if exact is not None and np.abs(exact - cell).max() < _PRINTED_CELL:
-        cell = exact
+    exact = _exact_cell(log)
+    cell = _rows(log.cell) if exact is None else exact
     symbols, places = zip(*log.atoms)
     return Atoms(list(symbols), np.array(places), cell=cell, pbc=True)
+
+
+def _exact_cell(log: Log) -> Optional[np.ndarray]:
+    """The cell of ``cp2k.inp`` beside the log, if it is the one that the log prints."""
+    beside = log.path.parent / "cp2k.inp"
+    exact = cell_vectors(read_input(beside)) if beside.is_file() else None
+    fits = exact is not None and np.abs(exact - _rows(log.cell)).max() < _PRINTED_CELL
+    return exact if fits else None
 
 
 def _rows(vectors: Mapping[str, Sequence[float]]) -> np.ndarray:

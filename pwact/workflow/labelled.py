@@ -147,6 +147,9 @@ def _cp2k_md(path: Path, remarks: Remarks) -> Iterator[Atoms]:
     lost = [one for one in log.evaluations if not one.converged]
     if rounded_cell(log):
         remarks.words.append(f"{path}: the cell has three decimals; put cp2k.inp beside the log")
+    if log.runs > 1:
+        words = f"holds {log.runs} runs, and the last is read; the steps before it are left out"
+        remarks.words.append(f"{path}: {words} (give each run a log and files of its own)")
     frames = labelled_md(log)
     remarks.unconverged += [
         f"line {one.line}" if one.step is None else f"step {one.step}" for one in lost

@@ -163,7 +163,17 @@ def test_cells() -> None:
     found = cell_vectors(parse(text.format("A 1 2 3\nB 4 5 6\nC 7 8 10\n")))
     assert found is not None
     np.testing.assert_array_equal(found, [[1, 2, 3], [4, 5, 6], [7, 8, 10]])
-    for lines in ("ABC 1 1 1\n", "A 1 2 3\nB 1 2\nC 1 2 3\n", "A 1 2 x\nB 1 2 3\nC 1 2 3\n", ""):
+    for lines in ("ABC 6.1234567 6.2 6.3\n", "ABC 6.1234567 6.2 6.3\nALPHA_BETA_GAMMA 90 90 90\n"):
+        found = cell_vectors(parse(text.format(lines)))
+        np.testing.assert_array_equal(found, np.diag([6.1234567, 6.2, 6.3]))
+    skewed = "ABC 1 1 1\nALPHA_BETA_GAMMA 90 90 120\n"
+    for lines in (
+        skewed,
+        "ABC 1 1\n",
+        "A 1 2 3\nB 1 2\nC 1 2 3\n",
+        "A 1 2 x\nB 1 2 3\nC 1 2 3\n",
+        "",
+    ):
         assert cell_vectors(parse(text.format(lines))) is None
     assert cell_vectors(parse(text.format("A 1 2 nan\nB 1 2 3\nC 1 2 3\n"))) is None
     assert cell_vectors(parse("")) is None

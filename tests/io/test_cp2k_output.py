@@ -145,6 +145,15 @@ def test_limits_of_the_input(tmp_path: Path) -> None:
         log_of(tmp_path, RUN + time).single_point(2)
 
 
+def test_two_evaluations_are_no_single_point(tmp_path: Path) -> None:
+    head, tail = RUN.index(ENERGY), RUN.index(ENDED)
+    twice = RUN[:head] + RUN[head:tail].replace("-30.5", "-31.5") + RUN[head:]
+    log = log_of(tmp_path, twice)
+    assert len(log.evaluations) == 2
+    with pytest.raises(TaskError, match="holds 2 energies of a run in which atoms move"):
+        log.single_point(2)
+
+
 def test_the_last_of_two_runs_counts(tmp_path: Path) -> None:
     other = RUN.replace("-30.5", "-31.5")
     check_numbers(log_of(tmp_path, other + RUN))

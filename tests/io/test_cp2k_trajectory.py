@@ -13,15 +13,9 @@ import pytest
 from ase import Atoms
 
 from pwact.errors import InputError, NotConvergedError, TaskError
-from pwact.io.cp2k_output import HARTREE, HARTREE_PER_BOHR, read_log
-from pwact.io.cp2k_trajectory import (
-    md_frames,
-    read_cells,
-    read_cp2k_md,
-    read_cp2k_scf,
-    read_steps,
-    relaxed_frame,
-)
+from pwact.io.cp2k_files import read_cells, read_steps
+from pwact.io.cp2k_output import BOHR, HARTREE, HARTREE_PER_BOHR, read_log
+from pwact.io.cp2k_trajectory import md_frames, read_cp2k_md, read_cp2k_scf, relaxed_frame
 from pwact.io.labels import labels_of
 from pwact.io.structures import read_structure
 from tests import damage
@@ -201,6 +195,69 @@ def test_a_cell_that_changes(run: Path, change: Change) -> None:
         np.testing.assert_allclose(labels_of(frame).virial, virial * factor**3, rtol=1e-6)
     change(CELLS, lambda text: re.sub(r"\n3 .*\n", "\n", text))
     assert steps(run) == all_but(3)
+
+
+@pytest.mark.parametrize("ensemble", ["NPT_F", "NPT_I"])
+def test_a_cell_that_changes_and_is_nowhere(run: Path, change: Change, ensemble: str) -> None:
+    change(LOG, lambda text: re.sub(r"(Ensemble type +)NVT", rf"\1{ensemble}", text))
+    assert steps(run) == all_but()
+    (run / CELLS).unlink()
+    words = rf"the cell changes \(MD {ensemble}\), and no file \*\.cell lies beside"
+    with pytest.raises(TaskError, match=words):
+        frames(run)
+    with pytest.raises(TaskError, match=words):
+        read_cp2k_md(run / LOG)
+    with pytest.raises(TaskError, match=words):
+        relaxed_frame(read_log(run / LOG), run, start())
+
+
+def in_another_unit(factor: float) -> Callable[[str], str]:
+    """Multiplies the columns of an xyz file."""
+
+    def row(found: re.Match[str]) -> str:
+        numbers = [factor * float(word) for word in found[2].split()]
+        return found[1] + " ".join(f"{number:20.10f}" for number in numbers)
+
+    return lambda text: re.sub(r"(?m)^( *Si +)(\S+ +\S+ +\S+)", row, text)
+
+
+def test_positions_in_bohr(run: Path, change: Change) -> None:
+    before = frames(RECORDED)
+    change(POSITIONS, in_another_unit(1 / BOHR))
+    for one, other in zip(frames(run), before):
+        np.testing.assert_allclose(one.positions, other.positions, atol=1e-9)
+    last = read_cp2k_md(run / LOG)
+    np.testing.assert_allclose(last.positions, before[-1].positions, atol=1e-9)
+    change(POSITIONS, in_another_unit(1.5))
+    with pytest.raises(TaskError, match=r"is not the structure of dft\.log, neither in angstrom"):
+        frames(run)
+
+
+def test_forces_in_electronvolts(run: Path, change: Change) -> None:
+    before = frames(RECORDED)
+    log = read_log(run / LOG)
+    tables = read_steps(run / FORCES)
+    for one in log.evaluations:
+        same = [step for step in tables.values() if abs(step.energy - one.energy) < 1e-9]
+        one.forces = (HARTREE_PER_BOHR * same[0].table).tolist() if same else None
+    assert any(one.forces for one in log.evaluations)
+    change(FORCES, in_another_unit(HARTREE_PER_BOHR))
+    for frame, other in zip(md_frames(log, run, start()), before):
+        np.testing.assert_allclose(labels_of(frame).forces, labels_of(other).forces, atol=1e-8)
+    change(FORCES, in_another_unit(2.0))
+    with pytest.raises(TaskError, match=r"are not those of dft\.log, neither in hartree/bohr"):
+        md_frames(log, run, start())
+
+
+def test_an_md_is_no_single_point(run: Path) -> None:
+    with pytest.raises(TaskError, match=r"6 energies of a run in which atoms move \(MD NVT\)"):
+        read_log(run / LOG).single_point(2)
+
+
+def test_a_log_knows_how_many_runs_it_holds(run: Path, change: Change) -> None:
+    assert read_log(run / LOG).runs == 1
+    change(LOG, lambda text: text * 3)
+    assert read_log(run / LOG).runs == 3
 
 
 def test_without_stress_there_is_no_virial(run: Path, change: Change) -> None:
