@@ -92,3 +92,15 @@ def test_a_killed_init_bulk_goes_on_to_the_same_bytes(version: str, tmp_path: Pa
     run_chain(work_dir, init_param(), executor)
     assert collected(work_dir) == collected(DATA / version / "finished")
     assert len(ran(executor, work_dir)) == 3  # two of five AIMD were done, and the relaxation
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_last_line_that_is_cut_anywhere_is_no_event(version: str, tmp_path: Path) -> None:
+    whole = (DATA / version / "killed_run" / layout.STATE_DIR / layout.JOURNAL).read_bytes()
+    before = whole[:-1].rfind(b"\n") + 1
+    path = tmp_path / layout.JOURNAL
+    path.write_bytes(whole)
+    events = Journal(path).events()
+    for end in range(before, len(whole)):
+        path.write_bytes(whole[:end])
+        assert Journal(path).events() == events[:-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import pytest
 from pwact import layout
 from pwact.config.param import load_pair
 from pwact.errors import StageChangedError
-from pwact.io.journal import Journal
 from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.parts import Part, assign
+from tests.workflow.dying import until_done
 from tests.workflow.pairs import init_param, resources, write_files
 from tests.workflow.toy_campaign import ToyExecutor, campaign, use_toys
 
@@ -195,10 +194,6 @@ def test_a_redo_of_the_first_part_leaves_the_added_one(chain: Chain) -> None:
     assert after == before
 
 
-class PowerCutError(BaseException):
-    """Nothing catches it."""
-
-
 @pytest.mark.parametrize("torn", [False, True])
 def test_killed_at_every_line_an_addition_ends_the_same(
     chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
@@ -207,36 +202,6 @@ def test_killed_at_every_line_an_addition_ends_the_same(
     whole.go(FIRST)
     whole.go(FIRST, ADDED)
     chain.go(FIRST)
-    seen: set[str] = set()
-    dead: list[bool] = []
-    real = Journal.append_all
-
-    def append_all(journal: Journal, event: str, records: Sequence[Mapping[str, Any]]) -> None:
-        names = [re.sub("-[0-9a-f]{12}$", "", record.get("name", "")) for record in records]
-        sort = f"{event} {names}"
-        if dead:
-            raise PowerCutError
-        new = sort not in seen and event != "master_ended"
-        if new and torn:
-            seen.add(sort)
-            dead.append(True)
-            with journal.path.open("ab") as stream:
-                stream.write(b'{"event": "' + event[: len(event) // 2].encode())
-            raise PowerCutError
-        real(journal, event, records)
-        if new:
-            seen.add(sort)
-            dead.append(True)
-            raise PowerCutError
-
-    monkeypatch.setattr(Journal, "append_all", append_all)
-    for _ in range(100):
-        dead.clear()
-        try:
-            chain.go(FIRST, ADDED)
-            break
-        except PowerCutError:
-            continue
-    assert len(seen) > 10
+    assert until_done(monkeypatch, lambda: chain.go(FIRST, ADDED), torn) > 10
     assert chain.data() == whole.data()
     assert chain.listed() == whole.listed()

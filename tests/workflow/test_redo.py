@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from pwact import layout
 from pwact.errors import QuorumError, StageChangedError
 from pwact.report.status import TaskFacts
+from tests.workflow.dying import until_done
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.test_status import Diary
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
@@ -138,3 +140,24 @@ def test_a_campaign_that_an_older_version_left_without_trajectories_goes_on(toys
     label.rename(label.with_name("02.label-bk-1"))
     run_loop(toys, run_param(), ToyExecutor())
     assert data(toys) == before
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_killed_at_every_line_a_redo_ends_the_same(
+    toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
+) -> None:
+    whole = tmp_path.with_name(f"{tmp_path.name} whole")
+    shutil.copytree(toys, whole, symlinks=True)
+    changed = deep_update(run_param(), WINDOW)
+    redo = ("iter.0000/select",)
+    run_loop(whole, changed, ToyExecutor(), redo=redo)
+
+    def start() -> None:
+        told = b"redo_asked" in journal(toys)
+        run_loop(toys, changed, ToyExecutor(), redo=() if told else redo)
+
+    assert until_done(monkeypatch, start, torn) > 20
+    assert (data(toys), data(toys, 1)) == (data(whole), data(whole, 1))
+    models = [path.relative_to(whole) for path in sorted(whole.glob("iter.0002/00.train/*/model"))]
+    assert len(models) == 3
+    assert all((toys / name).read_bytes() == (whole / name).read_bytes() for name in models)
