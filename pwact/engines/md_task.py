@@ -102,13 +102,12 @@ class MdTask:
         if code is None or (was_killed(code) and not trajectory.ended_normally):
             return incomplete("the MD was cut off or did not start")
         whole = motion.nsteps if isinstance(motion, Condition) else None  # else nobody says
-        early = "" if trajectory.ended_normally else "the MD ended early"
+        early = "" if trajectory.ended_normally else _early(trajectory, code, whole)
         try:
             frames = trajectory.dump.steps()
-            early = early and f"{early}: {_death(directory, code, frames, whole)}"
             rows = _rows(trajectory, potential) if potential.deviates else frames
         except TaskError as error:
-            return incomplete(f"{error}; {early}" if early else str(error))
+            return incomplete(f"{early}; {error}" if early else str(error))
         lost = np.setdiff1d(rows, frames)
         if lost.size:
             return incomplete(f"{DUMP} lacks step {lost[0]} of {DEVIATION}")
@@ -148,9 +147,14 @@ def _rows(trajectory: MdTrajectory, potential: Potential) -> np.ndarray:
         raise TaskError(message) from error
 
 
-def _death(directory: Path, code: Optional[int], frames: np.ndarray, nsteps: Optional[int]) -> str:
-    last = int(frames[-1]) if len(frames) else None
-    return death(directory / LOG, code, last, nsteps)
+def _early(trajectory: MdTrajectory, code: Optional[int], nsteps: Optional[int]) -> str:
+    """Where and why an MD ended early, also where it left no frame at all."""
+    try:
+        steps = trajectory.dump.steps()
+    except TaskError:
+        steps = np.array([], dtype=np.int64)
+    last = int(steps[-1]) if len(steps) else None
+    return f"the MD ended early: {death(trajectory.directory / LOG, code, last, nsteps)}"
 
 
 def _exit_code(directory: Path) -> Optional[int]:

@@ -181,6 +181,17 @@ def test_without_deviations_the_frames_decide(
     assert EXPLORER.check(directory, True, SHORT, alone).done is with_tolerance
 
 
+def test_a_program_that_never_began_says_so_first(run: Path, tmp_path: Path) -> None:
+    directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)
+    (directory / "md.exit").write_text("127\n")
+    (directory / "md.log").write_text("")
+    (directory / "traj.lammpstrj").unlink()
+    verdict = EXPLORER.check(directory, True, SHORT, LENNARD_JONES)
+    assert verdict.outcome is Outcome.INCOMPLETE
+    begin = "the MD ended early: it died before its first frame: exit status 127"
+    assert verdict.reason.startswith(begin)
+
+
 def test_death_before_any_frame_is_no_trajectory(run: Path, tmp_path: Path) -> None:
     alone = replace(LENNARD_JONES, deviates=False)
     directory = shutil.copytree(run, tmp_path / "copy", symlinks=True)

@@ -5,7 +5,7 @@ import pytest
 from pwact.errors import QuorumError
 from pwact.executors.base import Task, TaskResult
 from pwact.verdict import DONE, incomplete, unusable
-from pwact.workflow.quorum import check_quorum, demand_one, name_lost_groups
+from pwact.workflow.quorum import check_quorum, demand_one, may_fail, name_lost_groups
 
 
 def results(tmp_path, total, failed):
@@ -106,3 +106,11 @@ def test_a_group_without_success_is_named(tmp_path, caplog):
     caplog.clear()
     name_lost_groups(given[:2], groups, "aimd", "it gives no data")  # nobody else succeeded
     assert not caplog.records
+
+
+def test_never_may_all_of_them_fail():
+    """A script that labels all frames at once counts frames by this, too."""
+    assert [may_fail(rate, count) for rate, count in ((0.1, 0), (0.1, 1), (1.0, 1), (1.0, 5))] == [
+        *(0, 0, 0),
+        4,
+    ]
