@@ -25,7 +25,8 @@ settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests on files beside the repository, unless PWACT_REAL_OUTPUTS names them."""
+    """Leave out tests on files beside the repository, unless PWACT_REAL_OUTPUTS names them."""
+    group_what_shares(items)
     if os.environ.get("PWACT_REAL_OUTPUTS"):
         return
     extra = [item for item in items if item.get_closest_marker("real_outputs")]
@@ -48,3 +49,26 @@ def copper(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     shutil.copytree(ROOT / "examples" / "cu_deepmd", work_dir)
     pwact(work_dir, "init_bulk", "init_param.json", "resource.json")
     return work_dir, pwact(work_dir, "run", "run_param.json", "resource.json")
+
+
+def group_what_shares(items: list[pytest.Item]) -> None:
+    """Let tests that share what takes long to make run in one worker (``--dist loadgroup``).
+
+    That is a fixture of a module or of the whole run. A test marked `spread` takes longer than what
+    it shares, and goes to the worker that is free.
+    """
+    for item in items:
+        if not item.get_closest_marker("spread") and (shared := shared_by(item)):
+            item.add_marker(pytest.mark.xdist_group(shared))
+
+
+def shared_by(item: pytest.Item) -> str:
+    """Name and place of the first fixture of these tests that others use as well, or ""."""
+    if "cluster" in getattr(item, "fixturenames", ()):
+        return "slurm"  # the same whatever module asks for it
+    found = getattr(item, "_fixtureinfo", None)
+    for name, definitions in sorted(found.name2fixturedefs.items()) if found else ():
+        wide = definitions[-1].scope in ("module", "session") and name != "samples"
+        if wide and definitions[-1].baseid:
+            return f"{definitions[-1].baseid}:{name}"
+    return ""

@@ -27,7 +27,7 @@ def run(place: Path, setting: Optional[tuple[str, int]] = None) -> Path:
     resource = json.loads(path.read_text())
     if setting:
         queue, size = setting
-        resource.update(scheduler="slurm", queue_name=queue, poll_interval=1.0)
+        resource.update(scheduler="slurm", queue_name=queue, poll_interval=0.4)
         resource.pop("max_parallel_jobs", None)
         for name in BLOCKS:
             resource[name].update(group_size=size, parallel_num=2)

@@ -62,6 +62,7 @@ def test_a_second_start_does_nothing(undisturbed):
 
 
 @pytest.mark.slow
+@pytest.mark.spread
 @pytest.mark.parametrize(
     ("plan", "jobs"),
     [(plan, jobs) for plan in ("after", "before", "random") for jobs in ("keep", "kill")],
