@@ -45,7 +45,7 @@ def xyz(pattern: str, text: str) -> str:
 CONTENTS: list[tuple[str, Union[str, bytes], str, str]] = [
     ("alloy.vasp", "", STRUCTURE, "too short"),
     ("alloy.vasp", b"\x00\xff\xfe" * 99, STRUCTURE, "alloy.vasp: cannot be read as a POSCAR"),
-    ("alloy.vasp", "\n".join(POSCAR).encode("utf-16"), STRUCTURE, "alloy.vasp: cannot be read"),
+    ("alloy.vasp", "\n".join(POSCAR).encode("utf-16"), STRUCTURE, "UTF-16; save it as UTF-8"),
     ("alloy.vasp", "\n".join(POSCAR[:12]), STRUCTURE, "32 positions are announced, 4 are there"),
     ("alloy.vasp", poscar(2, "0"), STRUCTURE, "scale factor"),
     ("alloy.vasp", poscar(3, "0 0 0"), STRUCTURE, "no volume"),
@@ -53,7 +53,7 @@ CONTENTS: list[tuple[str, Union[str, bytes], str, str]] = [
     ("alloy.vasp", poscar(6, "Ag Qq"), STRUCTURE, "must name elements"),
     ("alloy.vasp", poscar(6, "Ag Cu"), STRUCTURE, "alloy.vasp holds Cu"),
     ("alloy.vasp", poscar(7, "16"), STRUCTURE, "must hold 2 counts"),
-    ("alloy.vasp", poscar(7, "16 -16"), STRUCTURE, "must hold 2 counts"),
+    ("alloy.vasp", poscar(7, "16 -16"), STRUCTURE, "line 7: '-16' is not a number"),
     ("alloy.vasp", poscar(7, "16 99999999999999"), STRUCTURE, "32 are there"),
     ("alloy.vasp", poscar(9, "nan 0 0"), STRUCTURE, "finite"),
     ("alloy.vasp", poscar(10, POSCAR[8]), STRUCTURE, "only 0.00 Å apart"),

@@ -136,5 +136,6 @@ def test_the_labels_of_a_run(tmp_path: Path) -> None:
     assert text.count("-scf") == 1
     tasks = list((work_dir / "iter.0000/02.label/scf").glob("*/*/*-scf"))
     assert len(tasks) == 4
-    for task in tasks:
-        assert sorted(path.name for path in task.iterdir()) == ["INCAR", "OUTCAR", "POSCAR"]
+    left = [sorted(path.name for path in task.iterdir()) for task in tasks]
+    (failed,) = [names for names in left if names != ["INCAR", "OUTCAR", "POSCAR"]]
+    assert set(failed) > {"INCAR", "OUTCAR", "POSCAR", "OSZICAR"}  # what failed keeps all its files
