@@ -47,7 +47,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.deepmd
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_the_loop_closes(finished: tuple[Path, str, str]) -> None:
     work_dir, shown, kind = finished
     first, last = work_dir / "iter.0000", work_dir / "iter.0001"
@@ -83,7 +83,7 @@ def test_the_loop_closes(finished: tuple[Path, str, str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.deepmd
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_second_start_finds_nothing_to_do(finished: tuple[Path, str, str]) -> None:
     work_dir, shown, _ = finished
     before = events(work_dir)

@@ -17,7 +17,7 @@ from tests.requirements import need_module, need_program
 
 @pytest.mark.slow
 @pytest.mark.foundation
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_an_iteration_is_closed(tmp_path: Path) -> None:
     need_module("chgnet")
     need_program("lmp")

@@ -67,7 +67,6 @@ def followed(example: str, work_dir: Path) -> tuple[Path, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(280)
 def test_the_commands_of_the_other_pages(finished: tuple[Path, str]) -> None:
     """They are given in the quickstart; where numbers are shown, these came from it."""
     pages = [page for page in PAGES if page != TUTORIAL]
@@ -94,13 +93,11 @@ def table(shown: str) -> list[list[str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(280)
 def test_the_models_get_better(finished: tuple[Path, str]) -> None:
     check_models(*finished)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(280)
 def test_one_model_with_its_uncertainty_gets_better(tmp_path: Path) -> None:
     work_dir, shown = followed("quickstart_kpu", tmp_path / "one model")
     check_models(work_dir, shown)

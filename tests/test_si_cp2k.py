@@ -22,7 +22,7 @@ from tests.commands import ROOT, pwact
 from tests.requirements import need_program
 
 EXAMPLE = ROOT / "examples" / "si_cp2k"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -346,7 +346,7 @@ def test_the_potential_of_a_committee() -> None:
 
 @pytest.mark.slow
 @pytest.mark.deepmd
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_train_compress_start_again_and_explore(tmp_path: Path, data: TrainingData) -> None:
     """One member is compressed and tested on two systems; the other starts from it."""
     need_deepmd()

@@ -7,7 +7,7 @@ import pytest
 from tests.slurm_cluster.test_faults import meanwhile
 
 # a time-out must not leave a cluster behind
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60, method="signal")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
 ACCOUNTING = True
 KILLS_ITS_JOB = "echo x >> runs; kill -9 $$ $BASHPID"

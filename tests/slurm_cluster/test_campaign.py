@@ -22,7 +22,7 @@ from tests.requirements import need_program
 from tests.workflow import small_campaign
 
 # a time-out must not leave a cluster behind
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120, method="signal")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
 PWACT = str(Path(__file__).parents[2] / "bin" / "pwact")
 RUN = (sys.executable, PWACT, "run", "param.json", "resource.json")

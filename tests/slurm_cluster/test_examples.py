@@ -13,7 +13,7 @@ from tests.commands import ROOT, pwact
 from tests.requirements import need_program
 
 # a time-out must not leave a cluster behind
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280, method="signal")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
 QUICKSTART = ROOT / "examples" / "quickstart"
 DEEPMD = ROOT / "examples" / "cu_deepmd"

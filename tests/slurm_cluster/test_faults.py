@@ -14,7 +14,7 @@ from pwact.executors.base import JobPhase, OutageError
 from tests.faults import assert_read, fault
 
 # a time-out must not leave a cluster behind
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(90, method="signal")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
 WAIT = "while [ ! -e go ]; do sleep 0.1; done"
 SECOND_TIME = "if [ -e begun ]; then echo done > out; else touch begun; sleep 60; fi"

@@ -12,7 +12,7 @@ from tests.executors.contract import ExecutorContract
 from tests.faults import fault
 
 # a time-out must not leave a cluster behind
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60, method="signal")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
 
 class TestSlurm(ExecutorContract):
