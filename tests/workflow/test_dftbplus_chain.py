@@ -155,5 +155,5 @@ def test_the_labels_of_a_run(tmp_path: Path) -> None:
     tasks = list((work_dir / "iter.0000/02.label/scf").glob("*/*/*-scf"))
     assert len(tasks) == 4
     kept = {"detailed.out", "dft.log", "dftb_in.hsd", "geo.gen", "results.tag"}
-    for task in tasks:
-        assert {path.name for path in task.iterdir()} <= kept
+    left = [{path.name for path in task.iterdir()} for task in tasks]
+    assert len([names for names in left if not names <= kept]) == 1  # what failed keeps all files
