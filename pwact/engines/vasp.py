@@ -11,7 +11,7 @@ import numpy as np
 
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
-from pwact.engines.vasp_incar import Incar, check_purpose, doubts, read_incar
+from pwact.engines.vasp_incar import Incar, check_purpose, doubts, order_doubts, read_incar
 from pwact.engines.vasp_potcar import families, potcars_of, write_potcar
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.io import files
@@ -79,7 +79,8 @@ class VaspLabeler:
         """Raise InputError unless INCAR and POTCARs fit the stage and the elements."""
         check_purpose(self.incar, purpose)
         chosen = self._potcars(elements)
-        for doubt in (*doubts(self.incar, purpose), *self._mesh_doubts()):
+        said = (*doubts(self.incar, purpose), *self._mesh_doubts())
+        for doubt in (*said, *order_doubts(self.incar, elements)):
             self._say(doubt)
         if len(families(chosen)) > 1:
             names = ", ".join(sorted(families(chosen)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from pwact.config.elements import NUMBERS
 from pwact.config.schema import nearest
 from pwact.engines.base import Purpose
 from pwact.errors import InputError
@@ -17,6 +18,7 @@ _COMMENT = re.compile(r"[#!]")
 _QUOTED = re.compile(r'=[ \t]*"[^"]*"')
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_/-]*")
 _TRUE, _FALSE = (".T", "T"), (".F", "F")
+_PER_ELEMENT = ("LDAUL", "LDAUU", "LDAUJ", "ROPT")
 _STRUCTURAL = (1, 2, 3)  # IBRION of a relaxation
 
 # Names that are often written; an unknown key close to one of them is a slip of the pen.
@@ -189,6 +191,33 @@ def doubts(incar: Incar, purpose: Purpose) -> list[str]:
         said.append(
             "ML_LMLFF is on: steps of VASP's machine-learned force field are no labels and are "
             "left out"
+        )
+    return said
+
+
+def order_doubts(incar: Incar, elements: Collection[str]) -> list[str]:
+    """Which value of a list meets which element, in words.
+
+    Structures are written by ascending atomic number, whatever the order of the user's file.
+    """
+    order = sorted(elements, key=lambda symbol: NUMBERS[symbol])
+    said = []
+    for key in (name for name in _PER_ELEMENT if name in incar.values):
+        words = incar.values[key].split()
+        pairs = ", ".join(f"{symbol} {word}" for symbol, word in zip(order, words))
+        if len(words) != len(order):
+            count = f"{len(words)} values for {len(order)} elements ({' '.join(order)})"
+            said.append(f"{key} has {count}")
+        elif len(order) > 1:
+            said.append(
+                f"{key} means {pairs}: atoms are written by ascending atomic number, "
+                f"{' '.join(order)}, whatever the order in your structure file"
+            )
+    if "MAGMOM" in incar.values:
+        where = " ".join(order)
+        said.append(
+            f"MAGMOM = {incar.values['MAGMOM']} counts atom by atom in the order {where}, of "
+            "ascending atomic number; it must fit every structure, supercells included"
         )
     return said
 

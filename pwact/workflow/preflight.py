@@ -19,6 +19,7 @@ from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError
 from pwact.executors import EXECUTORS
 from pwact.geometry import flaw, super_cell
+from pwact.io.structure_remarks import remarks
 from pwact.io.structures import read_structure
 from pwact.workflow.active_learning import engines_of
 from pwact.workflow.chain import Chain, chain_of
@@ -43,7 +44,8 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
     if isinstance(pair.config, RunConfig):
         return _check_run(pair.config, pair.resources, strict)
     _check_init_bulk(pair.config, pair.resources)
-    return _without_data(pair.config)
+    said = _not_carried(entry.structure for entry in pair.config.systems)
+    return [*_without_data(pair.config), *said]
 
 
 def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[str]:
@@ -70,7 +72,18 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
         labeler.validate(frozenset(found))
     else:
         labeler.validate(Purpose.SCF, frozenset(found))
-    return check_data(config, found, strict)
+    said = _not_carried(structure for _, structure in _explored(config))
+    return [*said, *check_data(config, found, strict)]
+
+
+def _not_carried(structures: Iterable[StructureFile]) -> list[str]:
+    """What structure files say of moments, charges and fixed atoms, which nothing carries along."""
+    said = (
+        f"{structure.path}: {words}"
+        for structure in structures
+        for words in remarks(structure.path, structure.format)
+    )
+    return list(dict.fromkeys(said))
 
 
 def _check_inputs(config: RunConfig, explorer: Explorer) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pwact.engines.base import Purpose
-from pwact.engines.vasp_incar import Incar, check_purpose, doubts, read_incar
+from pwact.engines.vasp_incar import Incar, check_purpose, doubts, order_doubts, read_incar
 from pwact.errors import InputError
 
 RELAX, AIMD, SCF = Purpose.RELAX, Purpose.AIMD, Purpose.SCF
@@ -149,3 +149,15 @@ def test_no_doubts(tmp_path: Path, purpose: Purpose, text: str) -> None:
 def test_a_flag_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=re.escape("LDAU: found 'yes'; expected .TRUE. or")):
         incar(tmp_path, "LDAU = yes").flag("LDAU")
+
+
+def test_lists_by_element_and_by_atom(tmp_path: Path) -> None:
+    text = "LDAUL = 2 -1\nLDAUU = 5.3 0.0\nMAGMOM = 8*4.0 8*0.6"
+    found = order_doubts(incar(tmp_path, text), {"Fe", "O"})
+    assert found[0].startswith("LDAUL means O 2, Fe -1: atoms are written by ascending atomic")
+    assert found[1].startswith("LDAUU means O 5.3, Fe 0.0")
+    assert found[2].startswith("MAGMOM = 8*4.0 8*0.6 counts atom by atom in the order O Fe")
+    assert order_doubts(incar(tmp_path, "LDAUU = 5.3"), {"Fe"}) == []
+    (wrong,) = order_doubts(incar(tmp_path, "LDAUU = 5.3"), {"Fe", "O"})
+    assert wrong == "LDAUU has 1 values for 2 elements (O Fe)"
+    assert order_doubts(incar(tmp_path, "NSW = 0"), {"Fe", "O"}) == []

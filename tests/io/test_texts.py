@@ -20,6 +20,7 @@ from pwact.io.texts import read_text
         (gzip.compress(b"text" * 1000)[:20], "is compressed, and damaged"),
         (b"\x1f\x8b nonsense", "is compressed, and damaged"),
     ],
+    ids=["zip", "zstd", "utf-16", "cut", "damaged"],  # a compressed text holds the time
 )
 def test_what_cannot_be_read_is_refused_by_name(
     tmp_path: Path, content: bytes, message: str
