@@ -237,6 +237,14 @@ def md_name(number: int, word: str) -> str:
     return f"{number}_{word}"
 
 
+_ERROR_TAGS = ("md", "direct")  # these two call their failed tag "error"
+
+
 def success_tag(kind: str) -> str:
     """``tag.bigmodel.success``: what a task leaves whose program ended well."""
     return f"tag.{kind}.success"
+
+
+def failed_tag(kind: str) -> str:
+    """``tag.train.failed``: what a task leaves whose program ended with an error."""
+    return f"tag.{kind}.{'error' if kind in _ERROR_TAGS else 'failed'}"

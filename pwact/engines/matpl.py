@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.config.elements import NUMBERS
-from pwact.engines.base import Potential, TrainedModel, TrainingData, ValidError
+from pwact.engines.base import Potential, TrainedModel, TrainingData
 from pwact.engines.matpl_input import (
     CHECKPOINTS,
     INPUT,
@@ -19,9 +19,11 @@ from pwact.engines.matpl_input import (
     warnings,
 )
 from pwact.engines.matpl_kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
-from pwact.engines.training_task import TrainingTask, believable
+from pwact.engines.matpl_results import TRAIN_CURVE, VALID_CURVE, progress, read_errors
+from pwact.engines.training_task import TrainingTask
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_json
+from pwact.verdict import Verdict
 
 if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
@@ -34,8 +36,6 @@ MODEL_ROLE = "model"
 SCRIPTED = "torch_script_module.pt"
 COMPRESSED = "cmp_dp_model.ckpt"
 NEP_TEXT = "nep5.txt"
-TRAIN_CURVE = "epoch_train.dat"
-VALID_CURVE = "epoch_valid.dat"
 _OLD_BUILD = "lmp_mpi"  # in the command: a LAMMPS with the pair style of MatPL 2025.3
 _KOKKOS = "kokkos"
 _KOKKOS_HEAD = ("package kokkos neigh half comm device", "newton on")
@@ -119,6 +119,15 @@ class MatplTrainer(TrainingTask):
         steps.append(f"{program} script {checkpoint} {RECORD}/{SCRIPTED} {end}")
         return " && ".join(steps)
 
+    def check(self, directory: Path) -> Verdict:
+        """Whether MatPL came to its last epoch, and its models can be read.
+
+        After every epoch MatPL writes the model and the tables afresh, so that a training that was
+        cut off leaves a model that can be read.
+        """
+        verdict = progress(directory)
+        return super().check(directory) if verdict.done else verdict
+
     def read_result(self, directory: Path) -> TrainedModel:
         """The model that LAMMPS reads, and the checkpoint that a training can start from."""
         record = directory / RECORD
@@ -170,36 +179,3 @@ class MatplTrainer(TrainingTask):
             head_lines=head,
             deviates=len(models) > 1,
         )
-
-
-def read_errors(path: Path) -> Optional[ValidError]:
-    """Errors of the last epoch in ``epoch_train.dat`` or ``epoch_valid.dat``.
-
-    Returns
-    -------
-    ValidError
-        None where energies or forces were not trained on, so that the file does not tell.
-
-    Raises
-    ------
-    TaskError
-        The file is missing, has no whole row, or its errors are not finite.
-    """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise TaskError(f"{path}: cannot be read: {error.strerror}") from error
-    lines = [line.split() for line in text[: text.rfind("\n") + 1].splitlines() if line.strip()]
-    heads = [line for line in lines if "epoch" in line]
-    rows = [line for line in lines if line[0].isdigit()]
-    names = [name for name in heads[-1] if name != "#"] if heads else []
-    if not rows or len(rows[-1]) != len(names):
-        raise TaskError(f"{path}: no whole row of errors")
-    values = {name.partition("(")[0]: word for name, word in zip(names, rows[-1])}
-    try:
-        found = [float(values[name]) for name in ("RMSE_Etot", "RMSE_F") if name in values]
-    except ValueError as error:
-        raise TaskError(f"{path}: the last row holds {error}") from error
-    if not believable(found):
-        raise TaskError(f"{path}: the errors of the last epoch are not finite")
-    return ValidError(*found) if len(found) == 2 else None

@@ -13,11 +13,10 @@ from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
 from pwact.executors.causes import SET_UP_DONE
 from pwact.executors.records import SET_UP
-from pwact.layout import success_tag
+from pwact.layout import failed_tag, success_tag
 
 _SHELL_WORDS = ("source", "export", "module", "conda")
 LOCK_WAIT_S = 3600  # for another run that still works in a task's directory
-_ERROR_TAGS = ("md", "direct")  # these two call their failed tag "error"
 
 
 def quote(text: object) -> str:
@@ -36,7 +35,7 @@ def python_module(module: str, *args: object) -> str:
 
 def tags(kind: str) -> tuple[str, str]:
     """Names of the files that a finished and a failed task of this kind leave."""
-    return success_tag(kind), f"tag.{kind}.{'error' if kind in _ERROR_TAGS else 'failed'}"
+    return success_tag(kind), failed_tag(kind)
 
 
 def lock_name(kind: str) -> str:

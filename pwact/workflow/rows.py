@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact import layout
-from pwact.engines.matpl import VALID_CURVE, read_errors
+from pwact.engines.matpl_results import VALID_CURVE, read_errors
 from pwact.errors import TaskError
 from pwact.io.al_record import Entry
 from pwact.report.records import (

@@ -27,8 +27,13 @@ from pwact.config.train_keys import MATPL
 from pwact.config.training import TrainConfig
 from pwact.engines.base import Condition, Potential, TrainedModel, TrainingData, ValidError
 from pwact.engines.lammps import LammpsExplorer
-from pwact.engines.matpl import MatplTrainer, read_errors
+from pwact.engines.matpl import MatplTrainer
+from pwact.engines.matpl_results import read_errors
 from pwact.errors import InputError, TaskError
+from pwact.io.extxyz import write_extxyz
+from pwact.io.labels import set_labels
+from pwact.verdict import Outcome
+from tests.stubs.matpl import KILLED_AFTER
 from tests.stubs.pair_model import PairModel
 from tests.workflow.matpl_campaign import write_program
 
@@ -312,6 +317,63 @@ def test_a_training_is_done_when_its_models_are_there(tmp_path: Path, missing: s
     if not missing:
         assert made.read_result(tmp_path).valid == ValidError(0.02, 0.03)
         assert trainer(dp()).read_result(tmp_path).valid is None
+
+
+def run_training(folder: Path, train: Mapping[str, Any], **environment: str) -> MatplTrainer:
+    """Train with the stand-in, in the current directory of the caller's choice."""
+    write_program(folder / "MatPL", "tests.stubs.matpl")
+    labelled = copper()
+    set_labels(labelled, -1.0, np.zeros((len(labelled), 3)))
+    write_extxyz(folder / "data.xyz", [labelled] * 4)
+    made = trainer(train)
+    data = TrainingData((folder / "data.xyz",), (), "extxyz")
+    if not (folder / "train.json").exists():
+        made.write_input(folder, data, 5, None)
+    given_ = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", **environment}
+    subprocess.run(["bash", "-c", made.command()], cwd=folder, env=given_, check=False)
+    return made
+
+
+@pytest.mark.parametrize("kind", [dp, nep])
+def test_a_training_that_was_cut_off_is_not_done(tmp_path: Path, kind: Any) -> None:
+    """MatPL leaves a model after every epoch."""
+    train = {**kind(optimizer={"epochs": 3, "batch_size": 2}), "atom_type": ("Cu",)}
+    made = run_training(tmp_path, train, **{KILLED_AFTER: "2"})
+    assert list((tmp_path / "model_record").glob("*_model.ckpt"))
+    found = made.check(tmp_path)
+    assert (found.outcome, "cut off after epoch 2 of 3" in found.reason) == (
+        Outcome.INCOMPLETE,
+        True,
+    )
+    assert run_training(tmp_path, train).check(tmp_path).done
+    (tmp_path / "tag.train.failed").touch()
+    assert "ended with an error" in made.check(tmp_path).reason
+
+
+def test_batches_that_are_never_full_train_nothing(tmp_path: Path) -> None:
+    train = {**nep(optimizer={"epochs": 2, "batch_size": 5}), "atom_type": ("Cu",)}
+    found = run_training(tmp_path, train).check(tmp_path)
+    assert found.outcome is Outcome.UNUSABLE  # another try would end the same way
+    assert "the loss of epoch 2 is 0" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("completed", "asked", "done"),
+    [(3, 2, False), (2, 3, True), (None, 3, False), (None, 2, True), (None, None, True)],
+)
+def test_the_last_epoch_is_that_of_the_completed_input(
+    tmp_path: Path, completed: Optional[int], asked: Optional[int], done: bool
+) -> None:
+    """A training of an earlier version, which says nowhere how many epochs there are, stays."""
+    record = tmp_path / "model_record"
+    record.mkdir()
+    for name in ("nep5.txt", "nep_model.ckpt"):
+        (record / name).write_text("x")
+    (record / "epoch_train.dat").write_text(CURVE, encoding="utf-8")
+    for name, epochs in (("std_input.json", completed), ("train.json", asked)):
+        if epochs is not None:
+            (tmp_path / name).write_text(json.dumps({"optimizer": {"epochs": epochs}}))
+    assert trainer(nep()).check(tmp_path).done == done
 
 
 @pytest.mark.slow

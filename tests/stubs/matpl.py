@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from ase.data import chemical_symbols
 from tests.stubs.pair_model import PairModel, has_p_matrix, load
 
 RECORD = Path("model_record")
+KILLED_AFTER = "STUB_KILLED_AFTER_EPOCH"  # environment variable: as if a time limit struck
 TOP: dict[str, type | tuple[type, ...]] = {
     "model_type": str,
     "atom_type": list,
@@ -103,16 +106,28 @@ def train(asked: dict[str, Any]) -> None:
     history = start_of(asked)
     model = PairModel(asked["model_type"], asked["atom_type"], [*history, asked["seed"]])
     RECORD.mkdir(exist_ok=True)
+    epochs, size = (optimizer.setdefault(*one) for one in (("epochs", 30), ("batch_size", 1)))
     Path("std_input.json").write_text(json.dumps(asked))
+    used = {"train": frames >= size}  # an incomplete batch is left out
+    if sum(valid) >= size:
+        used["valid"] = True
+    for epoch in range(1, epochs + 1):
+        save(model, asked.get("save_p_matrix", False))
+        for which, trained in used.items():
+            curve(RECORD / f"epoch_{which}.dat", epoch, len(model.history) if trained else 0)
+        if os.environ.get(KILLED_AFTER) == str(epoch):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def save(model: PairModel, p_matrix: bool) -> None:
+    """Write checkpoint and model, as the program does after every epoch."""
     name = "nep_model.ckpt" if model.model_type == "NEP" else "dp_model.ckpt"
-    model.save_checkpoint(RECORD / name, asked.get("save_p_matrix", False))
+    model.save_checkpoint(RECORD / name, p_matrix)
     if model.model_type == "NEP":
         model.save(RECORD / "nep5.txt")
         names = " ".join(chemical_symbols[number] for number in model.atom_type)
         text = (RECORD / "nep5.txt").read_text()
         (RECORD / "nep5.txt").write_text(f"nep5 {len(model.atom_type)} {names}\n{text}\n")
-    for which in ("train", *(["valid"] if valid else [])):
-        curve(RECORD / f"epoch_{which}.dat", optimizer.get("epochs", 30), len(model.history))
 
 
 def check_optimizer(optimizer: dict[str, Any]) -> dict[str, Any]:
@@ -236,7 +251,7 @@ FORMATS = {"pwmat/config": read_config, "lammps/dump": read_dump}
 def curve(path: Path, epochs: int, trainings: int) -> None:
     lines = ["# epoch loss RMSE_Etot(eV/atom) RMSE_F(eV/Å) time(s)"]
     for epoch in range(1, epochs + 1):
-        error = 1.0 / (epoch * trainings)
+        error = 1.0 / (epoch * trainings) if trainings else 0.0
         lines.append(f"{epoch:6d} {error:.3e} {error / 10:.3e} {error:.3e} 0.1")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

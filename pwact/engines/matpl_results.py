@@ -1,0 +1,94 @@
+"""What a training of MatPL leaves: its tables of errors, and whether it came to its last epoch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Optional
+
+from pwact.engines.base import ValidError
+from pwact.engines.matpl_input import INPUT, RECORD
+from pwact.engines.training_task import believable
+from pwact.errors import TaskError
+from pwact.layout import failed_tag
+from pwact.verdict import DONE, Verdict, incomplete, unusable
+
+TRAIN_CURVE = "epoch_train.dat"
+VALID_CURVE = "epoch_valid.dat"
+COMPLETED_INPUT = "std_input.json"  # written by MatPL: the input with all its defaults
+
+
+def progress(directory: Path) -> Verdict:
+    """Whether the training in `directory` came to its last epoch and ended without an error.
+
+    Where neither MatPL nor the user says how many epochs there are, any number will do.
+    """
+    tag = directory / failed_tag("train")
+    if tag.exists():
+        return incomplete(f"MatPL ended with an error ({tag.name})")
+    path = directory / RECORD / TRAIN_CURVE
+    try:
+        row = _last_row(path)
+        epoch, loss = int(row["epoch"]), float(row.get("loss", "nan"))
+    except TaskError as error:
+        return incomplete(str(error))
+    except (KeyError, ValueError):
+        return incomplete(f"{path}: the last row has no epoch or no loss that can be read")
+    if loss == 0:
+        return unusable(
+            f"{path}: the loss of epoch {epoch} is 0: MatPL trained nothing. It leaves out an "
+            "incomplete batch; is optimizer.batch_size larger than the number of frames?"
+        )
+    asked = _epochs(directory)
+    if asked is not None and epoch < asked:
+        return incomplete(f"the training was cut off after epoch {epoch} of {asked} ({path})")
+    return DONE
+
+
+def _epochs(directory: Path) -> Optional[int]:
+    """How many epochs were asked for: by MatPL's completed input, else by the user's."""
+    for name in (COMPLETED_INPUT, INPUT):
+        try:
+            found: Any = json.loads((directory / name).read_text(encoding="utf-8"))
+            return int(found["optimizer"]["epochs"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def read_errors(path: Path) -> Optional[ValidError]:
+    """Errors of the last epoch in ``epoch_train.dat`` or ``epoch_valid.dat``.
+
+    Returns
+    -------
+    ValidError
+        None where energies or forces were not trained on, so that the file does not tell.
+
+    Raises
+    ------
+    TaskError
+        The file is missing, has no whole row, or its errors are not finite.
+    """
+    values = _last_row(path)
+    try:
+        found = [float(values[name]) for name in ("RMSE_Etot", "RMSE_F") if name in values]
+    except ValueError as error:
+        raise TaskError(f"{path}: the last row holds {error}") from error
+    if not believable(found):
+        raise TaskError(f"{path}: the errors of the last epoch are not finite")
+    return ValidError(*found) if len(found) == 2 else None
+
+
+def _last_row(path: Path) -> dict[str, str]:
+    """Name of a column without its unit → its word in the last whole line. Raises TaskError."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise TaskError(f"{path}: cannot be read: {error.strerror}") from error
+    lines = [line.split() for line in text[: text.rfind("\n") + 1].splitlines() if line.strip()]
+    heads = [line for line in lines if "epoch" in line]
+    rows = [line for line in lines if line[0].isdigit()]
+    names = [name for name in heads[-1] if name != "#"] if heads else []
+    if not rows or len(rows[-1]) != len(names):
+        raise TaskError(f"{path}: no whole row of errors")
+    return {name.partition("(")[0]: word for name, word in zip(names, rows[-1])}
