@@ -108,6 +108,8 @@ class Potential:
     calculator
         For MD with ASE in place of LAMMPS: ``calculator``, ``module:Class``, and its keyword
         ``arguments``, in which a path is one of `links`.
+    own_types
+        Element → its word in pair_coeff, if types without atoms spoil energies. See `own_types`.
     """
 
     types: tuple[str, ...]
@@ -118,6 +120,7 @@ class Potential:
     deviates: bool = True
     after_log: str = ""
     calculator: Mapping[str, Any] = field(default_factory=dict)
+    own_types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pwact.engines.lammps_input import (
 )
 from pwact.engines.lammps_user_input import included, remarks, rewrite
 from pwact.engines.md_task import EXIT, LOG, MdTask
+from pwact.engines.own_types import for_structure
 from pwact.engines.task_inputs import lammps_heading, lammps_program, python_module
 from pwact.fingerprint import settings_of
 from pwact.io.files import tree_hash, write_text
@@ -63,6 +64,7 @@ class LammpsExplorer(MdTask):
         seed: int,
     ) -> None:
         """Write ``in.lammps``, ``lmp.config``, ``atom_type.txt`` and the links."""
+        potential = for_structure(potential, frozenset(atoms.get_chemical_symbols()))
         self.write_start(directory, atoms, potential)
         write_text(directory / INPUT, _text(potential, motion, seed))
 

@@ -169,13 +169,15 @@ class MatplTrainer(TrainingTask):
         names = [f"{number}_{model.files[MODEL_ROLE].name}" for number, model in enumerate(models)]
         deviation = " out_freq {out_freq} out_file model_devi.out" if len(models) > 1 else ""
         types = self._config.train.atom_type
+        words = {symbol: str(NUMBERS[symbol]) for symbol in types}
         return Potential(
             types=types,
             links={name: model.files[MODEL_ROLE] for name, model in zip(names, models)},
             pair_lines=(
                 f"pair_style {style} {' '.join(names)}{deviation}",
-                f"pair_coeff * * {' '.join(str(NUMBERS[symbol]) for symbol in types)}",
+                f"pair_coeff * * {' '.join(words.values())}",
             ),
             head_lines=head,
             deviates=len(models) > 1,
+            own_types={} if self._is_nep else words,  # DP takes declared types into its descriptor
         )

@@ -25,7 +25,14 @@ from pwact.config.run import RunConfig
 from pwact.config.strategy import StrategyConfig
 from pwact.config.train_keys import MATPL
 from pwact.config.training import TrainConfig
-from pwact.engines.base import Condition, Potential, TrainedModel, TrainingData, ValidError
+from pwact.engines.base import (
+    Condition,
+    Potential,
+    TrainedModel,
+    TrainingData,
+    UserInput,
+    ValidError,
+)
 from pwact.engines.lammps import LammpsExplorer
 from pwact.engines.matpl import MatplTrainer
 from pwact.engines.matpl_results import read_errors
@@ -374,6 +381,51 @@ def test_the_last_epoch_is_that_of_the_completed_input(
         if epochs is not None:
             (tmp_path / name).write_text(json.dumps({"optimizer": {"epochs": epochs}}))
     assert trainer(nep()).check(tmp_path).done == done
+
+
+@pytest.mark.parametrize(
+    ("train", "types"), [(dp(), ["Ag"]), (dp(type_embedding=True), ["Ag"]), (nep(), ["Cu", "Ag"])]
+)
+def test_lammps_knows_only_elements_of_the_structure(
+    tmp_path: Path, train: dict[str, Any], types: list[str]
+) -> None:
+    """DP takes declared types into its descriptor, also those that no atom has."""
+    models = [TrainedModel(tmp_path, {"model": tmp_path / name}) for name in ("0.pt", "1.pt")]
+    potential = trainer({**train, "atom_type": ("Cu", "Ag")}).potential(models)
+    explorer = LammpsExplorer(ResourceBlock("explore", "lmp"))
+    silver = bulk("Ag", cubic=True)
+    user = tmp_path / "user.in"
+    user.write_text("units metal\nread_data x\nfix 1 all nvt temp 300 300 0.1\nrun 10\n")
+    for name, motion in (("own", Condition("nvt", 10, 5, 300.0)), ("user", UserInput(user, 5))):
+        directory = tmp_path / name
+        directory.mkdir()
+        explorer.write_input(directory, silver, potential, motion, 7)
+        assert (directory / "atom_type.txt").read_text().split() == types
+        assert f"{len(types)} atom types" in (directory / "lmp.config").read_text()
+        lines = (directory / "in.lammps").read_text().splitlines()
+        numbers = " ".join({"Cu": "29", "Ag": "47"}[symbol] for symbol in types)
+        assert f"pair_coeff * * {numbers}" in lines
+        assert len([line for line in lines if line.startswith("mass")]) == len(types)
+    gold = bulk("Au", cubic=True)
+    with pytest.raises(TaskError, match="do not know Au"):
+        explorer.write_input(directory, gold, potential, Condition("nvt", 10, 5, 300.0), 7)
+
+
+def test_energies_of_a_pure_phase_are_those_of_the_model(tmp_path: Path) -> None:
+    """An alloy's DP model explores one of its elements."""
+    program, model = tmp_path / "lmp_mpi", PairModel("DP", [29, 47], [1])
+    write_program(program, "tests.stubs.matpl_lammps", "lmp_mpi")
+    model.save(tmp_path / "1.pt")
+    made = trainer(dp(), str(program))
+    potential = made.potential([TrainedModel(tmp_path, {"model": tmp_path / "1.pt"})])
+    explorer = LammpsExplorer(ResourceBlock("explore", str(program)))
+    directory, condition = tmp_path / "md", Condition("nvt", 2, 1, 300.0)
+    directory.mkdir()
+    explorer.write_input(directory, copper(), potential, condition, 7)
+    command = ["bash", "-c", explorer.command(potential)]
+    assert subprocess.run(command, cwd=directory, check=False).returncode == 0
+    frame = explorer.read_result(directory).frame(2)
+    np.testing.assert_allclose(frame.arrays["forces"], model.atomic(frame)[1], atol=1e-5)
 
 
 @pytest.mark.slow

@@ -203,7 +203,7 @@ def kalman(checkpoint: Path, folder: Path, frame_format: str, atom_type: list[st
         raise SystemExit(f"{checkpoint} holds no P (the program itself would go on without)")
     if Path(atom_type[0]).is_file():
         atom_type = Path(atom_type[0]).read_text().splitlines()[0].split()
-    if [chemical_symbols.index(name) for name in atom_type] != model.atom_type:
+    if {chemical_symbols.index(name) for name in atom_type} - set(model.atom_type):
         raise SystemExit(f"atom_type {atom_type} does not fit the model")
     if not folder.is_dir():
         raise SystemExit(f"{folder} is no directory")

@@ -61,8 +61,11 @@ def exchange(lines: list[str], build: str) -> tuple[list[PairModel], int]:
     if any(model.model_type != kind.get(style, model.model_type) for model in models):
         raise SystemExit(f"ERROR: {style} cannot read {files}")
     numbers = [int(word) for word in lines[coeff_place].split()[3:]]
-    if any(numbers != model.atom_type for model in models):
+    if any(set(numbers) - set(model.atom_type) for model in models):
         raise SystemExit(f"ERROR: pair_coeff {numbers} does not fit the models")
+    for model in models:
+        if model.model_type == "DP":  # it takes all declared types into its descriptor
+            model.strength = 0.9 ** (len(numbers) - len(types_with_atoms(Path("lmp.config"))))
     first = models[0]
     lines[style_place] = f"pair_style lj/cut {CUTOFF}"
     lines[coeff_place] = f"pair_coeff * * {first.epsilon!r} {first.sigma}"
@@ -72,6 +75,12 @@ def exchange(lines: list[str], build: str) -> tuple[list[PairModel], int]:
     frequency = options.get("out_freq", "1")
     name = frequency.strip("${}")
     return models, int(variables[name] if frequency.startswith("$") else frequency)
+
+
+def types_with_atoms(data: Path) -> set[str]:
+    """Types that some atom of a data file has."""
+    rows = data.read_text().partition("\nAtoms")[2].splitlines()[1:]
+    return {row.split()[1] for row in rows if row.strip()}
 
 
 def follow(real: subprocess.Popen[bytes], models: list[PairModel], out_freq: int) -> None:

@@ -26,11 +26,16 @@ class PairModel:
     atom_type: list[int]
     history: list[int]
     compressed: bool = False
+    strength: float = 1.0
 
     @property
     def epsilon(self) -> float:
         """Depth of the well: 0.4 eV, 2 % up or down by each training."""
-        return 0.4 * (1 + sum(random.Random(seed).uniform(-0.02, 0.02) for seed in self.history))
+        return (
+            0.4
+            * self.strength
+            * (1 + sum(random.Random(seed).uniform(-0.02, 0.02) for seed in self.history))
+        )
 
     sigma = 2.3
 

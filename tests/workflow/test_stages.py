@@ -12,7 +12,9 @@ import pytest
 
 from pwact import layout
 from pwact.config.run import RunConfig
+from pwact.engines.base import Potential
 from pwact.errors import QuorumError
+from pwact.fingerprint import canonical, differences
 from pwact.io.frames import read_frames, write_frames
 from pwact.io.labels import labels_of
 from pwact.workflow.stages.explore import ExploreStage, systems_of
@@ -227,6 +229,19 @@ def test_one_lost_trajectory_is_tolerated_unless_it_may_not(
     strict.services.spoil = {"sys.000.t.000": BROKEN}
     with pytest.raises(QuorumError, match="lmps_tolerance"):
         strict.explore()
+
+
+def test_an_exploration_begun_with_all_types_goes_on(tmp_path: Path) -> None:
+    """Versions before declared types without atoms, and recorded nothing of it."""
+    rig = Rig(tmp_path)
+    for words, recorded in (({"Cu": "29"}, {"types"}), ({}, set())):
+        potential = Potential(("Cu",), {}, ("pair_coeff * * 29",), own_types=words)
+        inputs = canonical(ExploreStage(rig.config, rig.explorer, potential, rig.block, 0).inputs())
+        begun = {name: value for name, value in inputs.items() if name != "types"}
+        assert set(inputs) - set(begun) == recorded
+        assert not list(differences(begun, inputs))
+        if words:
+            assert list(differences({**begun, "types": "others"}, inputs))
 
 
 def test_an_exploration_of_which_nothing_succeeded_has_failed(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.engines.base import Condition, Explorer, Motion, Potential, UserInput
 from pwact.executors.base import Task, TaskResult
+from pwact.fingerprint import ANY, Settings
 from pwact.io import files
 from pwact.io.structures import read_structure
 from pwact.report.records import ExploreRecord
@@ -164,7 +165,9 @@ class ExploreStage:
     def inputs(self) -> Mapping[str, Any]:
         """Models, structures and conditions."""
         calculator = self.potential.calculator
-        return {
+        own = {"types": "of the structure"} if self.potential.own_types else {}
+        values = {
+            **own,
             **({"calculator": dict(calculator)} if calculator else {}),
             "models": {
                 name: files.tree_hash(path) for name, path in sorted(self.potential.links.items())
@@ -182,6 +185,7 @@ class ExploreStage:
                 for system in systems_of(self.config, self.iteration)
             },
         }
+        return Settings(values, {"types": ANY})
 
     def work(self, services: Services) -> StageOutput:
         """Run the trajectories; a tenth of them, or one, may come to nothing, but never all."""
