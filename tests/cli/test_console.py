@@ -176,9 +176,14 @@ def test_a_result_that_cannot_be_written_is_an_error() -> None:
 
 
 def test_the_log_file_takes_names_that_are_no_text(tmp_path: Path) -> None:
+    """In a process of its own: what is logged here travels as text between test processes."""
     path = tmp_path / "pwact.log"
-    with logs.logging_to_file(path):
-        logging.getLogger("pwact").info("reading %s", os.fsdecode(b"Ag\xff.xyz"))
+    code = f"""
+from pathlib import Path
+with logs.logging_to_file(Path({str(path)!r})):
+    logging.getLogger("pwact").info("reading %s", os.fsdecode(b"Ag\\xff.xyz"))
+"""
+    assert run_python(code).returncode == 0
     assert "reading Ag\\udcff.xyz\n" in path.read_text(encoding="utf-8")
 
 
