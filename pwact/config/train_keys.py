@@ -181,6 +181,8 @@ class EngineKeys:
         Whether unknown keys reach the program.
     native_key
         A top-level key that marks a file in the program's own input format.
+    whole_batches
+        Whether the program leaves out a batch that the data do not fill.
     """
 
     model_types: tuple[str, ...]
@@ -188,10 +190,11 @@ class EngineKeys:
     sections: Mapping[str, tuple[Key, ...]]
     passes_unknown: bool = True
     native_key: str = ""
+    whole_batches: bool = False
 
 
 ENGINES: Mapping[str, EngineKeys] = {
-    "matpl": EngineKeys(("DP", "NEP"), None, MATPL),
+    "matpl": EngineKeys(("DP", "NEP"), None, MATPL, whole_batches=True),
     "deepmd": EngineKeys(("DP",), "DP", DEEPMD, native_key="training"),
     "deepmd-pytorch": EngineKeys(("DP",), "DP", DEEPMD, native_key="training"),
     "pod": EngineKeys(("POD",), "POD", POD, passes_unknown=False),

@@ -46,6 +46,15 @@ class TrainConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def needed_frames(self) -> int:
+        """How many frames fill a batch, if the program needs whole ones; else 1."""
+        optimizer = self.settings.get("optimizer")
+        if not ENGINES[self.engine].whole_batches or not isinstance(optimizer, dict):
+            return 1
+        size = optimizer.get("batch_size", 1)
+        return size if isinstance(size, int) else 1
+
 
 KEYS = keys_of(TrainConfig)
 OWN = frozenset(key.name for key in KEYS)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.config.elements import NUMBERS
-from pwact.engines.base import Potential, TrainedModel, TrainingData
+from pwact.engines.base import Potential, TrainedModel, TrainingData, ValidError
 from pwact.engines.matpl_input import (
     CHECKPOINTS,
     INPUT,
@@ -51,6 +51,7 @@ class MatplTrainer(TrainingTask):
         self._train = train
         self._explore = explore
         self._told = False
+        self._told_of_valid = False
 
     @property
     def _is_nep(self) -> bool:
@@ -139,8 +140,22 @@ class MatplTrainer(TrainingTask):
             if not path.is_file() or not path.stat().st_size:
                 raise TaskError(f"{path} is missing")
         read_errors(record / TRAIN_CURVE)
-        valid = read_errors(record / VALID_CURVE) if self._config.valid_data else None
-        return TrainedModel(directory, files, valid)
+        return TrainedModel(directory, files, self._valid_error(record / VALID_CURVE))
+
+    def _valid_error(self, path: Path) -> Optional[ValidError]:
+        """None without data, and where they fill no batch: MatPL writes no table then."""
+        if not self._config.valid_data:
+            return None
+        if path.exists():
+            return read_errors(path)
+        if not self._told_of_valid:
+            self._told_of_valid = True
+            logger.warning(
+                "%s is not there, so no errors on valid_data are known: MatPL leaves out a batch "
+                "that is not full; is optimizer.batch_size larger than the number of its frames?",
+                path,
+            )
+        return None
 
     def kpu(self) -> MatplKpu:
         """By the Kalman filter that trained the model: a DP network, and LKF."""

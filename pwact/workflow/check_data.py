@@ -60,7 +60,28 @@ def check_data(
     ]
     if strict and remarks:
         raise remarks[0]
-    return [*map(str, remarks), *_without_data(config, explored, elements)]
+    few = _batches(config, end, len(data) - end)
+    return [*map(str, remarks), *few, *_without_data(config, explored, elements)]
+
+
+def _batches(config: RunConfig, frames: int, valid: int) -> list[str]:
+    """Refuse a batch that the data do not fill, where the program leaves out such a batch."""
+    train, size = config.train, config.train.needed_frames
+    file = train.input_file or config.file
+    key = f"{'' if train.input_file else 'train.'}optimizer.batch_size"
+    if frames < size and not _labelled(config.work_dir):
+        message = (
+            f"found {size}, but init_data has {frames} frames: {train.engine} leaves out a batch "
+            f"that is not full, so it would train nothing; at most {frames}"
+        )
+        raise InputError(message, file, key)
+    if 0 < valid < size:
+        message = (
+            f"found {size}, but valid_data has {valid} frames: {train.engine} leaves out a batch "
+            "that is not full, so no errors on valid_data will be known"
+        )
+        return [str(InputError(message, file, key))]
+    return []
 
 
 def _read(config: RunConfig, key: str, paths: Sequence[Path], data: DataSets) -> set[str]:
@@ -113,11 +134,15 @@ def _without_data(
 def _labelled_elements(work_dir: Path) -> set[str]:
     """Elements of what this campaign has labelled already."""
     found: set[str] = set()
-    try:
-        results = find_results(work_dir)
-    except UsageError:
-        return found
-    for path in results:
+    for path in _labelled(work_dir):
         data_format = DATA_FORMATS[0] if path.name == layout.TRAIN_XYZ else DATA_FORMATS[1]
         found |= elements_of([path], data_format)
     return found
+
+
+def _labelled(work_dir: Path) -> Sequence[Path]:
+    """Data sets that this campaign has labelled already."""
+    try:
+        return find_results(work_dir)
+    except UsageError:
+        return []

@@ -364,6 +364,18 @@ def test_batches_that_are_never_full_train_nothing(tmp_path: Path) -> None:
     assert "the loss of epoch 2 is 0" in found.reason
 
 
+def test_valid_data_that_fill_no_batch_leave_no_errors(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train = {**nep(optimizer={"epochs": 1, "batch_size": 4}), "atom_type": ("Cu",)}
+    run_training(tmp_path, train)
+    assert not (tmp_path / "model_record/epoch_valid.dat").exists()
+    made = trainer(train, valid_data=(tmp_path / "valid.xyz",))
+    assert made.check(tmp_path).done
+    assert made.read_result(tmp_path).valid is None
+    assert caplog.text.count("no errors on valid_data are known") == 1
+
+
 @pytest.mark.parametrize(
     ("completed", "asked", "done"),
     [(3, 2, False), (2, 3, True), (None, 3, False), (None, 2, True), (None, None, True)],

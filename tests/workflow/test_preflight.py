@@ -22,6 +22,7 @@ from tests.workflow.pairs import (
     alloy,
     deep_update,
     init_param,
+    labelled,
     load,
     resources,
     run_param,
@@ -58,6 +59,7 @@ def with_xenon() -> Atoms:
 
 DIRECT = {"strategy.direct": True, "strategy.direct_script": "calculator.json"}
 NETWORK = {"train.engine": "deepmd-pytorch", "strategy.uncertainty": "KPU"}
+NEP = {"engine": "matpl", "model_type": "NEP", "atom_type": ["Au", "Ag"]}
 RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
     (DIRECT, {}, None, "direct", "it is needed for strategy.direct"),
     (DIRECT, {"direct": SLURM}, None, "direct.scheduler", "slurm"),
@@ -85,6 +87,13 @@ RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
     ),
     ({"train.atom_type": ["Ag"]}, {}, None, "sys_configs[0]", "Au"),
     ({"train.atom_type": ["Au", "Ag"], "valid_data": ["xe.xyz"]}, {}, None, "valid_data", "Xe"),
+    (
+        {"train": {**NEP, "optimizer": {"Batch_Size": 4}}},
+        {},
+        None,
+        "train.optimizer.batch_size: found 4, but init_data has 3 frames",
+        "it would train nothing; at most 3",
+    ),
     ({}, {"explore": SLURM}, None, "explore.scheduler", "slurm"),
     ({}, {"DFT": None}, None, "DFT", "missing"),
     (
@@ -121,6 +130,29 @@ def test_a_run_that_cannot_work(
     message: str,
 ) -> None:
     refused(tmp_path, monkeypatch, (run_param(), param), resource, structure, (key, message))
+
+
+def test_batches_that_the_data_do_not_fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the validation data: said. Of the training data: not refused if there are more by now."""
+    use_toys(monkeypatch)
+    write_files(tmp_path, {"calculator": "emt"})
+    write_frames(tmp_path / "valid.xyz", labelled(2), "extxyz")
+    blocks = resources()
+
+    def told(size: int, engine: str = "matpl") -> list[str]:
+        train = {**NEP, "engine": engine, "model_type": "DP"} if engine != "matpl" else NEP
+        param = {"train": {**train, "optimizer": {"batch_size": size}}, "valid_data": "valid.xyz"}
+        found = preflight(load(tmp_path, deep_update(run_param(), param), blocks))
+        return [words for words in found if "batch_size" in words]
+
+    assert told(2) == []
+    (words,) = told(3)
+    assert "train.optimizer.batch_size: found 3, but valid_data has 2 frames" in words
+    assert told(99, "deepmd") == []  # this is known of MatPL alone
+    result = tmp_path / "iter.0000/02.label/result"
+    result.mkdir(parents=True)
+    write_frames(result / "train.xyz", labelled(2), "extxyz")
+    assert "valid_data" in told(4)[0]
 
 
 ENTRY = "sys_configs.0."
