@@ -147,12 +147,14 @@ def test_stopping_names_the_job_and_kill_ends_it(
 ) -> None:
     write_steps(here, 10**7)
     mark = f"{time.monotonic_ns()}"
+    outside = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run behind nohup
     master = subprocess.Popen(
         [sys.executable, "-m", "pwact", *WORDS],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PWACT_TEST_MARK": mark},
     )
+    signal.signal(signal.SIGHUP, outside)
     journal = here / ".pwact" / "journal.jsonl"
     wait_until(lambda: journal.exists() and "job_submitted" in journal.read_text(encoding="utf-8"))
     wait_until(lambda: "ase_worker" in commands_of(mark))
