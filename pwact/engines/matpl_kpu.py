@@ -19,8 +19,10 @@ from pwact.engines.base import TrainedModel
 from pwact.engines.kpu_task import LOG, KpuTask
 from pwact.engines.lammps_input import DUMP, TYPES
 from pwact.engines.matpl_frames import FRAMES, steps_of
+from pwact.engines.matpl_kpu_detail import DETAIL, OWN_TABLE
 from pwact.engines.task_inputs import link_files, python_module
 from pwact.errors import TaskError
+from pwact.verdict import Verdict, incomplete
 
 CHECKPOINT = "dp_model.ckpt"
 CHECKPOINT_ROLE = "checkpoint"
@@ -48,21 +50,33 @@ class MatplKpu(KpuTask):
         link_files(directory, links)
 
     def command(self) -> str:
-        """Make one file a frame, and evaluate them."""
+        """Make one file a frame, evaluate them, and average over the force components."""
         frames = python_module("pwact.engines.matpl_frames", self._format)
+        old = f"{LOG} {FRAMES} {DETAIL} {OWN_TABLE} {layout.KPU_MODEL_DEVI}"
         return (
-            f"rm -rf {LOG} {FRAMES} {layout.KPU_MODEL_DEVI}; {frames} > {LOG} 2>&1 && "
+            f"rm -rf {old}; {frames} > {LOG} 2>&1 && "
             f"{self._program} kpu -m {CHECKPOINT} -c {FRAMES} -f {self._format} "
-            f"-a {TYPES} -s {layout.KPU_MODEL_DEVI} >> {LOG} 2>&1"
+            f"-a {TYPES} -d -s {OWN_TABLE} >> {LOG} 2>&1 && "
+            f"{python_module('pwact.engines.matpl_kpu_detail')} >> {LOG} 2>&1"
         )
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether every frame has its row, by the details.
+
+        A table of an earlier version has none: its means took in the numbers of the atoms.
+        """
+        verdict = super().check(directory)
+        if verdict.done and not (directory / DETAIL).is_file():
+            return incomplete(f"{directory / DETAIL} is missing")
+        return verdict
 
     def frames(self, directory: Path) -> np.ndarray:
         """Those of the folder that the job made."""
         return steps_of(directory / FRAMES)
 
     def transient_files(self, directory: Path) -> list[Path]:
-        """The folder of frames, and the link to the dump, which does not stay either."""
-        paths = [directory / FRAMES, directory / DUMP]
+        """The folder of frames, MatPL's files, and the link to the dump, which goes as well."""
+        paths = [directory / name for name in (FRAMES, DETAIL, OWN_TABLE, DUMP)]
         return [path for path in paths if path.exists() or path.is_symlink()]
 
 

@@ -21,6 +21,7 @@ from pwact.engines.base import Condition, KpuEvaluator, TrainedModel
 from pwact.engines.lammps import LammpsExplorer
 from pwact.engines.matpl import MatplTrainer
 from pwact.engines.matpl_kpu import demand_p_matrix
+from pwact.engines.matpl_kpu_detail import average, read_detail
 from pwact.engines.md_task import MdTrajectory
 from pwact.errors import InputError, TaskError
 from pwact.io.kpu_devi import read_kpu_devi
@@ -94,12 +95,14 @@ def test_only_dp_is_compressed() -> None:
 def test_command(frames: str) -> None:
     made = matpl("srun MatPL", StrategyConfig(uncertainty="kpu", kpu_format=frames)).kpu()
     clean, rest = made.command().split("; ", 1)
-    assert clean == "rm -rf kpu.log traj kpu_model_devi.out"
-    split, evaluate = rest.split(" && ")
+    made_files = "kpu.log traj force_kpu_detail.npy matpl_kpu.out kpu_model_devi.out"
+    assert clean == f"rm -rf {made_files}"
+    split, evaluate, average_ = rest.split(" && ")
+    assert average_.endswith("-m pwact.engines.matpl_kpu_detail >> kpu.log 2>&1")
     assert split.endswith(f"-m pwact.engines.matpl_frames {frames} > kpu.log 2>&1")
     assert evaluate == (
         f"srun MatPL kpu -m dp_model.ckpt -c traj -f {frames} -a atom_type.txt "
-        "-s kpu_model_devi.out >> kpu.log 2>&1"
+        "-d -s matpl_kpu.out >> kpu.log 2>&1"
     )
     assert made.fingerprint() == {"engine": "matpl", "format": frames}
 
@@ -142,6 +145,8 @@ def test_every_frame_has_its_row(
     tmp_path: Path, text: Any, frames: tuple[int, ...], reason: Any
 ) -> None:
     made = matpl().kpu()
+    detail = tmp_path / "force_kpu_detail.npy"
+    detail.touch()
     (tmp_path / "traj").mkdir()
     for step in frames:
         (tmp_path / "traj" / f"{step}.config").touch()
@@ -150,7 +155,9 @@ def test_every_frame_has_its_row(
     verdict = made.check(tmp_path)
     assert verdict.done == (reason is None)
     assert reason is None or reason in verdict.reason
-    assert made.transient_files(tmp_path) == [tmp_path / "traj"]
+    assert made.transient_files(tmp_path) == [tmp_path / "traj", detail]
+    detail.unlink()  # a table of an earlier version, which took in the numbers of the atoms
+    assert not made.check(tmp_path).done
 
 
 def test_a_model_without_p_is_refused_before_the_md_and_after(tmp_path: Path) -> None:
@@ -271,6 +278,49 @@ def test_with_a_stand_in(tmp_path: Path, md: Path, frames: str) -> None:
     assert rows.steps.tolist() == [0, 10, 20, 30, 40]
     frame = MdTrajectory(md).frame(40)
     forces = frame.arrays["forces"][:4] / PairModel("DP", [29], [1]).epsilon
-    assert rows.f_mean[-1] == pytest.approx(1000 * (forces**2).mean(), abs=0.01)
-    assert rows.f_max[-1] == pytest.approx(1000 * (forces**2).max(), abs=0.01)
+    assert rows.f_mean[-1] == pytest.approx(1000 * (forces**2).mean(), rel=1e-4)
+    assert rows.f_max[-1] == pytest.approx(1000 * (forces**2).max(), rel=1e-4)
+    assert rows.f_min[-1] == pytest.approx(1000 * (forces**2).min(), rel=1e-2)
     assert np.all(rows.f_mean[1:] > 0)
+    own = read_kpu_devi(task / "matpl_kpu.out")
+    assert np.all(own.f_max >= 3)  # the number of the last atom
+
+
+def details(frames: int = 2) -> np.ndarray:
+    """Two atoms a frame, as MatPL writes them."""
+    made = np.empty((frames, 2, 4))
+    made[:, :, 0] = [5, 9]
+    made[:, :, 1:] = 1e-4 * np.arange(6 * frames).reshape(frames, 2, 3)
+    return made
+
+
+def test_the_mean_is_that_of_the_force_components(tmp_path: Path) -> None:
+    own = "# step etot_kpu f_kpu_mean f_kpu_max f_kpu_min\n0 0.25 3.50 9.00 0.00\n"
+    (tmp_path / "matpl_kpu.out").write_text(f"{own}10 0.50 3.50 9.00 0.00\n")
+    np.save(tmp_path / "force_kpu_detail.npy", details())
+    average(tmp_path)
+    rows = read_kpu_devi(tmp_path / "kpu_model_devi.out")
+    assert rows.steps.tolist() == [0, 10]
+    assert rows.etot_kpu.tolist() == [0.25, 0.5]
+    np.testing.assert_allclose(rows.f_mean, [2.5e-4, 8.5e-4], rtol=1e-7)
+    np.testing.assert_allclose(rows.f_max, [5e-4, 11e-4], rtol=1e-7)
+    np.testing.assert_allclose(rows.f_min, [0, 6e-4], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (None, "cannot be read"),
+        (details(3), r"found shape \(3, 2, 4\), not \(2, atoms, 4\)"),
+        (details()[:, :, 1:], r"found shape \(2, 2, 3\)"),
+        (details()[:, :, ::-1], "first of its four columns holds no numbers of atoms"),
+        (details()[:, :, [0, 0, 2, 3]], "more than its first column holds numbers of atoms"),
+        (details()[:, [0, 0]], "holds no numbers of atoms"),
+    ],
+)
+def test_details_of_another_form_are_refused(tmp_path: Path, made: Any, message: str) -> None:
+    path = tmp_path / "force_kpu_detail.npy"
+    if made is not None:
+        np.save(path, made)
+    with pytest.raises(TaskError, match=message):
+        read_detail(path, 2)

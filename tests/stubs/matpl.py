@@ -67,13 +67,17 @@ def main() -> None:
     for letter in ("-m", "-c", "-s"):
         kpu.add_argument(letter, type=Path, required=True)
     kpu.add_argument("-f", required=True)
+    kpu.add_argument("-d", action="store_true")
     kpu.add_argument("-a", nargs="+", required=True)
     asked = parser.parse_args()
     if asked.command == "train":
         train(json.loads(asked.input.read_text()))
         return
     if asked.command == "kpu":
-        kalman(asked.m, asked.c, asked.f, asked.a).save(asked.s)
+        table = kalman(asked.m, asked.c, asked.f, asked.a)
+        table.save(asked.s)
+        if asked.d:
+            np.save("force_kpu_detail.npy", np.array(table.detail))
         return
     model = load(asked.checkpoint)
     if model.model_type != "DP":
@@ -185,8 +189,9 @@ def start_of(asked: dict[str, Any]) -> list[int]:
 class Table:
     """What ``MatPL kpu`` writes."""
 
-    def __init__(self, rows: list[list[float]]) -> None:
+    def __init__(self, rows: list[list[float]], detail: list[np.ndarray]) -> None:
         self.rows = rows
+        self.detail = detail
 
     def save(self, path: Path) -> None:
         header = "    step        etot_kpu      f_kpu_mean       f_kpu_max       f_kpu_min"
@@ -207,7 +212,7 @@ def kalman(checkpoint: Path, folder: Path, frame_format: str, atom_type: list[st
         raise SystemExit(f"atom_type {atom_type} does not fit the model")
     if not folder.is_dir():
         raise SystemExit(f"{folder} is no directory")
-    rows = []
+    rows, detail = [], []
     for path in sorted(folder.glob("*"), key=lambda path: int(path.name.split(".")[0])):
         atoms = FORMATS[frame_format](path, atom_type) if frame_format in FORMATS else None
         if atoms is None:
@@ -215,11 +220,13 @@ def kalman(checkpoint: Path, folder: Path, frame_format: str, atom_type: list[st
         energy, forces = model.atomic(atoms)
         of_forces = 1000 * (forces[: len(atoms) // 2] / model.epsilon) ** 2
         of_energy = 1000 * (energy.sum() / model.epsilon) ** 2 / len(atoms) ** 4
-        values = [of_energy, of_forces.mean(), of_forces.max(), of_forces.min()]
+        numbered = np.column_stack([np.arange(len(of_forces)), of_forces])
+        detail.append(numbered)  # by mistake, the program takes in the numbers of the atoms
+        values = [of_energy, numbered.mean(), numbered.max(), numbered.min()]
         rows.append([int(path.name.split(".")[0]), *values])
     if not rows:
         raise SystemExit(f"{folder} is empty")
-    return Table(rows)
+    return Table(rows, detail)
 
 
 def read_config(path: Path, atom_type: list[str]) -> Atoms:
