@@ -13,6 +13,8 @@ from pwact.config.schema import Key, Node, keys_by_name, nearest
 _COUNT = Whole(1)
 _WEIGHT = Real(0.0)
 _SIZES = Items(Whole(1), low=1)
+OPTIMIZERS = ("LKF", "GKF", "ADAM", "ADAMW", "SGD")  # in the spelling that MatPL insists on
+_LARGEST_SEED = 2**63 - 1  # another program wrote it; it is replaced
 _SURE = 0.8  # likeness of two names from which one is taken for a slip of the pen
 
 
@@ -42,7 +44,7 @@ _EMBEDDING = (
 )
 MATPL: Mapping[str, tuple[Key, ...]] = {
     "": (
-        Key("seed", Whole(0), help="Replaced by a seed of each model."),
+        Key("seed", Whole(0, _LARGEST_SEED), help="Replaced by a seed of each model."),
         Key("precision", Choice(("float32", "float64")), "float64", "Precision of the network."),
         Key("recover_train", Flag(), help="Go on from the last checkpoint."),
         Key("model_load_file", Text(), help="Start model; set by the loop."),
@@ -70,7 +72,7 @@ MATPL: Mapping[str, tuple[Key, ...]] = {
         Key("model", Section(), help="See train.model."),
     ),
     "optimizer": (
-        Key("optimizer", Choice(("LKF", "GKF", "ADAM")), "LKF", "The optimizer."),
+        Key("optimizer", Choice(OPTIMIZERS), "LKF", "The optimizer."),
         Key("epochs", _COUNT, 30, "Passes over the data."),
         Key("batch_size", _COUNT, 1, "Frames in a batch."),
         Key("print_freq", _COUNT, 10, "Batches between two lines of the log."),
@@ -113,7 +115,7 @@ MATPL: Mapping[str, tuple[Key, ...]] = {
         Key("network_size", _SIZES, [25, 25, 25], "Layers of the embedding network (DP)."),
         Key("type_embedding", FlagOrObject(), help="Embedding of the elements (DP)."),
         Key("cutoff", Items(Real(high=100.0, positive=True), 1, 2), [6, 6], "Cutoffs (NEP).", "Å"),
-        Key("n_max", Items(Whole(1, 19), 1, 2), [4, 4], "Radial functions (NEP)."),
+        Key("n_max", Items(Whole(0, 19), 1, 2), [4, 4], "Radial functions (NEP)."),
         Key("basis_size", Items(Whole(1, 19), 1, 2), [12, 12], "Size of the basis (NEP)."),
         Key("l_max", Items(Whole(0, 4), 1, 3), [4, 2, 1], "Angular orders (NEP)."),
         Key("zbl", Real(1.0, 5.0), help="Cutoff of the ZBL repulsion (NEP).", unit="Å"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact.config.elements import NUMBERS
+from pwact.config.train_keys import OPTIMIZERS
 from pwact.config.training import TrainConfig
 from pwact.engines.base import TrainingData
 from pwact.engines.task_inputs import relative_paths
@@ -42,7 +43,9 @@ def document(
     for key in _SET_BY_US:
         made.pop(key, None)
     optimizer = made.setdefault("optimizer", {})
-    optimizer.setdefault("optimizer", OPTIMIZER)
+    word = str(optimizer.setdefault("optimizer", OPTIMIZER)).strip().upper()
+    if word in OPTIMIZERS:
+        optimizer["optimizer"] = word
     valid = data.valid or (data.train[:1] if train.model_type == "DP" else ())  # DP fails on []
     made |= {
         "seed": seed,
@@ -93,7 +96,7 @@ def warnings(train: TrainConfig, gpus: int) -> Iterator[str]:
 
 def optimizer_of(train: TrainConfig) -> str:
     """Name of the optimizer, in capitals."""
-    return str(_section(train.settings, "optimizer").get("optimizer", OPTIMIZER)).upper()
+    return str(_section(train.settings, "optimizer").get("optimizer", OPTIMIZER)).strip().upper()
 
 
 def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -114,6 +114,15 @@ def test_forms_of_sys_configs(systems: Any, site: Path, tmp_path: Path) -> None:
     assert config.explore.systems == ((StructureFile(site / "a.poscar"),),)
 
 
+@pytest.mark.parametrize("word", ["AdamW", "SGD", "lkf"])
+def test_what_matpl_takes_is_taken(word: str, site: Path, tmp_path: Path) -> None:
+    """Also the seed that MatPL itself wrote, and NEP without radial functions."""
+    given = {"optimizer": {"optimizer": word}, "model": {"descriptor": {"n_max": [0, 4]}}}
+    changes = {f"train.{name}": value for name, value in given.items()}
+    config, _ = loaded(site, tmp_path, {**changes, "train.seed": 2064587123})
+    assert config.train.settings == {**config.train.settings, **given, "seed": 2064587123}
+
+
 def test_groups_of_an_iteration(site: Path, tmp_path: Path) -> None:
     job = RUN["explore"]["md_jobs"][0]
     jobs = [[job, {**job, "temps": [1, 2]}], {**job, "select_sys": [5, 6]}]

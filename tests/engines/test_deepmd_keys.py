@@ -195,6 +195,7 @@ def test_epochs() -> None:
     ("settings", "key", "words"),
     [
         ({"optimizer": {"optimizer": "LKF"}}, "train.optimizer.optimizer", "ADAM"),
+        ({"optimizer": {"optimizer": "ADAMW"}}, "train.optimizer.optimizer", "by ADAM only"),
         ({"optimizer": {"lerning_rate": 1}}, "train.optimizer.lerning_rate", "mean learning_rate"),
         ({"optimizer": {"epochs": "ten"}}, "train.optimizer.epochs", "integer"),
         ({"optimizer": {"batch_size": 0}}, "train.optimizer.batch_size", ">= 1"),

@@ -341,6 +341,15 @@ def run_training(folder: Path, train: Mapping[str, Any], **environment: str) -> 
     return made
 
 
+@pytest.mark.parametrize("word", ["lkf", "Adam", "adamw", " sgd", "GKF"])
+def test_an_optimizer_is_written_as_matpl_knows_it(tmp_path: Path, word: str) -> None:
+    """MatPL compares the letters one by one."""
+    train = {**nep(optimizer={"optimizer": word, "epochs": 1}), "atom_type": ("Cu",)}
+    assert run_training(tmp_path, train).check(tmp_path).done
+    asked = json.loads((tmp_path / "train.json").read_text())
+    assert asked["optimizer"]["optimizer"] == word.strip().upper()
+
+
 @pytest.mark.parametrize("kind", [dp, nep])
 def test_a_training_that_was_cut_off_is_not_done(tmp_path: Path, kind: Any) -> None:
     """MatPL leaves a model after every epoch."""

@@ -46,7 +46,9 @@ TOP: dict[str, type | tuple[type, ...]] = {
 OPTIMIZERS = {
     "LKF": {"block_size", "p0_weight", "kalman_lambda", "kalman_nue"},
     "GKF": {"p0_weight", "kalman_lambda", "kalman_nue"},
-    "ADAM": {"learning_rate", "stop_lr", "stop_step", "decay_step"},
+    **dict.fromkeys(
+        ("ADAM", "ADAMW", "SGD"), {"learning_rate", "stop_lr", "stop_step", "decay_step"}
+    ),
 }
 
 
@@ -135,9 +137,9 @@ def save(model: PairModel, p_matrix: bool) -> None:
 
 
 def check_optimizer(optimizer: dict[str, Any]) -> dict[str, Any]:
-    word = optimizer.get("optimizer", "LKF").upper()
+    word = optimizer.get("optimizer", "LKF")
     if word not in OPTIMIZERS:
-        raise SystemExit(f"unknown optimizer {word}")
+        raise SystemExit("Error: Unsupported optimizer!")
     foreign = set().union(*OPTIMIZERS.values()) - OPTIMIZERS[word]
     if foreign & set(optimizer):
         raise SystemExit(f"{word} does not know {sorted(foreign & set(optimizer))}")
