@@ -12,6 +12,7 @@ from pwact.engines.base import Potential, TrainedModel, TrainingData, ValidError
 from pwact.engines.matpl_input import (
     CHECKPOINTS,
     INPUT,
+    NEP_TEXT,
     RECORD,
     document,
     faults,
@@ -35,7 +36,6 @@ LOG = "train.log"
 MODEL_ROLE = "model"
 SCRIPTED = "torch_script_module.pt"
 COMPRESSED = "cmp_dp_model.ckpt"
-NEP_TEXT = "nep5.txt"
 _OLD_BUILD = "lmp_mpi"  # in the command: a LAMMPS with the pair style of MatPL 2025.3
 _KOKKOS = "kokkos"
 _KOKKOS_HEAD = ("package kokkos neigh half comm device", "newton on")
@@ -71,6 +71,14 @@ class MatplTrainer(TrainingTask):
         if config.strategy.compress and self._is_nep:
             message = f"only DP can be compressed, not {config.train.model_type}"
             raise InputError(message, config.file, "strategy.compress")
+        for path in config.init_model_list if self._is_nep else ():
+            if path.suffix.lower() != ".txt":
+                logger.warning(
+                    "%s: init_model_list: %s: MatPL trains NEP from the beginning where it is "
+                    "given a checkpoint; give its nep5.txt",
+                    config.file,
+                    path,
+                )
         for remark in warnings(config.train, self._train.gpu_per_node * self._train.number_node):
             logger.warning("%s: %s", file, remark)
 

@@ -16,6 +16,7 @@ from pwact.engines.task_inputs import relative_paths
 INPUT = "train.json"
 RECORD = "model_record"
 CHECKPOINTS = {"DP": "dp_model.ckpt", "NEP": "nep_model.ckpt"}
+NEP_TEXT = "nep5.txt"
 OPTIMIZER = "LKF"  # where the user names none: MatPL's own default differs between its versions
 _SET_BY_US = ("train_data", "valid_data", "test_data", "format", "model_load_file", "nep_txt_file")
 _TOGETHER = ("t_0", "t_mult")
@@ -61,8 +62,9 @@ def document(
 
 
 def _start(start_from: Path, model_type: str, directory: Path) -> dict[str, Any]:
-    if start_from.is_dir():
-        start_from = start_from / RECORD / CHECKPOINTS[model_type]
+    if start_from.is_dir():  # a training of NEP ignores model_load_file
+        model = NEP_TEXT if model_type == "NEP" else CHECKPOINTS[model_type]
+        start_from = start_from / RECORD / model
     (name,) = relative_paths([start_from], directory)
     if model_type == "NEP" and start_from.suffix.lower() == ".txt":
         return {"nep_txt_file": name}

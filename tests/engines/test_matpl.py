@@ -146,12 +146,37 @@ def test_only_what_the_loop_must_set_differs(
 def test_a_member_starts_from_its_own_model(tmp_path: Path) -> None:
     old = tmp_path / "iter.0000/00.train/train.002"
     old.mkdir(parents=True)
-    for train, name in ((dp(), "dp_model.ckpt"), (nep(), "nep_model.ckpt")):
-        found = written(trainer(train), tmp_path / "new", start_from=old)
-        place = f"../iter.0000/00.train/train.002/model_record/{name}"
-        assert found["model_load_file"] == place
-        assert found["recover_train"] is True
-        assert found["optimizer"] == {"optimizer": "LKF", "reset_epoch": True}
+    place = "../iter.0000/00.train/train.002/model_record"
+    found = written(trainer(dp()), tmp_path / "new", start_from=old)
+    assert found["model_load_file"] == f"{place}/dp_model.ckpt"
+    assert found["recover_train"] is True
+    assert found["optimizer"] == {"optimizer": "LKF", "reset_epoch": True}
+    found = written(trainer(nep()), tmp_path / "new", start_from=old)
+    assert found["nep_txt_file"] == f"{place}/nep5.txt"
+    assert not START & set(found)
+
+
+@pytest.mark.parametrize("kind", [dp, nep])
+def test_a_warm_start_begins_with_a_smaller_loss(tmp_path: Path, kind: Any) -> None:
+    """NEP ignores ``model_load_file``: its first loss was that of a start from nothing."""
+    train = {**kind(optimizer={"epochs": 1}), "atom_type": ("Cu",)}
+    losses = []
+    for name, start in (("cold", None), ("warm", tmp_path / "cold")):
+        (tmp_path / name).mkdir()
+        run_training(tmp_path / name, train, start)
+        curve = (tmp_path / name / "model_record/epoch_train.dat").read_text(encoding="utf-8")
+        losses.append(float(curve.splitlines()[1].split()[1]))
+    assert losses[1] < losses[0]
+
+
+def test_a_checkpoint_of_nep_is_no_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    models = (tmp_path / "a.ckpt", tmp_path / "nep5.txt")
+    trainer(nep(), init_model_list=models).validate()
+    assert caplog.text.count("init_model_list") == 1
+    assert "a.ckpt: MatPL trains NEP from the beginning" in caplog.text
+    caplog.clear()
+    trainer(dp(), init_model_list=models).validate()
+    assert not caplog.text
 
 
 @pytest.mark.parametrize(
@@ -326,7 +351,9 @@ def test_a_training_is_done_when_its_models_are_there(tmp_path: Path, missing: s
         assert trainer(dp()).read_result(tmp_path).valid is None
 
 
-def run_training(folder: Path, train: Mapping[str, Any], **environment: str) -> MatplTrainer:
+def run_training(
+    folder: Path, train: Mapping[str, Any], start: Optional[Path] = None, **environment: str
+) -> MatplTrainer:
     """Train with the stand-in, in the current directory of the caller's choice."""
     write_program(folder / "MatPL", "tests.stubs.matpl")
     labelled = copper()
@@ -335,7 +362,7 @@ def run_training(folder: Path, train: Mapping[str, Any], **environment: str) -> 
     made = trainer(train)
     data = TrainingData((folder / "data.xyz",), (), "extxyz")
     if not (folder / "train.json").exists():
-        made.write_input(folder, data, 5, None)
+        made.write_input(folder, data, 5, start)
     given_ = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", **environment}
     subprocess.run(["bash", "-c", made.command()], cwd=folder, env=given_, check=False)
     return made

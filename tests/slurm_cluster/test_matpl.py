@@ -118,7 +118,8 @@ def check_members(models: list[Path]) -> None:
         (checkpoint,) = (directory / "model_record").glob("[dn][pe]*_model.ckpt")
         histories.append(load(checkpoint).history)
         asked = json.loads((directory / "train.json").read_text())
-        assert directory.name in asked["model_load_file"]
+        start = "nep_txt_file" if asked["model_type"] == "NEP" else "model_load_file"
+        assert directory.name in asked[start]
         assert histories[-1][-1] == asked["seed"]
     assert [len(history) for history in histories] == [2, 2, 2]
     assert len({history[0] for history in histories}) == 3

@@ -177,9 +177,12 @@ def count(path: Path, asked: dict[str, Any]) -> int:
 def start_of(asked: dict[str, Any]) -> list[int]:
     """Seeds of the trainings that the start model went through."""
     name = asked.get("model_load_file") if asked.get("recover_train") else None
-    name = name or asked.get("nep_txt_file")
+    if asked["model_type"] == "NEP":  # it looks for nothing but this
+        if name:
+            print("=> no checkpoint found at 'model_record/nep_model.ckpt'")
+        name = asked.get("nep_txt_file")
     if not name:
-        if asked.get("recover_train"):
+        if asked.get("recover_train") and asked["model_type"] == "DP":
             raise SystemExit("recover_train without a model")
         return []
     model = load(Path(name))
