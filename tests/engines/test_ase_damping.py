@@ -100,6 +100,8 @@ def test_the_thermostat_of_aimd_has_its_friction(tmp_path: Path, friction_per_fs
     atoms = gas(1500)
     settings = {
         "seed": 7,
+        "energy": "energy",
+        "writes": True,
         "aimd": {
             "ensemble": "nvt",
             "temperature_k": TEMP_K,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,8 @@ def test_a_number_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_set_before_the_command_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a master that runs in the second process of something would get no result at all."""
     monkeypatch.setenv("SLURM_PROCID", "1")
-    program = f"{sys.executable} -c 'from pwact.engines.ranks import rank; print(rank())'"
+    python = shlex.quote(sys.executable)
+    program = f"{python} -c 'from pwact.engines.ranks import rank; print(rank())'"
     for text, told in ((program, b"1"), (FORGET + program, b"0")):
         done = subprocess.run(["bash", "-c", text], stdout=subprocess.PIPE, check=True)
         assert done.stdout.strip() == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def write(folder: Path, **block: object) -> None:
-    made = {"command": sys.executable, **block}
+    made = {"command": shlex.quote(sys.executable), **block}
     resource = {"scheduler": "local", "train": made, "explore": made, "DFT": made}
     (folder / "resource.json").write_text(json.dumps(resource))
 

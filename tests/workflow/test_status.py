@@ -494,6 +494,7 @@ def test_nothing_is_there(tmp_path: Path) -> None:
 
 def test_a_state_directory_without_a_master_is_nothing(tmp_path: Path) -> None:
     (tmp_path / layout.STATE_DIR).mkdir()
-    Journal(tmp_path / layout.STATE_DIR / layout.JOURNAL).append("campaign_started", command="run")
+    began = {"command": "run", "campaign": "c", "seed": 1}
+    Journal(tmp_path / layout.STATE_DIR / layout.JOURNAL).append("campaign_started", **began)
     with pytest.raises(UsageError):
         status_of(tmp_path, 0.0)
