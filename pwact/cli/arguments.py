@@ -81,6 +81,14 @@ def gather(parser: Parser) -> None:
         default="./",
         help="work directory of a run (default: here)",
     )
+    _names(parser)
+
+
+def _names(parser: Parser) -> None:
+    more = "names of the labels in extxyz: pwact (default), or ase, for programs that read by ASE"
+    parser.add_argument(
+        "--names", type=str.lower, choices=("pwact", "ase"), default="pwact", help=more
+    )
 
 
 def filter(parser: Parser) -> None:
@@ -138,6 +146,7 @@ def convert(parser: Parser) -> None:
     for label, example in examples.items():
         more = f"extxyz: the name of the {label}, {example} for instance"
         add(f"--{label}-key", metavar="NAME", default="", help=more)
+    _names(parser)
     start = "where relative paths start (default: here)"
     add("-w", "--work_dir", type=_path, default="./", help=start)
     add("-t", "--worktype", help="accepted for old scripts, not needed")

@@ -135,7 +135,7 @@ def gather_pwdata(options: Namespace) -> int:
         logs.logging_to_screen(),
         console.progress("copying", len(results)) as bar,
     ):
-        data_sets = gather(results, Path.cwd(), bar.update if bar else lambda: None)
+        data_sets = gather(results, Path.cwd(), bar.update if bar else lambda: None, options.names)
     console.say(quoted(data_sets) if data_sets else f"no labelled data in {source}")
     return EXIT_DONE
 
@@ -157,6 +157,7 @@ def to_pwdata(options: Namespace) -> int:
         merge=options.merge,
         gap=options.gap,
         names=label_names(input_format, *keys),
+        written=options.names,
     )
     inputs = len(settings.inputs)
     with (

@@ -42,31 +42,53 @@ _NUMBERS = ("numbers", "z", "atomic_numbers")
 _POSITIONS = ("pos", "positions")
 _PLAIN = dict.fromkeys(_POSITIONS, "positions")
 _THERE = "labels that are there under other names"
+_FORCE_COLUMN = {"pwact": "force", "ase": "forces"}
 _ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
 MOST_ATOMS = 10**9  # what is more is a slip
 
 
-def write_extxyz(path: Path, frames: Iterable[Atoms]) -> None:
+PWACT, ASE = "pwact", "ase"
+NAMES = (PWACT, ASE)  # whose names of labels are written
+
+
+def write_extxyz(path: Path, frames: Iterable[Atoms], names: str = PWACT) -> None:
     """Write frames in one step, in place of what was there.
 
     Frames may lack energy, virial and forces.
+
+    Parameters
+    ----------
+    names
+        One of `NAMES`, see `frame_text`.
     """
     with files.replacing(path) as aside, aside.open("w", encoding="utf-8") as stream:
         for atoms in frames:
-            stream.write(frame_text(atoms))
+            stream.write(frame_text(atoms, names))
 
 
-def frame_text(atoms: Atoms) -> str:
-    """One frame as text."""
+def frame_text(atoms: Atoms, names: str = PWACT) -> str:
+    """One frame as text.
+
+    Parameters
+    ----------
+    names
+        ``pwact``: column ``force`` and key ``virial`` (eV), which MatPL reads; ``ase``: column
+        ``forces`` and key ``stress`` (eV/Å³, minus the virial by the volume), which ASE reads as
+        results of a calculator, and with it the trainers that read by ASE.
+    """
     labels = labels_of(atoms) if atoms.calc is not None else None
     forces = labels.forces if labels else atoms.arrays.get("forces")
-    columns = "species:S:1:pos:R:3" + ("" if forces is None else ":force:R:3")
+    columns = "species:S:1:pos:R:3" + ("" if forces is None else f":{_FORCE_COLUMN[names]}:R:3")
     pbc = " ".join("T" if periodic else "F" for periodic in atoms.pbc)
     head = [f'Lattice="{_numbers(atoms.cell.array)}"', f"Properties={columns}", f'pbc="{pbc}"']
     if labels:
         head.append(f"energy={labels.energy!r}")
     if labels and labels.virial is not None:
-        head.append(f'virial="{_numbers(labels.virial)}"')
+        if names == ASE:
+            stress = -labels.virial / float(atoms.get_volume())
+            head.append(f'stress="{_numbers(stress)}"')
+        else:
+            head.append(f'virial="{_numbers(labels.virial)}"')
     table = atoms.positions if forces is None else np.hstack([atoms.positions, forces])
     rows = [
         f"{symbol} {' '.join(map(repr, row))}\n"

@@ -15,7 +15,7 @@ import numpy as np
 
 from pwact.errors import InputError, PwactError, UsageError
 from pwact.io import files
-from pwact.io.extxyz import write_extxyz
+from pwact.io.extxyz import PWACT, write_extxyz
 from pwact.io.extxyz_labels import OF_TABLES, LabelNames
 from pwact.io.frames import DATA_FORMATS, ordered
 from pwact.io.pwmlff_npy import OPEN, composition_name, write_folder
@@ -56,7 +56,9 @@ class Conversion:
     gap
         Every how many-th frame is kept: of each file, with `merge` of all together.
     names
-        Of the labels in extended XYZ.
+        Of the labels in the extended XYZ that is read.
+    written
+        Whose names of labels the extended XYZ gets that is written, one of `NAMES`.
     """
 
     inputs: Sequence[Path]
@@ -68,6 +70,7 @@ class Conversion:
     merge: bool = False
     gap: int = 1
     names: LabelNames = OF_TABLES
+    written: str = PWACT
 
 
 @dataclass
@@ -124,6 +127,8 @@ def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted
     UsageError
         There is a file where the directory is to be.
     """
+    if settings.written != PWACT and settings.output_format != EXTXYZ:
+        raise UsageError(f"--names {settings.written} is for --output_format {EXTXYZ}")
     savepath = settings.savepath.absolute()
     parent = next(place for place in (savepath, *savepath.parents) if place.exists())
     if not parent.is_dir():
@@ -248,7 +253,7 @@ def _write(
         if settings.output_format == EXTXYZ:
             name = f"{part}.xyz"
             directory.mkdir(exist_ok=True)
-            write_extxyz(directory / name, picked)
+            write_extxyz(directory / name, picked, settings.written)
         else:
             write_folder(directory / name, picked)
         places.append(final / name)

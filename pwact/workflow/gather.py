@@ -11,6 +11,7 @@ from typing import Any, Callable
 from pwact import layout
 from pwact.errors import InputError, UsageError
 from pwact.io import files
+from pwact.io.extxyz import PWACT, iterate_extxyz, write_extxyz
 from pwact.io.pwmlff_npy import MARK
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +39,10 @@ def find_results(input_dir: Path) -> list[Path]:
 
 
 def gather(
-    results: Sequence[Path], target_dir: Path, tick: Callable[[], Any] = lambda: None
+    results: Sequence[Path],
+    target_dir: Path,
+    tick: Callable[[], Any] = lambda: None,
+    names: str = PWACT,
 ) -> list[Path]:
     """Copy what `find_results` found, and list the copies.
 
@@ -50,6 +54,13 @@ def gather(
     ----------
     tick
         Called for every result that was copied.
+    names
+        Whose names of labels the copies get, one of `pwact.io.extxyz.NAMES`.
+
+    Raises
+    ------
+    UsageError
+        The data are no extended XYZ, which alone has names.
 
     Returns
     -------
@@ -58,10 +69,17 @@ def gather(
         ``energies.npy``.
     """
     final = target_dir.absolute() / FINAL
+    folders = [source for source in results if source.is_dir()]
+    if names != PWACT and folders:
+        raise UsageError(f"--names {names}: {folders[0]} is no extended XYZ, which alone has names")
     copies = []
     for source in results:
         copy = final / source.parents[2].name / source.name
-        _replace(source, copy)
+        if names == PWACT:
+            _replace(source, copy)
+        else:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            write_extxyz(copy, iterate_extxyz(source), names)
         _LOG.info("%s copied", source)
         copies.append(copy)
         tick()

@@ -309,3 +309,16 @@ def test_the_user_names_the_labels(tmp_path: Path) -> None:
     assert labels.virial[0, 1] == pytest.approx(-128.0)
     with pytest.raises(InputError, match="there is no key my_energy"):
         next(iterate_extxyz(path, names=LabelNames("my_energy", "force", "virial")))
+
+
+def test_names_for_ase(tmp_path: Path, frames: list[Atoms]) -> None:
+    write_extxyz(tmp_path / "ase.xyz", frames, "ase")
+    for theirs, ours in zip(ase.io.read(tmp_path / "ase.xyz", ":"), frames):
+        labels = labels_of(ours)
+        np.testing.assert_array_equal(theirs.get_forces(), labels.forces)
+        assert theirs.get_potential_energy() == labels.energy
+        if labels.virial is not None:
+            stress = theirs.get_stress(voigt=False)
+            np.testing.assert_allclose(-stress * ours.get_volume(), labels.virial, rtol=1e-9)
+    for found, ours in zip(read_extxyz(tmp_path / "ase.xyz"), frames):
+        assert_same(found, ours, 1e-9)

@@ -291,6 +291,7 @@ BAD: list[tuple[list[str], str]] = [
     (["-i", "slab.xyz", "-f", "extxyz"], "slab.xyz: frame 0: a frame is open along an axis (pbc)"),
     (["-i", "slab.xyz", "-f", "extxyz", "--energy-key", "E"], "there is no key E"),
     (["-i", "good", "--energy-key", "E"], "--virial-key are for -f extxyz"),
+    (["-i", "good", "--names", "ase"], "--names ase is for --output_format extxyz"),
     (["-i", "good", "-o", "0"], "found '0'; expected a number above 0, at most 1"),
     (["-i", "good", "-o", "1.1"], "found '1.1'; expected a number above 0, at most 1"),
     (["-i", "good", "-o", "nan"], "found 'nan'; expected a number above 0, at most 1"),

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import ase.io
+import numpy as np
 import pytest
+from ase.build import bulk
 
 from pwact.errors import InputError, UsageError
+from pwact.io.extxyz import write_extxyz
+from pwact.io.labels import set_labels
 from pwact.workflow import gather as gathering
 from pwact.workflow.gather import find_results
 
@@ -134,3 +139,21 @@ def test_a_directory_that_is_none_of_a_run(tmp_path, name):
     (tmp_path / "empty" / "iter_result.txt").touch()
     with pytest.raises(UsageError, match=name):
         find_results(tmp_path / name)
+
+
+def test_names_that_ase_reads_as_results(tmp_path):
+    frame = bulk("Cu").repeat(2)
+    forces = np.arange(24.0).reshape(8, 3)
+    set_labels(frame, -3.5, forces, np.diag([1.0, 2.0, 3.0]))
+    place = tmp_path / "run/iter.0000/02.label/result"
+    place.mkdir(parents=True)
+    write_extxyz(place / "train.xyz", [frame, frame])
+    (copy,) = gather(tmp_path / "run", tmp_path, names="ase")
+    for found in ase.io.read(copy, ":"):
+        assert found.get_potential_energy() == -3.5
+        np.testing.assert_array_equal(found.get_forces(), forces)
+        stress = found.get_stress(voigt=False)
+        np.testing.assert_allclose(-stress * found.get_volume(), np.diag([1.0, 2.0, 3.0]))
+    make(tmp_path, "run/iter.0001/02.label/result/PWdata/Ag4/energies.npy")
+    with pytest.raises(UsageError, match="--names ase: .*PWdata is no extended XYZ"):
+        gather(tmp_path / "run", tmp_path, names="ase")
