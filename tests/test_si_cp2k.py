@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
@@ -18,7 +17,7 @@ from pwact.engines.base import Purpose
 from pwact.io.extxyz import read_extxyz
 from pwact.io.labels import labels_of
 from pwact.io.structures import read_structure
-from tests.commands import ROOT, pwact
+from tests.commands import ROOT, ended, pwact
 from tests.requirements import need_program
 
 EXAMPLE = ROOT / "examples" / "si_cp2k"
@@ -112,7 +111,7 @@ def test_the_models_get_better(begun: Path) -> None:
         assert len(frames) == int(line[6])
 
 
-def test_labels_that_do_not_converge_are_listed(begun: Path) -> None:
+def test_labels_of_which_none_converges_are_an_error_that_names_them(begun: Path) -> None:
     work_dir = begun.parent / "unconverged"
     shutil.copytree(begun, work_dir, symlinks=True)
     scf = work_dir / "scf.inp"
@@ -123,13 +122,12 @@ def test_labels_that_do_not_converge_are_listed(begun: Path) -> None:
     param["explore"]["md_jobs"] = param["explore"]["md_jobs"][:1]
     param["explore"]["md_jobs"][0].update(nsteps=50, temps=[300])
     (work_dir / "run_param.json").write_text(json.dumps(param))
-    pwact(work_dir, "run", "run_param.json", "resource.json")
-    told = (work_dir / "iter_result.txt").read_text()
-    assert "Number of converged files: 0, number of non-converged files: 2" in told
-    assert len(re.findall(r"^\s*\S*02.label/scf/\S+-scf$", told, re.MULTILINE)) == 2
-    errors = work_dir / "iter.0000" / "02.label" / "result" / "label_error.csv"
-    with errors.open(newline="", encoding="utf-8") as stream:
-        assert list(csv.DictReader(stream)) == []
+    status, said = ended(work_dir, "run", "run_param.json", "resource.json")
+    assert status == 1
+    assert "SCF run NOT converged" in said
+    assert len(set(re.findall(r"02\.label/scf/\S+-scf", said))) == 2
+    assert "--redo iter.0000/label" in said
+    assert not list(work_dir.glob("iter.*/02.label/result/train.xyz"))
 
 
 @pytest.mark.parametrize(("name", "elements"), [("si", ["Si"]), ("agau", ["Ag", "Au"])])
