@@ -42,13 +42,13 @@ _NUMBERS = ("numbers", "z", "atomic_numbers")
 _POSITIONS = ("pos", "positions")
 _PLAIN = dict.fromkeys(_POSITIONS, "positions")
 _THERE = "labels that are there under other names"
-_FORCE_COLUMN = {"pwact": "force", "ase": "forces"}
 _ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
 MOST_ATOMS = 10**9  # what is more is a slip
 
 
 PWACT, ASE = "pwact", "ase"
-NAMES = (PWACT, ASE)  # whose names of labels are written
+_FORCE_COLUMN = {PWACT: "force", ASE: "forces"}
+NAMES = tuple(_FORCE_COLUMN)  # whose names of labels are written
 
 
 def write_extxyz(path: Path, frames: Iterable[Atoms], names: str = PWACT) -> None:

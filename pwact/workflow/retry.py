@@ -135,7 +135,7 @@ def built_on(state: StageState, stages: Mapping[str, StageState]) -> Optional[st
 
 
 def made_again(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
-    """Whether a stage that costs nothing gives way, since a task before it came late."""
+    """Whether a stage that costs nothing is done again, since a task before it came late."""
     return any(
         name[: -len(step)] + _FREE_AFTER.get(step, "") == state.name
         for name, step in _reopened_since(events, state)

@@ -33,7 +33,7 @@ class Calculation:
     step
         MD step of a frame to be labelled.
     group
-        What it belongs to, in words: the user is told when nothing of a group succeeds.
+        What it belongs to, in words: the user learns when nothing of a group succeeds.
     """
 
     labeler: Labeler
