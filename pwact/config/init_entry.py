@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact.config.document import WrittenFloat, WrittenInt
-from pwact.config.exploration import DEFAULT_FORMAT, SYSTEM_KEYS, StructureFile, check_indices
+from pwact.config.exploration import SYSTEM_KEYS, StructureFile, check_indices, structure_file
 from pwact.config.kinds import Flag, Items, Real, Text, Whole, existing
 from pwact.config.schema import Node, declare, keys_of, read
 
@@ -112,7 +112,9 @@ class SystemEntry:
     """
 
     index: int = 0
-    structure: StructureFile = field(default_factory=lambda: StructureFile(Path("POSCAR")))
+    structure: StructureFile = field(
+        default_factory=lambda: StructureFile(Path("POSCAR"), "vasp/poscar")
+    )
     pbc: tuple[int, int, int] = declare(
         (1, 1, 1), Periodicity(), "Periodic axes, for wrapping into the super cell."
     )
@@ -160,12 +162,11 @@ def load_entry(node: Node, index: int, prefix: Path, counts: Mapping[str, int]) 
     """
     if isinstance(node.value, str):
         path = existing(node, prefix / Text(one_line=True).convert(node))
-        return SystemEntry(index, StructureFile(path, DEFAULT_FORMAT))
+        return SystemEntry(index, structure_file(node, path, None))
     values = read(node, KEYS)
     place = node.child("config", values["config"])
-    structure = StructureFile(
-        existing(place, prefix / values.pop("config")), values.pop("format").lower()
-    )
+    path = existing(place, prefix / values.pop("config"))
+    structure = structure_file(place, path, values.pop("format"))
     _check_steps(node, values, counts)
     texts = [factor.text for factor in values["scale"]]
     if len(set(texts)) < len(texts):

@@ -26,6 +26,7 @@ from pwact.io.lammps_data import read_lammps_data, write_lammps_data
 from pwact.io.movement import last_frame
 from pwact.io.outcar import last_ionic_step
 from pwact.io.poscar import read_poscar, write_poscar
+from pwact.io.structure_guess import by_content
 from pwact.io.texts import read_text
 
 
@@ -110,9 +111,15 @@ def read_structure(path: Path, structure_format: str) -> Atoms:
     name = check_format_name(structure_format)
     if problem := files.unreadable(path):
         raise InputError(problem, path)
-    atoms = _read(path, name)
-    if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
-        raise InputError(f"holds no structure in format {name}", path)
+    try:
+        atoms = _read(path, name)
+        if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
+            raise InputError(f"holds no structure in format {name}", path)
+    except InputError as error:
+        if (likely := by_content(path)) in {"", name} or error.file != path:
+            raise
+        message = f"{error.message}; it begins like {likely}: is that its format?"
+        raise InputError(message, path) from error
     periodic = atoms.cell.rank == 3 or atoms.pbc
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=periodic)
 

@@ -35,7 +35,7 @@ def test_defaults(site: Path, tmp_path: Path) -> None:
     assert not any((config.reserve_work, config.data_shuffle))
     assert (config.seed, config.scf_max_num, config.aimd.style) == (None, None, "pwmat")
     (entry,) = config.systems
-    assert entry.structure == StructureFile(site / "a.poscar", "pwmat/config")
+    assert entry.structure == StructureFile(site / "a.poscar", "vasp/poscar")
     assert not any((entry.relax, entry.aimd, entry.bigmodel, entry.direct, entry.scf))
     assert (entry.pbc, entry.super_cell, entry.scale, entry.perturb) == ((1, 1, 1), None, (), 0)
     assert (entry.cell_pert_fraction, entry.atom_pert_distance) == (0.03, 0.01)

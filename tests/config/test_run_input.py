@@ -12,6 +12,7 @@ from pwact.config.exploration import MdJob, StructureFile
 from pwact.config.labeling import DftInput
 from pwact.config.param import LoadedPair
 from pwact.config.run import RunConfig
+from pwact.errors import InputError
 from tests.config.inputs import DROP, RESOURCE, RUN, changed, load
 
 MD = "explore.md_jobs.0"
@@ -60,7 +61,7 @@ def test_wildcards_are_sorted_by_name(site: Path, tmp_path: Path) -> None:
     config, _ = loaded(site, tmp_path, {})
     names = [f"s{number}.config" for number in ("05", 1, 10, 2, 7)]
     assert config.explore.systems == (
-        (StructureFile(site / "a.poscar", "pwmat/config"),),
+        (StructureFile(site / "a.poscar", "vasp/poscar"),),
         tuple(StructureFile(site / "sys" / name, "pwmat/config") for name in names),
     )
     assert config.explore.lmps_in == (site / "in.one", site / "in.two")
@@ -111,7 +112,7 @@ def test_single_values_stand_for_lists(site: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("systems", ["a.poscar", {"config": "a.poscar"}, ["a.poscar"]])
 def test_forms_of_sys_configs(systems: Any, site: Path, tmp_path: Path) -> None:
     config, _ = loaded(site, tmp_path, {"explore.sys_configs": systems, f"{MD}.sys_idx": 0})
-    assert config.explore.systems == ((StructureFile(site / "a.poscar"),),)
+    assert config.explore.systems == ((StructureFile(site / "a.poscar", "vasp/poscar"),),)
 
 
 @pytest.mark.parametrize("word", ["AdamW", "SGD", "lkf"])
@@ -376,3 +377,17 @@ class TestDft:
         dft = {"dft_style": "bigmodel", "bigmodel_script": "md.py"}
         config, _ = loaded(site, tmp_path, {"DFT": dft})
         assert (config.dft.inputs, config.dft.bigmodel_script) == ((), site / "md.py")
+
+
+def test_formats_are_guessed_a_file_at_a_time(site: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for name in ("a.cif", "b.vasp", "c.xyz"):
+        (folder / name).write_text("x")
+    systems = [str(folder / "*"), {"config": str(folder / "a.cif"), "format": "XSF"}]
+    config, _ = loaded(site, tmp_path, {"explore.sys_configs": systems, f"{MD}.sys_idx": 0})
+    assert [one.format for one in config.explore.systems[0]] == ["cif", "vasp/poscar", "extxyz"]
+    assert config.explore.systems[1][0].format == "xsf"  # what is given counts
+    (folder / "d").write_text("x")
+    with pytest.raises(InputError, match=r"explore\.sys_configs\[0\].*/d: .*tell no format"):
+        loaded(site, tmp_path, {"explore.sys_configs": systems, f"{MD}.sys_idx": 0})
