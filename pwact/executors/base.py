@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Callable, Optional, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Callable, Optional, Protocol, runtime_checkable
 
 from pwact.config.resources import ResourceBlock
 from pwact.errors import PwactError
 from pwact.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pwact.executors.dialect import Dialect
 
 ARRAY_SPAN = 1000  # an array holds groups of one thousand: SLURM's default MaxArraySize is 1001
 
@@ -169,6 +172,8 @@ class Executor(Protocol):
 
     Attributes
     ----------
+    dialect
+        How it wants its job scripts.
     poll_first_s, poll_longest_s
         Shortest and longest time between two polls.
     grace_s
@@ -181,6 +186,7 @@ class Executor(Protocol):
         How long a job that can never start is left in the queue.
     """
 
+    dialect: Dialect
     poll_first_s: float
     poll_longest_s: float
     grace_s: float

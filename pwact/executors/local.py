@@ -22,6 +22,7 @@ from pwact.executors.processes import (
     processes_of,
     read_process,
 )
+from pwact.executors.slurm_text import DIALECT
 from pwact.io.machine import boot_word, process_stat
 
 _LOG = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class LocalExecutor:
         How long a job may take to end after SIGTERM.
     """
 
+    dialect = DIALECT  # SLURM's: its header is a comment here, and the script can go there
     poll_first_s = 0.01
     grace_s = 0.3
     believes_records = False  # an ended job's processes are reaped

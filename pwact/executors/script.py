@@ -12,6 +12,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
 from pwact.executors.causes import SET_UP_DONE
+from pwact.executors.dialect import Dialect
 from pwact.executors.records import SET_UP
 from pwact.layout import failed_tag, success_tag
 
@@ -43,30 +44,24 @@ def lock_name(kind: str) -> str:
     return f"tag.{kind}.lock"
 
 
-def header(name: str, block: ResourceBlock) -> list[str]:
+def header(name: str, block: ResourceBlock, dialect: Dialect) -> list[str]:
     """Return the first lines of a job script: the interpreter, and what is asked for.
 
     Raises
     ------
     InputError
-        When a value holds a line break or another control character.
+        When a value holds a line break or another control character, or the scheduler has no
+        word for what is asked for.
     """
-    flags = [
-        ("", f"--job-name={name}"),
-        ("number_node", f"--nodes={block.number_node}"),
-        ("cpu_per_node", f"--ntasks-per-node={block.cpu_per_node}"),
+    mark = dialect.directive
+    lines = [
+        _header_line(block, key, f"{mark} {flag}") for key, flag in dialect.options(name, block)
     ]
-    if block.gpu_per_node:
-        flags.append(("gpu_per_node", f"--gres=gpu:{block.gpu_per_node}"))
-    queues = "".join(block.queue_name.split())
-    if queues:
-        flags.append(("queue_name", f"--partition={queues}"))
-    lines = [_header_line(block, key, f"#SBATCH {flag}") for key, flag in flags]
     for position, text in enumerate(block.custom_flags):
         flag = text.strip()
         if flag:
-            given = flag.upper().find("#SBATCH")
-            line = "#SBATCH " + (flag if given < 0 else flag[given + len("#SBATCH") :].strip())
+            given = flag.upper().find(mark)
+            line = f"{mark} " + (flag if given < 0 else flag[given + len(mark) :].strip())
             lines.append(_header_line(block, f"custom_flags[{position}]", line))
     return ["#!/bin/bash", *lines]
 
@@ -93,18 +88,19 @@ def _with_word(text: str, words: Sequence[str], default: str) -> str:
     return text if not first or first[0] in words else f"{default} {text.strip()}"
 
 
-def render(spec: JobSpec) -> str:
-    """Return the script of a job.
+def render(spec: JobSpec, dialect: Dialect) -> str:
+    """Return the script of a job for the scheduler that speaks `dialect`.
 
     It can be run by hand with bash. A task with a success tag is skipped. A run that comes to a
-    directory in which another one still works waits for that: SLURM may start a job anew while
-    the processes of its first run live on, out of SLURM's reach. At its end, and when a
+    directory in which another one still works waits for that: a scheduler may start a job anew
+    while the processes of its first run live on, out of its reach. At its end, and when a
     signal ends it, the script leaves its exit record: the job's name, the number of tasks without
     success tag, the seconds it took, and ``end`` or the signal's name, or ``set-up`` where a line
     of the resource block has ended the script.
     """
-    lines = [*header(spec.name, spec.resources), ""]
-    lines += _prologue(spec)
+    lines = [*header(dialect.job_name(spec.name), spec.resources, dialect), ""]
+    lines += dialect.opening(spec)
+    lines += _prologue(spec, dialect)
     lines += ["", f"trap 'finish {SET_UP}; exit 1' EXIT", *environment(spec.resources)]
     lines += ["trap - EXIT", "set +eu  # whatever the lines above have set"]
     lines += [f"echo {quote(SET_UP_DONE)}", ""]
@@ -192,18 +188,13 @@ share() {  # $1: place of a task among the $pwact_slots that run side by side
         [ "$gpus" -gt 0 ] || last=$((first + 1))
         export "$name=$(IFS=,; echo "${devices[*]:first:last-first}")"
     done
-    [ -n "${SLURM_JOB_ID-}" ] || return 0  # else for srun: a step would take the whole job
-    export SLURM_EXACT=1
-    [ "$gpus" -lt 1 ] || export SLURM_GRES=gpu:$gpus
-    [ "${SLURM_MEM_PER_NODE:-0}" -eq 0 ] ||
-        export SLURM_MEM_PER_NODE=$((SLURM_MEM_PER_NODE / pwact_slots))
-}
+@SIDE_BY_SIDE@}
 for pwact_signal in HUP INT QUIT TERM USR1 USR2 XCPU; do
     trap "stop $pwact_signal" "$pwact_signal"
 done
-echo "job: $pwact_job ${SLURM_JOB_ID-}, directory: $PWD"
+echo "job: $pwact_job ${@JOB_ID@-}, directory: $PWD"
 printf 'start: %(%F %T)T, ' -1
-echo "nodes: ${SLURM_JOB_NODELIST-$HOSTNAME}\""""
+echo "nodes: @NODES@\""""
 
 
 def slots(spec: JobSpec) -> int:
@@ -211,7 +202,7 @@ def slots(spec: JobSpec) -> int:
     return max(1, min(spec.resources.parallel_num, len(spec.tasks)))
 
 
-def _prologue(spec: JobSpec) -> list[str]:
+def _prologue(spec: JobSpec, dialect: Dialect) -> list[str]:
     return [
         f"pwact_job={quote(spec.name)}",
         f"pwact_record={quote(spec.record)}",
@@ -223,6 +214,9 @@ def _prologue(spec: JobSpec) -> list[str]:
         *_PROLOGUE.replace("@OK@", tags(spec.kind)[0])
         .replace("@LOCK@", lock_name(spec.kind))
         .replace("@WAIT@", str(LOCK_WAIT_S))
+        .replace("@JOB_ID@", dialect.job_id)
+        .replace("@NODES@", dialect.nodes)
+        .replace("@SIDE_BY_SIDE@", dialect.side_by_side)
         .splitlines(),
     ]
 

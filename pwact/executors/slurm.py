@@ -111,6 +111,7 @@ class SlurmExecutor:
         Runs a command.
     """
 
+    dialect = slurm_text.DIALECT
     believes_records = True
     grace_s = 30.0
     settle_s = 60.0
@@ -171,7 +172,7 @@ class SlurmExecutor:
         indices = [spec.group % ARRAY_SPAN for spec in specs]
         wrapper = first.directory / f"{span}-{first.kind}.array"
         group = f"$(({span * ARRAY_SPAN} + SLURM_ARRAY_TASK_ID))"
-        lines = header(name, first.resources)
+        lines = header(name, first.resources, self.dialect)
         lines.append(f"exec bash {quote(first.directory)}/{group}-{first.kind}.job")
         try:
             write_text(wrapper, "\n".join(lines) + "\n", sync=False)

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from pwact.config.resources import ResourceBlock
 from pwact.executors.base import ARRAY_SPAN, Fault, JobPhase, JobState
+from pwact.executors.dialect import Dialect
 
 ROW_FORMAT = "%i|%T|%j|%r"
+_SIDE_BY_SIDE = """\
+    [ -n "${SLURM_JOB_ID-}" ] || return 0  # else for srun: a step would take the whole job
+    export SLURM_EXACT=1
+    [ "$gpus" -lt 1 ] || export SLURM_GRES=gpu:$gpus
+    [ "${SLURM_MEM_PER_NODE:-0}" -eq 0 ] ||
+        export SLURM_MEM_PER_NODE=$((SLURM_MEM_PER_NODE / pwact_slots))
+"""
 _NAME = re.compile(r"([^\d]+)(\d+)-([0-9a-f]{12})")
 _PARTS = re.compile(r"(\d+)_\[(\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*)(?:%\d+)?\]")
 
@@ -86,6 +95,30 @@ _KEYS = (  # what sbatch complains about → keys of a resource block
     (r"node count|nodes", "number_node"),
     (r"node configuration|cpu|ntasks|tasks", "number_node, cpu_per_node, gpu_per_node"),
     (r".", "custom_flags"),
+)
+
+
+def options(name: str, block: ResourceBlock) -> list[tuple[str, str]]:
+    """Return what sbatch is asked for, each with the key of the block that it comes from."""
+    flags = [
+        ("", f"--job-name={name}"),
+        ("number_node", f"--nodes={block.number_node}"),
+        ("cpu_per_node", f"--ntasks-per-node={block.cpu_per_node}"),
+    ]
+    if block.gpu_per_node:
+        flags.append(("gpu_per_node", f"--gres=gpu:{block.gpu_per_node}"))
+    queues = "".join(block.queue_name.split())
+    if queues:
+        flags.append(("queue_name", f"--partition={queues}"))
+    return flags
+
+
+DIALECT = Dialect(
+    directive="#SBATCH",
+    options=options,
+    job_id="SLURM_JOB_ID",
+    nodes="${SLURM_JOB_NODELIST-$HOSTNAME}",
+    side_by_side=_SIDE_BY_SIDE,
 )
 
 

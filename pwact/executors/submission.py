@@ -158,7 +158,7 @@ class Submission:
             for task in spec.tasks:
                 for tag in tags(self._kind):
                     remove(task.directory / tag)
-            write_text(spec.script, render(spec), sync=False)
+            write_text(spec.script, render(spec, self._pool.executor.dialect), sync=False)
         except OSError as error:
             raise PwactError(f"{error.filename}: cannot be written: {error.strerror}") from error
 

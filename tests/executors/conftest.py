@@ -10,6 +10,7 @@ import pytest
 from pwact.config.resources import ResourceBlock
 from pwact.executors.base import JobPhase, JobSpec, JobState, Task
 from pwact.executors.dispatcher import Dispatcher
+from pwact.executors.slurm_text import DIALECT
 from pwact.io.journal import Journal
 from pwact.verdict import DONE, Verdict, incomplete, unusable
 
@@ -58,6 +59,7 @@ class FakeExecutor:
     `work` gets the spec and may return a state that is still alive; it is asked again then.
     """
 
+    dialect = DIALECT
     poll_first_s = 1.0
     poll_longest_s = 8.0
     grace_s = 30.0

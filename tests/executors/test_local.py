@@ -39,7 +39,7 @@ def job(directory: Path, command: str) -> JobSpec:
     task = Task(directory, command, lambda path: DONE, "log")
     name = f"test0-{name_suffix('test', str(directory), 0, 0)}"  # other tests may run beside
     spec = JobSpec(name, "test", 0, directory, (task,), BLOCK)
-    write_text(spec.script, render(spec))
+    write_text(spec.script, render(spec, LocalExecutor.dialect))
     return spec
 
 

@@ -14,9 +14,12 @@ from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
 from pwact.executors.causes import SET_UP_DONE
+from pwact.executors.local import LocalExecutor
 from pwact.executors.processes import read_process
 from pwact.executors.records import RecordWatch, read_record
 from pwact.executors.script import environment, header, python_module, render, tags
+from pwact.executors.slurm import SlurmExecutor
+from pwact.executors.slurm_text import DIALECT
 from pwact.verdict import DONE
 
 BLOCK = ResourceBlock(name="DFT", command="x", queue_name="cpu")
@@ -33,10 +36,45 @@ def task_in(directory: Path, command: str, **more) -> Task:
 
 
 def run(spec: JobSpec) -> subprocess.CompletedProcess:
-    spec.script.write_text(render(spec), encoding="utf-8", errors="surrogateescape")
+    spec.script.write_text(render(spec, DIALECT), encoding="utf-8", errors="surrogateescape")
     return subprocess.run(
         ["bash", spec.script], capture_output=True, text=True, timeout=60, check=False
     )
+
+
+WHOLE = {  # scripts as they have always been, to the byte
+    "one": ("scf", 1, "", {}),
+    "group": (
+        "train",
+        3,
+        "tail -n 1 REPORT | grep -q time",
+        {
+            "number_node": 2,
+            "cpu_per_node": 8,
+            "gpu_per_node": 4,
+            "queue_name": "a, b ,c",
+            "parallel_num": 2,
+            "custom_flags": ("--mem=1G", "#SBATCH -t 10", " #sbatch -A me "),
+            "source_list": ("/opt/vasp/env.sh", "export A=1"),
+            "module_list": ("intel/2020",),
+            "env_list": ("ulimit -s unlimited",),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_slurm_scripts_stay_as_they_are(name):
+    kind, number, shell_check, changes = WHOLE[name]
+    place = Path("/scratch/it's here/iter.0000")
+    more = {"shell_check": shell_check} if shell_check else {}
+    tasks = [
+        Task(place / f"{kind}.{index}", "vasp_std > dft.log", lambda path: DONE, "dft.log", **more)
+        for index in range(number)
+    ]
+    text = render(spec_of(place, tasks, kind, replace(BLOCK, **changes)), DIALECT)
+    assert text == (Path(__file__).parent / f"golden/slurm-{name}.job").read_text()
+    assert LocalExecutor.dialect is SlurmExecutor.dialect is DIALECT
 
 
 @pytest.mark.parametrize(
@@ -55,7 +93,7 @@ def run(spec: JobSpec) -> subprocess.CompletedProcess:
     ],
 )
 def test_header(changes, expected):
-    lines = header("scf0-ab", replace(BLOCK, **changes))
+    lines = header("scf0-ab", replace(BLOCK, **changes), DIALECT)
     assert lines == ["#!/bin/bash", "#SBATCH --job-name=scf0-ab"] + [
         f"#SBATCH {x}" for x in expected
     ]
@@ -72,7 +110,7 @@ def test_header(changes, expected):
 )
 def test_no_line_break_enters_the_header(changes, key):
     with pytest.raises(InputError) as error:
-        header("scf0-ab", replace(BLOCK, **changes))
+        header("scf0-ab", replace(BLOCK, **changes), DIALECT)
     assert error.value.key == key
 
 
@@ -161,7 +199,7 @@ def test_waves_keep_to_parallel_num(tmp_path):
     assert run(spec).returncode == 0
     counts = [int((task.directory / "out").read_text()) for task in tasks]
     assert max(counts) == 2
-    text = render(spec)
+    text = render(spec, DIALECT)
     assert text.count("\nwait\n") == 3
 
 
@@ -242,7 +280,7 @@ def test_what_a_program_leaves_running_does_not_hold_its_directory(tmp_path):
 def test_who_works_in_a_directory_is_named_while_a_script_waits(tmp_path):
     made = [task_in(tmp_path / "t", "touch out")]
     spec = spec_of(tmp_path, made)
-    spec.script.write_text(render(spec))
+    spec.script.write_text(render(spec, DIALECT))
     watch = RecordWatch(tmp_path, "scf")
     with (tmp_path / "t" / "tag.scf.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -275,7 +313,7 @@ def test_a_signal_leaves_a_record_and_no_program(tmp_path, number):
     done = task_in(tmp_path / "done", "touch out")
     slow = task_in(tmp_path / "slow", "echo $BASHPID > pid; sleep 100; touch out")
     spec = spec_of(tmp_path, [done, slow])
-    spec.script.write_text(render(spec))
+    spec.script.write_text(render(spec, DIALECT))
     process = subprocess.Popen(
         # a test run in the background has SIGINT ignored, which bash could not undo
         ["env", "--default-signal=INT", "bash", spec.script],
