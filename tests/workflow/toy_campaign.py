@@ -11,6 +11,7 @@ import pytest
 
 from pwact import engines
 from pwact.executors.base import JobPhase, JobSpec, JobState
+from pwact.executors.slurm_text import DIALECT
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, CampaignOptions, open_campaign
 from pwact.workflow.init_bulk import InitResult, run_init_bulk
@@ -27,6 +28,7 @@ class ToyExecutor:
         Directories of the tasks that were run.
     """
 
+    dialect = DIALECT
     poll_first_s = 0.0
     poll_longest_s = 0.0
     grace_s = 0.0
