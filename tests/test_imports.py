@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pwact"
-LEAVES = {"errors", "fingerprint", "layout", "verdict"}
+LEAVES = {"errors", "fingerprint", "layout", "registry", "verdict"}
 MAY_IMPORT = {
-    "layout": set(),
+    "registry": {"registry"},
+    "layout": {"registry"},
     "errors": set(),
     "verdict": set(),
     "fingerprint": set(),

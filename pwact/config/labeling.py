@@ -11,9 +11,9 @@ from typing import Any, Optional
 from pwact.config.elements import Elements
 from pwact.config.kinds import Choice, Items, Located, Nodes, Placed, Real, Section, Text, Whole
 from pwact.config.schema import Key, Node, declare, keys_of, read
+from pwact.registry.engines import LABELERS
 
-STYLES = ("pwmat", "vasp", "cp2k", "dftb", "dftb+", "ase", "bigmodel")
-WITHOUT_INPUT = ("bigmodel",)  # styles that a script of the user stands for
+STYLES = tuple(LABELERS)
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,9 @@ def load_dft(node: Node) -> LabelConfig:
     given, kspacing, symmetry = (values.pop(name) for name in ("input", "kspacing", "flag_symm"))
     values.pop("scf_pseudo")
     style = values["style"]
-    if given is None and style not in WITHOUT_INPUT:
+    if given is None and not LABELERS[style].all_at_once:
         raise node.child("input", None).error(f"this key is required for {style}")
-    if style in WITHOUT_INPUT and values["bigmodel_script"] is None:
+    if LABELERS[style].all_at_once and values["bigmodel_script"] is None:
         raise node.child("bigmodel_script", None).error(f"this key is required for {style}")
     inputs = dft_inputs(given or (), flag_symm=0 if symmetry is None else symmetry)
     if len(inputs) > 1:

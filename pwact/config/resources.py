@@ -10,6 +10,7 @@ from typing import Any, Optional
 
 from pwact.config.kinds import Anything, Choice, Items, Real, Section, Text, Whole
 from pwact.config.schema import Node, declare, keys_of, nearest, obsolete, read, report_unknown
+from pwact.registry.schedulers import EXECUTORS
 
 ONE_SCRIPT = -1  # group_size that puts all tasks into one job script
 _MPIRUN = re.compile(r"\bmpirun\s+-np\s+(\S+)")
@@ -86,7 +87,7 @@ class ResourceBlock:
         (), _LINES, "Modules to load before the tasks; `module load` is put in front if missing."
     )
     env_list: tuple[str, ...] = declare((), _LINES, "Lines run before the tasks, as they are.")
-    scheduler: str = declare("slurm", Choice(("slurm", "local")), "Where the jobs run.")
+    scheduler: str = declare("slurm", Choice(tuple(EXECUTORS)), "Where the jobs run.")
     poll_interval: Optional[float] = declare(
         None, Real(positive=True), "Longest time between two looks at the jobs.", unit="s"
     )
@@ -185,9 +186,10 @@ def _block(node: Node, name: str, shared: Mapping[str, Node]) -> ResourceBlock:
         values["group_size"] = ONE_SCRIPT
     values["queue_name"] = "".join(values["queue_name"].split())
     block = ResourceBlock(name=name, file=node.context.file, **values)
-    if block.scheduler == "slurm" and not block.queue_name:
+    if EXECUTORS[block.scheduler].queues and not block.queue_name:
         raise node.child("queue_name", None).error(
-            'this key is required for the scheduler slurm ("scheduler": "local" needs none)'
+            f"this key is required for the scheduler {block.scheduler} "
+            '("scheduler": "local" needs none)'
         )
     _check_mpirun(node, block)
     return block

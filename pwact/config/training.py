@@ -12,6 +12,7 @@ from pwact.config.elements import Elements
 from pwact.config.kinds import Choice, Located, Text
 from pwact.config.schema import Key, Node, declare, keys_of, nearest
 from pwact.config.train_keys import ENGINES, settings_of
+from pwact.registry.engines import TRAINERS
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class TrainConfig:
         The section as it stands in param.json.
     """
 
-    engine: str = declare("matpl", Choice(tuple(ENGINES)), "The program that trains the models.")
+    engine: str = declare("matpl", Choice(tuple(TRAINERS)), "The program that trains the models.")
     model_type: str = declare(
         "DP",
         Text(one_line=True),

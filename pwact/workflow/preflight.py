@@ -7,22 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 from pwact.config.exploration import StructureFile
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair
-from pwact.config.resources import ResourceBlock, Resources
+from pwact.config.resources import Resources
 from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer, Labeler, Motion, Purpose, UserInput
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError
-from pwact.executors import EXECUTORS
 from pwact.geometry import flaw, super_cell
 from pwact.io.structure_remarks import remarks
 from pwact.io.structures import read_structure
 from pwact.workflow.active_learning import engines_of
-from pwact.workflow.chain import Chain, chain_of
+from pwact.workflow.chain import chain_of
 from pwact.workflow.check_data import check_data, check_known
 from pwact.workflow.stages.explore import condition
 from pwact.workflow.stages.uncertainty import uncertainty_of
@@ -51,8 +50,6 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
 def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[str]:
     engines = engines_of(config, resources)
     direct = engines.direct
-    blocks = [engines.train, engines.explore, engines.dft]
-    _check_schedulers([*blocks, direct.block] if direct else blocks)
     _check_inputs(config, engines.explorer)
     engines.trainer.validate()
     uncertainty_of(config, engines.trainer, engines.explorer, engines.train)
@@ -134,7 +131,6 @@ def _without_data(config: InitConfig) -> list[str]:
 
 def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
     chain = chain_of(config, resources)
-    _check_schedulers(_blocks_of(chain))
     if chain.direct is not None:
         chain.direct.validate()
     steps: tuple[tuple[Mapping[int, Labeler], Purpose], ...] = (
@@ -159,30 +155,11 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
                 labelers[number].validate(purpose, elements)
 
 
-def _blocks_of(chain: Chain) -> Iterator[ResourceBlock]:
-    if chain.relax or chain.aimd:
-        yield chain.dft_block
-    if chain.bigmodel:
-        yield chain.explore_block
-    if chain.direct is not None:
-        yield chain.direct_block
-    if chain.scf:
-        yield chain.scf_block
-
-
 def _check_geometry(atoms: Atoms, closest: float, where: tuple[Path, Path, str]) -> None:
     """Refuse what no code can calculate; `where` is the structure, the input file and the key."""
     path, file, key = where
     if problem := flaw(atoms, closest):
         raise InputError(f"{path}: {problem}", file, key)
-
-
-def _check_schedulers(blocks: Iterable[Optional[ResourceBlock]]) -> None:
-    for block in blocks:
-        if block is not None and EXECUTORS.get(block.scheduler) is None:
-            ready = ", ".join(name for name, place in EXECUTORS.items() if place)
-            message = f"{block.scheduler} is not available yet; available: {ready}"
-            raise InputError(message, block.file, f"{block.name}.scheduler")
 
 
 def _read(structure: StructureFile, file: Path, key: str) -> Atoms:

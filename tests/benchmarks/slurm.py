@@ -125,7 +125,6 @@ def count_calls(folder: Path) -> Path:
 
 def campaign(folder: Path, labels: int, use_array: str) -> tuple[Path, list[int]]:
     """Run one iteration; return the work directory and the number of jobs of every poll."""
-    engines.TRAINERS["pod"] = engines.EXPLORERS["lammps"] = engines.LABELERS["ase"] = ""
     for registry, name, kind in (
         (engines.TRAINERS, "pod", "Trainer"),
         (engines.EXPLORERS, "lammps", "Explorer"),

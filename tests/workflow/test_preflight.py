@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from pwact.engines import LABELERS
 from pwact.errors import InputError
-from pwact.executors import EXECUTORS
 from pwact.io.frames import write_frames
 from pwact.io.labels import set_labels
 from pwact.io.structures import read_structure, write_structure
@@ -30,7 +28,6 @@ from tests.workflow.pairs import (
 )
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, use_toys
 
-SLURM = {**LOCAL, "scheduler": "slurm", "queue_name": "cpu", "command": "lmp"}
 JOB = run_param()["explore"]["md_jobs"][0]
 
 
@@ -62,7 +59,6 @@ NETWORK = {"train.engine": "deepmd-pytorch", "strategy.uncertainty": "KPU"}
 NEP = {"engine": "matpl", "model_type": "NEP", "atom_type": ["Au", "Ag"]}
 RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
     (DIRECT, {}, None, "direct", "it is needed for strategy.direct"),
-    (DIRECT, {"direct": SLURM}, None, "direct.scheduler", "slurm"),
     (
         {"strategy.direct": True, "strategy.direct_script": "candidate.xyz"},
         {"direct": {**LOCAL, "command": "python candidate.xyz"}},
@@ -77,7 +73,6 @@ RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
         "candidate.xyz",
         "a script cannot have this name",
     ),
-    ({"DFT.dft_style": "vasp"}, {}, None, "DFT.dft_style", "vasp is not available yet"),
     (
         {"init_data": [], "init_model_list": ["init.xyz"] * 3},
         {},
@@ -94,7 +89,6 @@ RUN_FAULTS: list[tuple[dict[str, Any], dict[str, Any], Any, str, str]] = [
         "train.optimizer.batch_size: found 4, but init_data has 3 frames",
         "it would train nothing; at most 3",
     ),
-    ({}, {"explore": SLURM}, None, "explore.scheduler", "slurm"),
     ({}, {"DFT": None}, None, "DFT", "missing"),
     (
         {**NETWORK, "explore.md_jobs": [{**JOB, "ensemble": "npt-aniso", "press": 0}]},
@@ -165,7 +159,6 @@ INIT_FAULTS: list[tuple[dict[str, Any], Any, str, str]] = [
     ({**NOTHING, ENTRY + "aimd": True}, left_handed, "sys_configs[0].config", "left-handed"),
     ({}, flat, "sys_configs[0].config", "the cell angle gamma is 16.7°, outside 20° to 160°"),
     ({"min_distance": 3}, None, "sys_configs[0].config", "only 2.90 Å apart"),
-    ({"dft_style": "pwmat"}, None, "dft_style", "pwmat is not available yet"),
     ({"dft_style": "bigmodel"}, None, "dft_style", "labels the frames of a run, and does nothing"),
 ]
 
@@ -191,9 +184,6 @@ def refused(
     expected: tuple[str, str],
 ) -> None:
     use_toys(monkeypatch)
-    monkeypatch.setitem(EXECUTORS, "slurm", None)
-    for style in ("pwmat", "vasp"):
-        monkeypatch.setitem(LABELERS, style, None)
     write_files(work_dir, {"calculator": "emt"})
     (work_dir / "candidate.xyz").write_text("a script")
     xenon = with_xenon()

@@ -1,0 +1,63 @@
+"""The programs that label, train and explore. Their contracts: `pwact.engines.base`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pwact.registry import Entry, Registry
+
+
+@dataclass(frozen=True)
+class Labels(Entry):
+    """A labeler.
+
+    Attributes
+    ----------
+    all_at_once
+        Whether a script of the user labels all frames in one task: a `BatchLabeler`, which has no
+        control files.
+    """
+
+    all_at_once: bool = False
+
+
+@dataclass(frozen=True)
+class Trains(Entry):
+    """A trainer.
+
+    Attributes
+    ----------
+    explored_by
+        The explorer that loads its models.
+    """
+
+    explored_by: str = "lammps"
+
+
+LABELERS: Registry[Labels] = Registry(
+    {
+        "pwmat": Labels("pwact.engines.pwmat:PwmatLabeler"),
+        "vasp": Labels("pwact.engines.vasp:VaspLabeler"),
+        "cp2k": Labels("pwact.engines.cp2k:Cp2kLabeler"),
+        "dftb": Labels("pwact.engines.pwmat:PwmatDftbLabeler"),
+        "dftb+": Labels("pwact.engines.dftbplus:DftbPlusLabeler"),
+        "ase": Labels("pwact.engines.ase_calculator:AseLabeler"),
+        "bigmodel": Labels("pwact.engines.label_script:LabelScript", all_at_once=True),
+    }
+)
+TRAINERS: Registry[Trains] = Registry(
+    {
+        "matpl": Trains("pwact.engines.matpl:MatplTrainer"),
+        "deepmd": Trains("pwact.engines.deepmd:DeepmdTrainer"),
+        "deepmd-pytorch": Trains(
+            "pwact.engines.deepmd_pytorch:DeepmdPytorchTrainer", explored_by="ase"
+        ),
+        "pod": Trains("pwact.engines.pod:PodTrainer"),
+    }
+)
+EXPLORERS: Registry[Entry] = Registry(
+    {
+        "lammps": Entry("pwact.engines.lammps:LammpsExplorer"),
+        "ase": Entry("pwact.engines.ase_md:AseExplorer"),
+    }
+)

@@ -1,0 +1,59 @@
+"""Tables of engines, schedulers and data formats: one form, and names that come from them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pwact.config import init_bulk, labeling, resources, training
+from pwact.config.train_keys import ENGINES
+from pwact.registry import Entry, Registry
+from pwact.registry.engines import EXPLORERS, LABELERS, TRAINERS, Labels
+from pwact.registry.schedulers import EXECUTORS
+
+TABLES = {
+    "labelers": LABELERS,
+    "trainers": TRAINERS,
+    "explorers": EXPLORERS,
+    "executors": EXECUTORS,
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_name_stands_for_a_class_and_no_spelling_for_two(table: str) -> None:
+    registry = TABLES[table]
+    spellings = [name for name, one in registry.items() for name in (name, *one.aliases)]
+    assert sorted(set(spellings)) == sorted(spellings)
+    assert all(isinstance(entry.load(), type) for entry in registry.values())
+
+
+def test_input_keys_take_their_words_from_the_tables() -> None:
+    def words(keys: object, name: str) -> str:
+        return next(key.kind.words for key in keys if key.name == name)  # type: ignore[attr-defined]
+
+    def quoted(registry: Registry[Entry]) -> str:
+        return " or ".join(f'"{name}"' for name in registry)
+
+    assert words(labeling.DFT_KEYS, "dft_style") == quoted(LABELERS)
+    assert words(init_bulk.KEYS, "scf_style") == quoted(LABELERS)
+    assert words(training.KEYS, "engine") == quoted(TRAINERS)
+    assert words(resources.BLOCK_KEYS, "scheduler") == quoted(EXECUTORS)
+    assert set(ENGINES) == set(TRAINERS)
+    assert {one.explored_by for one in TRAINERS.values()} <= set(EXPLORERS)
+
+
+def test_a_place_alone_replaces_the_place_and_keeps_what_the_entry_can() -> None:
+    table: Registry[Labels] = Registry({"a": Labels("x:Y", ("b",), all_at_once=True)})
+    table["a"] = "tests.test_registry:TABLES"
+    assert table["a"] == Labels("tests.test_registry:TABLES", ("b",), all_at_once=True)
+    assert table["a"].load() is TABLES
+
+
+def test_spellings() -> None:
+    table = Registry({"extxyz": Entry("x:Y", ("xyz",)), "deepmd/npy": Entry("x:Z")})
+    assert [table.canonical(word) for word in ("XYZ", "ExtXYZ", "npy")] == ["extxyz"] * 2 + [None]
+    assert (table.nearest("Deepmd/npz"), table.nearest("xy"), table.nearest("q")) == (
+        "deepmd/npy",
+        "xyz",
+        "",
+    )
+    assert table.nearest("deepmd", ["extxyz"]) == ""
