@@ -9,6 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.geometry import cell_to_cellpar
 
+from pwact.atom_properties import hand_on
 from pwact.errors import InputError
 
 PERTURB_STYLES = ("normal", "uniform")
@@ -29,7 +30,7 @@ def super_cell(atoms: Atoms, matrix: Sequence[float], pbc: Sequence[int] = (1, 1
     Parameters
     ----------
     atoms
-        The structure; labels are not kept.
+        The structure; labels are not kept, properties of atoms are.
     matrix
         3 integers for the diagonal, or 9, row by row, of M; the new lattice is M · A.
     pbc
@@ -63,12 +64,13 @@ def super_cell(atoms: Atoms, matrix: Sequence[float], pbc: Sequence[int] = (1, 1
     fractions = (points[:, None, :] + original[None, :, :]).reshape(-1, 3) @ inverse
     numbers = np.tile(atoms.numbers, count)
     order = np.argsort(numbers, kind="stable")
-    return Atoms(
+    made = Atoms(
         numbers[order],
         cell=lattice,
         scaled_positions=_wrapped(fractions[order], pbc),
         pbc=atoms.pbc,
     )
+    return hand_on(atoms, made, order % len(atoms))
 
 
 def _matrix(values: Sequence[float]) -> np.ndarray:
@@ -97,7 +99,7 @@ def scale(atoms: Atoms, factor: float) -> Atoms:
         raise InputError(f"a scale factor must be a positive number, not {factor}")
     scaled = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     scaled.set_cell(atoms.cell.array * factor, scale_atoms=True)
-    return scaled
+    return hand_on(atoms, scaled)
 
 
 def perturb(
@@ -150,7 +152,7 @@ def perturb(
         shifts = rng.uniform(-distance, distance, shape)
     positions = atoms.positions @ strain + shifts
     cell, rotation = lower_triangular(atoms.cell.array @ strain)
-    return Atoms(atoms.numbers, positions @ rotation, cell=cell, pbc=atoms.pbc)
+    return hand_on(atoms, Atoms(atoms.numbers, positions @ rotation, cell=cell, pbc=atoms.pbc))
 
 
 def lower_triangular(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pwact"
-LEAVES = {"errors", "fingerprint", "layout", "registry", "verdict"}
+LEAVES = {"atom_properties", "errors", "fingerprint", "layout", "registry", "verdict"}
 MAY_IMPORT = {
     "registry": {"registry"},
+    "atom_properties": set(),
     "layout": {"registry"},
     "errors": set(),
     "verdict": set(),

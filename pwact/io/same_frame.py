@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pwact.atom_properties import properties_of
 from pwact.errors import TaskError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 CLOSE = 1e-3  # Å; files may be written with few digits
 GRID = 1e-8  # Å; what differs by less is one structure
-_INITIAL = ("initial_magmoms", "initial_charges")
 
 
 def same_frame(one: Atoms, other: Atoms, close: float = CLOSE) -> bool:
@@ -44,20 +44,24 @@ def same_frame(one: Atoms, other: Atoms, close: float = CLOSE) -> bool:
 def structure_key(atoms: Atoms, grid: float = GRID) -> str:
     """Hash (32 hex digits) of what a label depends on.
 
-    These are elements, positions and cell (to `grid`, Å), periodic axes, and initial magnetic
-    moments and charges where there are any. Atoms count in the order that data sets have: by
-    ascending Z.
+    These are elements, positions and cell (to `grid`, Å), periodic axes, and what else is known
+    of the atoms (`pwact.atom_properties`): moments and charges where there are any. Atoms count in
+    the order that data sets have: by ascending Z.
     """
     order = np.argsort(atoms.numbers, kind="stable")
     digest = hashlib.sha256(b"%d %r" % (len(atoms), np.asarray(atoms.pbc, dtype=bool).tolist()))
     digest.update(atoms.numbers[order].astype("<i8").tobytes())
     for lengths in (atoms.cell.array, atoms.positions[order]):
         digest.update(np.rint(lengths / grid).astype("<i8").tobytes())
-    for name in _INITIAL:
-        values = atoms.arrays.get(name)
-        if values is not None and values.any():
-            digest.update(name.encode() + np.rint(values[order] / GRID).astype("<i8").tobytes())
+    for name, values in properties_of(atoms).items():
+        digest.update(name.encode() + _bytes(values[order]))
     return digest.hexdigest()[:32]
+
+
+def _bytes(values: np.ndarray) -> bytes:
+    if values.dtype.kind == "U":
+        return repr(values.tolist()).encode()
+    return np.rint(values / GRID).astype("<i8").tobytes()
 
 
 def match_frames(

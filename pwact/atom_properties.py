@@ -1,0 +1,120 @@
+"""What belongs to an atom beside its element and place, and goes wherever the atom goes.
+
+Magnetic moments, charges, the kind of an atom: each is an array of the `ase.Atoms`, one row an
+atom, under a name of `PROPERTIES` or one that begins with `SETTING`. Super cells, scaling,
+perturbation, sorting by element and frames of an MD hand them on (`hand_on`), so no step of a
+campaign needs to know what they are. A property that says nothing (all moments 0) is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+MOMENTS = "initial_magmoms"  # µB, shape (N,), or (N, 3) along x, y, z
+CHARGES = "initial_charges"  # e, shape (N,)
+KINDS = "tags"  # whole numbers from 1 tell atoms of one element apart; 0: its usual kind
+SETTING = "setting."  # what an input of the user says of each atom: ``setting.LDAUU``, as text
+
+
+@dataclass(frozen=True)
+class Property:
+    """One thing that can be known of an atom.
+
+    Attributes
+    ----------
+    words
+        Its name for people, in the plural.
+    nothing
+        The value that says nothing.
+    turns
+        Whether rows of three numbers are vectors that turn with the lattice.
+    """
+
+    words: str
+    nothing: Any = 0
+    turns: bool = False
+
+
+PROPERTIES: Mapping[str, Property] = {
+    MOMENTS: Property("magnetic moments", 0.0, turns=True),
+    CHARGES: Property("charges", 0.0),
+    KINDS: Property("kinds of atoms", 0),
+}
+
+
+def properties_of(atoms: Atoms) -> dict[str, np.ndarray]:
+    """Name → array, shape (N, …), of all properties that say something; sorted by name."""
+    found = {}
+    for name in sorted(atoms.arrays):
+        known = PROPERTIES.get(name)
+        values = atoms.arrays[name]
+        if name.startswith(SETTING) or (known is not None and np.any(values != known.nothing)):
+            found[name] = values
+    return found
+
+
+def hand_on(source: Atoms, target: Atoms, order: Optional[np.ndarray] = None) -> Atoms:
+    """Give the atoms of `target` the properties of those of `source`; those it had are gone.
+
+    Parameters
+    ----------
+    order
+        Atom n of `target` is atom ``order[n]`` of `source`; atoms may be repeated. Without it
+        both have the same atoms in the same order, the cell of `target` is that of `source`,
+        strained and turned, and vectors turn with it.
+
+    Returns
+    -------
+    ase.Atoms
+        `target`, which was changed.
+
+    Raises
+    ------
+    ValueError
+        An atom of `target` is of another element than that of `source`.
+    """
+    rows = np.arange(len(source)) if order is None else order
+    if not np.array_equal(source.numbers[rows], target.numbers):
+        raise ValueError("the atoms are not those of the structure that they come from")
+    drop(target)
+    for name, values in properties_of(source).items():
+        made = values[rows]
+        known = PROPERTIES.get(name)
+        if order is None and known is not None and known.turns and made.ndim == 2:
+            made = made @ rotation(source.cell.array, target.cell.array)
+        target.set_array(name, made)
+    return target
+
+
+def drop(atoms: Atoms) -> None:
+    """Take all properties away."""
+    for name in list(atoms.arrays):
+        if name in PROPERTIES or name.startswith(SETTING):
+            del atoms.arrays[name]
+
+
+def rotation(cell: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How a lattice was turned: R of the polar decomposition cell⁻¹ · other = S · R.
+
+    Parameters
+    ----------
+    cell, other
+        Lattice vectors as rows, shape (3, 3).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (3, 3), orthogonal, for vectors as rows; the identity where a cell has no volume.
+    """
+    if np.array_equal(cell, other) or not (np.linalg.det(cell) and np.linalg.det(other)):
+        return np.eye(3)
+    left, _, right = np.linalg.svd(np.linalg.solve(cell, other))
+    turned: np.ndarray = left @ right
+    return turned
