@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,8 +136,9 @@ def test_the_examples_are_sound(
     monkeypatch.chdir(place)
     programs = tmp_path / "programs"  # check looks for those that run on this machine
     programs.mkdir()
+    real = f'exec {shlex.quote(sys.executable)} "$@"\n'
     for name in ("lmp", "dp", "cp2k.psmp", "dftb+", "python"):
-        (programs / name).write_text("#!/bin/sh\n")
+        (programs / name).write_text(f"#!/bin/sh\n{real if name == 'python' else ''}")
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
     before = sorted(path.name for path in place.rglob("*"))

@@ -45,6 +45,7 @@ from pwact.workflow.gather import find_results, gather
 from pwact.workflow.init_bulk import InitResult, run_init_bulk
 from pwact.workflow.kill import kill as kill_campaign
 from pwact.workflow.labelled import check_labelled_format
+from pwact.workflow.making import calculator_remarks
 from pwact.workflow.opening import CampaignOptions, own_log
 from pwact.workflow.outlook import outlook
 from pwact.workflow.preflight import preflight
@@ -87,6 +88,8 @@ def check(options: Namespace) -> int:
     pair = _checked(options, None)
     with logs.logging_to_screen():
         for warning in command_remarks(pair):
+            log.warning("%s", warning)
+        for warning in () if options.rehearse else calculator_remarks(pair):
             log.warning("%s", warning)
     console.say(
         f"{options.param} and {options.resource} are a sound input of pwact {pair.kind}; "

@@ -8,12 +8,12 @@ import logging
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.config.schema import nearest
+from pwact.engines import ase_making, ase_paths
 from pwact.engines.ase_settings import AseSettings, read_settings
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
@@ -43,7 +43,6 @@ LOG = "ase.log"
 # what a label's energy is; the first one where the calculator has it
 FREE = "free_energy"
 ENERGY = "energy"
-_LONG = 255  # a text of that length is no name of a file
 _EQUAL_EV_PER_ATOM = 1e-7  # closer than any fit
 
 # calculators of separate packages under the names that people use
@@ -97,6 +96,7 @@ class AseLabeler:
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:  # noqa: ARG002
         """Raise InputError unless the calculator exists and knows the elements."""
+        self._check_paths()
         name = self.settings.calculator
         try:
             found = calculator_class(name)
@@ -111,6 +111,17 @@ class AseLabeler:
             message = f"{name} has no parameters for {', '.join(missing)}"
             raise InputError(message, self.input_file, "calculator")
         self._check_arguments(found)
+
+    def _check_paths(self) -> None:
+        """Raise InputError for what the calculator would read from, and is not there."""
+        here = self.input_file.resolve().parent
+        for place, name in ase_paths.missing(self.settings.arguments, here).items():
+            if self.block.scheduler != "local" and Path(name).is_absolute():
+                text = "%s: arguments.%s: there is no directory %s on this machine"
+                logger.warning(text, self.input_file, place, name)
+                continue
+            message = f"found {name}, but {here / name} is no directory; allowed: an existing one"
+            raise InputError(message, self.input_file, f"arguments.{place}")
 
     def _check_arguments(self, found: Any) -> None:
         try:
@@ -128,36 +139,13 @@ class AseLabeler:
         settings = self.settings.to_json()
         others = {one.value for one in (Purpose.RELAX, Purpose.AIMD)} - {purpose.value}
         used = {key: value for key, value in settings.items() if key not in others}
-        used["files"] = {name: tree_hash(path) for name, path in self._files().items()}
-        nested = {name: tree_hash(path) for name, path in self._nested_files().items()}
-        used["files"] = Settings({**used["files"], **nested}, dict.fromkeys(nested, ANY))
+        here, arguments = self.input_file.resolve().parent, self.settings.arguments
+        own = {name: tree_hash(path) for name, path in ase_paths.files(arguments, here).items()}
+        deep = ase_paths.files_inside(arguments, here)
+        nested = {name: tree_hash(path) for name, path in deep.items()}
+        used["files"] = Settings({**own, **nested}, dict.fromkeys(nested, ANY))
         used["energy"] = self._energy
         return Settings(used, {**settings.defaults, "energy": ENERGY})
-
-    def _files(self) -> dict[str, Path]:
-        """Arguments that name an existing file, from the directory of the input file on."""
-        here = self.input_file.resolve().parent
-        named = {
-            name: here / value
-            for name, value in self.settings.arguments.items()
-            if isinstance(value, str) and value.strip()
-        }
-        return {name: path for name, path in named.items() if path.is_file()}
-
-    def _nested_files(self) -> dict[str, Path]:
-        """Files that arguments name in lists and sections, such as pseudopotentials.
-
-        A name counts from the directory of the input file, or from one that an argument names.
-        """
-        texts = dict(_texts(self.settings.arguments))
-        here = self.input_file.resolve().parent
-        places = [here, *(here / text for text in texts.values() if (here / text).is_dir())]
-        found = {}
-        for name, text in texts.items():
-            paths = [place / text for place in places if (place / text).is_file()]
-            if paths and name not in self.settings.arguments:
-                found[name] = paths[0]
-        return found
 
     def write_input(
         self,
@@ -172,11 +160,33 @@ class AseLabeler:
 
         bare = Frame(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         write_extxyz(directory / STRUCTURE, [bare])
-        # the worker runs elsewhere, so it is told whole paths
-        paths = {name: str(path) for name, path in self._files().items()}
-        arguments = {**self.settings.arguments, **paths}
+        self._write_settings(directory, seed)
+
+    def _write_settings(self, directory: Path, seed: int) -> None:
+        """Write what the worker needs to make the calculator; it runs elsewhere: whole paths."""
+        here = self.input_file.resolve().parent
+        arguments = ase_paths.absolute(self.settings.arguments, here)
         settings = {**self.settings.to_json(), "arguments": arguments, "seed": seed}
         write_json(directory / SETTINGS, {**settings, "energy": self._energy})
+
+    def write_making(self, directory: Path) -> None:
+        """Write the settings; see `pwact.engines.making`."""
+        self._write_settings(directory, 1)
+
+    def making_command(self, python: str) -> str:
+        """Make the calculator in one process."""
+        return f"{FORGET}{python_module('pwact.engines.ase_making', python=python)}"
+
+    def read_making(self, directory: Path, printed: str) -> None:
+        """Raise InputError unless the calculator was made."""
+        made = ase_making.read_made(directory)
+        if made is None:
+            raise ase_making.without_result(self.block, printed)
+        key, words = ase_making.fault(made, self.settings.arguments)
+        if words:
+            message = f"{self.settings.calculator} cannot be made: {words}"
+            where = f"in the Python of {self.block.name}.command"
+            raise InputError(f"{message} ({where})", self.input_file, key)
 
     def command(self, purpose: Purpose) -> str:
         """Run the worker, with the Python of the resource block if it names one."""
@@ -243,21 +253,6 @@ class AseLabeler:
         if not frames:
             raise TaskError(f"{directory / RESULT} holds no frame")
         return frames if purpose is Purpose.AIMD else frames[-1:]
-
-
-def _texts(arguments: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Place and value of each text that may be a path: ``pseudopotentials.Si``, ``models.0``."""
-    if isinstance(arguments, Mapping):
-        members = list(arguments.items())
-    elif isinstance(arguments, (list, tuple)):
-        members = list(enumerate(arguments))
-    else:
-        path_like = isinstance(arguments, str) and arguments.strip() and len(arguments) < _LONG
-        if path_like and "\0" not in arguments:
-            yield name, arguments
-        return
-    for key, member in members:
-        yield from _texts(member, f"{name}.{key}" if name else str(key))
 
 
 def _elements_of(found: Any) -> frozenset[str]:

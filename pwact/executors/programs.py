@@ -10,10 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from pwact.config.resources import ResourceBlock
+
 _LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "orterun", "srun")
 _SHELL = re.compile(r"[$`;|&<>(){}*?~\n]")
 _ASSIGNMENT = re.compile(r"\w+=")
 _TIMEOUT_S = 20.0
+_BRINGS = re.compile(  # lines of env_list that may bring a program
+    r"\bPATH\b|conda|mamba|module|spack|source|activate|setvars|\bml\b|\bload\b|^\s*\.\s|alias|\(\)"
+)
 _LAUNCHED_BY = (  # what `mpirun --version` says
     (re.compile(r"Open ?MPI|Open RTE|PRTE", re.IGNORECASE), "Open MPI"),
     (re.compile(r"Intel\(R\) MPI"), "Intel MPI"),
@@ -58,6 +63,27 @@ def programs_of(command: str) -> Optional[Programs]:
     free = [word for word in words[1:] if not word.startswith("-") and not word.isdigit()]
     found = [word for word in free if shutil.which(word)]
     return Programs(words[0], (found or free or [""])[0])
+
+
+def brought(block: ResourceBlock) -> bool:
+    """Whether lines of a block may bring programs, so that those of this process tell nothing."""
+    setting_up = any(_BRINGS.search(line) for line in block.env_list)
+    return bool(block.source_list or block.module_list) or setting_up
+
+
+def serial(command: str) -> Optional[str]:
+    """A command without its parallel launcher; None where only a shell can say what that is."""
+    programs = programs_of(command)
+    if programs is None:
+        return None if command.strip() else ""
+    if not programs.launcher:
+        return command
+    words = shlex.split(command)
+    if programs.program not in words:
+        return None
+    assigned = words[: words.index(programs.launcher)]
+    started = words[words.index(programs.program, len(assigned) + 1) :]
+    return shlex.join(["env", *assigned, *started] if assigned else started)
 
 
 def missing(command: str) -> list[str]:

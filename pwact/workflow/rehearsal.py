@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -32,9 +31,6 @@ from pwact.workflow.chain import chain_of
 from pwact.workflow.stages.explore import systems_of
 from pwact.workflow.stages.first_principles import Calculation, task_of
 
-_BRINGS = re.compile(  # lines of env_list that may bring a program
-    r"\bPATH\b|conda|mamba|module|spack|source|activate|setvars|\bml\b|\bload\b|^\s*\.\s|alias|\(\)"
-)
 _FOUND, _SECONDS = "found.txt", "seconds.txt"
 _PROBE = """\
 echo "host=$HOSTNAME"
@@ -131,8 +127,7 @@ def command_remarks(pair: LoadedPair) -> list[str]:
     for block in blocks_of(pair):
         if block.scheduler != "local":
             continue
-        setting_up = any(_BRINGS.search(line) for line in block.env_list)
-        brought = bool(block.source_list or block.module_list) or setting_up
+        brought = programs.brought(block)
         for word in programs.missing(block.command):
             if not brought:
                 message = f"{word} is not found on this machine (not in PATH, or not executable)"

@@ -410,6 +410,29 @@ def test_files_deep_in_the_arguments_count_by_content(tmp_path: Path) -> None:
         assert label_key("s", before) != label_key("s", after)
 
 
+def test_what_is_read_gets_its_whole_path_and_what_is_written_does_not(tmp_path: Path) -> None:
+    (tmp_path / "pots").mkdir()
+    for name in ("one.pt", "gpaw.txt", "Si.upf"):
+        (tmp_path / name).write_text("1")
+    arguments = {
+        "slako_dir": "pots/",
+        "input_data": {"control": {"pseudo_dir": "pots", "outdir": "pots"}},
+        "model_paths": ["one.pt", "models/*.pt"],
+        "pseudopotentials": {"Si": "Si.upf"},
+        "txt": "gpaw.txt",
+        "xc": "PBE",
+    }
+    made, task = prepared(tmp_path, {"calculator": SPRINGS, "arguments": arguments}, Purpose.SCF)
+    made.write_input(task, copper(), Purpose.SCF, 1)
+    whole = str((tmp_path / "pots").resolve())
+    assert json.loads((task / SETTINGS).read_text())["arguments"] == {
+        **arguments,
+        "slako_dir": f"{whole}/",
+        "input_data": {"control": {"pseudo_dir": whole, "outdir": "pots"}},
+        "model_paths": [str((tmp_path / "one.pt").resolve()), "models/*.pt"],
+    }
+
+
 def test_the_command_uses_the_python_of_the_block(tmp_path: Path) -> None:
     python = tmp_path / "my python"
     python.write_text('#!/bin/bash\necho "$@" "$TWO" > called\necho noise >&2\n')

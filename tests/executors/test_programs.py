@@ -35,6 +35,21 @@ def test_programs_of_a_command(command, found):
     assert programs_of(command) == Programs(*found)
 
 
+@pytest.mark.parametrize(
+    ("command", "alone"),
+    [
+        ("'my vasp' -v 3", "'my vasp' -v 3"),
+        ("mpirun -np 4 vasp_std 'a b'", "vasp_std 'a b'"),
+        ("A='1 2' mpirun --bind-to none -n 4 vasp_std", "env 'A=1 2' vasp_std"),
+        ("srun nothere -u", "nothere -u"),
+        ("mpirun -np 4", None),
+        ("$VASP", None),
+    ],
+)
+def test_a_command_without_its_launcher(command, alone):
+    assert programs.serial(command) == alone
+
+
 @pytest.mark.parametrize("command", ["$VASP", "a; b", "a | b", "'open", "A=1", "(a)", "`which a`"])
 def test_only_a_shell_can_say(command):
     assert programs_of(command) is None
