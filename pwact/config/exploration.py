@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from pwact.config.kinds import Anything, Flag, Items, Nodes, Real, Text, Whole, existing, is_there
-from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
+from pwact.config.schema import Key, Node, Usual, declare, keys_of, obsolete, read
 from pwact.errors import InputError
 from pwact.io.structure_guess import guess
 
@@ -20,6 +20,7 @@ ENSEMBLES = {
     **{"npt-t": "npt-tri", "npt-tri": "npt-tri"},
 }
 _INDICES = Items(Whole(0), low=1)
+_FASTEST = 10  # time steps; the shortest damping time that is no slip
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,42 @@ class MdJob:
     nsteps: Optional[int] = declare(
         None, Whole(1), "Number of MD steps; required without lmps_in_idx."
     )
-    md_dt: float = declare(0.001, Real(high=1.0, positive=True), "Time step.", unit="ps")
+    md_dt: float = declare(
+        0.001,
+        Real(high=1.0, positive=True),
+        "Time step.",
+        unit="ps",
+        usual=Usual(1e-5, 0.01, "0.001 ps is 1 fs"),
+    )
     trj_freq: int = declare(10, Whole(1), "Steps between two frames and their deviations.")
     temps: tuple[float, ...] = declare(
         (),
         Items(Real(high=1e6, positive=True)),
         "Temperatures, a trajectory each; required without lmps_in_idx.",
         unit="K",
+        usual=Usual(1, 10_000),
     )
     press: tuple[float, ...] = declare(
-        (), Items(Real()), "Pressures, a trajectory each; required for npt.", unit="bar"
+        (),
+        Items(Real()),
+        "Pressures, a trajectory each; required for npt.",
+        unit="bar",
+        usual=Usual(-1e5, 5e6, "1 GPa is 10000 bar, 1 bar is 100000 Pa"),
     )
-    taut: float = declare(0.1, Real(positive=True), "Damping time of the thermostat.", unit="ps")
-    taup: float = declare(0.5, Real(positive=True), "Damping time of the barostat.", unit="ps")
+    taut: float = declare(
+        0.1,
+        Real(positive=True),
+        "Damping time of the thermostat.",
+        unit="ps",
+        usual=Usual(0.005, 50, "0.1 ps is 100 fs"),
+    )
+    taup: float = declare(
+        0.5,
+        Real(positive=True),
+        "Damping time of the barostat.",
+        unit="ps",
+        usual=Usual(0.01, 200, "1 ps is 1000 fs"),
+    )
     boundary: bool = declare(True, Flag(), "Accepted; the cell is always periodic.")
     neigh_modify: int = declare(10, Whole(0), "The number of `neigh_modify delay`.")
     merge_traj: bool = declare(False, Flag(), "Accepted; frames are found either way.")
@@ -258,6 +282,18 @@ def _check_generated(node: Node, values: dict[str, Any]) -> None:
             f"found {values['trj_freq']}, but nsteps is {values['nsteps']}: only the start "
             "structure would be seen; allowed: at most nsteps"
         )
+    _doubt_damping(node, values)
+
+
+def _doubt_damping(node: Node, values: Mapping[str, Any]) -> None:
+    """A thermostat or barostat that is hardly slower than the time step shakes the atoms apart."""
+    used = {"taut": values["ensemble"] != "nve", "taup": values["ensemble"].startswith("npt")}
+    for name, counts in used.items():
+        if counts and values[name] < _FASTEST * values["md_dt"]:
+            node.child(name, None).doubt(
+                f"found {values[name]:g} ps, which is hardly meant with a time step (md_dt) of "
+                f"{values['md_dt']:g} ps; usual is 100 time steps, at least {_FASTEST}"
+            )
 
 
 def check_indices(node: Node, indices: Sequence[int], count: int, of: str) -> None:

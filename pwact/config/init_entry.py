@@ -11,7 +11,7 @@ from typing import Any, Optional
 from pwact.config.document import WrittenFloat, WrittenInt
 from pwact.config.exploration import SYSTEM_KEYS, StructureFile, check_indices, structure_file
 from pwact.config.kinds import Flag, Items, Real, Text, Whole, existing
-from pwact.config.schema import Node, declare, keys_of, read
+from pwact.config.schema import Node, Usual, declare, keys_of, read
 
 _LARGEST_CELL = 100_000  # copies of the cell; more is a slip of the pen
 _INDEX = Whole(0)
@@ -122,14 +122,24 @@ class SystemEntry:
     relax_input_idx: int = declare(0, _INDEX, "Which entry of relax_input is used.")
     super_cell: Optional[CellNumbers] = declare(None, SuperCell(), "The super cell.")
     scale: tuple[ScaleFactor, ...] = declare(
-        (), Items(Factor()), "Factors of the cell lengths, a structure each."
+        (),
+        Items(Factor()),
+        "Factors of the cell lengths, a structure each.",
+        usual=Usual(0.7, 1.5, "0.95 shortens all lengths by 5 %"),
     )
     perturb: int = declare(0, Whole(0, 1_000_000), "Random structures made of each; 0: none.")
     cell_pert_fraction: float = declare(
-        0.03, Real(0.0, 1.0), "Largest relative strain of a perturbed cell."
+        0.03,
+        Real(0.0, 1.0),
+        "Largest relative strain of a perturbed cell.",
+        usual=Usual(0, 0.2, "0.03 is 3 %"),
     )
     atom_pert_distance: float = declare(
-        0.01, Real(0.0, 10.0), "Size of the displacement of perturbed atoms.", unit="Å"
+        0.01,
+        Real(0.0, 10.0),
+        "Size of the displacement of perturbed atoms.",
+        unit="Å",
+        usual=Usual(0, 0.6),
     )
     aimd: bool = declare(False, Flag(), "Run AIMD of every structure.")
     aimd_input_idx: int = declare(0, _INDEX, "Which entry of aimd_input is used.")

@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from pwact.config.elements import Elements
 from pwact.config.kinds import Choice, Items, Located, Nodes, Placed, Real, Section, Text, Whole
-from pwact.config.schema import Key, Node, declare, keys_of, read
+from pwact.config.schema import Key, Node, Usual, declare, keys_of, read
 from pwact.registry.engines import LABELERS
 
 STYLES = tuple(LABELERS)
@@ -30,6 +30,9 @@ class FlagSymm:
         return Whole().convert(node)
 
 
+KSPACING = Usual(0.08, 1, "the reciprocal vectors hold 2π: 0.25 gives 6 points along 4 Å")
+
+
 @dataclass(frozen=True)
 class DftInput:
     """A control file with what stands beside it in the JSON."""
@@ -42,6 +45,7 @@ class DftInput:
         "(VASP), no KPointsAndWeights (DFTB+).",
         unit="1/Å",
         default_words="0.5 for PWmat",
+        usual=KSPACING,
     )
     flag_symm: Optional[int] = declare(
         None,
@@ -65,7 +69,12 @@ class GaussianConfig:
         (), Items(Text(one_line=True), low=1), "Potential of each element.", required=True
     )
     kspacing: Optional[float] = declare(
-        None, Real(positive=True), "Distance of k-points (CP2K).", unit="1/Å", default_words="0.5"
+        None,
+        Real(positive=True),
+        "Distance of k-points (CP2K).",
+        unit="1/Å",
+        default_words="0.5",
+        usual=KSPACING,
     )
 
 

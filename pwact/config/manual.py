@@ -109,7 +109,8 @@ def _meaning(key: Key) -> str:
     old = "*Old.* " if key.obsolete else ""
     names = ", ".join(f"`{alias}`" for alias in key.aliases)
     also = f" Also spelt {names}." if names else ""
-    return f"{old}{key.help}{also}"
+    usual = f" Usual: {key.usual.words()}." if key.usual else ""
+    return f"{old}{key.help}{usual}{also}"
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -79,10 +79,10 @@ def load_pair(
     resource_context = Context(described.file, work_dir, homes=RESOURCE_HOMES, strict=strict)
     resources = load_resources(Node(described.root, "", resource_context))
     _check_blocks(config, resources)
-    unknown = [*context.unknown, *resource_context.unknown]
-    if strict and unknown:
-        raise unknown[0]
-    warnings = [*context.warnings, *resource_context.warnings, *(str(one) for one in unknown)]
+    refused = [*context.unknown, *resource_context.unknown, *context.doubts]
+    if strict and refused:
+        raise refused[0]
+    warnings = [*context.warnings, *resource_context.warnings, *(str(one) for one in refused)]
     return LoadedPair(kind, config, resources, warnings)
 
 

@@ -29,7 +29,8 @@ class Context:
     base
         Directory that relative paths start from.
     warnings
-        Collected notices; `unknown` holds those that strictness turns into errors.
+        Collected notices; `unknown` and `doubts` (unlikely numbers) hold those that strictness
+        turns into errors.
     homes
         Key name → section where it belongs, for keys that were put elsewhere.
     strict
@@ -40,6 +41,7 @@ class Context:
     base: Path
     warnings: list[str] = field(default_factory=list)
     unknown: list[InputError] = field(default_factory=list)
+    doubts: list[InputError] = field(default_factory=list)
     homes: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
 
@@ -63,6 +65,10 @@ class Node:
     def warn(self, message: str) -> None:
         """Note something that does not stop the work."""
         self.context.warnings.append(str(self.error(message)))
+
+    def doubt(self, message: str) -> None:
+        """Note a value that can be honoured, but is hardly meant."""
+        self.context.doubts.append(self.error(message))
 
     def unknown(self, fate: str, hint: str) -> None:
         """Note that nobody knows this key, and what becomes of it."""
@@ -105,6 +111,19 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True)
+class Usual:
+    """Between which numbers a value lies, unless it is a slip; `hint` says what may be meant."""
+
+    low: float
+    high: float
+    hint: str = ""
+
+    def words(self, unit: str = "") -> str:
+        """The range, in the unit of the key."""
+        return f"{self.low:g} to {self.high:g}{f' {unit}' if unit else ''}"
+
+
+@dataclass(frozen=True)
 class Key:
     """One key of the input.
 
@@ -116,6 +135,8 @@ class Key:
         Name of the field that takes the value, where it differs from `name`.
     obsolete
         The key is known and has no effect.
+    usual
+        Numbers beyond it are a doubt: `check` warns, and strictness refuses them.
     """
 
     name: str
@@ -128,6 +149,7 @@ class Key:
     attribute: str = ""
     obsolete: bool = False
     default_words: str = ""
+    usual: Optional[Usual] = None
 
 
 def declare(default: Any, kind: Kind, help_text: str, **more: Any) -> Any:
@@ -180,6 +202,7 @@ def read(node: Node, keys: Sequence[Key]) -> dict[str, Any]:
                 found.warn("this key has no effect any more")
         elif found is not None:
             values[key.attribute or key.name] = key.kind.convert(found)
+            _doubt(found, key, values[key.attribute or key.name])
         elif key.required:
             raise _missing(node, key, strangers)
         else:
@@ -187,6 +210,21 @@ def read(node: Node, keys: Sequence[Key]) -> dict[str, Any]:
     for stranger in strangers.values():
         report_unknown(stranger, [key.name for key in keys])
     return values
+
+
+def _doubt(node: Node, key: Key, value: Any) -> None:
+    """Note the first number of `value` that is not usual."""
+    for one in value if isinstance(value, tuple) else (value,):
+        number = getattr(one, "value", one)
+        if key.usual is None or number is None or key.usual.low <= number <= key.usual.high:
+            continue
+        unit = f" {key.unit}" if key.unit else ""
+        hint = f"; {key.usual.hint}" if key.usual.hint else ""
+        node.doubt(
+            f"found {number:g}{unit}, which is hardly meant; usual is "
+            f"{key.usual.words(key.unit)}{hint}"
+        )
+        return
 
 
 def chosen(members: Mapping[str, Node], key: Key) -> Optional[Node]:

@@ -94,9 +94,10 @@ class AseLabeler:
             self._settings = read_settings(self.input_file)
         return self._settings
 
-    def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:  # noqa: ARG002
+    def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the calculator exists and knows the elements."""
         self._check_paths()
+        self._tell_doubts(purpose)
         name = self.settings.calculator
         try:
             found = calculator_class(name)
@@ -122,6 +123,14 @@ class AseLabeler:
                 continue
             message = f"found {name}, but {here / name} is no directory; allowed: an existing one"
             raise InputError(message, self.input_file, f"arguments.{place}")
+
+    def _tell_doubts(self, purpose: Purpose) -> None:
+        doubts: list[str] = []
+        read_settings(self.input_file, doubts)
+        for words in doubts:
+            if f"{purpose.value}." in words and words not in self._said:
+                self._said.add(words)
+                logger.warning("%s", words)
 
     def _check_arguments(self, found: Any) -> None:
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from pwact.config.document import plain, read_document
 from pwact.config.kinds import Anything, Choice, Flag, Real, Section, Text, Whole
-from pwact.config.schema import Context, Key, Node, declare, keys_of, read
+from pwact.config.schema import Context, Key, Node, Usual, declare, keys_of, read
 from pwact.errors import InputError
 from pwact.fingerprint import Settings, settings_of
 
@@ -20,7 +20,11 @@ class RelaxSettings:
     """How structures are relaxed."""
 
     fmax: float = declare(
-        0.05, Real(positive=True), "Largest force on an atom at the end.", unit="eV/Å"
+        0.05,
+        Real(positive=True),
+        "Largest force on an atom at the end.",
+        unit="eV/Å",
+        usual=Usual(1e-5, 0.5),
     )
     steps: int = declare(500, Whole(1), "Steps after which the relaxation counts as failed.")
     optimizer: str = declare(
@@ -37,13 +41,27 @@ class AimdSettings:
         "nvt", Choice(("nve", "nvt")), "nve: velocity Verlet; nvt: Langevin thermostat."
     )
     temperature_k: float = declare(
-        300.0, Real(0.0, KELVIN_HIGH), "Temperature of the start velocities and of nvt.", unit="K"
+        300.0,
+        Real(0.0, KELVIN_HIGH),
+        "Temperature of the start velocities and of nvt.",
+        unit="K",
+        usual=Usual(1, 10_000),
     )
-    timestep_fs: float = declare(1.0, Real(positive=True, high=100.0), "Time step.", unit="fs")
+    timestep_fs: float = declare(
+        1.0,
+        Real(positive=True, high=100.0),
+        "Time step.",
+        unit="fs",
+        usual=Usual(0.01, 10, "1 fs is 0.001 ps"),
+    )
     steps: int = declare(100, Whole(1), "MD steps after the first frame.")
     interval: int = declare(1, Whole(1), "Every so many steps a frame is written.")
     friction_per_fs: float = declare(
-        0.01, Real(positive=True), "Friction of the thermostat.", unit="1/fs"
+        0.01,
+        Real(positive=True),
+        "Friction of the thermostat.",
+        unit="1/fs",
+        usual=Usual(1e-5, 0.5, "0.01 1/fs is 10 1/ps"),
     )
 
 
@@ -78,8 +96,8 @@ _KEYS = (
 )
 
 
-def read_settings(path: Path) -> AseSettings:
-    """Read and check the file.
+def read_settings(path: Path, doubts: Optional[list[str]] = None) -> AseSettings:
+    """Read and check the file; what is hardly meant is added to `doubts`.
 
     Raises
     ------
@@ -106,6 +124,8 @@ def read_settings(path: Path) -> AseSettings:
         )
     for unknown in context.unknown:
         raise InputError(unknown.message.replace(", ignored", ""), path, unknown.key)
+    if doubts is not None:
+        doubts += map(str, context.doubts)
     return settings
 
 
