@@ -241,6 +241,15 @@ def _reach(atoms: Atoms) -> float:
     return float(np.linalg.norm(extent) + np.linalg.norm(atoms.cell.array, axis=1).sum())
 
 
+def narrowest(atoms: Atoms) -> float:
+    """Smallest distance of two opposite faces of the cell along a periodic axis, in Å.
+
+    Infinity where no axis is periodic.
+    """
+    heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    return float(min(heights[np.asarray(atoms.pbc, dtype=bool)], default=np.inf))
+
+
 def cell_angles(atoms: Atoms) -> np.ndarray:
     """Angles alpha, beta, gamma between the lattice vectors, in degrees, shape (3,)."""
     return np.asarray(cell_to_cellpar(atoms.cell.array)[3:], dtype=float)

@@ -104,8 +104,9 @@ def copied(example: Path, target: Path) -> Path:
     frame = Atoms(symbols, [(3.0 * place, 0.0, 0.0) for place in range(len(symbols))])
     frame.set_cell([9.0, 9.0, 9.0])
     frame.set_pbc(True)
-    set_labels(frame, 0.0, np.zeros((len(frame), 3)))
     for name in (*param["init_data"], *param.get("valid_data", ())):
+        frame.positions += 0.1
+        set_labels(frame, 0.0, np.zeros((len(frame), 3)))
         if not (target / name).exists():
             (target / name).parent.mkdir(parents=True)
             write_frames(target / name, [frame], "extxyz")

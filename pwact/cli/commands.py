@@ -27,7 +27,7 @@ from pwact.report.status import status_text
 from pwact.report.table import iteration_table
 from pwact.report.trial import trial_table
 from pwact.workflow.active_learning import RunResult, run_active_learning
-from pwact.workflow.amount import amount
+from pwact.workflow.amount import amount, narrow_cells
 from pwact.workflow.campaign import Campaign, open_campaign
 from pwact.workflow.convert import (
     Conversion,
@@ -95,7 +95,7 @@ def check(options: Namespace) -> int:
         f"{options.param} and {options.resource} are a sound input of pwact {pair.kind}; "
         "nothing is written"
     )
-    console.say(amount(pair.config))
+    console.say("\n".join([amount(pair.config), *narrow_cells(pair.config)]))
     if options.rehearse:
         with ending_signals_raise(), logs.logging_to_screen():
             for words in rehearse(pair):

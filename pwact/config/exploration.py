@@ -20,6 +20,7 @@ ENSEMBLES = {
     **{"npt-t": "npt-tri", "npt-tri": "npt-tri"},
 }
 _INDICES = Items(Whole(0), low=1)
+_MD_DT = Usual(1e-5, 0.01, "0.001 ps is 1 fs")
 _FASTEST = 10  # time steps; the shortest damping time that is no slip
 
 
@@ -81,7 +82,7 @@ class MdJob:
         Real(high=1.0, positive=True),
         "Time step.",
         unit="ps",
-        usual=Usual(1e-5, 0.01, "0.001 ps is 1 fs"),
+        usual=_MD_DT,
     )
     trj_freq: int = declare(10, Whole(1), "Steps between two frames and their deviations.")
     temps: tuple[float, ...] = declare(
@@ -289,7 +290,7 @@ def _doubt_damping(node: Node, values: Mapping[str, Any]) -> None:
     """A thermostat or barostat that is hardly slower than the time step shakes the atoms apart."""
     used = {"taut": values["ensemble"] != "nve", "taup": values["ensemble"].startswith("npt")}
     for name, counts in used.items():
-        if counts and values[name] < _FASTEST * values["md_dt"]:
+        if counts and values[name] < _FASTEST * min(values["md_dt"], _MD_DT.high):
             node.child(name, None).doubt(
                 f"found {values[name]:g} ps, which is hardly meant with a time step (md_dt) of "
                 f"{values['md_dt']:g} ps; usual is 100 time steps, at least {_FASTEST}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from pwact.config.document import plain
@@ -185,6 +185,8 @@ class EngineKeys:
         A top-level key that marks a file in the program's own input format.
     whole_batches
         Whether the program leaves out a batch that the data do not fill.
+    cutoffs
+        Model type → section and key of its cutoff in Å.
     """
 
     model_types: tuple[str, ...]
@@ -193,13 +195,16 @@ class EngineKeys:
     passes_unknown: bool = True
     native_key: str = ""
     whole_batches: bool = False
+    cutoffs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
+_DP_CUTOFF = {"DP": ("model.descriptor", "Rmax")}
+_MATPL_CUTOFFS = {**_DP_CUTOFF, "NEP": ("model.descriptor", "cutoff")}
 ENGINES: Mapping[str, EngineKeys] = {
-    "matpl": EngineKeys(("DP", "NEP"), None, MATPL, whole_batches=True),
-    "deepmd": EngineKeys(("DP",), "DP", DEEPMD, native_key="training"),
-    "deepmd-pytorch": EngineKeys(("DP",), "DP", DEEPMD, native_key="training"),
-    "pod": EngineKeys(("POD",), "POD", POD, passes_unknown=False),
+    "matpl": EngineKeys(("DP", "NEP"), None, MATPL, whole_batches=True, cutoffs=_MATPL_CUTOFFS),
+    "deepmd": EngineKeys(("DP",), "DP", DEEPMD, native_key="training", cutoffs=_DP_CUTOFF),
+    "deepmd-pytorch": EngineKeys(("DP",), "DP", DEEPMD, native_key="training", cutoffs=_DP_CUTOFF),
+    "pod": EngineKeys(("POD",), "POD", POD, passes_unknown=False, cutoffs={"POD": ("", "rcut")}),
 }
 
 

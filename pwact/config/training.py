@@ -56,6 +56,37 @@ class TrainConfig:
         size = optimizer.get("batch_size", 1)
         return size if isinstance(size, int) else 1
 
+    @property
+    def cutoff(self) -> Optional[float]:
+        """The largest distance at which atoms of a model feel each other directly, in Å.
+
+        None where the program or its input does not say so.
+        """
+        keys = ENGINES[self.engine]
+        if keys.native_key and keys.native_key in self.settings:
+            return _native_cutoff(self.settings)
+        section, name = keys.cutoffs[self.model_type]
+        found: Any = self.settings
+        for part in section.split(".") if section else ():
+            found = found.get(part) if isinstance(found, Mapping) else None
+        given = found.get(name) if isinstance(found, Mapping) else None
+        if given is None:
+            given = next(key.default for key in keys.sections[section] if key.name == name)
+        return max(map(float, given)) if isinstance(given, list) else float(given)
+
+
+def _native_cutoff(settings: Mapping[str, Any]) -> Optional[float]:
+    """The largest ``rcut`` of a descriptor of DeePMD-kit, which may be a list of several."""
+    model = settings.get("model")
+    descriptor = model.get("descriptor") if isinstance(model, Mapping) else None
+    if not isinstance(descriptor, Mapping):
+        return None
+    inner = descriptor.get("list")
+    parts = [descriptor, *(inner if isinstance(inner, list) else ())]
+    found = [part.get("rcut") for part in parts if isinstance(part, Mapping)]
+    numbers = [float(one) for one in found if isinstance(one, (int, float))]
+    return max(numbers, default=None)
+
 
 KEYS = keys_of(TrainConfig)
 OWN = frozenset(key.name for key in KEYS)

@@ -56,7 +56,9 @@ def check_data(
         for key, words in (
             *(("init_data", words) for words in data.remarks(range(end))),
             *(("valid_data", words) for words in data.remarks(range(end, len(data)))),
+            ("valid_data", data.shared(range(end), range(end, len(data)))),
         )
+        if words
     ]
     if strict and remarks:
         raise remarks[0]

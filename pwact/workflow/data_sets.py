@@ -53,6 +53,7 @@ class DataSets:
         self._known: dict[tuple[tuple[int, int], ...], int] = {}
         self._kinds = array("l")
         self._seen: dict[str, int] = {}
+        self._twins: list[tuple[int, int]] = []
         self._contradictions: list[tuple[int, int]] = []
         self._open: list[int] = []
 
@@ -93,8 +94,9 @@ class DataSets:
         if not all(atoms.pbc):
             self._open.append(number)
         first = self._seen.setdefault(structure_key(atoms, _GRID), number)
-        if first != number and self._differ(first, number):
-            self._contradictions.append((first, number))
+        if first != number:
+            differ = self._differ(first, number)
+            (self._contradictions if differ else self._twins).append((first, number))
 
     def _kind(self, atoms: Atoms) -> int:
         elements, counts = np.unique(atoms.numbers, return_counts=True)
@@ -121,6 +123,21 @@ class DataSets:
         """Where a frame stands."""
         which = int(np.searchsorted(self._starts, number, side="right")) - 1
         return Place(self._paths[which], number - self._starts[which])
+
+    def shared(self, first: range, second: range) -> str:
+        """Which frames of `second` have the structure of one of `first`, in words; "" if none.
+
+        Those with other labels are named by `remarks`.
+        """
+        found = [(one, two) for one, two in self._twins if one in first and two in second]
+        if not found:
+            return ""
+        one, two = found[0]
+        return (
+            f"{len(found)} of {len(second)} frames have the structure of a frame of init_data "
+            f"({self.place(two)} that of {self.place(one)}): models learn it, so errors on it say "
+            "nothing of structures that they did not see; take other frames"
+        )
 
     def remarks(self, shown: range, beside: Optional[range] = None) -> list[str]:
         """Labels that cannot be right, and frames that are not periodic: a sentence each.

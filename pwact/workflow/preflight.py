@@ -57,7 +57,7 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
         direct.validate()
     found: dict[str, tuple[str, Path]] = {}
     known = set(config.train.atom_type)
-    for key, structure in _explored(config):
+    for key, structure in explored(config):
         atoms = _read(structure, config.file, key)
         _check_geometry(atoms, config.dft.min_distance, (structure.path, config.file, key))
         elements = set(atoms.get_chemical_symbols())
@@ -69,7 +69,7 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
         labeler.validate(frozenset(found))
     else:
         labeler.validate(Purpose.SCF, frozenset(found))
-    said = _not_carried(structure for _, structure in _explored(config))
+    said = _not_carried(structure for _, structure in explored(config))
     return [*said, *check_data(config, found, strict)]
 
 
@@ -104,7 +104,7 @@ def _check_motion(config: RunConfig, explorer: Explorer, motion: Motion) -> None
         raise
 
 
-def _explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
+def explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
     """Every structure that some iteration explores, once."""
     used = {idx for jobs in config.explore.md_jobs for job in jobs for idx in job.sys_idx}
     for entry in sorted(used):

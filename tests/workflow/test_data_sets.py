@@ -71,7 +71,9 @@ def test_a_spoilt_label(
     frames = [relabelled(one, virial=np.eye(3)) for one in other_frames(8)]
     frames[2] = relabelled(frames[2], **change)
     write_frames(work_dir / names[1], frames, data_format)
-    changes = {"data_format": data_format, "init_data": [names[0]], key: [*names]}
+    changes = {"data_format": data_format, "init_data": [names[0]], key: [names[1]]}
+    if key == "init_data":
+        changes[key] = [*names]
     (warning,) = preflight_of(work_dir, changes)
     assert warning.startswith(f"{work_dir / 'param.json'}: {key}: {work_dir / names[1]}")
     assert said in warning
@@ -99,6 +101,20 @@ def test_labels_of_validation_data_that_contradict_those_of_training(work_dir: P
     (warning,) = preflight_of(work_dir, {"valid_data": ["valid.xyz"]})
     assert warning.startswith(f"{work_dir / 'param.json'}: valid_data: {work_dir / 'valid.xyz'}")
     assert "frame 2 holds the same structure as " in warning
+
+
+def test_validation_data_that_are_trained_on(work_dir: Path) -> None:
+    """The same file, a copy, or some frames of it."""
+    write_frames(work_dir / "valid.xyz", [*other_frames(2), *labelled(2)], "extxyz")
+    for name, count, total, place in (("valid.xyz", 2, 4, 2), ("init.xyz", 3, 3, 0)):
+        (warning,) = preflight_of(work_dir, {"valid_data": [name]})
+        assert warning.startswith(f"{work_dir / 'param.json'}: valid_data: {count} of {total} ")
+        file = work_dir / name
+        assert f"({file}: frame {place} that of {work_dir / 'init.xyz'}: frame 0)" in warning
+        with pytest.raises(InputError, match="have the structure of a frame of init_data"):
+            preflight_of(work_dir, {"valid_data": [name]}, strict=True)
+    write_frames(work_dir / "valid.xyz", [*other_frames(2), *other_frames(2)], "extxyz")
+    assert preflight_of(work_dir, {"valid_data": ["valid.xyz"]}) == []
 
 
 def test_frames_that_are_not_periodic(work_dir: Path) -> None:

@@ -14,6 +14,7 @@ from pwact.errors import InputError
 from pwact.io.frames import write_frames
 from pwact.io.labels import set_labels
 from pwact.io.structures import read_structure, write_structure
+from pwact.workflow.amount import narrow_cells
 from pwact.workflow.preflight import preflight
 from tests.workflow.pairs import (
     LOCAL,
@@ -292,3 +293,20 @@ def test_entries_without_data_are_named(tmp_path: Path) -> None:
     (all_of_them,) = words(**{"sys_configs.0.aimd": False, "sys_configs.1.aimd": False})
     assert "no entry asks for aimd or bigmodel" in all_of_them
     assert "structures and no labelled data" in all_of_them
+
+
+def test_cells_that_are_narrow_for_the_models(tmp_path: Path) -> None:
+    write_files(tmp_path, {"calculator": "emt"})
+    for name, times in (("large", 3), ("small", 2)):
+        write_structure(tmp_path / f"{name}.vasp", alloy() * (times, times, times), "vasp/poscar")
+
+    def told(systems: list[str], cutoff: float) -> list[str]:
+        changes = {"explore.sys_configs": systems, "train.rcut": cutoff}
+        return narrow_cells(load(tmp_path, deep_update(run_param(), changes), resources()).config)
+
+    assert told(["small.vasp"], 4.1) == []
+    (words,) = told(["small.vasp"], 4.2)
+    assert words.startswith(f"{tmp_path / 'small.vasp'} is 8.2 Å wide, less than twice the cutoff")
+    assert "(4.2 Å)" in words
+    (words,) = told(["*.vasp"], 7.0)
+    assert words.startswith(f"{tmp_path / 'small.vasp'} (and 1 more) is 8.2 Å wide")
