@@ -43,6 +43,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
+from pwact.registry.formats import FORMATS
+
 STATE_DIR = ".pwact"
 JOURNAL = "journal.jsonl"
 LOCK = "lock"
@@ -204,7 +206,7 @@ def scf_name(step: int) -> str:
 
 def labelled(directory: Path, data_format: str) -> Path:
     """The data set of frames in `directory`: ``train.xyz``, or the folder ``PWdata``."""
-    return directory / (TRAIN_XYZ if data_format == "extxyz" else PWDATA)
+    return directory / (PWDATA if FORMATS[data_format].folder else TRAIN_XYZ)
 
 
 def init_config(index: int) -> str:

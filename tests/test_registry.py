@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pwact.config import init_bulk, labeling, resources, training
+from pwact.config import init_bulk, labeling, resources, run, training
 from pwact.config.train_keys import ENGINES
 from pwact.registry import Entry, Registry
 from pwact.registry.engines import EXPLORERS, LABELERS, TRAINERS, Labels
+from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
 from pwact.registry.schedulers import EXECUTORS
 
 TABLES = {
@@ -15,6 +16,7 @@ TABLES = {
     "trainers": TRAINERS,
     "explorers": EXPLORERS,
     "executors": EXECUTORS,
+    "formats": FORMATS,
 }
 
 
@@ -37,6 +39,8 @@ def test_input_keys_take_their_words_from_the_tables() -> None:
     assert words(init_bulk.KEYS, "scf_style") == quoted(LABELERS)
     assert words(training.KEYS, "engine") == quoted(TRAINERS)
     assert words(resources.BLOCK_KEYS, "scheduler") == quoted(EXECUTORS)
+    campaign = " or ".join(f'"{name}"' for name in OF_CAMPAIGNS)
+    assert words(init_bulk.KEYS, "data_format") == words(run.KEYS, "data_format") == campaign
     assert set(ENGINES) == set(TRAINERS)
     assert {one.explored_by for one in TRAINERS.values()} <= set(EXPLORERS)
 

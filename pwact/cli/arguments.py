@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from pwact.errors import UsageError
+from pwact.registry.formats import FORMATS, LABEL_NAMES, PWACT, WRITTEN
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -86,9 +88,7 @@ def gather(parser: Parser) -> None:
 
 def _names(parser: Parser) -> None:
     more = "names of the labels in extxyz: pwact (default), or ase, for programs that read by ASE"
-    parser.add_argument(
-        "--names", type=str.lower, choices=("pwact", "ase"), default="pwact", help=more
-    )
+    parser.add_argument("--names", type=str.lower, choices=LABEL_NAMES, default=PWACT, help=more)
 
 
 def filter(parser: Parser) -> None:
@@ -125,12 +125,12 @@ def convert(parser: Parser) -> None:
         "-f",
         "--format",
         default="pwmat/movement",
-        help="their format: pwmat/movement (default), vasp/outcar, cp2k/md, cp2k/scf, extxyz, "
-        "pwmlff/npy or deepmd/npy",
+        help=f"their format: {_listed(FORMATS)} (default: pwmat/movement)",
     )
     where = "directory of the data sets (default: PWdata)"
     add("-s", "--savepath", type=_path, default="PWdata", help=where)
-    add("--output_format", default="pwmlff/npy", help="pwmlff/npy (default) or extxyz")
+    more = f"{_listed(WRITTEN)} (default: pwmlff/npy)"
+    add("--output_format", metavar="FORMAT", default="pwmlff/npy", help=more)
     add(
         "-o",
         "--train_valid_ratio",
@@ -150,6 +150,11 @@ def convert(parser: Parser) -> None:
     start = "where relative paths start (default: here)"
     add("-w", "--work_dir", type=_path, default="./", help=start)
     add("-t", "--worktype", help="accepted for old scripts, not needed")
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
 
 
 def _flag(text: str) -> bool:

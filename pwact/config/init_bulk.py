@@ -17,8 +17,8 @@ from pwact.config.labeling import (
     finish,
 )
 from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
+from pwact.registry.formats import OF_CAMPAIGNS
 
-DATA_FORMATS = {"extxyz": "file", "pwmlff/npy": "directory"}  # and what a data set is
 LARGEST_SEED = 2**63 - 1
 FLAG_SYMM = {"relax": 0, "aimd": 3, "scf": 0}  # of PWmat's MP_N123, where the user gives none
 
@@ -37,7 +37,7 @@ class InitConfig:
 
     file: Path = Path("param.json")
     work_dir: Path = Path()
-    data_format: str = declare("extxyz", Choice(tuple(DATA_FORMATS)), "Format of the data set.")
+    data_format: str = declare("extxyz", Choice(OF_CAMPAIGNS), "Format of the data set.")
     reserve_work: bool = declare(False, Flag(), "Keep temp_init_bulk_work at the end.")
     interval: int = declare(1, Whole(1), "Keep one frame in this many of each trajectory.")
     data_shuffle: bool = declare(False, Flag(), "Shuffle the frames of the data set.")

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from pwact import layout
 from pwact.config.document import shown
 from pwact.config.exploration import ExploreConfig, load_explore
-from pwact.config.init_bulk import DATA_FORMATS, LARGEST_SEED
+from pwact.config.init_bulk import LARGEST_SEED
 from pwact.config.kinds import (
     Anything,
     Choice,
@@ -28,6 +28,7 @@ from pwact.config.labeling import LabelConfig, load_dft
 from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
 from pwact.config.strategy import StrategyConfig, load_strategy
 from pwact.config.training import TrainConfig, load_train
+from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
 
 LONGEST_NAME = 200  # bytes; with what is added while the file is written it stays below 255
 LARGEST_RECORD = 1_000_000  # bytes
@@ -91,7 +92,7 @@ class RunConfig:
     reserve_scf_files: bool = declare(False, Flag(), "Keep all files of labelling tasks.")
     data_format: str = declare(
         "extxyz",
-        Choice(tuple(DATA_FORMATS)),
+        Choice(OF_CAMPAIGNS),
         "Format of init_data, valid_data and the labelled data.",
     )
     init_data: tuple[Path, ...] = ()
@@ -180,7 +181,7 @@ def _data_sets(nodes: Sequence[Node], data_format: str) -> tuple[Path, ...]:
     for node in nodes:
         path = Path(Text(one_line=True).convert(node))
         if is_there(node.context.base / path):
-            found = existing(node, path, DATA_FORMATS[data_format])
+            found = existing(node, path, "directory" if FORMATS[data_format].folder else "file")
             if found in made:
                 node.warn(f"{path} is given twice; its frames count twice")
             made.append(found)

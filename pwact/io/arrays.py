@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from pwact.errors import InputError
 from pwact.io import files
 
+FLOAT, INTEGER = "<f8", "<i8"
 LARGEST_NUMBER = 118  # Og
 _CHECKED = 1000  # rows at a time
 
@@ -77,3 +80,13 @@ def load_cells(path: Path, frames: int) -> np.ndarray:
         if flat.size:
             raise InputError(f"the cell of frame {start + int(flat[0])} has no volume", path)
     return cells
+
+
+def begun_array(
+    stack: contextlib.ExitStack, path: Path, shape: tuple[int, ...], kind: str = FLOAT
+) -> BinaryIO:
+    """A file whose head is written, for the rows; it is put in its place when `stack` ends."""
+    stream = stack.enter_context(stack.enter_context(files.replacing(path)).open("wb"))
+    head = {"descr": kind, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, head)
+    return stream

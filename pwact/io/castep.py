@@ -12,15 +12,18 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
 
 from pwact.errors import InputError
+from pwact.io.data_format import LabelledFormat, Remarks
 from pwact.io.labels import set_labels
 
-FORMATS = ("castep/md", "castep/geom")
+if TYPE_CHECKING:
+    from pwact.io.extxyz_labels import LabelNames
+
 _NUMBER = r"[-+]?\d+\.\d+(?:[eE][-+]?\d+)?"
 _ROW = re.compile(rf"\s*[A-Z][a-z]?(?::\S+)?\s+\d+(?:\s+{_NUMBER}){{3}}\s+<--\s*[RF]\s*")
 _VECTOR = re.compile(rf"(?:\s+{_NUMBER})+\s+<--\s*[Eh]\s*")
@@ -92,3 +95,22 @@ def _frame(image: Any, number: int, path: Path) -> Atoms:
         raise InputError(f"the cell of frame {number} has no volume", path)
     set_labels(atoms, float(image.Ep), forces)
     return atoms
+
+
+class CastepMd(LabelledFormat):
+    """Trajectories ``*.md`` of CASTEP."""
+
+    pwdata_name = "castep/md"
+
+    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+        """Yield all frames that have forces."""
+        del names
+        found, words = frames(path, self.pwdata_name)
+        remarks.words += words
+        yield from found
+
+
+class CastepGeom(CastepMd):
+    """Trajectories ``*.geom`` of CASTEP."""
+
+    pwdata_name = "castep/geom"

@@ -9,20 +9,34 @@ open along all axes; they need no box then. With ``set.*/real_atom_types.npy``
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
+from ase.data import atomic_numbers, chemical_symbols
 
 from pwact.errors import InputError, TaskError
 from pwact.io import files
-from pwact.io.arrays import LARGEST_NUMBER, load_cells, load_numbers, load_shaped
+from pwact.io.arrays import (
+    FLOAT,
+    INTEGER,
+    LARGEST_NUMBER,
+    begun_array,
+    load_cells,
+    load_numbers,
+    load_shaped,
+)
+from pwact.io.data_format import FolderFormat
+from pwact.io.frames import composition_name, ordered, reordered
 from pwact.io.labels import labels_of, set_labels
-from pwact.io.pwmlff_npy import composition_name
+from pwact.registry.formats import PWACT
 
+TYPES = "type.raw"
 NO_PBC = "nopbc"
+HALF_OPEN = "a frame is periodic along some axes only, which deepmd/npy cannot say"
 MIXED = "real_atom_types"
 
 
@@ -51,43 +65,83 @@ def write_deepmd(directory: Path, frames: Sequence[Atoms], type_map: Sequence[st
     """
     groups: dict[str, list[Atoms]] = {}
     for atoms in frames:
-        if atoms.pbc.any() and not atoms.pbc.all():
-            raise TaskError("a frame is periodic along some axes only, which deepmd/npy cannot say")
+        if half_open(atoms):
+            raise TaskError(HALF_OPEN)
         missing = sorted(set(atoms.get_chemical_symbols()) - set(type_map))
         if missing:
             raise TaskError(f"{', '.join(missing)} not in the type map ({', '.join(type_map)})")
+        kinds = [type_map.index(symbol) for symbol in atoms.get_chemical_symbols()]
+        sorted_by_type = reordered(atoms, np.argsort(kinds, kind="stable"))
         name = composition_name(atoms) + ("" if atoms.pbc.all() else f"_{NO_PBC}")
-        groups.setdefault(name, []).append(atoms)
+        groups.setdefault(name, []).append(sorted_by_type)
     for name, group in groups.items():
         files.remove(directory / name)
-        _write_folder(directory / name, group, type_map)
+        write_one(directory / name, group, type_map)
     return [directory / name for name in groups]
 
 
-def _write_folder(directory: Path, frames: Sequence[Atoms], type_map: Sequence[str]) -> None:
+def half_open(atoms: Atoms) -> bool:
+    """Whether a frame is periodic along some axes only."""
+    return bool(atoms.pbc.any() and not atoms.pbc.all())
+
+
+def write_one(
+    directory: Path, frames: Collection[Atoms], type_map: Sequence[str], mixed: bool = False
+) -> None:
+    """Write frames into a new folder, one by one.
+
+    Parameters
+    ----------
+    frames
+        With one number of atoms, all periodic or all open, all with a cell or all without; unless
+        `mixed` with the same elements in the same order. They are asked for twice.
+    type_map
+        Element symbol of type 0, 1, …
+    """
+    first = next(iter(frames))
     (directory / "set.000").mkdir(parents=True)
-    types = [np.array([type_map.index(s) for s in a.get_chemical_symbols()]) for a in frames]
-    orders = [np.argsort(kind, kind="stable") for kind in types]
-    labels = [labels_of(atoms) for atoms in frames]
-    virials = [label.virial for label in labels if label.virial is not None]
-    pairs = list(zip(frames, labels, orders))
-    arrays = {
-        "box": np.array([atoms.cell.array.ravel() for atoms in frames]),
-        "coord": np.array([atoms.positions[order].ravel() for atoms, _, order in pairs]),
-        "energy": np.array([label.energy for label in labels]),
-        "force": np.array([label.forces[order].ravel() for _, label, order in pairs]),
-    }
-    if len(virials) == len(frames):
-        arrays["virial"] = np.array(virials).reshape(-1, 9)
-    for name, array in arrays.items():
-        path = directory / "set.000" / f"{name}.npy"
-        with files.replacing(path) as aside, aside.open("wb") as stream:
-            np.save(stream, array)
+    count, atoms = len(frames), len(first)
+    shapes = {"coord": 3 * atoms, "force": 3 * atoms, "virial": 9, "energy": 0}
+    if first.cell.rank == 3:
+        shapes["box"] = 9
+    with contextlib.ExitStack() as stack:
+        streams = {
+            name: begun_array(stack, _array(directory, name), (count, width) if width else (count,))
+            for name, width in shapes.items()
+        }
+        if mixed:
+            streams[MIXED] = begun_array(stack, _array(directory, MIXED), (count, atoms), INTEGER)
+        with_virial = sum(_write_frame(streams, frame, type_map) for frame in frames)
+    if with_virial < count:
+        _array(directory, "virial").unlink()
+    kinds = [0] * atoms if mixed else [type_map.index(s) for s in first.get_chemical_symbols()]
     files.write_text(directory / "type_map.raw", "\n".join(type_map) + "\n")
-    kinds = "\n".join(map(str, types[0][orders[0]].tolist()))
-    files.write_text(directory / "type.raw", kinds + "\n")
-    if not frames[0].pbc.any():
+    files.write_text(directory / TYPES, "\n".join(map(str, kinds)) + "\n")
+    if not first.pbc.any():
         files.write_text(directory / NO_PBC, "")
+
+
+def _array(directory: Path, name: str) -> Path:
+    return directory / "set.000" / f"{name}.npy"
+
+
+def _write_frame(streams: Mapping[str, BinaryIO], frame: Atoms, type_map: Sequence[str]) -> bool:
+    """Append a frame; whether it has a virial."""
+    labels = labels_of(frame)
+    rows = {
+        "box": frame.cell.array,
+        "coord": frame.positions,
+        "energy": np.array(labels.energy),
+        "force": labels.forces,
+        "virial": np.zeros(9) if labels.virial is None else labels.virial,
+    }
+    for name, row in rows.items():
+        if name in streams:
+            streams[name].write(row.astype(FLOAT, order="C").tobytes())
+    if MIXED in streams:
+        kinds = np.array([type_map.index(symbol) for symbol in frame.get_chemical_symbols()])
+        streams[MIXED].write(kinds.astype(INTEGER).tobytes())
+    return labels.virial is not None
 
 
 def read_deepmd(directory: Path) -> list[Atoms]:
@@ -99,28 +153,30 @@ def read_deepmd(directory: Path) -> list[Atoms]:
         There is none, or a file is missing or does not fit the others.
     """
     try:
-        marks = files.found_below(directory, lambda name: name == "type.raw")
+        places = DeepmdNpy().find(directory)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", Path(error.filename)) from error
-    if not marks:
+    if not places:
         raise InputError("holds no deepmd/npy data", directory)
-    return [atoms for mark in marks for atoms in _read_folder(mark.parent)]
+    return [atoms for place in places for atoms in iterate_deepmd(place)]
 
 
-def _read_folder(folder: Path) -> list[Atoms]:
+def iterate_deepmd(folder: Path) -> Iterator[Atoms]:
+    """Yield the frames of one folder; see `read_deepmd`."""
     names, kinds = _types(folder)
     open_ends = (folder / NO_PBC).exists()
     parts = sorted(folder.glob("set.*"))
     if not parts:
         raise InputError("holds no set.000", folder)
-    return [atoms for part in parts for atoms in _read_set(part, names, kinds, open_ends)]
+    for part in parts:
+        yield from _read_set(part, names, kinds, open_ends)
 
 
 def _types(folder: Path) -> tuple[list[str], list[int]]:
     """The element of each type, and the type of each atom."""
     try:
         names = (folder / "type_map.raw").read_text(encoding="utf-8").split()
-        kinds = [int(word) for word in (folder / "type.raw").read_text(encoding="utf-8").split()]
+        kinds = [int(word) for word in (folder / TYPES).read_text(encoding="utf-8").split()]
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read as deepmd/npy: {error}", folder) from error
     strange = [name for name in names if not 1 <= atomic_numbers.get(name, 0) <= LARGEST_NUMBER]
@@ -128,8 +184,8 @@ def _types(folder: Path) -> tuple[list[str], list[int]]:
         message = f"names the type {strange[0]!r}, which is no element"
         raise InputError(message, folder / "type_map.raw")
     if not kinds:
-        raise InputError("holds no atom", folder / "type.raw")
-    _check_types(np.array(kinds), names, folder / "type.raw")
+        raise InputError("holds no atom", folder / TYPES)
+    _check_types(np.array(kinds), names, folder / TYPES)
     return names, kinds
 
 
@@ -164,3 +220,59 @@ def _read_set(
         own = None if virials is None else virials[index]
         set_labels(frame, float(energies[index]), forces[index], own)
         yield frame
+
+
+class DeepmdNpy(FolderFormat):
+    """``deepmd/npy``: a folder a composition. Mixed ones are read as well."""
+
+    mark = TYPES
+    endings = (".npy", ".raw", NO_PBC)
+
+    def iterate(self, place: Path) -> Iterator[Atoms]:
+        """Yield the frames of one folder."""
+        return iterate_deepmd(place)
+
+    def fit(self, atoms: Atoms) -> Atoms:
+        """The frame with its atoms by ascending Z."""
+        _check(atoms)
+        return ordered(atoms)
+
+    def group(self, atoms: Atoms) -> str:
+        """The composition, and whether there are boundaries and a cell."""
+        return composition_name(atoms) + _boundaries(atoms)
+
+    def write_one(self, path: Path, frames: Collection[Atoms], names: str = PWACT) -> None:
+        """Write a new folder."""
+        del names
+        elements = sorted(set(next(iter(frames)).numbers.tolist()))
+        write_one(path, frames, [chemical_symbols[number] for number in elements])
+
+
+class DeepmdMixed(DeepmdNpy):
+    """``deepmd/npy/mixed``: a folder for all frames with one number of atoms."""
+
+    def fit(self, atoms: Atoms) -> Atoms:
+        """The frame as it is."""
+        _check(atoms)
+        return atoms
+
+    def group(self, atoms: Atoms) -> str:
+        """The number of atoms, and whether there are boundaries and a cell."""
+        return f"{len(atoms)}{_boundaries(atoms)}"
+
+    def write_one(self, path: Path, frames: Collection[Atoms], names: str = PWACT) -> None:
+        """Write a new folder."""
+        del names
+        elements = sorted({number for frame in frames for number in set(frame.numbers.tolist())})
+        write_one(path, frames, [chemical_symbols[number] for number in elements], mixed=True)
+
+
+def _check(atoms: Atoms) -> None:
+    if half_open(atoms):
+        raise InputError(f"{HALF_OPEN}; extxyz can")
+    if atoms.pbc.all() and atoms.cell.rank < 3:
+        raise InputError("it has no cell, which deepmd/npy needs; extxyz does not")
+
+
+def _boundaries(atoms: Atoms) -> str:
+    return ("" if atoms.pbc.all() else f"_{NO_PBC}") + ("" if atoms.cell.rank == 3 else "_nobox")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,7 @@ from ase.data import atomic_numbers
 from pwact.errors import InputError
 from pwact.io import files
 from pwact.io.arrays import are_elements
+from pwact.io.data_format import DataSetFormat, Remarks
 from pwact.io.extxyz_head import Column, Head, read_head
 from pwact.io.extxyz_labels import (
     OF_TABLES,
@@ -32,8 +33,10 @@ from pwact.io.extxyz_labels import (
     labels_there,
     length_unit,
 )
+from pwact.io.frames import composition_name
 from pwact.io.labels import labels_of, set_labels
 from pwact.io.texts import DAMAGED, open_text
+from pwact.registry.formats import ASE, PWACT
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +49,7 @@ _ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if numb
 MOST_ATOMS = 10**9  # what is more is a slip
 
 
-PWACT, ASE = "pwact", "ase"
 _FORCE_COLUMN = {PWACT: "force", ASE: "forces"}
-NAMES = tuple(_FORCE_COLUMN)  # whose names of labels are written
 
 
 def write_extxyz(path: Path, frames: Iterable[Atoms], names: str = PWACT) -> None:
@@ -59,7 +60,7 @@ def write_extxyz(path: Path, frames: Iterable[Atoms], names: str = PWACT) -> Non
     Parameters
     ----------
     names
-        One of `NAMES`, see `frame_text`.
+        One of `pwact.registry.formats.LABEL_NAMES`, see `frame_text`.
     """
     with files.replacing(path) as aside, aside.open("w", encoding="utf-8") as stream:
         for atoms in frames:
@@ -277,3 +278,45 @@ def _columns(words: Sequence[Sequence[str]], column: Column, name: str) -> np.nd
     if not np.isfinite(array).all():
         raise ValueError(f"{_PLAIN.get(name, 'forces')} must be finite numbers")
     return array
+
+
+class Extxyz(DataSetFormat):
+    """Extended XYZ: a file, or all such files below a folder."""
+
+    def find(self, path: Path) -> list[Path]:
+        """The file itself, or all ``*.xyz`` and ``*.extxyz`` files below a folder."""
+        if path.is_file():
+            return [path]
+        return files.found_below(path, lambda name: Path(name).suffix in {".xyz", ".extxyz"})
+
+    def iterate(self, place: Path, names: LabelNames = OF_TABLES) -> Iterator[Atoms]:
+        """Yield the frames of a file, each with labels."""
+        number = -1
+        for number, atoms in enumerate(iterate_extxyz(place, names=names)):
+            if atoms.calc is None:
+                raise InputError(f"frame {number} {why_unlabelled(atoms)}", place)
+            yield atoms
+        if number < 0:
+            raise InputError("holds no frame", place)
+
+    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+        """Yield the frames of all files, with the names of labels that the user gave."""
+        del remarks
+        for place in self.find(path):
+            yield from self.iterate(place, names)
+
+    def fit(self, atoms: Atoms) -> Atoms:
+        """The frame as it is."""
+        return atoms
+
+    def group(self, atoms: Atoms) -> str:
+        """The composition, though one file can hold any frames."""
+        return composition_name(atoms)
+
+    def write_one(self, path: Path, frames: Collection[Atoms], names: str = PWACT) -> None:
+        """Write a file."""
+        write_extxyz(path, frames, names)
+
+    def write(self, path: Path, frames: Sequence[Atoms]) -> None:
+        """Write a file in place of what was there."""
+        write_extxyz(path, frames)

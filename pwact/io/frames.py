@@ -1,21 +1,29 @@
-"""The front door to data sets: frames with labels, in any of the two data formats."""
+"""The front door to data sets: frames with labels, in any format that is written."""
 
 from __future__ import annotations
 
 import math
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from pwact.errors import InputError, TaskError
 from pwact.io import files
-from pwact.io.durable import sync_directory
-from pwact.io.extxyz import iterate_extxyz, why_unlabelled, write_extxyz
 from pwact.io.labels import labels_of, set_labels
-from pwact.io.pwmlff_npy import MARK, composition_name, iterate_folder, write_folder
+from pwact.registry.formats import FORMATS, WRITTEN
+
+if TYPE_CHECKING:
+    from pwact.io.data_format import DataSetFormat
+
+
+def composition_name(atoms: Atoms) -> str:
+    """Elements with counts in order of ascending Z: ``Ag18Au30``."""
+    numbers, counts = np.unique(atoms.numbers, return_counts=True)
+    return "".join(f"{chemical_symbols[z]}{n}" for z, n in zip(numbers, counts))
 
 
 def ordered(atoms: Atoms) -> Atoms:
@@ -23,7 +31,11 @@ def ordered(atoms: Atoms) -> Atoms:
 
     Atoms of one element keep their order.
     """
-    order = np.argsort(atoms.numbers, kind="stable")
+    return reordered(atoms, np.argsort(atoms.numbers, kind="stable"))
+
+
+def reordered(atoms: Atoms, order: np.ndarray) -> Atoms:
+    """Copy of a frame, labels included, with its atoms in another order."""
     copy = atoms[order]
     if atoms.calc is not None:
         labels = labels_of(atoms)
@@ -39,7 +51,7 @@ def read_frames(path: Path, data_format: str) -> list[Atoms]:
     path
         A file of extxyz, or a folder that holds data folders at any depth; as in `data_paths`.
     data_format
-        One of `DATA_FORMATS`, in any case.
+        One of `registry.formats.WRITTEN`, in any spelling.
 
     Raises
     ------
@@ -54,11 +66,9 @@ def iterate_frames(path: Path, data_format: str) -> Iterator[tuple[Path, int, At
 
     Numbers count from 0. Raises InputError as `read_frames`.
     """
-    read = _named(data_format)[1]
+    made = data_set_format(data_format)
     for place in data_paths(path, data_format):
-        for index, atoms in enumerate(read(place)):
-            if atoms.calc is None:
-                raise InputError(f"frame {index} {why_unlabelled(atoms)}", place)
+        for index, atoms in enumerate(made.iterate(place)):
             yield place, index, atoms
 
 
@@ -68,11 +78,11 @@ def write_frames(path: Path, frames: Sequence[Atoms], data_format: str) -> None:
     Parameters
     ----------
     path
-        extxyz: the file. pwmlff/npy: the folder that gets one data folder a composition.
+        extxyz: the file. Else the folder that gets one data folder a composition.
     frames
-        Frames with labels; the data folders hold them with their atoms by ascending Z.
+        Frames with labels; most data folders hold them with their atoms by ascending Z.
     data_format
-        One of `DATA_FORMATS`, in any case.
+        One of `registry.formats.WRITTEN`, in any spelling.
 
     Raises
     ------
@@ -86,14 +96,14 @@ def write_frames(path: Path, frames: Sequence[Atoms], data_format: str) -> None:
         if not (math.isfinite(labels.energy) and np.isfinite(labels.forces).all()):
             raise TaskError(f"{path}: energy or forces of frame {index} are not finite")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _named(data_format)[2](path, frames)
+    data_set_format(data_format).write(path, frames)
 
 
 def data_paths(path: Path, data_format: str) -> list[Path]:
     """The single data sets of a path, sorted.
 
-    For extxyz the file itself, or all ``*.xyz`` and ``*.extxyz`` files below a folder; for
-    pwmlff/npy all data folders, the path itself included.
+    For extxyz the file itself, or all ``*.xyz`` and ``*.extxyz`` files below a folder; else all
+    data folders, the path itself included.
 
     Raises
     ------
@@ -103,7 +113,7 @@ def data_paths(path: Path, data_format: str) -> list[Path]:
     if problem := files.unreadable(path, or_folder=True):
         raise InputError(problem, path)
     try:
-        found = _named(data_format)[0](path)
+        found = data_set_format(data_format).find(path)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", Path(error.filename)) from error
     if not found:
@@ -111,75 +121,30 @@ def data_paths(path: Path, data_format: str) -> list[Path]:
     return found
 
 
-def _find_extxyz(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return files.found_below(path, lambda name: Path(name).suffix in {".xyz", ".extxyz"})
+def data_set_format(name: str) -> DataSetFormat:
+    """The format of data sets with this name, in any spelling.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    known = FORMATS.canonical(name)
+    if known is None or not FORMATS[known].writes:
+        raise InputError(f"data format {name!r} is none of {', '.join(WRITTEN)}")
+    made: DataSetFormat = FORMATS[known].load()()
+    return made
 
 
-def _iterate_file(path: Path) -> Iterator[Atoms]:
-    empty = True
-    for atoms in iterate_extxyz(path):
-        empty = False
-        yield atoms
-    if empty:
-        raise InputError("holds no frame", path)
+def format_found(path: Path) -> str:
+    """The format of a data set by what lies there; "" if it is none.
+
+    A file is extended XYZ by its ending; a folder has the format that finds data sets in it.
+    """
+    kinds = [name for name in WRITTEN if FORMATS[name].folder == path.is_dir()]
+    return next((name for name in kinds if path.exists() and _finds(name, path)), "")
 
 
-def _find_npy(path: Path) -> list[Path]:
-    return [item.parent for item in files.found_below(path, lambda name: name == MARK)]
-
-
-def _write_npy(path: Path, frames: Sequence[Atoms]) -> None:
-    """Write beside `path`, then swap."""
-    _refuse_foreign(path)
-    groups: dict[str, list[Atoms]] = {}
-    for atoms in frames:
-        groups.setdefault(composition_name(atoms), []).append(ordered(atoms))
-    mark = uuid.uuid4().hex[:8]
-    fresh, old = (path.with_name(f".{path.name}.{mark}.{word}") for word in ("new", "old"))
-    try:
-        fresh.mkdir()
-        for name, group in groups.items():
-            write_folder(fresh / name, group)
-        if path.exists():
-            path.rename(old)
-        fresh.rename(path)
-    finally:
-        files.remove(fresh)
-        files.remove(old)
-    sync_directory(path.parent)
-
-
-def _refuse_foreign(path: Path) -> None:
-    others = [item for item in path.rglob("*") if not item.is_dir() and item.suffix != ".npy"]
-    if others or (path.exists() and not path.is_dir()):
-        raise InputError("is not replaced: it holds other things than data", path)
-
-
-_FORMATS: dict[
-    str,
-    tuple[
-        Callable[[Path], list[Path]],
-        Callable[[Path], Iterable[Atoms]],
-        Callable[[Path, Sequence[Atoms]], None],
-    ],
-] = {
-    "extxyz": (_find_extxyz, _iterate_file, write_extxyz),
-    "pwmlff/npy": (_find_npy, iterate_folder, _write_npy),
-}
-DATA_FORMATS = tuple(_FORMATS)
-
-
-def _named(
-    data_format: str,
-) -> tuple[
-    Callable[[Path], list[Path]],
-    Callable[[Path], Iterable[Atoms]],
-    Callable[[Path, Sequence[Atoms]], None],
-]:
-    try:
-        return _FORMATS[data_format.lower()]
-    except KeyError:
-        allowed = ", ".join(DATA_FORMATS)
-        raise InputError(f"data format {data_format!r} is none of {allowed}") from None
+def _finds(name: str, path: Path) -> bool:
+    endings = (".xyz", ".extxyz")
+    return path.name.endswith(endings) if path.is_file() else bool(data_set_format(name).find(path))

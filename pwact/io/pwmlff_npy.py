@@ -19,27 +19,30 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import BinaryIO, Optional
+from typing import Optional
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
 
 from pwact.errors import InputError
 from pwact.io import files
-from pwact.io.arrays import are_elements, load_cells, load_numbers, load_shaped
+from pwact.io.arrays import (
+    FLOAT,
+    are_elements,
+    begun_array,
+    load_cells,
+    load_numbers,
+    load_shaped,
+)
+from pwact.io.data_format import FolderFormat
+from pwact.io.frames import composition_name, ordered
 from pwact.io.labels import labels_of, set_labels
+from pwact.registry.formats import PWACT
 
 MARK = "energies.npy"
+NO_CELL = "it has no cell, which pwmlff/npy needs; extxyz does not"
 OPEN = "a frame is open along an axis (pbc), which pwmlff/npy cannot say; extxyz can"
-_FLOAT = "<f8"
 _NO_VIRIAL = -1e5  # older writers fill the rows of frames without virial with this
-
-
-def composition_name(atoms: Atoms) -> str:
-    """Elements with counts in order of ascending Z: ``Ag18Au30``."""
-    numbers, counts = np.unique(atoms.numbers, return_counts=True)
-    return "".join(f"{chemical_symbols[z]}{n}" for z, n in zip(numbers, counts))
 
 
 def write_folder(directory: Path, frames: Collection[Atoms]) -> None:
@@ -60,7 +63,7 @@ def write_folder(directory: Path, frames: Collection[Atoms]) -> None:
     widths |= {"energies": 1, "ei": len(numbers), "virials": 9}
     with contextlib.ExitStack() as stack:
         streams = {
-            name: _begun(stack, directory / f"{name}.npy", (len(frames), width))
+            name: begun_array(stack, directory / f"{name}.npy", (len(frames), width))
             for name, width in widths.items()
         }
         for atoms in frames:
@@ -77,20 +80,12 @@ def write_folder(directory: Path, frames: Collection[Atoms]) -> None:
                 "virials": np.zeros(9) if labels.virial is None else labels.virial,
             }
             for name, row in rows.items():
-                streams[name].write(row.astype(_FLOAT, order="C").tobytes())
+                streams[name].write(row.astype(FLOAT, order="C").tobytes())
     if with_virial < len(frames):
         (directory / "virials.npy").unlink()
     for name, kinds in (("atom_type", np.unique(numbers)), ("image_type", numbers)):
         with files.replacing(directory / f"{name}.npy") as aside, aside.open("wb") as stream:
             np.save(stream, kinds[None, :].astype(np.int64))
-
-
-def _begun(stack: contextlib.ExitStack, path: Path, shape: tuple[int, int]) -> BinaryIO:
-    """A file that is put in its place when `stack` ends, its head written."""
-    stream = stack.enter_context(stack.enter_context(files.replacing(path)).open("wb"))
-    head = {"descr": _FLOAT, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(stream, head)
-    return stream
 
 
 def _shares(numbers: np.ndarray) -> np.ndarray:
@@ -147,3 +142,31 @@ def _elements(directory: Path) -> np.ndarray:
     if not are_elements(numbers):
         raise InputError("holds what is no atomic number (1 to 118)", path)
     return numbers.astype(int)
+
+
+class PwmlffNpy(FolderFormat):
+    """``pwmlff/npy``: a folder a composition."""
+
+    mark = MARK
+    endings = (".npy",)
+
+    def iterate(self, place: Path) -> Iterator[Atoms]:
+        """Yield the frames of one folder."""
+        return iterate_folder(place)
+
+    def fit(self, atoms: Atoms) -> Atoms:
+        """The frame with its atoms by ascending Z."""
+        if atoms.cell.rank < 3:
+            raise InputError(NO_CELL)
+        if not atoms.pbc.all():
+            raise InputError(OPEN)
+        return ordered(atoms)
+
+    def group(self, atoms: Atoms) -> str:
+        """The composition."""
+        return composition_name(atoms)
+
+    def write_one(self, path: Path, frames: Collection[Atoms], names: str = PWACT) -> None:
+        """Write a new folder."""
+        del names
+        write_folder(path, frames)

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pwact import layout
 from pwact.config.run import RunConfig
 from pwact.errors import InputError, UsageError
-from pwact.io.frames import DATA_FORMATS
+from pwact.io.frames import format_found
 from pwact.workflow.data_sets import DataSets, Place, elements_of
 from pwact.workflow.gather import find_results
 
@@ -137,8 +136,7 @@ def _labelled_elements(work_dir: Path) -> set[str]:
     """Elements of what this campaign has labelled already."""
     found: set[str] = set()
     for path in _labelled(work_dir):
-        data_format = DATA_FORMATS[0] if path.name == layout.TRAIN_XYZ else DATA_FORMATS[1]
-        found |= elements_of([path], data_format)
+        found |= elements_of([path], format_found(path))
     return found
 
 

@@ -15,20 +15,19 @@ import numpy as np
 
 from pwact.errors import InputError, PwactError, UsageError
 from pwact.io import files
-from pwact.io.extxyz import PWACT, write_extxyz
+from pwact.io.data_format import Remarks
 from pwact.io.extxyz_labels import OF_TABLES, LabelNames
-from pwact.io.frames import DATA_FORMATS, ordered
-from pwact.io.pwmlff_npy import OPEN, composition_name, write_folder
+from pwact.io.frames import data_set_format
 from pwact.io.spool import Spool
-from pwact.workflow.labelled import ALIASES, Remarks, iterate_labelled
+from pwact.registry.formats import ALL_OR_NONE, FORMATS, PWACT, WRITTEN
+from pwact.workflow.labelled import iterate_labelled
 from pwact.workflow.publish import Workshop
 
 if TYPE_CHECKING:
-    from ase import Atoms
+    pass
 
 _LOG = logging.getLogger(__name__)
 
-EXTXYZ = "extxyz"
 TRAIN = "train"
 VALID = "valid"
 _NAMED = 10  # steps that are listed by number
@@ -44,7 +43,7 @@ class Conversion:
     inputs
         Files, or folders of data.
     input_format, output_format
-        One of `labelled.FORMATS`; one of `DATA_FORMATS`.
+        One of `FORMATS`; one of `WRITTEN`.
     savepath
         Directory of the data sets; what it holds already stays.
     ratio
@@ -58,7 +57,7 @@ class Conversion:
     names
         Of the labels in the extended XYZ that is read.
     written
-        Whose names of labels the extended XYZ gets that is written, one of `NAMES`.
+        Whose names of labels are written, one of `LABEL_NAMES`.
     """
 
     inputs: Sequence[Path]
@@ -127,8 +126,7 @@ def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted
     UsageError
         There is a file where the directory is to be.
     """
-    if settings.written != PWACT and settings.output_format != EXTXYZ:
-        raise UsageError(f"--names {settings.written} is for --output_format {EXTXYZ}")
+    check_written_names(settings.written, settings.output_format)
     savepath = settings.savepath.absolute()
     parent = next(place for place in (savepath, *savepath.parents) if place.exists())
     if not parent.is_dir():
@@ -170,6 +168,7 @@ def _read(
 ) -> list[tuple[str, Spool]]:
     """Put the frames aside, by composition; the composition of each spool comes first."""
     spools: dict[tuple[int, str], Spool] = {}
+    output = data_set_format(settings.output_format)
     index = 0
     for number, path in enumerate(settings.inputs, 1):
         remarks = Remarks()
@@ -177,11 +176,11 @@ def _read(
         for atoms in iterate_labelled(path, settings.input_format, remarks, settings.names):
             tick(number)
             if index % settings.gap == 0:
-                key = (0 if settings.merge else number, composition_name(atoms))
+                key = (0 if settings.merge else number, output.group(atoms))
                 if key not in spools:
                     spools[key] = Spool(aside / f"{len(spools)}.frames", len(atoms))
                 try:
-                    spools[key].append(_fit(atoms, settings.output_format))
+                    spools[key].append(output.fit(atoms))
                 except PwactError as error:
                     raise InputError(f"frame {index}: {error}", path) from error
             index += 1
@@ -190,17 +189,6 @@ def _read(
     if not spools:
         raise InputError(f"no frame of the inputs is converged; {made.unconverged} left out")
     return [(composition, spool) for (_, composition), spool in spools.items()]
-
-
-def _fit(atoms: Atoms, output_format: str) -> Atoms:
-    """The frame as the output needs it."""
-    if output_format == EXTXYZ:
-        return atoms
-    if atoms.cell.rank < 3:
-        raise InputError(f"it has no cell, which {output_format} needs; {EXTXYZ} does not")
-    if not atoms.pbc.all():
-        raise InputError(OPEN)
-    return ordered(atoms)
 
 
 def _tell(path: Path, remarks: Remarks) -> None:
@@ -237,7 +225,8 @@ def _write(
     if settings.seed is not None:
         order = np.random.default_rng(settings.seed).permutation(frames)
     trained = frames if settings.ratio is None else math.ceil(frames * settings.ratio)
-    if settings.output_format != EXTXYZ and 0 < spool.without_virial < frames:
+    output, holds = data_set_format(settings.output_format), FORMATS[settings.output_format]
+    if holds.virial == ALL_OR_NONE and 0 < spool.without_virial < frames:
         _LOG.warning(
             "%s: %d of %d frames have no virial, so the data set has none",
             final,
@@ -250,12 +239,10 @@ def _write(
             continue
         picked = spool.picked(numbers.tolist())
         name = part if settings.ratio is not None else ""
-        if settings.output_format == EXTXYZ:
+        if not holds.folder:
             name = f"{part}.xyz"
             directory.mkdir(exist_ok=True)
-            write_extxyz(directory / name, picked, settings.written)
-        else:
-            write_folder(directory / name, picked)
+        output.write_one(directory / name, picked, settings.written)
         places.append(final / name)
     made.frames += frames
     made.trained += trained
@@ -269,10 +256,20 @@ def output_format_of(name: str) -> str:
     UsageError
         It is none.
     """
-    lower = ALIASES.get(name.lower(), name.lower())
-    if lower not in DATA_FORMATS:
-        raise UsageError(f"--output_format {name!r}; expected {' or '.join(DATA_FORMATS)}")
-    return lower
+    known = FORMATS.canonical(name)
+    if known not in WRITTEN:
+        near = FORMATS.nearest(name, WRITTEN)
+        hint = f"; did you mean {near}?" if near else ""
+        expected = f"{', '.join(WRITTEN[:-1])} or {WRITTEN[-1]}"
+        raise UsageError(f"--output_format {name!r}; expected {expected}{hint}")
+    return known
+
+
+def check_written_names(names: str, output_format: str) -> None:
+    """Refuse names of labels for a format that has no choice. Raises UsageError."""
+    if names != PWACT and not FORMATS[output_format].names:
+        chosen = " or ".join(name for name in WRITTEN if FORMATS[name].names)
+        raise UsageError(f"--names {names} is for --output_format {chosen}")
 
 
 def label_names(input_format: str, energy: str, forces: str, virial: str) -> LabelNames:
@@ -284,6 +281,7 @@ def label_names(input_format: str, energy: str, forces: str, virial: str) -> Lab
         Names are given for a format that has no choice.
     """
     names = LabelNames(energy, forces, virial)
-    if names != OF_TABLES and input_format != EXTXYZ:
-        raise UsageError("--energy-key, --forces-key and --virial-key are for -f extxyz")
+    if names != OF_TABLES and not FORMATS[input_format].names:
+        chosen = " or ".join(name for name, one in FORMATS.items() if one.names)
+        raise UsageError(f"--energy-key, --forces-key and --virial-key are for -f {chosen}")
     return names

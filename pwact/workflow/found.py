@@ -10,7 +10,8 @@ from typing import Any, Callable, Union
 from pwact import layout
 from pwact.errors import InputError, TaskError
 from pwact.io.al_record import Entry
-from pwact.io.frames import read_frames
+from pwact.io.frames import data_set_format, read_frames
+from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
 from pwact.report import selection as tables
 from pwact.report.records import ExploreRecord, LabelRecord, SelectRecord, TrainRecord
 from pwact.workflow.pwact_tree import PwactTree
@@ -130,10 +131,10 @@ def found_labels(stage: LabelStage, tree: PwactTree) -> StageOutput:
 def _data(stage: LabelStage, tree: PwactTree) -> Union[Path, None]:
     """The labelled frames; the oldest PWact kept folders of compositions in one a trajectory."""
     result = layout.result_dir(tree.work_dir, stage.iteration)
-    mine = {name: _holds(result, name) for name in ("extxyz", "pwmlff/npy")}
+    mine = {name: _holds(result, name) for name in OF_CAMPAIGNS}
     chosen = stage.config.data_format
-    other = next(name for name in mine if name != chosen)
-    if mine[chosen] is None and mine[other] is not None:
+    other = next((name for name in mine if mine[name] is not None), chosen)
+    if mine[chosen] is None and other != chosen:
         raise InputError(
             f"the labels that PWact left in {result} are {other}, not {chosen}",
             stage.config.file,
@@ -146,8 +147,8 @@ def _holds(result: Path, data_format: str) -> Union[Path, None]:
     usual = layout.labelled(result, data_format)
     if usual.exists():
         return usual
-    old = data_format != "extxyz" and any(result.rglob("energies.npy"))
-    return result if old else None
+    known = FORMATS[data_format].folder and result.is_dir()
+    return result if known and data_set_format(data_format).find(result) else None
 
 
 def check_candidates(stage: Union[ChooseStage, LabelStage], tree: PwactTree) -> None:

@@ -11,8 +11,9 @@ from typing import Any, Callable
 from pwact import layout
 from pwact.errors import InputError, UsageError
 from pwact.io import files
-from pwact.io.extxyz import PWACT, iterate_extxyz, write_extxyz
-from pwact.io.pwmlff_npy import MARK
+from pwact.io.extxyz import iterate_extxyz, write_extxyz
+from pwact.io.frames import data_set_format, format_found
+from pwact.registry.formats import PWACT
 
 _LOG = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def gather(
     tick
         Called for every result that was copied.
     names
-        Whose names of labels the copies get, one of `pwact.io.extxyz.NAMES`.
+        Whose names of labels the copies get, one of `registry.formats.LABEL_NAMES`.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def _sources(iteration: Path) -> Iterator[Path]:
         found = [
             entry
             for entry in (iteration / result).glob("*")
-            if entry.name == layout.TRAIN_XYZ or (entry.is_dir() and any(_data_sets(entry)))
+            if entry.name == layout.TRAIN_XYZ or (entry.is_dir() and format_found(entry))
         ]
         if found:
             yield from found
@@ -130,4 +131,4 @@ def _replace(source: Path, copy: Path) -> None:
 def _data_sets(copy: Path) -> list[Path]:
     if copy.is_file():
         return [copy]
-    return sorted(mark.parent for mark in copy.rglob(MARK))
+    return data_set_format(format_found(copy)).find(copy)

@@ -11,30 +11,32 @@ from ase.build import bulk
 
 from pwact.errors import InputError, TaskError
 from pwact.io.extxyz import write_extxyz
-from pwact.io.frames import DATA_FORMATS, data_paths, ordered, read_frames, write_frames
+from pwact.io.frames import data_paths, format_found, ordered, read_frames, write_frames
 from pwact.io.labels import labels_of, set_labels
+from pwact.registry.formats import WRITTEN
 from tests.io.conftest import assert_same
 
-NAMES = {"extxyz": "train.xyz", "pwmlff/npy": "PWdata"}
+NAMES = {name: "train.xyz" if name == "extxyz" else "PWdata" for name in WRITTEN}
+KEPT = ("extxyz", "deepmd/npy/mixed")  # formats that keep the order of frames and atoms
 
 
 def by_composition(frames: list[Atoms]) -> list[Atoms]:
-    """The frames as pwmlff/npy gives them back."""
+    """The frames as folders of compositions give them back."""
     return sorted(map(ordered, frames), key=lambda atoms: atoms.get_chemical_formula())
 
 
-@pytest.mark.parametrize("data_format", DATA_FORMATS)
+@pytest.mark.parametrize("data_format", WRITTEN)
 def test_round_trip(tmp_path: Path, frames: list[Atoms], data_format: str) -> None:
     path = tmp_path / "deeper" / NAMES[data_format]
     write_frames(path, frames, data_format)
     found = read_frames(path, data_format.upper())
-    expected = frames if data_format == "extxyz" else by_composition(frames)
+    expected = frames if data_format in KEPT else by_composition(frames)
     assert len(found) == len(frames)
     for one, other in zip(found, expected):
         assert_same(one, other, 1e-12)
 
 
-@pytest.mark.parametrize("data_format", DATA_FORMATS)
+@pytest.mark.parametrize("data_format", WRITTEN)
 def test_writing_replaces(tmp_path: Path, frames: list[Atoms], data_format: str) -> None:
     path = tmp_path / NAMES[data_format]
     write_frames(path, frames, data_format)
@@ -43,7 +45,7 @@ def test_writing_replaces(tmp_path: Path, frames: list[Atoms], data_format: str)
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("data_format", DATA_FORMATS)
+@pytest.mark.parametrize("data_format", WRITTEN)
 def test_what_was_there_stays_when_writing_fails(
     tmp_path: Path, frames: list[Atoms], data_format: str
 ) -> None:
@@ -112,7 +114,7 @@ def test_data_paths(tmp_path: Path, frames: list[Atoms]) -> None:
         ("absent", "pwmlff/npy", "absent: does not exist"),
         (".", "pwmlff/npy", "holds no pwmlff/npy data"),
         (".", "extxyz", "holds no extxyz data"),
-        (".", "csv", "'csv' is none of extxyz, pwmlff/npy"),
+        (".", "csv", "'csv' is none of extxyz, pwmlff/npy, deepmd/npy, deepmd/npy/mixed"),
     ],
 )
 def test_no_data(tmp_path: Path, name: str, data_format: str, message: str) -> None:
@@ -147,3 +149,55 @@ def test_open_boundaries_are_not_made_periodic(tmp_path: Path, frames: list[Atom
     with pytest.raises(InputError, match="open along an axis"):
         write_frames(tmp_path / "PWdata", [slab], "pwmlff/npy")
     assert not (tmp_path / "PWdata").exists()
+
+
+@pytest.mark.parametrize("data_format", WRITTEN)
+def test_the_format_of_a_data_set_is_found(
+    tmp_path: Path, frames: list[Atoms], data_format: str
+) -> None:
+    path = tmp_path / NAMES[data_format]
+    assert format_found(path) == ""
+    write_frames(path, frames, data_format)
+    found = format_found(path)
+    assert found == {"deepmd/npy/mixed": "deepmd/npy"}.get(data_format, data_format)
+    assert len(read_frames(path, found)) == len(frames)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "label_error.csv").touch()
+    assert format_found(tmp_path / "other") == ""
+    assert format_found(tmp_path / "other" / "label_error.csv") == ""
+
+
+def test_a_mixed_folder_holds_every_composition(tmp_path: Path, frames: list[Atoms]) -> None:
+    write_frames(tmp_path / "data", frames, "deepmd/npy/mixed")
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["8"]
+    assert (tmp_path / "data/8/type_map.raw").read_text().split() == ["Ag", "Au"]
+    types = np.load(tmp_path / "data/8/set.000/real_atom_types.npy")
+    assert types.tolist() == [[int(s == "Au") for s in one.symbols] for one in frames]
+
+
+def test_what_deepmd_cannot_hold_is_refused(tmp_path: Path, frames: list[Atoms]) -> None:
+    slab = frames[0].copy()
+    slab.pbc = [True, True, False]
+    set_labels(slab, -1.5, labels_of(frames[0]).forces, None)
+    for data_format in ("deepmd/npy", "deepmd/npy/mixed"):
+        with pytest.raises(InputError, match="periodic along some axes only"):
+            write_frames(tmp_path / "data", [slab], data_format)
+    bare = Atoms("AgAu", np.eye(3)[:2], pbc=True)
+    set_labels(bare, -1.5, np.zeros((2, 3)))
+    with pytest.raises(InputError, match="no cell, which deepmd/npy needs"):
+        write_frames(tmp_path / "data", [bare], "deepmd/npy")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("data_format", ["deepmd/npy", "deepmd/npy/mixed"])
+def test_a_molecule_without_a_cell_has_no_box(tmp_path: Path, data_format: str) -> None:
+    molecule = Atoms("HO", np.eye(3)[:2])
+    set_labels(molecule, -1.5, np.eye(3)[:2])
+    boxed = Atoms("HO", np.eye(3)[:2], cell=np.eye(3) * 9)
+    set_labels(boxed, -2.5, np.eye(3)[:2])
+    write_frames(tmp_path / "data", [molecule, boxed], data_format)
+    found = read_frames(tmp_path / "data", data_format)
+    assert sorted((labels_of(one).energy, one.cell.rank) for one in found) == [(-2.5, 3), (-1.5, 0)]
+    assert not any(one.pbc.any() for one in found)
+    assert len(list((tmp_path / "data").rglob("nopbc"))) == 2
+    assert len(list((tmp_path / "data").rglob("box.npy"))) == 1

@@ -8,10 +8,10 @@ import pytest
 from ase import Atoms
 
 from pwact.errors import InputError
-from pwact.io.frames import ordered, read_frames, write_frames
+from pwact.io.frames import composition_name, ordered, read_frames, write_frames
 from pwact.io.labels import labels_of, set_labels
 from pwact.io.movement import iterate_movement
-from pwact.io.pwmlff_npy import composition_name, read_folder
+from pwact.io.pwmlff_npy import read_folder
 from tests.io.conftest import assert_same
 
 

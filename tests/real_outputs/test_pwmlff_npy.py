@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.io.frames import read_frames
+from pwact.io.frames import composition_name, read_frames
 from pwact.io.labels import labels_of
-from pwact.io.pwmlff_npy import composition_name
 
 pytestmark = pytest.mark.real_outputs
 

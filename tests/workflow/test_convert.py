@@ -20,6 +20,7 @@ from pwact.io.extxyz import write_extxyz
 from pwact.io.frames import ordered, read_frames, write_frames
 from pwact.io.labels import labels_of
 from pwact.io.spool import Spool
+from pwact.registry.formats import WRITTEN
 from pwact.workflow import labelled as readers
 from pwact.workflow.convert import Conversion, convert
 from pwact.workflow.publish import Workshop
@@ -82,7 +83,7 @@ def test_a_movement_becomes_a_data_set_with_every_digit(here: Path, capsys: Said
     "spelling",
     ["pwmat/movement", "MOVEMENT", "pwmat", "extxyz", "xyz", "pwmlff/npy", "npy", "deepmd/npy"],
 )
-@pytest.mark.parametrize("output", ["pwmlff/npy", "extxyz"])
+@pytest.mark.parametrize("output", WRITTEN)
 def test_formats_that_hold_what_they_are_given(here: Path, spelling: str, output: str) -> None:
     frames = series("CSi2", *range(1, 4))
     place = here / "in"
@@ -283,7 +284,7 @@ BAD: list[tuple[list[str], str]] = [
     (["-i", "good", "-f", "vasp/poscar"], "formats with labels: pwmat/movement, vasp/outcar"),
     (["-i", "good", "-f", "extxyz"], "good: frame 0 cannot be read"),
     (["-i", "good", "-f", "vasp"], "; is vasp/outcar its format?"),
-    (["-i", "good", "-f", "npy"], "good: holds no pwmlff/npy data; is pwmlff/npy its format?"),
+    (["-i", "good", "-f", "npy"], "good: holds no labelled frame; is pwmlff/npy its format?"),
     (["-i", "good", "bad"], "bad, line 29: "),
     (["-i", "empty"], "empty holds no frame; is pwmat/movement its format?"),
     (["-i", "bare.xyz", "-f", "extxyz"], "bare.xyz: frame 1 has no energy and forces"),
@@ -299,7 +300,7 @@ BAD: list[tuple[list[str], str]] = [
     (["-i", "good", "-g", "1.5"], "found '1.5'; expected an integer from 1 on"),
     (["-i", "good", "--seed", "-1"], "found '-1'; expected an integer from 0 on"),
     (["-i", "good", "-m", "perhaps"], "found 'perhaps'; expected true, false or nothing"),
-    (["-i", "good", "--output_format", "csv"], "expected extxyz or pwmlff/npy"),
+    (["-i", "good", "--output_format", "csv"], "expected extxyz, pwmlff/npy, deepmd/npy or deepmd/npy/mixed"),
     (["-i", "good", "-w", "nowhere"], "nowhere is not a directory"),
     (["-i", "good", "-s", "good"], "good is not a directory"),
     (["-i", "good", "-s", "good/below"], "good is not a directory"),
@@ -381,12 +382,12 @@ def test_an_interrupted_conversion_leaves_nothing(
 ) -> None:
     put_movement(here / "a", *series("C", 1, 2, 3))
 
-    def interrupted(path: Path, remarks: readers.Remarks) -> Iterator[Atoms]:
-        del path, remarks
+    def interrupted(*told: Any) -> Iterator[Atoms]:
+        del told
         yield labelled("C", 1)
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(readers.FORMATS, "pwmat/movement", interrupted)
+    monkeypatch.setattr(readers.Movement, "read", interrupted)
     assert main(["to_pwdata", "-i", "a"]) == 130
     assert files_of(here) == ["a"]
 
