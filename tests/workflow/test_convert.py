@@ -300,7 +300,7 @@ BAD: list[tuple[list[str], str]] = [
     (["-i", "good", "-g", "1.5"], "found '1.5'; expected an integer from 1 on"),
     (["-i", "good", "--seed", "-1"], "found '-1'; expected an integer from 0 on"),
     (["-i", "good", "-m", "perhaps"], "found 'perhaps'; expected true, false or nothing"),
-    (["-i", "good", "--output_format", "csv"], "expected extxyz, pwmlff/npy, deepmd/npy or deepmd/npy/mixed"),
+    (["-i", "good", "--output_format", "csv"], "expected extxyz, pwmlff/npy, deepmd"),
     (["-i", "good", "-w", "nowhere"], "nowhere is not a directory"),
     (["-i", "good", "-s", "good"], "good is not a directory"),
     (["-i", "good", "-s", "good/below"], "good is not a directory"),
