@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import group_what_shares, shared_by
@@ -27,3 +31,20 @@ def test_what_need_not(made: str, request: pytest.FixtureRequest) -> None:
 
 def test_what_stands_alone(tmp_path: object, request: pytest.FixtureRequest) -> None:
     assert shared_by(request.node) == ""
+
+
+def test_the_workers_know_the_groups() -> None:
+    words = "-p no:cacheprovider -n 1 --dist loadgroup -v tests/test_groups.py -k what_"
+    command = [sys.executable, "-m", "pytest", *words.split()]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    found = {line.split()[-1] for line in done.stdout.splitlines() if " PASSED " in line}
+    assert found == {
+        f"tests/test_groups.py::test_{name}"
+        for name in (
+            "what_shares_a_fixture_of_its_module@tests/test_groups.py:made",
+            "what_need_not",
+            "what_stands_alone",
+        )
+    }

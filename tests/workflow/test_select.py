@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pwact.io.model_devi import write_model_devi
 from pwact.workflow.stages.select import SelectStage
@@ -106,6 +107,7 @@ def test_a_selection_depends_on_window_limits_and_deviations(tmp_path: Path) -> 
     assert changed == [place]
 
 
+@pytest.mark.draws
 def test_a_histogram_of_each_system(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     rig.select()
