@@ -3,6 +3,20 @@
 It never runs a program, submits a job, waits, or chooses a directory. Units are Å, eV, eV/Å, ps
 for MD times, K and bar. A frame is an `ase.Atoms`; its labels are set and read with
 `pwact.io.labels`.
+
+What `check` promises, for every engine (tests/engines/test_contract.py tries each of them):
+
+1. Output that can be read is not work that was done. A task is done when its output shows the end
+   that was asked for: the last step, epoch, frame. Programs write final names early and often, so a
+   name proves nothing.
+2. Where the output of a program does not tell its end, only its exit status does. Then `check`
+   wants the file that the command writes behind the program, or the tag of success.
+3. A file that is missing, empty, cut short anywhere, full of zeros, or of another task is never the
+   output of a done task, whichever file it is.
+4. Unusable is not incomplete. What ended as it was told to and came to nothing (not converged) is
+   unusable: another try would end the same way. All else is incomplete.
+5. `command` may be run again in a directory where an earlier try was cut off at any point. It goes
+   on from there, or removes what could pass for its own output. It does no finished step again.
 """
 
 from __future__ import annotations
@@ -19,6 +33,7 @@ from pwact.verdict import Verdict
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from pwact.engines.evaluator import KpuEvaluator
     from pwact.io.model_devi import Deviations
 
 
@@ -226,6 +241,9 @@ class Explorer(Protocol):
         Those have deviation rows, or `potential` leaves none.
         """
 
+    def reached(self, directory: Path) -> float:
+        """The MD step from which `command` goes on; 0 where it begins again."""
+
     def read_result(self, directory: Path) -> Trajectory:
         """The trajectory of a done task."""
 
@@ -273,38 +291,6 @@ class TrainedModel:
     valid: Optional[ValidError] = None
 
 
-class KpuEvaluator(Protocol):
-    """Kalman prediction uncertainty of the frames of one trajectory, by one model.
-
-    Attributes
-    ----------
-    log
-        Name of the file in a task directory whose tail explains a failure.
-    """
-
-    log: str
-    shell_check: str
-
-    def fingerprint(self) -> dict[str, Any]:
-        """Everything but model and trajectory that the result depends on, as JSON."""
-
-    def write_input(self, directory: Path, model: TrainedModel, trajectory: Path) -> None:
-        """Write all files of one task into the existing `directory`.
-
-        `trajectory` is the directory of a finished MD. Raises TaskError when the model cannot tell
-        its uncertainty.
-        """
-
-    def command(self) -> str:
-        """Shell text that runs the evaluation in the task directory."""
-
-    def check(self, directory: Path) -> Verdict:
-        """Whether ``kpu_model_devi.out`` has a row for every frame of the trajectory."""
-
-    def transient_files(self, directory: Path) -> list[Path]:
-        """Files and folders of a done task that are deleted once the iteration is complete."""
-
-
 class Trainer(Protocol):
     """Trains one member of a committee."""
 
@@ -339,6 +325,9 @@ class Trainer(Protocol):
 
     def check(self, directory: Path) -> Verdict:
         """Whether the training is complete."""
+
+    def reached(self, directory: Path) -> float:
+        """How far a training came from which `command` goes on; 0 where it begins again."""
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The trained model. Raises TaskError."""

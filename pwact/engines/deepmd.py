@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pwact.engines.base import KpuEvaluator, Potential, TrainedModel
-from pwact.engines.deepmd_input import native_warnings, seed_warnings
+from pwact.engines.base import Potential, TrainedModel
+from pwact.engines.deepmd_input import CURVE, native_warnings, seed_warnings
 from pwact.engines.deepmd_keys import check_compressible
 from pwact.engines.deepmd_training import INPUT, LOG, MODEL_ROLE, DeepmdTraining, demand_files
+from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.training_task import ENDED, record_end
 from pwact.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,7 +84,9 @@ class DeepmdTrainer(DeepmdTraining):
                 f"{dp} compress -i {GRAPH} -o small.pb -s {step!r} >> {LOG} 2>&1",
                 f"mv small.pb {COMPRESSED}",
             ]
-        return " && ".join([*steps, self.test_step(dp)])
+        models = [GRAPH, COMPRESSED] if self.config.strategy.compress else [GRAPH]
+        end = record_end(*models, CURVE)
+        return " && ".join([f"rm -f {ENDED}", *steps, self.test_step(dp), end])
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The frozen model, and the compressed one if there is one."""

@@ -48,7 +48,7 @@ _SEED = 2024
 
 
 class DeepmdKpu(KpuTask):
-    """Writes and reads evaluations of a model. See `pwact.engines.base.KpuEvaluator`.
+    """Writes and reads evaluations of a model. See `pwact.engines.evaluator.KpuEvaluator`.
 
     Parameters
     ----------

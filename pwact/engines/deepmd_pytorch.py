@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwact.engines import deepmd_pytorch_keys as keys
-from pwact.engines.base import KpuEvaluator, Potential, TrainedModel
-from pwact.engines.deepmd_input import native_warnings
+from pwact.engines.base import Potential, TrainedModel
+from pwact.engines.deepmd_input import CURVE, native_warnings
 from pwact.engines.deepmd_kpu import KALMAN, MODEL, START, DeepmdKpu
 from pwact.engines.deepmd_training import LOG, MODEL_ROLE, DeepmdTraining, demand_files
+from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.task_inputs import interpreter, python_module
+from pwact.engines.training_task import ENDED, record_end
 from pwact.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ class DeepmdPytorchTrainer(DeepmdTraining):
         """Train, and test where the learning curve does not tell all."""
         worker = python_module("pwact.engines.deepmd_lkf", python=self.program)
         test = self.test_step(f"{interpreter(self.program)} -m deepmd --pt")
-        return f"{worker} > {LOG} 2>&1 && {test}"
+        end = record_end(MODEL, KALMAN, CURVE)
+        return f"rm -f {ENDED} && {worker} > {LOG} 2>&1 && {test} && {end}"
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, and the matrix P of its filter."""

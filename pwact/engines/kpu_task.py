@@ -15,7 +15,7 @@ LOG = "kpu.log"
 
 
 class KpuTask:
-    """How an evaluation is judged. See `pwact.engines.base.KpuEvaluator`."""
+    """How an evaluation is judged. See `pwact.engines.evaluator.KpuEvaluator`."""
 
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'

@@ -94,6 +94,11 @@ class LammpsExplorer(MdTask):
             f'{potential.after}; after_rc=$?; {end} && rm -f {ENDED} && [ "$after_rc" -eq 0 ]'
         )
 
+    def reached(self, directory: Path) -> float:
+        """The step of the newest restart file."""
+        numbers = [path.suffix[1:] for path in directory.glob(f"{RESTART}.*")]
+        return max((float(number) for number in numbers if number.isdigit()), default=0.0)
+
     def transient_files(self, directory: Path) -> list[Path]:
         """Dump, restart files and LAMMPS's own log."""
         restarts = sorted(directory.glob(f"{RESTART}.*"))

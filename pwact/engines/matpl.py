@@ -20,11 +20,22 @@ from pwact.engines.matpl_input import (
     warnings,
 )
 from pwact.engines.matpl_kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
-from pwact.engines.matpl_results import TRAIN_CURVE, VALID_CURVE, progress, read_errors
-from pwact.engines.training_task import TrainingTask
+from pwact.engines.matpl_restart import COMPRESS_ENDED, EPOCHS_ENDED, LOG
+from pwact.engines.matpl_results import (
+    TRAIN_CURVE,
+    VALID_CURVE,
+    demand_archive,
+    demand_nep,
+    epochs_done,
+    progress,
+    read_errors,
+)
+from pwact.engines.matpl_words import remedy_for
+from pwact.engines.task_inputs import python_module
+from pwact.engines.training_task import ENDED, TrainingTask, record_end, unless_ended
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_json
-from pwact.verdict import Verdict
+from pwact.verdict import Outcome, Verdict, incomplete
 
 if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
@@ -32,7 +43,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOG = "train.log"
 MODEL_ROLE = "model"
 SCRIPTED = "torch_script_module.pt"
 COMPRESSED = "cmp_dp_model.ckpt"
@@ -109,24 +119,35 @@ class MatplTrainer(TrainingTask):
         write_json(directory / INPUT, made)
 
     def command(self) -> str:
-        """Train, perhaps compress, and script; the first failure ends it."""
+        """Train, perhaps compress, and script; the first failure ends it.
+
+        What an earlier try has done stays: MatPL goes on from its last epoch, and steps that have
+        ended are left out.
+        """
         program, end = self._train.command.strip(), f">> {LOG} 2>&1"
-        steps = [f"rm -rf {LOG} {RECORD}", f"{program} train {INPUT} {end}"]
+        checkpoint = f"{RECORD}/{CHECKPOINTS[self._config.train.model_type]}"
+        steps = [
+            f"rm -f {ENDED}",
+            f"input=$({python_module('pwact.engines.matpl_restart')})",
+            f'{{ [ -z "$input" ] || {{ {program} train "$input" {end} && '
+            f"wc -c < {checkpoint} > {EPOCHS_ENDED}; }}; }}",
+        ]
         if self._is_nep:
-            return " && ".join(steps)
-        checkpoint = f"./{RECORD}/{CHECKPOINTS['DP']}"
-        strategy = self._config.strategy
+            return " && ".join([*steps, record_end(f"{RECORD}/{NEP_TEXT}", checkpoint)])
+        strategy, source = self._config.strategy, f"./{checkpoint}"
         if strategy.compress:
             small = f"{RECORD}/{COMPRESSED}"
-            steps.append(
-                f"{program} compress {checkpoint} -d {strategy.compress_dx!r} "
+            made = (
+                f"{program} compress {source} -d {strategy.compress_dx!r} "
                 f"-o {strategy.compress_order} -s {small} {end}"
             )
-            checkpoint = f"./{small}"
+            steps.append(unless_ended(COMPRESS_ENDED, small, made))
+            source = f"./{small}"
         if not self._explore.gpu_per_node:
             steps.append("export CUDA_VISIBLE_DEVICES=''")
-        steps.append(f"{program} script {checkpoint} {RECORD}/{SCRIPTED} {end}")
-        return " && ".join(steps)
+        model = f"{RECORD}/{SCRIPTED}"
+        steps += [f"rm -f {model}", f"{program} script {source} {model} {end}"]
+        return " && ".join([*steps, record_end(model, checkpoint)])
 
     def check(self, directory: Path) -> Verdict:
         """Whether MatPL came to its last epoch, and its models can be read.
@@ -135,7 +156,14 @@ class MatplTrainer(TrainingTask):
         cut off leaves a model that can be read.
         """
         verdict = progress(directory)
-        return super().check(directory) if verdict.done else verdict
+        verdict = super().check(directory) if verdict.done else verdict
+        if verdict.outcome is Outcome.INCOMPLETE and (remedy := remedy_for(directory / LOG)):
+            return incomplete(f"{verdict.reason}; {remedy}")
+        return verdict
+
+    def reached(self, directory: Path) -> float:
+        """Epochs that have their row, and one more when only what follows them is missing."""
+        return float(epochs_done(directory) + (directory / EPOCHS_ENDED).exists())
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model that LAMMPS reads, and the checkpoint that a training can start from."""
@@ -147,6 +175,7 @@ class MatplTrainer(TrainingTask):
         for path in files.values():
             if not path.is_file() or not path.stat().st_size:
                 raise TaskError(f"{path} is missing")
+        (demand_nep if self._is_nep else demand_archive)(files[MODEL_ROLE])
         read_errors(record / TRAIN_CURVE)
         return TrainedModel(directory, files, self._valid_error(record / VALID_CURVE))
 

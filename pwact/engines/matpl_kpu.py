@@ -32,7 +32,7 @@ _P_IS_THERE = frozenset({"optimizer", "param_groups", "P"})
 
 
 class MatplKpu(KpuTask):
-    """Writes and reads ``MatPL kpu`` tasks. See `pwact.engines.base.KpuEvaluator`."""
+    """Writes and reads ``MatPL kpu`` tasks. See `pwact.engines.evaluator.KpuEvaluator`."""
 
     def __init__(self, program: str, frame_format: str) -> None:
         self._program = program

@@ -119,6 +119,10 @@ class MdTask:
             return incomplete(counted)
         return _judge(early, tolerance, len(rows))
 
+    def reached(self, directory: Path) -> float:  # noqa: ARG002
+        """Each try begins again."""
+        return 0.0
+
     def read_result(self, directory: Path) -> MdTrajectory:
         """The trajectory of a done task."""
         return MdTrajectory(directory)

@@ -26,7 +26,7 @@ from pwact.engines.task_inputs import (
     lammps_program,
     python_module,
 )
-from pwact.engines.training_task import TrainingTask
+from pwact.engines.training_task import ENDED, TrainingTask, record_end
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import Settings
 from pwact.io.frames import read_frames
@@ -110,9 +110,11 @@ class PodTrainer(TrainingTask):
 
     def command(self) -> str:
         """Shell text that runs the fit: by fitpod, or by us where P is needed as well."""
+        run = f"{self._program} -in {pod_files.INPUT} > {pod_files.LOG}"
         if self._alone:
-            return f"{pod_fit.command(self._program, self._settings)} > {pod_files.LOG} 2>&1"
-        return f"{self._program} -in {pod_files.INPUT} > {pod_files.LOG}"
+            run = f"{pod_fit.command(self._program, self._settings)} > {pod_files.LOG} 2>&1"
+        models = [pod_files.COEFFICIENTS, *([FACTOR] if self._alone else [])]
+        return f"rm -f {ENDED} && {run} && {record_end(*models)}"
 
     def check(self, directory: Path) -> Verdict:
         """Whether the fit ended and left all coefficients."""

@@ -43,7 +43,7 @@ _MODULE = "pwact.engines.pod_kpu"
 
 
 class PodKpu(KpuTask):
-    """Writes and reads evaluations of a POD model. See `pwact.engines.base.KpuEvaluator`."""
+    """Writes and reads evaluations of a POD model. See `pwact.engines.evaluator.KpuEvaluator`."""
 
     def __init__(self, program: str) -> None:
         self._program = program

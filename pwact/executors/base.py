@@ -31,6 +31,11 @@ class ArrayRefusedError(PwactError):
     """The scheduler takes no job array; nothing was submitted."""
 
 
+def starts_over(directory: Path) -> float:  # noqa: ARG001
+    """How far a task comes whose tries all begin anew."""
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Task:
     """One program run in one directory.
@@ -48,6 +53,9 @@ class Task:
         Name of the file in `directory` whose tail explains a failure.
     shell_check
         Shell text that is true when the program ended well; ``$rc`` is its exit status.
+    reached
+        How far the work in `directory` has come, in any unit that grows: another try goes on from
+        there. A try that came further does not count. The default: each try begins anew.
     """
 
     directory: Path
@@ -55,6 +63,7 @@ class Task:
     check: Callable[[Path], Verdict]
     log: str
     shell_check: str = '[ "$rc" -eq 0 ]'
+    reached: Callable[[Path], float] = starts_over
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,7 @@ class Fault(Enum):
 
     TASK = "task"  # counts as a try
     MACHINE = "machine"  # run again without counting
-    TIMEOUT = "timeout"  # counts only if no task was finished
+    TIMEOUT = "timeout"  # counts only if no task was finished or came further
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,15 @@ class Unit:
         How many jobs ran it.
     tries
         How many of them count.
+    reached
+        How far it came at most (`Task.reached`).
     """
 
     task: Task
     group: Group
     jobs: int = 0
     tries: int = 0
+    reached: float = 0.0
 
 
 @dataclass(eq=False)

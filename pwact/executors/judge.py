@@ -30,15 +30,25 @@ def hopeless(task: Task) -> bool:
     return not task.directory.is_dir()
 
 
+def came_further(unit: Unit) -> bool:
+    """Whether a task has come further than ever since this was asked last."""
+    try:
+        now = unit.task.reached(unit.task.directory)
+    except (OSError, PwactError):
+        return False
+    before, unit.reached = unit.reached, max(unit.reached, now)
+    return now > before
+
+
 def account(group: Group, progress: bool, ran: Sequence[Unit], fault: Fault) -> None:
     """Charge a job that left tasks undone to those who are to blame.
 
     Parameters
     ----------
     progress
-        Whether it finished any task.
+        Whether it finished any task, or brought one further.
     ran
-        Those of the undone tasks that it ran for certain.
+        Those of the undone tasks that it ran for certain and brought no further.
     """
     if progress:
         group.fruitless = group.requeues = 0

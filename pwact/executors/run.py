@@ -21,6 +21,7 @@ from pwact.executors.base import (
 from pwact.executors.jobs import Group, Job, Surroundings, Unit, by_obstacle, grouped, told
 from pwact.executors.judge import (
     account,
+    came_further,
     certainly_ran,
     explain,
     given_up,
@@ -104,6 +105,7 @@ class Run:
             for unit in [unit for unit in group.units if unit not in held]:
                 verdict = judge(unit.task)
                 if verdict.outcome is Outcome.INCOMPLETE and not hopeless(unit.task):
+                    came_further(unit)  # than nothing: that is where this start begins
                     continue
                 del group.units[unit]
                 spec = self._submission.spec(group.number, "", [unit])
@@ -301,14 +303,16 @@ class Run:
     def _judged(self, job: Job) -> list[TaskResult]:
         """Make the results of an ended job; what is not done waits for another."""
         again = [unit for unit in job.units if _worth_another(unit, job.verdicts[unit])]
-        progress = len(again) < len(job.units)
+        further = {unit for unit in again if came_further(unit)}
+        progress = bool(further) or len(again) < len(job.units)
         for group in job.groups:
             group.jobs -= 1
             mine = [unit for unit in again if unit.group is group]
             if not mine or not job.id or job.attached:
                 continue
             ran = certainly_ran(job.spec, job.units, again, job.record)
-            account(group, progress, ran, job.state.fault)
+            charged = [unit for unit in ran if unit not in further]
+            account(group, progress, charged, job.state.fault)
             if not progress:  # another task goes first, in case the first one ends every job
                 for unit in job.units[: max(1, self._block.parallel_num)]:
                     group.units[unit] = group.units.pop(unit)

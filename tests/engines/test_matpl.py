@@ -36,12 +36,13 @@ from pwact.engines.base import (
 from pwact.engines.lammps import LammpsExplorer
 from pwact.engines.matpl import MatplTrainer
 from pwact.engines.matpl_results import read_errors
+from pwact.engines.task_inputs import python_module
 from pwact.errors import InputError, TaskError
 from pwact.io.extxyz import write_extxyz
 from pwact.io.labels import set_labels
 from pwact.verdict import Outcome
-from tests.stubs.matpl import KILLED_AFTER
-from tests.stubs.pair_model import PairModel
+from tests.stubs.matpl import COUNTED, FAILED, KILLED_AFTER
+from tests.stubs.pair_model import PairModel, load
 from tests.workflow.matpl_campaign import write_program
 
 DATA = TrainingData((Path("/data/a.xyz"), Path("/data/b.xyz")), (), "extxyz")
@@ -202,29 +203,40 @@ def test_without_valid_data(tmp_path: Path, train: dict[str, Any], expected: lis
     assert written(trainer(train), tmp_path / "new", data=data)["valid_data"] == expected
 
 
-DP_STEPS = (
-    "rm -rf train.log model_record && MatPL train train.json >> train.log 2>&1 && {compress}{gpu}"
-    "MatPL script ./model_record/{name}.ckpt model_record/torch_script_module.pt >> train.log 2>&1"
+MARK = "model_record/torch_script_module.pt"
+TRAIN = (
+    'rm -f train.ended && input=$({python}) && {{ [ -z "$input" ] || '
+    '{{ MatPL train "$input" >> train.log 2>&1 && '
+    "wc -c < model_record/{kind}_model.ckpt > epochs.ended; }}; }} && "
+)
+SCRIPT = (
+    f"rm -f {MARK} && MatPL script ./model_record/{{name}}.ckpt {MARK} >> train.log 2>&1"
+    f" && wc -c {MARK} model_record/dp_model.ckpt > train.ended"
 )
 CPU = "export CUDA_VISIBLE_DEVICES='' && "
+SMALL = "model_record/cmp_dp_model.ckpt"
 COMPRESS = (
-    "MatPL compress ./model_record/dp_model.ckpt -d 0.02 -o 5 -s model_record/cmp_dp_model.ckpt"
-    " >> train.log 2>&1 && "
+    f'{{ {{ [ -s compress.ended ] && [ -s {SMALL} ] && [ "$(cat compress.ended)" = '
+    f'"$(wc -c < {SMALL})" ]; }} || {{ rm -f compress.ended {SMALL}; MatPL compress '
+    f"./model_record/dp_model.ckpt -d 0.02 -o 5 -s {SMALL} >> train.log 2>&1 && "
+    f"wc -c < {SMALL} > compress.ended; }}; }} && "
 )
 
 
 @pytest.mark.parametrize(
-    ("train", "gpus", "compress", "expected"),
+    ("train", "gpus", "compress", "after"),
     [
-        (dp(), 0, False, DP_STEPS.format(compress="", gpu=CPU, name="dp_model")),
-        (dp(), 1, False, DP_STEPS.format(compress="", gpu="", name="dp_model")),
-        (dp(), 0, True, DP_STEPS.format(compress=COMPRESS, gpu=CPU, name="cmp_dp_model")),
-        (nep(), 0, False, DP_STEPS.partition(" && {")[0]),
+        (dp(), 0, False, CPU + SCRIPT.format(name="dp_model")),
+        (dp(), 1, False, SCRIPT.format(name="dp_model")),
+        (dp(), 0, True, COMPRESS + CPU + SCRIPT.format(name="cmp_dp_model")),
+        (nep(), 0, False, "wc -c model_record/nep5.txt model_record/nep_model.ckpt > train.ended"),
     ],
 )
-def test_commands(train: dict[str, Any], gpus: int, compress: bool, expected: str) -> None:
+def test_commands(train: dict[str, Any], gpus: int, compress: bool, after: str) -> None:
     strategy = StrategyConfig(compress=compress, compress_order=5, compress_dx=0.02)
-    assert trainer(train, gpus=gpus, strategy=strategy).command() == expected
+    made = trainer(train, gpus=gpus, strategy=strategy).command()
+    python = python_module("pwact.engines.matpl_restart")
+    assert made == TRAIN.format(python=python, kind=train["model_type"].lower()) + after
 
 
 @pytest.mark.parametrize(
@@ -336,12 +348,16 @@ def test_errors_that_cannot_be_believed(tmp_path: Path, text: str, message: str)
         read_errors(tmp_path / "x.dat")
 
 
-@pytest.mark.parametrize("missing", ["", "torch_script_module.pt", "dp_model.ckpt"])
+@pytest.mark.parametrize("missing", ["", "torch_script_module.pt", "dp_model.ckpt", "tag"])
 def test_a_training_is_done_when_its_models_are_there(tmp_path: Path, missing: str) -> None:
     record = tmp_path / "model_record"
     record.mkdir()
-    for name in ("torch_script_module.pt", "dp_model.ckpt"):
-        (record / name).write_text("" if name == missing else "x")
+    PairModel("DP", [29, 47], [1]).save(record / "torch_script_module.pt")
+    PairModel("DP", [29, 47], [1]).save_checkpoint(record / "dp_model.ckpt", p_matrix=False)
+    if missing and missing != "tag":
+        (record / missing).write_text("")
+    if missing != "tag":
+        (tmp_path / "tag.train.success").touch()  # of an earlier version, or of PWact
     (record / "epoch_train.dat").write_text(CURVE, encoding="utf-8")
     (record / "epoch_valid.dat").write_text(CURVE, encoding="utf-8")
     made = trainer(dp(), valid_data=(Path("v.xyz"),))
@@ -352,14 +368,18 @@ def test_a_training_is_done_when_its_models_are_there(tmp_path: Path, missing: s
 
 
 def run_training(
-    folder: Path, train: Mapping[str, Any], start: Optional[Path] = None, **environment: str
+    folder: Path,
+    train: Mapping[str, Any],
+    start: Optional[Path] = None,
+    made: Optional[MatplTrainer] = None,
+    **environment: str,
 ) -> MatplTrainer:
     """Train with the stand-in, in the current directory of the caller's choice."""
     write_program(folder / "MatPL", "tests.stubs.matpl")
     labelled = copper()
     set_labels(labelled, -1.0, np.zeros((len(labelled), 3)))
     write_extxyz(folder / "data.xyz", [labelled] * 4)
-    made = trainer(train)
+    made = made or trainer(train)
     data = TrainingData((folder / "data.xyz",), (), "extxyz")
     if not (folder / "train.json").exists():
         made.write_input(folder, data, 5, start)
@@ -393,6 +413,67 @@ def test_a_training_that_was_cut_off_is_not_done(tmp_path: Path, kind: Any) -> N
     assert "ended with an error" in made.check(tmp_path).reason
 
 
+def epochs_of(folder: Path, train: Mapping[str, Any], **environment: str) -> list[int]:
+    """Which epochs one more run of the command trains."""
+    counted = folder / "counted"
+    counted.unlink(missing_ok=True)
+    run_training(folder, train, **{COUNTED: str(counted), **environment})
+    return [int(line.split()[-1]) for line in counted.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("kind", [dp, nep])
+@pytest.mark.parametrize("start", ["nothing", "a model"])
+def test_a_training_that_was_cut_off_goes_on(tmp_path: Path, kind: Any, start: str) -> None:
+    """No epoch is trained twice, and the model is the one of a training in one go."""
+    train = {**kind(optimizer={"epochs": 4}), "atom_type": ("Cu",)}
+    folder, before = tmp_path / "train.001", None
+    folder.mkdir()
+    if start == "a model":
+        before = tmp_path / "train.000"
+        before.mkdir()
+        run_training(before, train)
+    made = run_training(folder, train, before, **{KILLED_AFTER: "1"})
+    assert made.reached(folder) == 1
+    assert epochs_of(folder, train, **{KILLED_AFTER: "3"}) == [2, 3]
+    assert (made.reached(folder), made.check(folder).done) == (3, False)
+    assert epochs_of(folder, train) == [4]
+    assert made.check(folder).done
+    assert load(made.read_result(folder).files["model"]).history == [5] * (2 if before else 1)
+    rows = (folder / "model_record/epoch_train.dat").read_text().splitlines()[1:]
+    assert [int(row.split()[0]) for row in rows] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("step", ["compress", "script"])
+def test_a_failed_step_is_repeated_alone(tmp_path: Path, step: str) -> None:
+    """Torch refuses MatPL's checkpoints unless it is told otherwise, which the verdict names."""
+    train = {**dp(optimizer={"epochs": 2}), "atom_type": ("Cu",)}
+    made = trainer(train, strategy=StrategyConfig(compress=True))
+    run_training(tmp_path, train, made=made, **{FAILED: step})
+    found = made.check(tmp_path)
+    assert found.outcome is Outcome.INCOMPLETE
+    assert "export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1" in found.reason
+    assert made.reached(tmp_path) == 3
+    (tmp_path / "calls").unlink()
+    run_training(tmp_path, train, made=made)
+    assert made.check(tmp_path).done
+    assert (tmp_path / "calls").read_text().split() == ["compress", "script"][step == "script" :]
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone", "no further"])
+def test_a_checkpoint_that_is_no_good_is_not_gone_on_from(tmp_path: Path, damage: str) -> None:
+    train = {**nep(optimizer={"epochs": 3}), "atom_type": ("Cu",)}
+    made = run_training(tmp_path, train, **{KILLED_AFTER: "2"})
+    checkpoint = tmp_path / "model_record/nep_model.ckpt"
+    if damage == "torn":
+        checkpoint.write_bytes(checkpoint.read_bytes()[:-30])
+    elif damage == "gone":
+        checkpoint.unlink()
+    else:
+        run_training(tmp_path, train, **{FAILED: "train"})
+    assert epochs_of(tmp_path, train) == [1, 2, 3]
+    assert made.check(tmp_path).done
+
+
 def test_batches_that_are_never_full_train_nothing(tmp_path: Path) -> None:
     train = {**nep(optimizer={"epochs": 2, "batch_size": 5}), "atom_type": ("Cu",)}
     found = run_training(tmp_path, train).check(tmp_path)
@@ -422,9 +503,10 @@ def test_the_last_epoch_is_that_of_the_completed_input(
     """A training of an earlier version, which says nowhere how many epochs there are, stays."""
     record = tmp_path / "model_record"
     record.mkdir()
-    for name in ("nep5.txt", "nep_model.ckpt"):
-        (record / name).write_text("x")
+    PairModel("NEP", [29], [1]).save_text(record / "nep5.txt")
+    (record / "nep_model.ckpt").write_text("x")
     (record / "epoch_train.dat").write_text(CURVE, encoding="utf-8")
+    (tmp_path / "tag.train.success").touch()
     for name, epochs in (("std_input.json", completed), ("train.json", asked)):
         if epochs is not None:
             (tmp_path / name).write_text(json.dumps({"optimizer": {"epochs": epochs}}))

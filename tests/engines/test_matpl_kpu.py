@@ -17,7 +17,8 @@ from ase.build import bulk
 
 from pwact.config.resources import ResourceBlock
 from pwact.config.strategy import StrategyConfig
-from pwact.engines.base import Condition, KpuEvaluator, TrainedModel
+from pwact.engines.base import Condition, TrainedModel
+from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.lammps import LammpsExplorer
 from pwact.engines.matpl import MatplTrainer
 from pwact.engines.matpl_kpu import demand_p_matrix

@@ -228,4 +228,7 @@ def test_settings() -> None:
 @pytest.mark.parametrize("command", ["mpirun -np 2 lmp", "mpirun -np 2 lmp -in in.lammps > x"])
 def test_command(command: str) -> None:
     pod = PodTrainer(config(), SimpleNamespace(command=command), BLOCK)  # type: ignore[arg-type]
-    assert pod.command() == "mpirun -np 2 lmp -in in.fitpod > train.log"
+    fit = "mpirun -np 2 lmp -in in.fitpod > train.log"
+    assert pod.command() == (
+        f"rm -f train.ended && {fit} && wc -c pod_coefficients.pod > train.ended"
+    )

@@ -224,6 +224,39 @@ def test_a_time_limit_counts_only_without_progress(bench):
     assert result.attempts == 4
 
 
+def reached(directory):
+    """How many times a job ran there."""
+    return float(len(list(directory.glob("part.*"))))
+
+
+@pytest.mark.parametrize("fault_", [Fault.TIMEOUT, Fault.TASK])
+def test_a_try_that_came_further_does_not_count(bench, fault_):
+    """Also a single long task is finished, as long as each try goes on from the one before."""
+
+    def work(spec):
+        task = spec.tasks[0]
+        parts = int(reached(task.directory))
+        (task.directory / f"part.{parts}").touch()
+        return succeed(spec) if parts == 6 else ended("TIMEOUT", fault_)
+
+    bench.executor.work = work
+    (result,) = bench.run(bench.tasks(1, reached=reached))
+    assert (result.verdict.done, result.attempts) == (True, 7)
+
+
+def test_a_task_that_comes_no_further_has_four_tries(bench):
+    def work(spec):
+        (spec.tasks[0].directory / "part.0").touch()  # as far as the first try came
+        return ended("TIMEOUT", Fault.TIMEOUT)
+
+    bench.executor.work = work
+    (result,) = bench.run(bench.tasks(1, reached=reached))
+    assert (result.verdict.done, result.attempts) == (False, 5)
+    again = bench.restarted()  # what an earlier start has reached is no progress of this one
+    (result,) = again.run(again.tasks(1, reached=reached))
+    assert (result.verdict.done, result.attempts) == (False, 4)
+
+
 def test_a_task_that_ends_every_job_costs_the_others_nothing(bench):
     tasks = bench.tasks(6)
 

@@ -18,9 +18,12 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from tests.stubs.pair_model import PairModel, has_p_matrix, load
+from tests.stubs.pair_model import PairModel, epoch_of, has_p_matrix, load
 
 RECORD = Path("model_record")
+CHECKPOINTS = {"DP": "dp_model.ckpt", "NEP": "nep_model.ckpt"}
+COUNTED = "STUB_COUNTS_EPOCHS_IN"  # environment variable: a file that gets a line an epoch
+FAILED = "STUB_FAILS_IN"  # environment variable: the command that torch's caution ends
 KILLED_AFTER = "STUB_KILLED_AFTER_EPOCH"  # environment variable: as if a time limit struck
 TOP: dict[str, type | tuple[type, ...]] = {
     "model_type": str,
@@ -72,6 +75,11 @@ def main() -> None:
     kpu.add_argument("-d", action="store_true")
     kpu.add_argument("-a", nargs="+", required=True)
     asked = parser.parse_args()
+    if asked.command in ("compress", "script"):
+        with Path("calls").open("a") as stream:
+            stream.write(f"{asked.command}\n")
+    if os.environ.get(FAILED) == asked.command:
+        raise SystemExit("_pickle.UnpicklingError: Weights only load failed (weights_only)")
     if asked.command == "train":
         train(json.loads(asked.input.read_text()))
         return
@@ -109,31 +117,30 @@ def train(asked: dict[str, Any]) -> None:
         raise SystemExit("no training data")
     if asked["model_type"] == "DP" and not valid:
         raise SystemExit("IndexError: list index out of range (valid_data)")
-    history = start_of(asked)
-    model = PairModel(asked["model_type"], asked["atom_type"], [*history, asked["seed"]])
+    model, first = start_of(asked)
     RECORD.mkdir(exist_ok=True)
     epochs, size = (optimizer.setdefault(*one) for one in (("epochs", 30), ("batch_size", 1)))
     Path("std_input.json").write_text(json.dumps(asked))
     used = {"train": frames >= size}  # an incomplete batch is left out
     if sum(valid) >= size:
         used["valid"] = True
-    for epoch in range(1, epochs + 1):
-        save(model, asked.get("save_p_matrix", False))
+    for epoch in range(first, epochs + 1):
+        if os.environ.get(COUNTED):
+            with Path(os.environ[COUNTED]).open("a") as stream:
+                stream.write(f"{Path.cwd().name} {epoch}\n")
         for which, trained in used.items():
             curve(RECORD / f"epoch_{which}.dat", epoch, len(model.history) if trained else 0)
+        save(model, asked.get("save_p_matrix", False), epoch)
         if os.environ.get(KILLED_AFTER) == str(epoch):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def save(model: PairModel, p_matrix: bool) -> None:
+def save(model: PairModel, p_matrix: bool, epoch: int) -> None:
     """Write checkpoint and model, as the program does after every epoch."""
-    name = "nep_model.ckpt" if model.model_type == "NEP" else "dp_model.ckpt"
-    model.save_checkpoint(RECORD / name, p_matrix)
+    name = CHECKPOINTS[model.model_type]
+    model.save_checkpoint(RECORD / name, p_matrix, epoch)
     if model.model_type == "NEP":
-        model.save(RECORD / "nep5.txt")
-        names = " ".join(chemical_symbols[number] for number in model.atom_type)
-        text = (RECORD / "nep5.txt").read_text()
-        (RECORD / "nep5.txt").write_text(f"nep5 {len(model.atom_type)} {names}\n{text}\n")
+        model.save_text(RECORD / "nep5.txt")
 
 
 def check_optimizer(optimizer: dict[str, Any]) -> dict[str, Any]:
@@ -174,21 +181,30 @@ def count(path: Path, asked: dict[str, Any]) -> int:
     return sum(len(np.load(folder / "energies.npy")) for folder in folders)
 
 
-def start_of(asked: dict[str, Any]) -> list[int]:
-    """Seeds of the trainings that the start model went through."""
-    name = asked.get("model_load_file") if asked.get("recover_train") else None
-    if asked["model_type"] == "NEP":  # it looks for nothing but this
-        if name:
-            print("=> no checkpoint found at 'model_record/nep_model.ckpt'")
-        name = asked.get("nep_txt_file")
-    if not name:
-        if asked.get("recover_train") and asked["model_type"] == "DP":
-            raise SystemExit("recover_train without a model")
-        return []
-    model = load(Path(name))
-    if (model.model_type, model.atom_type) != (asked["model_type"], asked["atom_type"]):
-        raise SystemExit(f"{name} is a {model.model_type} model of {model.atom_type}")
-    return model.history
+def start_of(asked: dict[str, Any]) -> tuple[PairModel, int]:
+    """The model to train, which knows the seeds of all its trainings, and the first epoch.
+
+    A checkpoint in ``model_record`` is gone on from; DP prefers `model_load_file`, which a training
+    of NEP ignores.
+    """
+    kind, types = asked["model_type"], asked["atom_type"]
+    given = asked.get("model_load_file") if asked.get("recover_train") else None
+    place = Path(given) if kind == "DP" and given else RECORD / CHECKPOINTS[kind]
+    if kind == "DP" and given and not place.exists():
+        raise SystemExit(f"FileNotFoundError: {given}")
+    model, first = PairModel(kind, types, []), 1
+    if place.exists():
+        model = load(place)
+        print(f"=> loaded checkpoint '{place}' (epoch {epoch_of(place)})")
+        if not asked["optimizer"].get("reset_epoch"):
+            return model, epoch_of(place) + 1
+    else:
+        print(f"=> no checkpoint found at '{place}'")
+        if kind == "NEP" and asked.get("nep_txt_file"):
+            model = load(Path(asked["nep_txt_file"]))
+    if (model.model_type, model.atom_type) != (kind, types):
+        raise SystemExit(f"the start is a {model.model_type} model of {model.atom_type}")
+    return PairModel(kind, types, [*model.history, asked["seed"]]), first
 
 
 class Table:
@@ -260,12 +276,12 @@ def read_dump(path: Path, atom_type: list[str]) -> Atoms:
 FORMATS = {"pwmat/config": read_config, "lammps/dump": read_dump}
 
 
-def curve(path: Path, epochs: int, trainings: int) -> None:
-    lines = ["# epoch loss RMSE_Etot(eV/atom) RMSE_F(eV/Å) time(s)"]
-    for epoch in range(1, epochs + 1):
-        error = 1.0 / (epoch * trainings) if trainings else 0.0
-        lines.append(f"{epoch:6d} {error:.3e} {error / 10:.3e} {error:.3e} 0.1")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def curve(path: Path, epoch: int, trainings: int) -> None:
+    """Add the row of an epoch."""
+    error = 1.0 / (epoch * trainings) if trainings else 0.0
+    head = "" if path.exists() else "# epoch loss RMSE_Etot(eV/atom) RMSE_F(eV/Å) time(s)\n"
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(f"{head}{epoch:6d} {error:.3e} {error / 10:.3e} {error:.3e} 0.1\n")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,9 @@ class ToyTrainer:
     def check(self, directory: Path) -> Verdict:
         return DONE if filled(directory / "model") else incomplete("no model")
 
+    def reached(self, directory: Path) -> float:
+        return 0.0
+
     def read_result(self, directory: Path) -> TrainedModel:
         model = json.loads((directory / "model").read_text())
         frames = sum(model["frames"])
@@ -204,6 +207,9 @@ class ToyExplorer:
         name = "model_devi.out" if potential.deviates else "md.log"
         done = filled(directory / name) and filled(directory / "traj")
         return Verdict(DONE.outcome, self.early) if done else incomplete(f"no {name}")
+
+    def reached(self, directory: Path) -> float:
+        return 0.0
 
     def read_result(self, directory: Path) -> ToyTrajectory:
         return ToyTrajectory(directory)

@@ -236,6 +236,7 @@ class ExploreStage:
                 started_once(partial(self._check, run.motion), self.explorer.heading, self.block),
                 self.explorer.log,
                 self.explorer.shell_check,
+                self.explorer.reached,
             )
 
     def _write(self, atoms: Atoms, motion: Motion, seed: int, directory: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import KpuEvaluator, TrainedModel
+from pwact.engines.base import TrainedModel
+from pwact.engines.evaluator import KpuEvaluator
 from pwact.executors.base import Task
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput

@@ -150,7 +150,14 @@ class TrainStage:
         prepare(directory, write)
         trainer = self.trainer
         check = started_once(trainer.check, trainer.heading, self.block)
-        return Task(directory, trainer.command(), check, trainer.log, trainer.shell_check)
+        return Task(
+            directory,
+            trainer.command(),
+            check,
+            trainer.log,
+            trainer.shell_check,
+            trainer.reached,
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import Explorer, KpuEvaluator, TrainedModel, Trainer
+from pwact.engines.base import Explorer, TrainedModel, Trainer
+from pwact.engines.evaluator import KpuEvaluator
 from pwact.io.kpu_devi import read_kpu_devi
 from pwact.io.model_devi import Deviations
 from pwact.query.kpu import base_of, kpu_window

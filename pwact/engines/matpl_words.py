@@ -1,0 +1,28 @@
+"""What MatPL complains of in its logs, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pwact.io.files import log_tail
+
+_LINES = 200
+_REMEDIES = (
+    (
+        re.compile(r"weights_only"),
+        "torch 2.6 and newer refuse MatPL's own checkpoints: put "
+        '"env_list": ["export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"] into the block train of '
+        "resource.json",
+    ),
+    (
+        re.compile(r"object of type 'numpy\.int64' has no len\(\)"),
+        "pwdata 0.5.3 and newer break MatPL kpu: install pwdata 0.4.7 in MatPL's Python",
+    ),
+)
+
+
+def remedy_for(log: Path) -> str:
+    """What to do about the complaint at the end of a log; "" where none is known."""
+    text = log_tail(log, _LINES)
+    return next((words for pattern, words in _REMEDIES if pattern.search(text)), "")
