@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pwact.engines.base import Potential, TrainedModel
 from pwact.engines.deepmd_input import CURVE, native_warnings, seed_warnings
 from pwact.engines.deepmd_keys import check_compressible
-from pwact.engines.deepmd_training import INPUT, LOG, MODEL_ROLE, DeepmdTraining, demand_files
+from pwact.engines.deepmd_restart import ENDED as STEPS_ENDED
+from pwact.engines.deepmd_restart import START, checkpoint_step
+from pwact.engines.deepmd_training import LOG, MODEL_ROLE, DeepmdTraining, demand_files
 from pwact.engines.evaluator import KpuEvaluator
-from pwact.engines.training_task import ENDED, record_end
+from pwact.engines.task_inputs import python_module
+from pwact.engines.training_task import ENDED, record_end, unless_ended
 from pwact.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ class DeepmdTrainer(DeepmdTraining):
     """Writes and reads ``dp`` tasks. See `pwact.engines.base.Trainer`."""
 
     model = GRAPH
-    start = "start.pb"
+    start = START
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         super().__init__(config, train.command)
@@ -69,24 +72,35 @@ class DeepmdTrainer(DeepmdTraining):
         }
 
     def command(self) -> str:
-        """Train, freeze, perhaps compress and test; the first failure ends it."""
+        """Train, freeze, perhaps compress and test; the first failure ends it.
+
+        What an earlier try has done stays: dp goes on from its last checkpoint, and steps that have
+        ended are left out.
+        """
         dp = self.program
-        # a link that leads nowhere must fail, not start from nothing
-        start = f'$([ -L {self.start} ] && echo "--init-frz-model {self.start}")'
         steps = [
-            f"{dp} train {INPUT} {start} > {LOG} 2>&1",
-            f"{dp} freeze -o frozen.pb >> {LOG} 2>&1",
-            f"mv frozen.pb {GRAPH}",
+            f"rm -f {ENDED}",
+            f"how=$({python_module('pwact.engines.deepmd_restart')})",
+            f'{{ [ -z "$how" ] || {{ {dp} train $how >> {LOG} 2>&1 && '
+            f"wc -c < {CURVE} > {STEPS_ENDED}; }}; }}",
+            unless_ended(
+                "freeze.ended",
+                GRAPH,
+                f"{dp} freeze -o frozen.pb >> {LOG} 2>&1 && mv frozen.pb {GRAPH}",
+            ),
         ]
+        models = [GRAPH]
         if self.config.strategy.compress:
             step = self.config.strategy.compress_dx
-            steps += [
-                f"{dp} compress -i {GRAPH} -o small.pb -s {step!r} >> {LOG} 2>&1",
-                f"mv small.pb {COMPRESSED}",
-            ]
-        models = [GRAPH, COMPRESSED] if self.config.strategy.compress else [GRAPH]
-        end = record_end(*models, CURVE)
-        return " && ".join([f"rm -f {ENDED}", *steps, self.test_step(dp), end])
+            made = f"{dp} compress -i {GRAPH} -o small.pb -s {step!r} >> {LOG} 2>&1"
+            made = f"{made} && mv small.pb {COMPRESSED}"
+            steps.append(unless_ended("compress.ended", COMPRESSED, made))
+            models.append(COMPRESSED)
+        return " && ".join([*steps, self.test_step(dp), record_end(*models, CURVE)])
+
+    def reached(self, directory: Path) -> float:
+        """The step of the last checkpoint, and one more when only what follows is missing."""
+        return float(checkpoint_step(directory) + (directory / STEPS_ENDED).exists())
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The frozen model, and the compressed one if there is one."""

@@ -21,6 +21,7 @@ _LENGTHS = {
     "numb_steps": ("stop_batch", "num_step", "num_steps", "numb_step"),
     "numb_epoch": ("num_epoch", "num_epochs", "numb_epochs"),
 }
+DISP_FREQ = 1000  # where an input has none
 ATOMS_AT_ONCE = 20_000  # validation data of more atoms would need too much memory in one batch
 
 
@@ -147,8 +148,14 @@ def _learns_both(loss: Mapping[str, Any]) -> bool:
     )
 
 
-def with_length(document: dict[str, Any], epochs: int, frames: int) -> bool:
-    """Put in how long to train and how often to report, where the user has not.
+def with_length(document: dict[str, Any], epochs: int, frames: int, goes_on: bool = True) -> bool:
+    """Put in how long to train, and how often to report and to save, where the user has not.
+
+    Parameters
+    ----------
+    goes_on
+        Whether a training that was cut off goes on from its last checkpoint; else the last step
+        alone is saved.
 
     Returns
     -------
@@ -163,11 +170,14 @@ def with_length(document: dict[str, Any], epochs: int, frames: int) -> bool:
     if steps is not None:
         training.setdefault("disp_freq", rows_of(steps))
     whole = steps is not None and steps % training["disp_freq"] == 0
-    saved = training.setdefault("save_freq", 0)
+    # with every row of the curve: what is cut off goes on from there
+    shown = training.get("disp_freq", DISP_FREQ)
+    often = shown if goes_on else 0
+    saved = training.setdefault("save_freq", often)
     # dp 3.2.0 loses the last step if it is due for a checkpoint but not for a row of the curve
-    if saved and (steps is None or (not whole and steps % saved == 0)):
-        logger.info("only the last step is saved: save_freq %s could lose it", saved)
-        training["save_freq"] = 0
+    if saved and saved != shown and (steps is None or (not whole and steps % saved == 0)):
+        logger.info("save_freq is %s, since %s could lose the last step", often, saved)
+        training["save_freq"] = often
     return whole
 
 

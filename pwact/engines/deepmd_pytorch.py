@@ -17,7 +17,7 @@ from pwact.engines.deepmd_kpu import KALMAN, MODEL, START, DeepmdKpu
 from pwact.engines.deepmd_training import LOG, MODEL_ROLE, DeepmdTraining, demand_files
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.task_inputs import interpreter, python_module
-from pwact.engines.training_task import ENDED, record_end
+from pwact.engines.training_task import ENDED, record_end, unless_ended
 from pwact.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pwact.config.run import RunConfig
 
 KALMAN_ROLE = "kpu"
+SPLIT = "split.ended"  # holds the size of the model with which the training ended
 
 
 class DeepmdPytorchTrainer(DeepmdTraining):
@@ -35,6 +36,7 @@ class DeepmdPytorchTrainer(DeepmdTraining):
 
     model = MODEL
     start = START
+    goes_on = False  # DeePMD-kit would begin P anew
     translation = keys.LkfTranslation
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
@@ -70,7 +72,12 @@ class DeepmdPytorchTrainer(DeepmdTraining):
         worker = python_module("pwact.engines.deepmd_lkf", python=self.program)
         test = self.test_step(f"{interpreter(self.program)} -m deepmd --pt")
         end = record_end(MODEL, KALMAN, CURVE)
-        return f"rm -f {ENDED} && {worker} > {LOG} 2>&1 && {test} && {end}"
+        trained = unless_ended(SPLIT, MODEL, f"{worker} > {LOG} 2>&1")
+        return f"rm -f {ENDED} && {trained} && {test} && {end}"
+
+    def reached(self, directory: Path) -> float:
+        """Whether the training has ended, and only its test is missing."""
+        return float((directory / SPLIT).exists())
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, and the matrix P of its filter."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.engines.base import TrainingData, ValidError
-from pwact.engines.deepmd_input import CURVE, read_native, seeded, with_data, with_length
+from pwact.engines.deepmd_input import CURVE, DISP_FREQ, read_native, seeded, with_data, with_length
 from pwact.engines.deepmd_keys import Translation
 from pwact.engines.deepmd_results import read_curve, read_test
 from pwact.engines.task_inputs import link_files
@@ -40,6 +41,8 @@ class DeepmdTraining(TrainingTask):
     ----------
     model, start
         Names of the model of a training, and of the link to the one that it starts from.
+    goes_on
+        Whether a training that was cut off goes on from its last checkpoint.
     translation
         From MatPL's keys to the backend's.
     """
@@ -47,6 +50,7 @@ class DeepmdTraining(TrainingTask):
     log = LOG
     model = ""
     start = ""
+    goes_on = True
     translation: type[Translation] = Translation
 
     def __init__(self, config: RunConfig, program: str) -> None:
@@ -86,7 +90,8 @@ class DeepmdTraining(TrainingTask):
         valid = write_deepmd(directory / "data" / "valid", checked, self.types) if checked else []
         document = seeded(self.document(), seed)
         in_curve = with_data(document, directory, train, valid)
-        in_curve = with_length(document, self.epochs, len(frames)) and in_curve
+        whole = with_length(document, self.epochs, len(frames), self.goes_on)
+        in_curve = whole and in_curve
         write_json(directory / INPUT, document)
         if valid and not in_curve:
             write_text(directory / ASK_TEST, "")
@@ -108,6 +113,7 @@ class DeepmdTraining(TrainingTask):
             The training has not ended, or with numbers that are not finite.
         """
         curve = read_curve(directory / CURVE)
+        demand_last_row(directory, curve)
         # virials are nan where the data have none
         judged = [value for name, value in curve.items() if not name.startswith("rmse_v")]
         if not believable(judged):
@@ -150,3 +156,21 @@ def demand_files(files: Sequence[Path]) -> None:
     for file in files:
         if not file.is_file() or not file.stat().st_size:
             raise TaskError(f"{file.name} is missing in {file.parent}")
+
+
+def demand_last_row(directory: Path, curve: Mapping[str, float]) -> None:
+    """Raise TaskError unless the learning curve has the last row that the input asks for.
+
+    Where the input counts in epochs, nobody but dp knows the steps.
+    """
+    try:
+        training = json.loads((directory / INPUT).read_text(encoding="utf-8"))["training"]
+        steps, width = int(training["numb_steps"]), int(training.get("disp_freq", DISP_FREQ))
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    last = steps - steps % width
+    if curve.get("step", last) < last:
+        raise TaskError(
+            f"the training was cut off: {directory / CURVE} ends with step {curve['step']:g} of "
+            f"{steps}"
+        )

@@ -47,8 +47,20 @@ echo "$@" >> calls
 [ "$(cat fail 2>/dev/null)" = "$1" ] && exit 1
 case "$1" in
 train)
-  echo '# step rmse_val rmse_e_val rmse_f_val rmse_v_val lr' > lcurve.out
-  echo '    30        1        0.5       0.25        nan 1e-3' >> lcurve.out ;;
+  first=0
+  case "$3" in
+  --restart) first=${4##*-}; cat "$4".{index,meta,data-00000-of-00001} > /dev/null || exit 1
+    grep -q torn "$4.meta" && exit 1 ;;
+  *) : > lcurve.out ;;
+  esac
+  echo '# step rmse_val rmse_e_val rmse_f_val rmse_v_val lr' >> lcurve.out
+  for ((step = first; step <= 30; step += 3)); do
+    echo "$step 1 0.5 0.25 nan 1e-3" >> lcurve.out
+    [ $step -gt $first ] || continue
+    echo $step >> steps
+    for part in data-00000-of-00001 index meta; do echo whole > model.ckpt-$step.$part; done
+    if [ "$(cat die 2>/dev/null)" = $step ]; then rm die; kill -9 $$; fi
+  done ;;
 freeze) echo graph > "$3" ;;
 compress) cat "$3" > "$5"; echo compressed >> "$5" ;;
 test) echo 'Energy RMSE/Natoms : 1.5e-01 eV'; echo 'Force  RMSE : 2.5e-01 eV/Å' ;;
@@ -284,6 +296,8 @@ def test_a_warm_start_is_linked_and_must_be_there(
         assert shell(directory, made.command()) == 0
         assert calls(directory)[0] == "train input.json --init-frz-model start.pb"
     own.unlink()  # now the link leads nowhere: dp must be told all the same, and will fail
+    for path in directory.glob("model.ckpt-*"):
+        path.unlink()
     assert shell(directory, made.command()) == 0
     assert calls(directory)[4] == "train input.json --init-frz-model start.pb"
 
@@ -326,6 +340,93 @@ def test_a_damaged_result_is_incomplete(
     assert made.check(directory).outcome is Outcome.INCOMPLETE
     with pytest.raises(TaskError):
         made.read_result(directory)
+
+
+def cut_off(directory: Path, made: Trainer, step: int) -> None:
+    """Run the command, whose training is killed after `step`."""
+    (directory / "die").write_text(str(step))
+    assert shell(directory, made.command()) != 0
+    assert made.check(directory).outcome is Outcome.INCOMPLETE
+
+
+def trained(directory: Path) -> list[int]:
+    return [int(line) for line in (directory / "steps").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_training_that_was_cut_off_goes_on(
+    tmp_path: Path, data: TrainingData, pretended: str, warm: bool
+) -> None:
+    """From the last checkpoint, and the learning curve has no step twice but that one."""
+    made, directory = trainer(command=pretended), task(tmp_path)
+    (tmp_path / "my.pb").write_text("a model")
+    made.write_input(directory, data, 1, tmp_path / "my.pb" if warm else None)
+    assert made.reached(directory) == 0
+    cut_off(directory, made, 9)
+    assert made.reached(directory) == 9
+    (directory / "lcurve.out").open("a").write("12 1 0.5 0.25 nan 1e-3\n15 1")  # then it died
+    cut_off(directory, made, 21)
+    assert shell(directory, made.command()) == 0
+    assert made.check(directory).done
+    assert trained(directory) == list(range(3, 31, 3))
+    rows = (directory / "lcurve.out").read_text().splitlines()
+    steps = [int(row.split()[0]) for row in rows if not row.startswith("#")]
+    assert steps == list(range(0, 31, 3))
+    start = " --init-frz-model start.pb" if warm else ""
+    assert [line for line in calls(directory) if line.startswith("train")] == [
+        f"train input.json{start}",
+        "train input.json --restart model.ckpt-9",
+        "train input.json --restart model.ckpt-21",
+    ]
+
+
+def test_a_checkpoint_that_brings_nothing_is_left(
+    tmp_path: Path, data: TrainingData, pretended: str
+) -> None:
+    """For the one before it; without any the training begins again."""
+    made, directory = trainer(command=pretended), task(tmp_path)
+    made.write_input(directory, data, 1, None)
+    cut_off(directory, made, 6)
+    (directory / "model.ckpt-6.meta").write_text("torn")
+    assert shell(directory, made.command()) != 0
+    assert shell(directory, made.command()) == 0
+    assert trained(directory) == [3, 6, *range(6, 31, 3)]
+    assert made.check(directory).done
+    (directory / "lcurve.out").write_text("")  # as after a loss of power
+    for path in directory.glob("model.ckpt-*.index"):
+        path.write_text("")
+    (directory / "steps").unlink()
+    assert shell(directory, made.command()) == 0
+    assert trained(directory) == list(range(3, 31, 3))
+
+
+@pytest.mark.parametrize(("step", "repeated"), [("freeze", 3), ("compress", 2), ("test", 1)])
+def test_a_failed_step_is_repeated_alone(
+    tmp_path: Path, data: TrainingData, pretended: str, step: str, repeated: int
+) -> None:
+    directory = task(tmp_path)
+    made = trainer(command=pretended)
+    made.write_input(directory, data, 1, None)
+    (directory / "fail").write_text(step)
+    assert shell(directory, made.command()) != 0
+    assert made.reached(directory) == 31
+    for name in ("fail", "calls"):
+        (directory / name).unlink()
+    assert shell(directory, made.command()) == 0
+    assert [line.split()[0] for line in calls(directory)] == ["freeze", "compress", "test"][
+        -repeated:
+    ]
+    assert made.check(directory).done
+
+
+def test_the_last_step_is_that_of_the_input(
+    tmp_path: Path, data: TrainingData, pretended: str
+) -> None:
+    directory = task(tmp_path)
+    made = trainer({**SETTINGS, "optimizer": {"numb_steps": 40}}, command=pretended)
+    made.write_input(directory, data, 1, None)
+    assert shell(directory, made.command()) == 0
+    assert "ends with step 30 of 40" in made.check(directory).reason
 
 
 def test_the_potential_of_a_committee() -> None:

@@ -207,17 +207,24 @@ def test_length(training: dict[str, Any], steps: Any, interval: Any, whole: bool
 @pytest.mark.parametrize(
     ("given", "saved"),
     [
-        ({"numb_steps": 40}, 0),
+        ({"numb_steps": 40}, 4),
+        ({"numb_steps": 40, "save_freq": 0}, 0),
         ({"numb_steps": 40, "save_freq": 20}, 20),
         ({"numb_steps": 40, "save_freq": 15, "disp_freq": 7}, 15),
-        ({"numb_steps": 40, "save_freq": 40, "disp_freq": 7}, 0),
-        ({"numb_epoch": 2, "save_freq": 10}, 0),
+        ({"numb_steps": 40, "save_freq": 40, "disp_freq": 7}, 7),
+        ({"numb_epoch": 2, "save_freq": 10}, 1000),
     ],
 )
 def test_the_last_step_is_saved(given: dict[str, int], saved: int) -> None:
     document = {"training": {"training_data": {"batch_size": 1}, **given}}
     with_length(document, epochs=1, frames=1)
     assert document["training"]["save_freq"] == saved
+
+
+def test_a_training_that_never_goes_on_saves_its_last_step_alone() -> None:
+    document: dict[str, Any] = {"training": {"training_data": {"batch_size": 1}, "numb_steps": 40}}
+    with_length(document, epochs=1, frames=1, goes_on=False)
+    assert document["training"]["save_freq"] == 0
 
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 97, 1000, 1024, 99991])

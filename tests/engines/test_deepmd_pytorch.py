@@ -38,7 +38,7 @@ echo "$@" >> calls
 case "$2" in
 pwact.engines.deepmd_lkf)
   echo '# step rmse_val rmse_e_val rmse_f_val lr' > lcurve.out
-  echo '    30        1        0.5       0.25 1e-3' >> lcurve.out
+  echo '   120        1        0.5       0.25 1e-3' >> lcurve.out
   echo weights > model.pt; echo matrix > kalman.npz ;;
 deepmd) echo 'Energy RMSE/Natoms : 1.5e-01 eV'; echo 'Force  RMSE : 2.5e-01 eV/Å' ;;
 esac

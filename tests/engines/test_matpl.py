@@ -454,7 +454,7 @@ def test_a_failed_step_is_repeated_alone(tmp_path: Path, step: str) -> None:
     assert "export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1" in found.reason
     assert made.reached(tmp_path) == 3
     (tmp_path / "calls").unlink()
-    run_training(tmp_path, train, made=made)
+    run_training(tmp_path, train, made=made, **{FAILED: "none"})
     assert made.check(tmp_path).done
     assert (tmp_path / "calls").read_text().split() == ["compress", "script"][step == "script" :]
 

@@ -75,7 +75,7 @@ def main() -> None:
     kpu.add_argument("-d", action="store_true")
     kpu.add_argument("-a", nargs="+", required=True)
     asked = parser.parse_args()
-    if asked.command in ("compress", "script"):
+    if asked.command in ("compress", "script") and FAILED in os.environ:
         with Path("calls").open("a") as stream:
             stream.write(f"{asked.command}\n")
     if os.environ.get(FAILED) == asked.command:
