@@ -17,9 +17,9 @@ from pwact.atom_properties import (
     properties_of,
     rotation,
 )
+from pwact.formats.frames import ordered
+from pwact.formats.same_frame import structure_key
 from pwact.geometry import perturb, scale, super_cell
-from pwact.io.frames import ordered
-from pwact.io.same_frame import structure_key
 
 
 def oxide() -> Atoms:

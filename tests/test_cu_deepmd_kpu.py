@@ -18,11 +18,11 @@ from ase.build import bulk
 from pwact.config.resources import ResourceBlock
 from pwact.engines import trainer_for
 from pwact.engines.base import TrainedModel, TrainingData
-from pwact.engines.deepmd_kpu import Evaluator, load, read_kalman
-from pwact.io.extxyz import read_extxyz
-from pwact.io.frames import write_frames
-from pwact.io.kpu_devi import read_kpu_devi
-from pwact.io.lammps_dump import frame_text
+from pwact.engines.deepmd.kpu import Evaluator, load, read_kalman
+from pwact.formats.extxyz import read_extxyz
+from pwact.formats.frames import write_frames
+from pwact.formats.kpu_devi import read_kpu_devi
+from pwact.formats.lammps_dump import frame_text
 from tests.commands import ROOT, pwact
 from tests.engines.test_deepmd import copper
 from tests.engines.test_deepmd_pytorch import config

@@ -11,9 +11,9 @@ import pytest
 from pwact.config.param import load_pair
 from pwact.engines import labeler_for
 from pwact.engines.base import Purpose
-from pwact.io.labels import labels_of
-from pwact.io.structures import read_structure
-from pwact.workflow.preflight import preflight
+from pwact.formats.labels import labels_of
+from pwact.formats.structures import read_structure
+from pwact.workflow.checks.preflight import preflight
 from tests.engines.dftbplus_helpers import COMMAND
 from tests.stubs.dftbplus_input import Input
 from tests.test_docs import ROOT, copied

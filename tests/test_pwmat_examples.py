@@ -9,8 +9,8 @@ import pytest
 from pwact.config.param import load_pair
 from pwact.engines import labeler_for
 from pwact.engines.base import Purpose
-from pwact.io.structures import read_structure
-from pwact.workflow.preflight import preflight
+from pwact.formats.structures import read_structure
+from pwact.workflow.checks.preflight import preflight
 from tests.stubs import pwmat as stub
 from tests.test_docs import EXAMPLES, copied, page_name
 

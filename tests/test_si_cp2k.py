@@ -14,9 +14,9 @@ from pwact.config.labeling import DftInput, GaussianConfig, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
 from pwact.engines.base import Purpose
-from pwact.io.extxyz import read_extxyz
-from pwact.io.labels import labels_of
-from pwact.io.structures import read_structure
+from pwact.formats.extxyz import read_extxyz
+from pwact.formats.labels import labels_of
+from pwact.formats.structures import read_structure
 from tests.commands import ROOT, ended, pwact
 from tests.requirements import need_program
 

@@ -22,37 +22,38 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
 from pwact.errors import EXIT_DONE, StageChangedError, UsageError
+from pwact.formats.results import find_results
 from pwact.report.selection import classes_text, record
 from pwact.report.status import status_text
 from pwact.report.table import iteration_table
 from pwact.report.trial import trial_table
-from pwact.workflow.active_learning import RunResult, run_active_learning
-from pwact.workflow.amount import amount, narrow_cells
-from pwact.workflow.campaign import Campaign, open_campaign
-from pwact.workflow.convert import (
+from pwact.takeover.campaign import plan as plan_takeover
+from pwact.takeover.campaign import take_over
+from pwact.tools.convert import (
     Conversion,
     Converted,
     convert,
     label_names,
     output_format_of,
 )
-from pwact.workflow.draw import draw as draw_all
-from pwact.workflow.draw import subject_of
-from pwact.workflow.explored_trees import ExploredTree
-from pwact.workflow.filter import RESULT, Limits, count, judged_tree, select_all, words_of
-from pwact.workflow.filter import write as write_filtered
-from pwact.workflow.gather import find_results, gather
-from pwact.workflow.init_bulk import InitResult, run_init_bulk
-from pwact.workflow.kill import kill as kill_campaign
-from pwact.workflow.labelled import check_labelled_format
-from pwact.workflow.making import calculator_remarks
+from pwact.tools.draw import draw as draw_all
+from pwact.tools.draw import subject_of
+from pwact.tools.explored_trees import ExploredTree
+from pwact.tools.filter import RESULT, Limits, count, judged_tree, select_all, words_of
+from pwact.tools.filter import write as write_filtered
+from pwact.tools.gather import gather
+from pwact.tools.kill import kill as kill_campaign
+from pwact.tools.labelled import check_labelled_format
+from pwact.tools.status import status_of
+from pwact.workflow.active_learning import RunResult, run_active_learning
+from pwact.workflow.campaign import Campaign, open_campaign
+from pwact.workflow.checks.amount import amount, narrow_cells
+from pwact.workflow.checks.making import calculator_remarks
+from pwact.workflow.checks.outlook import outlook
+from pwact.workflow.checks.preflight import preflight
+from pwact.workflow.checks.rehearsal import command_remarks, rehearse
+from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
 from pwact.workflow.opening import CampaignOptions, own_log
-from pwact.workflow.outlook import outlook
-from pwact.workflow.preflight import preflight
-from pwact.workflow.rehearsal import command_remarks, rehearse
-from pwact.workflow.status import status_of
-from pwact.workflow.takeover import plan as plan_takeover
-from pwact.workflow.takeover import take_over
 
 log = logging.getLogger(__name__)
 

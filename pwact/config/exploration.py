@@ -11,7 +11,7 @@ from typing import Any, Optional
 from pwact.config.kinds import Anything, Flag, Items, Nodes, Real, Text, Whole, existing, is_there
 from pwact.config.schema import Key, Node, Usual, declare, keys_of, obsolete, read
 from pwact.errors import InputError
-from pwact.io.structure_guess import guess
+from pwact.formats.structure_guess import guess
 
 ENSEMBLES = {
     **{"nve": "nve", "nvt": "nvt"},

@@ -2,7 +2,7 @@
 
 It never runs a program, submits a job, waits, or chooses a directory. Units are Å, eV, eV/Å, ps
 for MD times, K and bar. A frame is an `ase.Atoms`; its labels are set and read with
-`pwact.io.labels`.
+`pwact.formats.labels`.
 
 What `check` promises, for every engine (tests/engines/test_contract.py tries each of them):
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from pwact.engines.evaluator import KpuEvaluator
-    from pwact.io.model_devi import Deviations
+    from pwact.formats.model_devi import Deviations
 
 
 class Purpose(Enum):
@@ -51,7 +51,7 @@ class Labeler(Protocol):
     Attributes
     ----------
     structure_format
-        Format name (`pwact.io.structures`) of intermediate structures.
+        Format name (`pwact.formats.structures`) of intermediate structures.
     structure_postfix
         Postfix of intermediate structure files, ``.config`` or ``.poscar`` …
     log

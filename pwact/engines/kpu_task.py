@@ -8,7 +8,7 @@ import numpy as np
 
 from pwact import layout
 from pwact.errors import TaskError
-from pwact.io.kpu_devi import read_kpu_devi
+from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.verdict import DONE, Verdict, incomplete
 
 LOG = "kpu.log"

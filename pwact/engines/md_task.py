@@ -16,14 +16,15 @@ import numpy as np
 
 from pwact.engines.base import Condition, Motion, Potential
 from pwact.engines.heading import Heading
-from pwact.engines.lammps_input import DATA, DEVIATION, DUMP, FOREIGN_DUMP, TYPES
+from pwact.engines.lammps.input import DATA, DEVIATION, DUMP, FOREIGN_DUMP, TYPES
+from pwact.engines.lammps.program import ended_well
+from pwact.engines.links import link_files
 from pwact.engines.md_end import cause, death, was_killed
-from pwact.engines.task_inputs import ended_well, link_files
 from pwact.errors import TaskError
+from pwact.formats.lammps_data import write_lammps_data
+from pwact.formats.lammps_dump import DumpTrajectory
+from pwact.formats.model_devi import Deviations, read_all_parts
 from pwact.io.files import tree_hash, write_text
-from pwact.io.lammps_data import write_lammps_data
-from pwact.io.lammps_dump import DumpTrajectory
-from pwact.io.model_devi import Deviations, read_all_parts
 from pwact.verdict import DONE, Verdict, incomplete
 
 if TYPE_CHECKING:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-import pwact
 from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
 from pwact.executors.base import JobSpec, Task
@@ -23,15 +20,6 @@ LOCK_WAIT_S = 3600  # for another run that still works in a task's directory
 def quote(text: object) -> str:
     """Make one word of any text for bash. Everything that enters a script passes here."""
     return shlex.quote(str(text))
-
-
-def python_module(module: str, *args: object) -> str:
-    """Shell text that runs a module of this package with the Python that runs now."""
-    words = " ".join(quote(word) for word in (sys.executable, "-m", module, *args))
-    root = Path(pwact.__file__).resolve().parent.parent
-    if root.name in ("site-packages", "dist-packages"):
-        return words
-    return f'PYTHONPATH={quote(root)}"${{PYTHONPATH:+:$PYTHONPATH}}" {words}'
 
 
 def tags(kind: str) -> tuple[str, str]:

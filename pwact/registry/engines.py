@@ -36,28 +36,28 @@ class Trains(Entry):
 
 LABELERS: Registry[Labels] = Registry(
     {
-        "pwmat": Labels("pwact.engines.pwmat:PwmatLabeler"),
-        "vasp": Labels("pwact.engines.vasp:VaspLabeler"),
-        "cp2k": Labels("pwact.engines.cp2k:Cp2kLabeler"),
-        "dftb": Labels("pwact.engines.pwmat:PwmatDftbLabeler"),
-        "dftb+": Labels("pwact.engines.dftbplus:DftbPlusLabeler"),
-        "ase": Labels("pwact.engines.ase_calculator:AseLabeler"),
-        "bigmodel": Labels("pwact.engines.label_script:LabelScript", all_at_once=True),
+        "pwmat": Labels("pwact.engines.pwmat.labeler:PwmatLabeler"),
+        "vasp": Labels("pwact.engines.vasp.labeler:VaspLabeler"),
+        "cp2k": Labels("pwact.engines.cp2k.labeler:Cp2kLabeler"),
+        "dftb": Labels("pwact.engines.pwmat.labeler:PwmatDftbLabeler"),
+        "dftb+": Labels("pwact.engines.dftbplus.labeler:DftbPlusLabeler"),
+        "ase": Labels("pwact.engines.ase.labeler:AseLabeler"),
+        "bigmodel": Labels("pwact.engines.scripts.label:LabelScript", all_at_once=True),
     }
 )
 TRAINERS: Registry[Trains] = Registry(
     {
-        "matpl": Trains("pwact.engines.matpl:MatplTrainer"),
-        "deepmd": Trains("pwact.engines.deepmd:DeepmdTrainer"),
+        "matpl": Trains("pwact.engines.matpl.trainer:MatplTrainer"),
+        "deepmd": Trains("pwact.engines.deepmd.tensorflow:DeepmdTrainer"),
         "deepmd-pytorch": Trains(
-            "pwact.engines.deepmd_pytorch:DeepmdPytorchTrainer", explored_by="ase"
+            "pwact.engines.deepmd.pytorch:DeepmdPytorchTrainer", explored_by="ase"
         ),
-        "pod": Trains("pwact.engines.pod:PodTrainer"),
+        "pod": Trains("pwact.engines.pod.trainer:PodTrainer"),
     }
 )
 EXPLORERS: Registry[Entry] = Registry(
     {
-        "lammps": Entry("pwact.engines.lammps:LammpsExplorer"),
-        "ase": Entry("pwact.engines.ase_md:AseExplorer"),
+        "lammps": Entry("pwact.engines.lammps.explorer:LammpsExplorer"),
+        "ase": Entry("pwact.engines.ase.explorer:AseExplorer"),
     }
 )

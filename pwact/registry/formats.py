@@ -1,6 +1,6 @@
 """Formats of labelled data: who reads and writes each, and what it can hold.
 
-`place` of an entry is a class: `pwact.io.data_format.LabelledFormat`, which is read, or its
+`place` of an entry is a class: `pwact.formats.data_format.LabelledFormat`, which is read, or its
 `DataSetFormat`, which is found in folders and written as well.
 """
 
@@ -52,7 +52,7 @@ class DataFormat(Entry):
     atom_energies: bool = False
 
 
-_OUTPUTS = "pwact.workflow.labelled"
+_OUTPUTS = "pwact.tools.labelled"
 FORMATS: Registry[DataFormat] = Registry(
     {
         "pwmat/movement": DataFormat(
@@ -62,7 +62,7 @@ FORMATS: Registry[DataFormat] = Registry(
         "cp2k/md": DataFormat(f"{_OUTPUTS}:Cp2kMd", ("cp2k",)),
         "cp2k/scf": DataFormat(f"{_OUTPUTS}:Cp2kScf"),
         "extxyz": DataFormat(
-            "pwact.io.extxyz:Extxyz",
+            "pwact.formats.extxyz:Extxyz",
             ("xyz",),
             writes=True,
             campaign=True,
@@ -70,7 +70,7 @@ FORMATS: Registry[DataFormat] = Registry(
             pbc=EACH_AXIS,
         ),
         "pwmlff/npy": DataFormat(
-            "pwact.io.pwmlff_npy:PwmlffNpy",
+            "pwact.formats.pwmlff_npy:PwmlffNpy",
             ("npy", "pwmlff"),
             writes=True,
             folder=True,
@@ -78,7 +78,7 @@ FORMATS: Registry[DataFormat] = Registry(
             virial=ALL_OR_NONE,
         ),
         "deepmd/npy": DataFormat(
-            "pwact.io.deepmd_npy:DeepmdNpy",
+            "pwact.formats.deepmd_npy:DeepmdNpy",
             ("deepmd",),
             writes=True,
             folder=True,
@@ -86,14 +86,14 @@ FORMATS: Registry[DataFormat] = Registry(
             pbc=ALL_AXES_OR_NONE,
         ),
         "deepmd/npy/mixed": DataFormat(
-            "pwact.io.deepmd_npy:DeepmdMixed",
+            "pwact.formats.deepmd_npy:DeepmdMixed",
             writes=True,
             folder=True,
             virial=ALL_OR_NONE,
             pbc=ALL_AXES_OR_NONE,
         ),
-        "castep/md": DataFormat("pwact.io.castep:CastepMd", virial=NOTHING),
-        "castep/geom": DataFormat("pwact.io.castep:CastepGeom", virial=NOTHING),
+        "castep/md": DataFormat("pwact.formats.castep:CastepMd", virial=NOTHING),
+        "castep/geom": DataFormat("pwact.formats.castep:CastepGeom", virial=NOTHING),
     }
 )
 WRITTEN = tuple(name for name, one in FORMATS.items() if one.writes)

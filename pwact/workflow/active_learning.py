@@ -19,7 +19,7 @@ from pwact.config.run import RunConfig
 from pwact.engines import explorer_for, run_labeler_for, trainer_for
 from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
 from pwact.engines.batch import BatchLabeler
-from pwact.engines.direct_script import DirectScript
+from pwact.engines.scripts.direct import DirectScript
 from pwact.io.journal import Journal
 from pwact.report import selection as tables
 from pwact.report.records import IterationRow
@@ -27,6 +27,7 @@ from pwact.report.status import Failure
 from pwact.workflow import views
 from pwact.workflow.as_begun import run_as_begun
 from pwact.workflow.campaign import Campaign
+from pwact.workflow.explored import candidates_of, contents_of
 from pwact.workflow.facts import tell_plan
 from pwact.workflow.findings import all_findings, findings_at
 from pwact.workflow.ledger import STEPS, StageState, place_of, set_aside_before
@@ -36,13 +37,12 @@ from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.choose import ChooseStage
 from pwact.workflow.stages.explore import ExploreStage, System
-from pwact.workflow.stages.explored import candidates_of, contents_of
 from pwact.workflow.stages.kpu import KpuStage
 from pwact.workflow.stages.label import LabelStage
-from pwact.workflow.stages.prepare import needed
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
-from pwact.workflow.stages.uncertainty import uncertainty_of
+from pwact.workflow.tasks.prepare import needed
+from pwact.workflow.uncertainty import uncertainty_of
 
 log = logging.getLogger(__name__)
 

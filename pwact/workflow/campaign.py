@@ -37,7 +37,7 @@ from pwact.workflow.postponed import Postponed
 from pwact.workflow.retry import Losses
 from pwact.workflow.seeds import Seeds
 from pwact.workflow.stage import Stage, StageOutput
-from pwact.workflow.stages.prepare import relative
+from pwact.workflow.tasks.prepare import relative
 
 _LOG = logging.getLogger(__name__)
 

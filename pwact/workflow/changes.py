@@ -16,7 +16,7 @@ from pwact.workflow import ledger
 from pwact.workflow.fate import Situation
 from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import Stage
-from pwact.workflow.stages.prepare import relative
+from pwact.workflow.tasks.prepare import relative
 
 _LOG = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from pwact.io.machine import boot_id
 from pwact.workflow import master
 from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import StageOutput
-from pwact.workflow.stages.prepare import relative
+from pwact.workflow.tasks.prepare import relative
 
 _LOG = logging.getLogger(__name__)
 _NOTHING = hashlib.sha256().hexdigest()

@@ -8,7 +8,7 @@ from pwact.executors.base import TaskResult
 from pwact.io.journal import Journal
 from pwact.workflow import programs
 from pwact.workflow.stage import Stage
-from pwact.workflow.stages.prepare import relative
+from pwact.workflow.tasks.prepare import relative
 
 PLANNED = "run_planned"  # how many iterations a run has
 TASKS = "tasks_given"  # how many tasks a stage has

@@ -16,8 +16,8 @@ import numpy as np
 from ase import Atoms
 from deepmd.calculator import DP
 
-from pwact.engines.deepmd_kpu import MODEL, load
-from pwact.io.labels import labels_of
+from pwact.engines.deepmd.kpu import MODEL, load
+from pwact.formats.labels import labels_of
 from tests.benchmarks.kpu import EmtSystem, rank_correlation, recall
 
 PROBES = (0, 64, 16, 4, 1)

@@ -27,10 +27,11 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from pwact.config.train_keys import defaults
-from pwact.engines import pod_files, pod_fit
 from pwact.engines.base import Purpose
-from pwact.engines.pod_kpu import row_of
-from pwact.io.labels import set_labels
+from pwact.engines.pod import files as pod_files
+from pwact.engines.pod import fit as pod_fit
+from pwact.engines.pod.kpu import row_of
+from pwact.formats.labels import set_labels
 from tests.commands import ROOT
 from tests.engines.cp2k_inputs import labeler as cp2k_labeler
 

@@ -41,7 +41,7 @@ class SlowLabeler(Labeler):
 
 def campaign(folder: Path, streaming: bool) -> tuple[float, dict[str, bytes]]:
     """Run one iteration; seconds from the first trajectory to the last label, and the data."""
-    from pwact.io.structures import write_structure  # noqa: PLC0415
+    from pwact.formats.structures import write_structure  # noqa: PLC0415
 
     engines.TRAINERS["pod"] = "tests.benchmarks.slurm:Trainer"
     engines.EXPLORERS["lammps"] = f"{__name__}:SlowExplorer"

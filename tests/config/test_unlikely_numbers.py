@@ -11,7 +11,7 @@ import pytest
 from pwact.config.run import RunConfig
 from pwact.config.schema import Usual
 from pwact.config.train_keys import ENGINES
-from pwact.engines.ase_settings import read_settings
+from pwact.engines.ase.settings import read_settings
 from pwact.errors import InputError
 from tests.config.inputs import DROP, INIT, RUN, changed, load
 

@@ -9,7 +9,7 @@ from typing import Any, Optional
 from pwact.config.labeling import DftInput, GaussianConfig, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
-from pwact.engines.cp2k import Cp2kLabeler
+from pwact.engines.cp2k.labeler import Cp2kLabeler
 
 DFTB = """\
     &QS

@@ -17,7 +17,7 @@ from pwact.config.labeling import DftInput, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
 from pwact.engines.base import Purpose
-from pwact.engines.dftbplus import DftbPlusLabeler
+from pwact.engines.dftbplus.labeler import DftbPlusLabeler
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (

@@ -14,10 +14,10 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from pwact.engines.base import Condition, Potential, TrainingData
-from pwact.engines.lammps import LammpsExplorer
-from pwact.engines.pod import PodTrainer
-from pwact.io.frames import write_frames
-from pwact.io.labels import set_labels
+from pwact.engines.lammps.explorer import LammpsExplorer
+from pwact.engines.pod.trainer import PodTrainer
+from pwact.formats.frames import write_frames
+from pwact.formats.labels import set_labels
 
 SMALL = {  # few functions, so that a fit takes 0.1 s
     "twobody_number_radial_basis_functions": 6,

@@ -15,7 +15,7 @@ from pwact.config.labeling import DftInput, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
 from pwact.engines.base import Purpose
-from pwact.engines.pwmat import PwmatLabeler
+from pwact.engines.pwmat.labeler import PwmatLabeler
 from tests.stubs import pwmat as stub
 
 COMMAND = f"{shlex.quote(sys.executable)} {shlex.quote(stub.__file__)}"

@@ -18,15 +18,16 @@ from ase.filters import FrechetCellFilter
 
 from pwact.config.labeling import DftInput, LabelConfig
 from pwact.config.resources import ResourceBlock
-from pwact.engines import ase_worker, labeler_for
-from pwact.engines.ase_calculator import LOG, RESULT, SETTINGS, STATUS, AseLabeler
-from pwact.engines.ase_settings import AimdSettings, RelaxSettings, read_settings
+from pwact.engines import labeler_for
+from pwact.engines.ase import worker as ase_worker
+from pwact.engines.ase.labeler import LOG, RESULT, SETTINGS, STATUS, AseLabeler
+from pwact.engines.ase.settings import AimdSettings, RelaxSettings, read_settings
 from pwact.engines.base import Purpose
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.fingerprint import differences
-from pwact.io.labels import labels_of
+from pwact.formats.labels import labels_of
 from pwact.verdict import Outcome
-from pwact.workflow.store import label_key
+from pwact.workflow.labels.store import label_key
 
 EMT_SETTINGS = {
     "calculator": "emt",
@@ -440,7 +441,7 @@ def test_the_command_uses_the_python_of_the_block(tmp_path: Path) -> None:
     made = labeler(tmp_path, EMT_SETTINGS, f'TWO=2 "{python}" -X utf8')
     words = ["bash", "-c", made.command(Purpose.AIMD)]
     subprocess.run(words, cwd=tmp_path, check=True)
-    assert (tmp_path / "called").read_text() == "-X utf8 -m pwact.engines.ase_worker aimd 2\n"
+    assert (tmp_path / "called").read_text() == "-X utf8 -m pwact.engines.ase.worker aimd 2\n"
     assert (tmp_path / LOG).read_text() == "noise\n"
 
 

@@ -14,8 +14,8 @@ import pytest
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
 
-from pwact.engines.ase_md_worker import dynamics_of
-from pwact.engines.ase_worker import aimd
+from pwact.engines.ase.md_worker import dynamics_of
+from pwact.engines.ase.worker import aimd
 
 TEMP_K = 300.0
 FS_PER_PS = 1000.0

@@ -14,7 +14,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from pwact.config.resources import ResourceBlock
-from pwact.engines.ase_md import AseExplorer
+from pwact.engines.ase.explorer import AseExplorer
 from pwact.engines.base import Condition, Potential, UserInput
 from pwact.errors import InputError, TaskError
 from pwact.geometry import lower_triangular

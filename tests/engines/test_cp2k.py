@@ -19,17 +19,17 @@ from hypothesis import strategies as st
 
 from pwact.config.labeling import GaussianConfig
 from pwact.engines.base import Purpose
-from pwact.engines.cp2k import Cp2kLabeler, read_task
-from pwact.engines.cp2k_task import symmetry_fits
+from pwact.engines.cp2k.labeler import Cp2kLabeler, read_task
+from pwact.engines.cp2k.task import symmetry_fits
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
-from pwact.io.cp2k_input import parse
-from pwact.io.frames import ordered
-from pwact.io.labels import labels_of
+from pwact.formats.cp2k_input import parse
+from pwact.formats.frames import ordered
+from pwact.formats.labels import labels_of
 from pwact.verdict import Outcome
 from tests import damage
 from tests.engines.cp2k_inputs import DFTB, GPW, MD, MESH, cp2k_input, gaussian_param, labeler
 
-RECORDED = Path(__file__).parents[1] / "io" / "cp2k_md"
+RECORDED = Path(__file__).parents[1] / "formats" / "cp2k_md"
 PRINTS = "    &FORCES ON\n    &END FORCES\n"
 SI = frozenset({"Si"})
 

@@ -13,10 +13,10 @@ from ase.build import bulk
 
 from pwact.config.labeling import GaussianConfig
 from pwact.engines.base import Purpose
-from pwact.engines.cp2k import Cp2kLabeler
+from pwact.engines.cp2k.labeler import Cp2kLabeler
 from pwact.errors import NotConvergedError
-from pwact.io.frames import ordered
-from pwact.io.labels import Labels, labels_of
+from pwact.formats.frames import ordered
+from pwact.formats.labels import Labels, labels_of
 from pwact.verdict import Outcome
 from tests.engines.cp2k_inputs import DFTB, GPW, MD, MESH, cp2k_input, labeler
 from tests.requirements import need_program

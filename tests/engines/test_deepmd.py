@@ -20,13 +20,13 @@ from pwact.config.strategy import StrategyConfig
 from pwact.config.training import TrainConfig
 from pwact.engines import trainer_for
 from pwact.engines.base import TrainedModel, Trainer, TrainingData, ValidError
-from pwact.engines.deepmd_results import read_curve
-from pwact.engines.lammps import LammpsExplorer
+from pwact.engines.deepmd.results import read_curve
+from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.md_task import MdTrajectory
 from pwact.errors import InputError, TaskError
-from pwact.io.deepmd_npy import read_deepmd
-from pwact.io.frames import write_frames
-from pwact.io.labels import labels_of, set_labels
+from pwact.formats.deepmd_npy import read_deepmd
+from pwact.formats.frames import write_frames
+from pwact.formats.labels import labels_of, set_labels
 from pwact.verdict import Outcome
 from tests.engines.pod_helpers import BLOCK, SHORT, explore, shell
 from tests.requirements import need_deepmd

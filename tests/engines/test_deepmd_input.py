@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ase import Atoms
 
-from pwact.engines.deepmd_input import (
+from pwact.engines.deepmd.input import (
     ATOMS_AT_ONCE,
     native_warnings,
     read_native,
@@ -21,8 +21,8 @@ from pwact.engines.deepmd_input import (
     with_length,
 )
 from pwact.errors import InputError
-from pwact.io.deepmd_npy import write_deepmd
-from pwact.io.labels import set_labels
+from pwact.formats.deepmd_npy import write_deepmd
+from pwact.formats.labels import set_labels
 
 NATIVE: dict[str, Any] = {
     "_comment": "mine",

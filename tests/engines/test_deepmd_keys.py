@@ -10,7 +10,7 @@ import pytest
 
 from pwact.config.kinds import Section
 from pwact.config.train_keys import DEEPMD
-from pwact.engines.deepmd_keys import Translation, check_compressible
+from pwact.engines.deepmd.keys import Translation, check_compressible
 from pwact.errors import InputError
 
 FILE = Path("param.json")

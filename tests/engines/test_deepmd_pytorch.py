@@ -16,14 +16,14 @@ from pwact.config.run import RunConfig
 from pwact.config.strategy import StrategyConfig
 from pwact.config.training import TrainConfig
 from pwact.engines import explorer_for, trainer_for
-from pwact.engines.ase_md import AseExplorer
+from pwact.engines.ase.explorer import AseExplorer
 from pwact.engines.base import TrainedModel, Trainer, TrainingData, ValidError
-from pwact.engines.deepmd_kpu import DeepmdKpu, demand_kalman, read_kalman
-from pwact.engines.deepmd_lkf import seed_sampling
-from pwact.engines.deepmd_pytorch_keys import LkfTranslation
+from pwact.engines.deepmd.kpu import DeepmdKpu, demand_kalman, read_kalman
+from pwact.engines.deepmd.lkf import seed_sampling
+from pwact.engines.deepmd.pytorch_keys import LkfTranslation
 from pwact.errors import InputError, TaskError
-from pwact.io.frames import write_frames
-from pwact.io.kpu_devi import write_kpu_devi
+from pwact.formats.frames import write_frames
+from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.verdict import Outcome
 from tests.engines.pod_helpers import shell
 from tests.engines.test_deepmd import copper
@@ -36,7 +36,7 @@ PRETENDED = """\
 echo "$@" >> calls
 [ "$(cat fail 2>/dev/null)" = "$2" ] && exit 1
 case "$2" in
-pwact.engines.deepmd_lkf)
+pwact.engines.deepmd.lkf)
   echo '# step rmse_val rmse_e_val rmse_f_val lr' > lcurve.out
   echo '   120        1        0.5       0.25 1e-3' >> lcurve.out
   echo weights > model.pt; echo matrix > kalman.npz ;;
@@ -242,7 +242,7 @@ def test_a_training(tmp_path: Path, data: TrainingData, pretended: str) -> None:
         assert shell(directory, made.command()) == 0
         assert made.check(directory).done
     assert (first / "calls").read_text().splitlines() == [
-        "-m pwact.engines.deepmd_lkf",
+        "-m pwact.engines.deepmd.lkf",
         "-m deepmd --pt test -m model.pt -s data/valid -n 0",  # two compositions
     ]
     result = made.read_result(first)
@@ -273,7 +273,7 @@ def test_the_first_failure_is_the_failure(
 ) -> None:
     made = trainer(pretended)
     made.write_input(tmp_path, data, 3, None)
-    (tmp_path / "fail").write_text("pwact.engines.deepmd_lkf")
+    (tmp_path / "fail").write_text("pwact.engines.deepmd.lkf")
     assert shell(tmp_path, made.command()) == 1
     assert (tmp_path / "calls").read_text().count("\n") == 1
 
@@ -349,7 +349,7 @@ def test_an_evaluation(tmp_path: Path) -> None:
         "atom_type.txt": "a md",
         "traj.lammpstrj": "a md",
     }
-    assert made.command().endswith("srun my/python -m pwact.engines.deepmd_kpu 16 > kpu.log 2>&1")
+    assert made.command().endswith("srun my/python -m pwact.engines.deepmd.kpu 16 > kpu.log 2>&1")
     assert made.fingerprint() == {"engine": "deepmd-pytorch", "probes": 16}
     assert "kpu_model_devi.out" in made.check(work).reason
     nan = float("nan")

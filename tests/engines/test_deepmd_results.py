@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pwact.engines.base import ValidError
-from pwact.engines.deepmd_results import read_curve, read_test
+from pwact.engines.deepmd.results import read_curve, read_test
 from pwact.errors import TaskError
 
 CURVE = """\

@@ -16,10 +16,10 @@ from ase.calculators.emt import EMT
 from ase.units import GPa
 
 from pwact.engines.base import Purpose
-from pwact.engines.dftbplus import DftbPlusLabeler
+from pwact.engines.dftbplus.labeler import DftbPlusLabeler
 from pwact.errors import NotConvergedError, PwactError, TaskError
-from pwact.io.dftbplus_output import BOHR, HARTREE
-from pwact.io.labels import labels_of
+from pwact.formats.dftbplus_output import BOHR, HARTREE
+from pwact.formats.labels import labels_of
 from pwact.verdict import Outcome
 from tests.damage import cuts, put, spoiled
 from tests.engines.dftbplus_helpers import alloy, hsd, labeler, prepared, ran, run

@@ -14,7 +14,7 @@ from ase.build import bulk
 
 from pwact.engines.base import Purpose
 from pwact.errors import InputError
-from pwact.io.hsd import Node, read_hsd
+from pwact.formats.hsd import Node, read_hsd
 from tests.engines.dftbplus_helpers import (
     HAMILTONIAN,
     alloy,

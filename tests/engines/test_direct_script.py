@@ -13,10 +13,10 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwact.config.resources import ResourceBlock
-from pwact.engines.direct_script import DirectScript, read_owners, write_owners
+from pwact.engines.scripts.direct import DirectScript, read_owners, write_owners
 from pwact.errors import InputError
-from pwact.io.extxyz import frame_text, read_extxyz, write_extxyz
-from pwact.io.labels import labels_of, set_labels
+from pwact.formats.extxyz import frame_text, read_extxyz, write_extxyz
+from pwact.formats.labels import labels_of, set_labels
 from pwact.verdict import Outcome
 from tests.engines.test_user_scripts import frames, script
 

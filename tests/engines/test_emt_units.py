@@ -10,9 +10,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from pwact.engines import ase_worker
+from pwact.engines.ase import worker as ase_worker
 from pwact.engines.base import Purpose
-from pwact.io.labels import Labels, labels_of
+from pwact.formats.labels import Labels, labels_of
 from tests.engines.test_ase import prepared
 
 

@@ -17,10 +17,10 @@ from pwact.config.labeling import LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import intermediate_files, labeler_for, run_labeler_for
 from pwact.engines.batch import BatchLabeler
-from pwact.engines.label_script import MISSING, UNLABELLED, LabelScript
+from pwact.engines.scripts.label import MISSING, UNLABELLED, LabelScript
 from pwact.errors import InputError, TaskError
-from pwact.io.extxyz import frame_text, read_extxyz, write_extxyz
-from pwact.io.labels import labels_of, set_labels
+from pwact.formats.extxyz import frame_text, read_extxyz, write_extxyz
+from pwact.formats.labels import labels_of, set_labels
 from pwact.verdict import Outcome
 
 BLOCK = ResourceBlock(name="DFT", command="python label.py --model 7net-0")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pwact.engines.base import Condition, Potential
-from pwact.engines.lammps import LammpsExplorer
+from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.md_task import MdTrajectory
 from pwact.errors import TaskError
 from pwact.geometry import lower_triangular

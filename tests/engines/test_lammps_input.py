@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pwact.engines.base import Condition, Potential
-from pwact.engines.lammps_input import render
+from pwact.engines.lammps.input import render
 from pwact.errors import InputError
 
 POTENTIAL = Potential(

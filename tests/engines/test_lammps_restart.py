@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.engines.lammps_restart import prepare
+from pwact.engines.lammps.restart import prepare
 
 MAGIC = b"LammpS RestartT"
 

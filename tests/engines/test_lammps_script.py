@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.engines.lammps_script import join, parse, read_script, split
+from pwact.engines.lammps.script import join, parse, read_script, split
 from pwact.errors import InputError
 
 FILE = Path("in.user")

@@ -12,12 +12,12 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwact.engines.base import Potential
-from pwact.engines.lammps_input import DATA, DUMP, INPUT
-from pwact.engines.lammps_restart import prepare
-from pwact.engines.lammps_user_input import included, remarks, rewrite
+from pwact.engines.lammps.input import DATA, DUMP, INPUT
+from pwact.engines.lammps.restart import prepare
+from pwact.engines.lammps.user_input import included, remarks, rewrite
 from pwact.errors import InputError
-from pwact.io.lammps_data import write_lammps_data
-from pwact.io.lammps_dump import DumpTrajectory
+from pwact.formats.lammps_data import write_lammps_data
+from pwact.formats.lammps_dump import DumpTrajectory
 from tests.requirements import need_program
 
 POTENTIAL = Potential(

@@ -33,13 +33,13 @@ from pwact.engines.base import (
     UserInput,
     ValidError,
 )
-from pwact.engines.lammps import LammpsExplorer
-from pwact.engines.matpl import MatplTrainer
-from pwact.engines.matpl_results import read_errors
-from pwact.engines.task_inputs import python_module
+from pwact.engines.lammps.explorer import LammpsExplorer
+from pwact.engines.matpl.results import read_errors
+from pwact.engines.matpl.trainer import MatplTrainer
+from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
-from pwact.io.extxyz import write_extxyz
-from pwact.io.labels import set_labels
+from pwact.formats.extxyz import write_extxyz
+from pwact.formats.labels import set_labels
 from pwact.verdict import Outcome
 from tests.stubs.matpl import COUNTED, FAILED, KILLED_AFTER
 from tests.stubs.pair_model import PairModel, load
@@ -235,7 +235,7 @@ COMPRESS = (
 def test_commands(train: dict[str, Any], gpus: int, compress: bool, after: str) -> None:
     strategy = StrategyConfig(compress=compress, compress_order=5, compress_dx=0.02)
     made = trainer(train, gpus=gpus, strategy=strategy).command()
-    python = python_module("pwact.engines.matpl_restart")
+    python = python_module("pwact.engines.matpl.restart")
     assert made == TRAIN.format(python=python, kind=train["model_type"].lower()) + after
 
 

@@ -11,11 +11,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from pwact.engines.matpl_frames import split, steps_of
-from pwact.engines.task_inputs import python_module
+from pwact.engines.matpl.frames import split, steps_of
+from pwact.engines.worker import python_module
 from pwact.errors import TaskError
-from pwact.io.atom_config import read_atom_config
-from pwact.io.lammps_dump import DumpTrajectory
+from pwact.formats.atom_config import read_atom_config
+from pwact.formats.lammps_dump import DumpTrajectory
 from tests.requirements import need_module
 
 STEPS = (0, 5, 100)
@@ -130,7 +130,7 @@ def test_what_cannot_be_read_is_named_and_ends_the_job(task: Path, damage: str) 
         (task / damage).unlink()
     with pytest.raises(TaskError, match="traj.lammpstrj" if damage == "no frame" else damage):
         split(task, "pwmat/config")
-    command = python_module("pwact.engines.matpl_frames", "pwmat/config")
+    command = python_module("pwact.engines.matpl.frames", "pwmat/config")
     ended = subprocess.run(
         ["bash", "-c", command], cwd=task, capture_output=True, text=True, check=False
     )

@@ -19,13 +19,13 @@ from pwact.config.resources import ResourceBlock
 from pwact.config.strategy import StrategyConfig
 from pwact.engines.base import Condition, TrainedModel
 from pwact.engines.evaluator import KpuEvaluator
-from pwact.engines.lammps import LammpsExplorer
-from pwact.engines.matpl import MatplTrainer
-from pwact.engines.matpl_kpu import demand_p_matrix
-from pwact.engines.matpl_kpu_detail import average, read_detail
+from pwact.engines.lammps.explorer import LammpsExplorer
+from pwact.engines.matpl.kpu import demand_p_matrix
+from pwact.engines.matpl.kpu_detail import average, read_detail
+from pwact.engines.matpl.trainer import MatplTrainer
 from pwact.engines.md_task import MdTrajectory
 from pwact.errors import InputError, TaskError
-from pwact.io.kpu_devi import read_kpu_devi
+from pwact.formats.kpu_devi import read_kpu_devi
 from tests.engines.test_matpl import dp, nep, trainer, written
 from tests.requirements import need_program
 from tests.stubs.pair_model import PairModel
@@ -99,8 +99,8 @@ def test_command(frames: str) -> None:
     made_files = "kpu.log traj force_kpu_detail.npy matpl_kpu.out kpu_model_devi.out"
     assert clean == f"rm -rf {made_files}"
     split, evaluate, average_ = rest.split(" && ")
-    assert average_.endswith("-m pwact.engines.matpl_kpu_detail >> kpu.log 2>&1")
-    assert split.endswith(f"-m pwact.engines.matpl_frames {frames} > kpu.log 2>&1")
+    assert average_.endswith("-m pwact.engines.matpl.kpu_detail >> kpu.log 2>&1")
+    assert split.endswith(f"-m pwact.engines.matpl.frames {frames} > kpu.log 2>&1")
     assert evaluate == (
         f"srun MatPL kpu -m dp_model.ckpt -c traj -f {frames} -a atom_type.txt "
         "-d -s matpl_kpu.out >> kpu.log 2>&1"

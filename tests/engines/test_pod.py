@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pwact.engines import pod_files
 from pwact.engines.md_task import MdTrajectory
-from pwact.engines.pod import PodTrainer
+from pwact.engines.pod import files as pod_files
+from pwact.engines.pod.trainer import PodTrainer
 from pwact.errors import InputError, TaskError
-from pwact.io.frames import read_frames
-from pwact.io.labels import labels_of, set_labels
+from pwact.formats.frames import read_frames
+from pwact.formats.labels import labels_of, set_labels
 from pwact.verdict import Outcome
 from pwact.workflow.seeds import Seeds
 from tests.engines.pod_helpers import (

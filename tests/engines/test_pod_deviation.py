@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pwact.engines import pod_deviation
-from pwact.engines.lammps import LammpsExplorer
+from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.md_task import MdTrajectory
-from pwact.engines.pod import PodTrainer
+from pwact.engines.pod import deviation as pod_deviation
+from pwact.engines.pod.trainer import PodTrainer
 from pwact.errors import TaskError
-from pwact.io.model_devi import read_model_devi
+from pwact.formats.model_devi import read_model_devi
 from pwact.verdict import Outcome
 from tests.engines.pod_helpers import (
     BLOCK,

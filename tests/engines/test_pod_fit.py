@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from pwact.engines import pod_files, pod_fit
-from pwact.engines.pod import PodTrainer
-from pwact.engines.pod_fit import FACTOR, LeastSquares, Weights, fit
+from pwact.engines.pod import files as pod_files
+from pwact.engines.pod import fit as pod_fit
+from pwact.engines.pod.fit import FACTOR, LeastSquares, Weights, fit
+from pwact.engines.pod.trainer import PodTrainer
 from pwact.errors import TaskError
-from pwact.io.labels import labels_of
+from pwact.formats.labels import labels_of
 from tests.damage import cuts
 from tests.engines.pod_helpers import (
     BLOCK,

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from pwact.engines import pod_files
 from pwact.engines.md_task import MdTrajectory
-from pwact.engines.pod import PodTrainer
-from pwact.engines.pod_fit import FACTOR
-from pwact.engines.pod_kpu import evaluate, main
+from pwact.engines.pod import files as pod_files
+from pwact.engines.pod.fit import FACTOR
+from pwact.engines.pod.kpu import evaluate, main
+from pwact.engines.pod.trainer import PodTrainer
 from pwact.errors import TaskError
-from pwact.io.kpu_devi import read_kpu_devi
-from pwact.io.lammps_data import write_lammps_data
-from pwact.io.lammps_dump import frame_text
+from pwact.formats.kpu_devi import read_kpu_devi
+from pwact.formats.lammps_data import write_lammps_data
+from pwact.formats.lammps_dump import frame_text
 from tests.damage import cuts
 from tests.engines.pod_helpers import (
     BLOCK,

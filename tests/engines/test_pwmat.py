@@ -14,11 +14,11 @@ from ase import Atoms
 
 from pwact.config.labeling import DftInput, GaussianConfig
 from pwact.engines.base import Purpose
-from pwact.engines.pwmat import PwmatLabeler
+from pwact.engines.pwmat.labeler import PwmatLabeler
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
-from pwact.io.atom_config import read_atom_config, read_final_config
-from pwact.io.frames import ordered
-from pwact.io.labels import labels_of
+from pwact.formats.atom_config import read_atom_config, read_final_config
+from pwact.formats.frames import ordered
+from pwact.formats.labels import labels_of
 from pwact.verdict import Outcome
 from tests import damage
 from tests.engines.pwmat_helpers import CONTROLS, alloy, done, labeler, prepared, run

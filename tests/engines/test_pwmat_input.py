@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from pwact.config.labeling import DftInput
 from pwact.engines.base import Purpose
-from pwact.engines.pwmat_input import key_of, read_etot_input, render
+from pwact.engines.pwmat.input import key_of, read_etot_input, render
 from pwact.errors import InputError
-from pwact.io.frames import ordered
-from pwact.io.structures import read_structure
+from pwact.formats.frames import ordered
+from pwact.formats.structures import read_structure
 from tests.engines.pwmat_helpers import CONTROLS, alloy, labeler, prepared
 from tests.stubs import pwmat as stub
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.engines.pwmat_report import ended, last_relax_step, not_converged
+from pwact.engines.pwmat.report import ended, last_relax_step, not_converged
 from pwact.errors import TaskError
 
 HEAD = """\

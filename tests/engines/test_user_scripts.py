@@ -14,10 +14,10 @@ from ase.build import bulk
 
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Purpose
-from pwact.engines.user_scripts import MdScript
+from pwact.engines.scripts.md import MdScript
 from pwact.errors import InputError, TaskError
-from pwact.io.extxyz import write_extxyz
-from pwact.io.labels import labels_of, set_labels
+from pwact.formats.extxyz import write_extxyz
+from pwact.formats.labels import labels_of, set_labels
 from pwact.verdict import Outcome
 
 COMMAND = "cd . && python md.py --steps 5"

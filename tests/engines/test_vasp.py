@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pwact.engines import intermediate_files
 from pwact.engines.base import Purpose
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
-from pwact.io.frames import ordered
-from pwact.io.labels import labels_of
-from pwact.io.poscar import read_poscar
+from pwact.formats.frames import ordered
+from pwact.formats.labels import labels_of
+from pwact.formats.poscar import read_poscar
 from pwact.verdict import Outcome
 from tests.engines.vasp_helpers import INCARS, alloy, prepared, run, vasp
 

@@ -17,7 +17,7 @@ from pwact.config.labeling import DftInput, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
 from pwact.engines.base import Purpose
-from pwact.engines.vasp import VaspLabeler
+from pwact.engines.vasp.labeler import VaspLabeler
 from tests.stubs.potcars import write_dummy_potcar
 
 STUB = Path(__file__).parents[1] / "stubs" / "vasp.py"

@@ -17,7 +17,7 @@ from pwact.executors.causes import SET_UP_DONE
 from pwact.executors.local import LocalExecutor
 from pwact.executors.processes import read_process
 from pwact.executors.records import RecordWatch, read_record
-from pwact.executors.script import environment, header, python_module, render, tags
+from pwact.executors.script import environment, header, render, tags
 from pwact.executors.slurm import SlurmExecutor
 from pwact.executors.slurm_text import DIALECT
 from pwact.verdict import DONE
@@ -352,13 +352,3 @@ def test_a_record_is_seen_once_and_again_when_rewritten(tmp_path):
     aside.write_text("scf3-b 1 5 TERM\n")
     aside.replace(path)
     assert list(watch.fresh()) == ["scf3-b"]
-
-
-def test_a_module_of_this_package_runs_from_anywhere(tmp_path):
-    command = python_module("pwact.executors.script", "a b", "$x")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=tmp_path, env=environment, timeout=60, check=False
-    )
-    assert done.returncode == 0
-    assert command.endswith(" -m pwact.executors.script 'a b' '$x'")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.io.kpu_devi import read_kpu_devi
+from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.query.candidates import Group, select_candidates
 from pwact.query.kpu import base_of, kpu_window
 from pwact.query.window import Scores, Window

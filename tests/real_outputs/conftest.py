@@ -1,7 +1,7 @@
 """Outputs that the programs themselves wrote, which lie beside the repository and not in it.
 
 The tests here run where PWACT_REAL_OUTPUTS names the folder of these files. They are the tests of
-``tests/io`` and ``tests/engines`` once more, and numbers that were read off these files by eye.
+``tests/formats`` and ``tests/engines`` once more, and numbers read off these files by eye.
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pwact.errors import NotConvergedError
-from pwact.io.cp2k_output import read_log
-from pwact.io.labels import labels_of
-from pwact.io.structures import read_structure
-from tests.io import test_cp2k_output
-from tests.io.test_cp2k_trajectory import frames_that_others_read
+from pwact.formats.cp2k_output import read_log
+from pwact.formats.labels import labels_of
+from pwact.formats.structures import read_structure
+from tests.formats import test_cp2k_output
+from tests.formats.test_cp2k_trajectory import frames_that_others_read
 
 pytestmark = pytest.mark.real_outputs
 

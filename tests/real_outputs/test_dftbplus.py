@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from pwact.engines.base import Purpose
-from pwact.engines.dftbplus import DftbPlusLabeler
+from pwact.engines.dftbplus.labeler import DftbPlusLabeler
 from pwact.errors import InputError
-from pwact.io.dftbplus_output import BOHR, HARTREE, read_details
-from pwact.io.dftbplus_tag import read_tags
-from pwact.io.gen import read_gen
-from pwact.io.hsd import read_hsd
-from pwact.io.labels import labels_of
+from pwact.formats.dftbplus_output import BOHR, HARTREE, read_details
+from pwact.formats.dftbplus_tag import read_tags
+from pwact.formats.gen import read_gen
+from pwact.formats.hsd import read_hsd
+from pwact.formats.labels import labels_of
 from pwact.verdict import Outcome
 from tests.engines import test_dftbplus
-from tests.io import test_dftbplus_md, test_dftbplus_output, test_dftbplus_tag
-from tests.io.test_dftbplus_output import FAILED
-from tests.io.test_dftbplus_tag import WANTED
+from tests.formats import test_dftbplus_md, test_dftbplus_output, test_dftbplus_tag
+from tests.formats.test_dftbplus_output import FAILED
+from tests.formats.test_dftbplus_tag import WANTED
 
 pytestmark = pytest.mark.real_outputs
 SCF, AIMD, RELAX = Purpose.SCF, Purpose.AIMD, Purpose.RELAX

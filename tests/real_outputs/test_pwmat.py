@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.io.atom_config import read_atom_config
-from pwact.io.labels import labels_of
-from pwact.io.movement import iterate_movement
-from tests.io import test_movement
+from pwact.formats.atom_config import read_atom_config
+from pwact.formats.labels import labels_of
+from pwact.formats.movement import iterate_movement
+from tests.formats import test_movement
 
 pytestmark = pytest.mark.real_outputs
 

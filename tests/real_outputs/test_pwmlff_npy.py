@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.io.frames import composition_name, read_frames
-from pwact.io.labels import labels_of
+from pwact.formats.frames import composition_name, read_frames
+from pwact.formats.labels import labels_of
 
 pytestmark = pytest.mark.real_outputs
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.io.structures import read_structure
+from pwact.formats.structures import read_structure
 
 pytestmark = pytest.mark.real_outputs
 

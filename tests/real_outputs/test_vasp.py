@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from pwact.engines.base import Purpose
-from pwact.io.labels import labels_of
-from pwact.io.outcar import Outcar
-from pwact.io.poscar import read_poscar
+from pwact.formats.labels import labels_of
+from pwact.formats.outcar import Outcar
+from pwact.formats.poscar import read_poscar
 from tests.engines import test_vasp
 from tests.engines.vasp_helpers import vasp
-from tests.io import test_outcar, test_poscar
-from tests.io.test_outcar import frames_of
+from tests.formats import test_outcar, test_poscar
+from tests.formats.test_outcar import frames_of
 
 pytestmark = pytest.mark.real_outputs
 

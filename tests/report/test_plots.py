@@ -11,7 +11,7 @@ import pytest
 
 from pwact.errors import PwactError
 from pwact.report import plots
-from pwact.workflow.draw import Subject, draw
+from pwact.tools.draw import Subject, draw
 
 BROKEN = "numpy.core.multiarray failed to import\nlong story"
 

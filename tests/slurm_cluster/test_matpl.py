@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.io.frames import read_frames
-from pwact.io.lammps_dump import DumpTrajectory
-from pwact.io.model_devi import read_model_devi
+from pwact.formats.frames import read_frames
+from pwact.formats.lammps_dump import DumpTrajectory
+from pwact.formats.model_devi import read_model_devi
 from tests.requirements import need_program
 from tests.slurm_cluster.cluster import Cluster
 from tests.stubs.pair_model import load

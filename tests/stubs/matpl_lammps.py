@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pwact.errors import TaskError
-from pwact.io.lammps_dump import DumpTrajectory
+from pwact.formats.lammps_dump import DumpTrajectory
 from tests.stubs.pair_model import CUTOFF, PairModel, load
 
 STYLES = {"lmp_mpi": {"matpl"}, "lmp": {"matpl/dp", "matpl/nep", "matpl/nep/kk"}}

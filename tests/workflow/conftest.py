@@ -8,31 +8,11 @@ from typing import Any, Callable, Optional
 import pytest
 
 from pwact.fingerprint import extended
-from pwact.io import files
-from pwact.report import plots
 from pwact.workflow.campaign import CampaignOptions, open_campaign
 from pwact.workflow.stage import Services, StageOutput
-from tests.workflow.pairs import run_param, write_files
-from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
+from tests.small_pictures import small_pictures
 
-ONE_PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63"
-    "6000000002000148afa4710000000049454e44ae426082"
-)
-
-
-@pytest.fixture(autouse=True)
-def _small_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Histograms of one pixel, but for tests marked `draws`: drawing takes longer than the rest."""
-    if request.node.get_closest_marker("draws"):
-        return
-
-    def draw(path: Path, *_: Any) -> bool:
-        with files.replacing(path) as aside:
-            aside.write_bytes(ONE_PIXEL)
-        return True
-
-    monkeypatch.setattr(plots, "_draw", draw)
+__all__ = ["small_pictures"]
 
 
 @dataclass
@@ -90,24 +70,3 @@ class Chain:
 @pytest.fixture
 def chain(tmp_path: Path) -> Chain:
     return Chain(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole campaign of ours with deviations of 0.25 eV/Å and less; not to be changed."""
-    work_dir = tmp_path_factory.mktemp("finished") / "with a space"
-    work_dir.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        use_toys(patch)
-        write_files(work_dir, {"calculator": "emt"})
-        run_loop(work_dir, run_param(), ToyExecutor())
-    return work_dir
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty directory from which commands are given."""
-    place = tmp_path / "launch here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pwact.config.param import load_pair
+from pwact.takeover.campaign import plan, take_over
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import CampaignOptions, open_campaign
-from pwact.workflow.preflight import preflight
-from pwact.workflow.takeover import plan, take_over
+from pwact.workflow.checks.preflight import preflight
 from tests.requirements import need_program
 from tests.workflow import small_campaign
 

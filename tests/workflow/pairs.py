@@ -14,9 +14,9 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwact.config.param import LoadedPair, load_pair
-from pwact.io.frames import write_frames
-from pwact.io.labels import set_labels
-from pwact.io.structures import write_structure
+from pwact.formats.frames import write_frames
+from pwact.formats.labels import set_labels
+from pwact.formats.structures import write_structure
 from tests.workflow.toys import STIFFNESS, true_forces
 
 LOCAL = {"scheduler": "local", "group_size": 1, "number_node": 1, "cpu_per_node": 1}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pwact.io.lammps_dump import DumpTrajectory
+from pwact.formats.lammps_dump import DumpTrajectory
 
 TEMP = "temp_run_iter_work"
 STEPS = ("train", "explore", "label")

@@ -12,7 +12,7 @@ from typing import Any
 from pwact.executors.base import JobSpec
 from pwact.layout import success_tag
 from pwact.workflow.active_learning import RunResult, run_active_learning
-from pwact.workflow.preflight import preflight
+from pwact.workflow.checks.preflight import preflight
 from tests.workflow.pairs import LOCAL, deep_update, load, resources, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, campaign
 from tests.workflow.toys import RUN
@@ -38,8 +38,8 @@ READ = f"""
 import sys; sys.path[:0] = [{ROOT!r}]
 from pathlib import Path
 import numpy as np
-from pwact.io.extxyz import read_extxyz, write_extxyz
-from pwact.io.labels import set_labels
+from pwact.formats.extxyz import read_extxyz, write_extxyz
+from pwact.formats.labels import set_labels
 frames = read_extxyz(Path("select.xyz"))
 def label(frames):
     for atoms in frames:

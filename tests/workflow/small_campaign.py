@@ -19,11 +19,11 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from pwact.config.param import load_pair
-from pwact.io.frames import write_frames
-from pwact.io.labels import set_labels
+from pwact.formats.frames import write_frames
+from pwact.formats.labels import set_labels
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import CampaignOptions, open_campaign
-from pwact.workflow.preflight import preflight
+from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.seeds import Seeds
 
 TWICE = "twice.log"

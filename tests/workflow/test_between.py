@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pwact.errors import StageChangedError
-from pwact.io.frames import read_frames
+from pwact.formats.frames import read_frames
 from tests.workflow.test_streaming import DeathError, DiesLater, loop, results
 from tests.workflow.toy_campaign import ToyExecutor, use_toys
 

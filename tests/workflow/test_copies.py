@@ -13,13 +13,13 @@ import pytest
 from pwact import layout
 from pwact.errors import LockedError, PwactError
 from pwact.io.journal import Journal
+from pwact.tools.kill import kill
+from pwact.tools.status import status_of
 from pwact.workflow import master
 from pwact.workflow.campaign import open_campaign
-from pwact.workflow.kill import kill
 from pwact.workflow.place import living_elsewhere, original_of
-from pwact.workflow.status import status_of
+from tests.tools.test_kill import Master, end, sleeping
 from tests.workflow.conftest import Chain
-from tests.workflow.test_kill import Master, end, sleeping
 
 __all__ = ["sleeping"]
 JOB = {"kind": "md", "group": 0, "directory": "iter.0000/md", "scheduler": "local"}

@@ -13,10 +13,10 @@ from ase import Atoms
 from pwact.cli.main import main
 from pwact.engines.base import Purpose
 from pwact.errors import InputError
-from pwact.io.frames import write_frames
-from pwact.io.labels import labels_of, set_labels
-from pwact.io.structures import write_structure
-from pwact.workflow.preflight import preflight
+from pwact.formats.frames import write_frames
+from pwact.formats.labels import labels_of, set_labels
+from pwact.formats.structures import write_structure
+from pwact.workflow.checks.preflight import preflight
 from tests.workflow.pairs import (
     alloy,
     deep_update,

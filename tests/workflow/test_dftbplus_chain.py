@@ -13,13 +13,13 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 
 from pwact.errors import InputError
-from pwact.io.frames import read_frames
-from pwact.io.labels import labels_of
-from pwact.io.structures import read_structure, write_structure
+from pwact.formats.frames import read_frames
+from pwact.formats.labels import labels_of
+from pwact.formats.structures import read_structure, write_structure
 from pwact.workflow.active_learning import RunResult
 from pwact.workflow.campaign import open_campaign
-from pwact.workflow.init_bulk import InitResult, run_init_bulk
-from pwact.workflow.preflight import preflight
+from pwact.workflow.checks.preflight import preflight
+from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
 from tests.engines.dftbplus_helpers import COMMAND, Purpose, hsd, write_skf
 from tests.requirements import need_program
 from tests.workflow import small_campaign

@@ -14,9 +14,9 @@ from pwact.cli.commands import run_summary
 from pwact.io.journal import Journal
 from pwact.report.causes import Kind
 from pwact.report.status import status_text
+from pwact.tools.status import status_of
 from pwact.workflow import ledger
 from pwact.workflow.findings import all_findings, findings_at
-from pwact.workflow.status import status_of
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 from tests.workflow.toys import ToyTrainer

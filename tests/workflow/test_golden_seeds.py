@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.engines.ase_md_worker import heat
-from pwact.io.structures import read_structure
+from pwact.engines.ase.md_worker import heat
+from pwact.formats.structures import read_structure
 from pwact.workflow.seeds import Seeds
 from tests.workflow.pairs import alloy, deep_update, init_param, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, run_loop, use_toys

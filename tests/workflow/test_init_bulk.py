@@ -11,13 +11,14 @@ import pytest
 
 from pwact.cli.commands import init_summary
 from pwact.errors import QuorumError, StageChangedError, TaskError
+from pwact.formats.frames import read_frames
+from pwact.formats.labels import labels_of
+from pwact.formats.structures import read_structure
 from pwact.geometry import shortest_distance
-from pwact.io.frames import read_frames
-from pwact.io.labels import labels_of
-from pwact.io.structures import read_structure
 from pwact.workflow.campaign import open_campaign
-from pwact.workflow.init_bulk import run_init_bulk
-from pwact.workflow.stages import gate, structures
+from pwact.workflow.init_bulk import structures
+from pwact.workflow.init_bulk.campaign import run_init_bulk
+from pwact.workflow.tasks import gate
 from tests.workflow.pairs import deep_update, init_param, load, resources, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, use_toys
 from tests.workflow.toys import ToyLabeler

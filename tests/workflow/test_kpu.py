@@ -11,13 +11,13 @@ import pytest
 
 from pwact import engines
 from pwact.errors import InputError, QuorumError, StageChangedError
+from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.io.journal import Journal
-from pwact.io.kpu_devi import write_kpu_devi
-from pwact.workflow.preflight import preflight
+from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.stages.explore import ExploreStage
 from pwact.workflow.stages.kpu import KpuStage
 from pwact.workflow.stages.select import SelectStage
-from pwact.workflow.stages.uncertainty import KalmanUncertainty
+from pwact.workflow.uncertainty import KalmanUncertainty
 from tests.workflow.pairs import deep_update, load, resources, run_param, write_files
 from tests.workflow.test_loop import products
 from tests.workflow.test_stages import Rig, rows_of

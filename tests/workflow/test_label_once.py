@@ -11,12 +11,12 @@ import pytest
 from ase import Atoms
 
 from pwact import engines
-from pwact.io.extxyz import read_extxyz, write_extxyz
+from pwact.formats.extxyz import read_extxyz, write_extxyz
+from pwact.formats.same_frame import structure_key
 from pwact.io.journal import Journal
-from pwact.io.same_frame import structure_key
 from pwact.workflow import opening
+from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.rows import stage_name
-from pwact.workflow.store import LabelStore
 from tests.workflow import script_campaign
 from tests.workflow.pairs import deep_update, labelled, run_param, write_files
 from tests.workflow.script_campaign import ScriptExecutor

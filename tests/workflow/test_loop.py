@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pwact.errors import StageChangedError
-from pwact.io.frames import read_frames
+from pwact.formats.frames import read_frames
 from pwact.report.table import iteration_table
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys

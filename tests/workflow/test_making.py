@@ -14,7 +14,7 @@ import pytest
 from pwact.cli.main import main
 from pwact.config.param import load_pair
 from pwact.errors import EXIT_DONE, EXIT_WRONG_INPUT
-from pwact.workflow.making import calculator_remarks
+from pwact.workflow.checks.making import calculator_remarks
 from tests.workflow.small_campaign import ROOT
 
 MODULE = """

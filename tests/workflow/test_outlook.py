@@ -10,8 +10,8 @@ import pytest
 
 from pwact.config.param import LoadedPair, load_pair
 from pwact.errors import QuorumError
+from pwact.workflow.checks.outlook import outlook
 from pwact.workflow.opening import CampaignOptions
-from pwact.workflow.outlook import outlook
 from tests.workflow.pairs import deep_update, init_param, load, resources, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, run_loop, use_toys
 

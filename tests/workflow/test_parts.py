@@ -13,8 +13,8 @@ import pytest
 from pwact import layout
 from pwact.config.param import load_pair
 from pwact.errors import StageChangedError
-from pwact.workflow.init_bulk import InitResult, run_init_bulk
-from pwact.workflow.parts import Part, assign
+from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
+from pwact.workflow.init_bulk.parts import Part, assign
 from tests.workflow.dying import until_done
 from tests.workflow.pairs import init_param, resources, write_files
 from tests.workflow.toy_campaign import ToyExecutor, campaign, use_toys

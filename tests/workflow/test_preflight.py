@@ -11,11 +11,11 @@ import pytest
 from ase import Atoms
 
 from pwact.errors import InputError
-from pwact.io.frames import write_frames
-from pwact.io.labels import set_labels
-from pwact.io.structures import read_structure, write_structure
-from pwact.workflow.amount import narrow_cells
-from pwact.workflow.preflight import preflight
+from pwact.formats.frames import write_frames
+from pwact.formats.labels import set_labels
+from pwact.formats.structures import read_structure, write_structure
+from pwact.workflow.checks.amount import narrow_cells
+from pwact.workflow.checks.preflight import preflight
 from tests.workflow.pairs import (
     LOCAL,
     alloy,

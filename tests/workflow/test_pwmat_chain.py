@@ -13,13 +13,13 @@ import pytest
 
 from pwact import engines
 from pwact.errors import InputError
-from pwact.io.frames import read_frames
-from pwact.io.labels import labels_of
-from pwact.io.structures import read_structure
+from pwact.formats.frames import read_frames
+from pwact.formats.labels import labels_of
+from pwact.formats.structures import read_structure
 from pwact.workflow.active_learning import run_active_learning
 from pwact.workflow.campaign import open_campaign
-from pwact.workflow.init_bulk import run_init_bulk
-from pwact.workflow.preflight import preflight
+from pwact.workflow.checks.preflight import preflight
+from pwact.workflow.init_bulk.campaign import run_init_bulk
 from tests.engines.pwmat_helpers import COMMAND, CONTROLS, Purpose
 from tests.stubs import pwmat as stub
 from tests.workflow.pairs import LOCAL, deep_update, init_param, load, run_param, write_files

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from ase.calculators.emt import EMT
 
-from pwact.io.frames import read_frames
-from pwact.io.labels import labels_of
-from pwact.io.lammps_dump import DumpTrajectory
+from pwact.formats.frames import read_frames
+from pwact.formats.labels import labels_of
+from pwact.formats.lammps_dump import DumpTrajectory
 from pwact.workflow.active_learning import RunResult
 from tests.requirements import need_program
 from tests.workflow import small_campaign

@@ -13,9 +13,9 @@ import pytest
 from pwact import layout
 from pwact.errors import QuorumError, StageChangedError
 from pwact.report.status import TaskFacts
+from tests.tools.test_status import Diary
 from tests.workflow.dying import until_done
 from tests.workflow.pairs import deep_update, run_param, write_files
-from tests.workflow.test_status import Diary
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
 LABEL = "iter.0000/label"

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from pwact.errors import StageChangedError
-from pwact.io.frames import read_frames
+from pwact.formats.frames import read_frames
 from pwact.io.journal import Journal
 from pwact.workflow import ledger, retry
 from pwact.workflow.active_learning import RunResult
-from pwact.workflow.init_bulk import InitResult
+from pwact.workflow.init_bulk.campaign import InitResult
 from pwact.workflow.ledger import StageState
 from pwact.workflow.stages.label import LabelStage
 from tests.workflow.pairs import deep_update, init_param, run_param, write_files

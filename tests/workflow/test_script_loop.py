@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from pwact.errors import QuorumError, StageChangedError
-from pwact.io.extxyz import read_extxyz
-from pwact.io.frames import read_frames
+from pwact.formats.extxyz import read_extxyz
+from pwact.formats.frames import read_frames
+from pwact.formats.labels import labels_of
 from pwact.io.journal import Journal
-from pwact.io.labels import labels_of
 from tests.workflow import toys
 from tests.workflow.pairs import run_param
 from tests.workflow.script_campaign import (
@@ -294,7 +294,7 @@ def test_npy(tmp_path: Path) -> None:
 
 
 def write_frames_as_npy(work_dir: Path) -> None:
-    from pwact.io.frames import write_frames  # noqa: PLC0415
+    from pwact.formats.frames import write_frames  # noqa: PLC0415
 
     write_frames(work_dir / "init", read_frames(work_dir / "init.xyz", "extxyz"), "pwmlff/npy")
 
@@ -381,7 +381,7 @@ def test_a_wrong_answer_stops_the_run_and_says_why(
 def test_a_try_that_was_cut_off_may_be_gone_on_with(tmp_path: Path) -> None:
     """A script finds its own files of an earlier try, and may go on from them."""
     text = READ + (
-        "from pwact.io.extxyz import complete_frames, frame_text\n"
+        "from pwact.formats.extxyz import complete_frames, frame_text\n"
         "done = len(complete_frames(Path('train.xyz')))\n"
         "part = frames[done : done + 2]\nlabel(frames)\n"
         "whole = [frame_text(one) for one in frames]\n"

@@ -14,15 +14,15 @@ import pytest
 from ase.calculators.emt import EMT
 
 from pwact.errors import InputError, QuorumError, StageChangedError
-from pwact.io.extxyz import read_extxyz, write_extxyz
-from pwact.io.frames import read_frames
+from pwact.formats.extxyz import read_extxyz, write_extxyz
+from pwact.formats.frames import read_frames
+from pwact.formats.labels import labels_of, set_labels
+from pwact.formats.poscar import read_poscar
 from pwact.io.journal import Journal
-from pwact.io.labels import labels_of, set_labels
-from pwact.io.poscar import read_poscar
 from pwact.workflow.campaign import open_campaign
-from pwact.workflow.init_bulk import run_init_bulk
-from pwact.workflow.preflight import preflight
-from pwact.workflow.stages.relabel import subset
+from pwact.workflow.checks.preflight import preflight
+from pwact.workflow.init_bulk.campaign import run_init_bulk
+from pwact.workflow.init_bulk.relabel import subset
 from tests.workflow import toys
 from tests.workflow.pairs import LOCAL, init_param, load, resources, write_files
 from tests.workflow.toy_campaign import ToyExecutor, campaign, use_toys
@@ -279,7 +279,7 @@ from ase import units
 from ase.calculators.emt import EMT
 from ase.io import read
 from ase.md.verlet import VelocityVerlet
-from pwact.io.extxyz import frame_text
+from pwact.formats.extxyz import frame_text
 atoms = read("POSCAR")
 atoms.rattle(0.05, seed=1)
 atoms.calc = EMT()

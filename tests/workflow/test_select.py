@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.io.model_devi import write_model_devi
+from pwact.formats.model_devi import write_model_devi
 from pwact.workflow.stages.select import SelectStage
-from pwact.workflow.stages.uncertainty import CommitteeDeviation
+from pwact.workflow.uncertainty import CommitteeDeviation
 from tests.workflow.pairs import run_param
 from tests.workflow.test_stages import Rig, rows_of
 

@@ -15,14 +15,14 @@ from pwact.config.run import RunConfig
 from pwact.engines.base import Potential
 from pwact.errors import QuorumError
 from pwact.fingerprint import canonical, differences
-from pwact.io.frames import read_frames, write_frames
-from pwact.io.labels import labels_of
+from pwact.formats.frames import read_frames, write_frames
+from pwact.formats.labels import labels_of
 from pwact.workflow.stages.explore import ExploreStage, systems_of
 from pwact.workflow.stages.label import LabelStage
-from pwact.workflow.stages.prepare import prepare
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
-from pwact.workflow.stages.uncertainty import CommitteeDeviation
+from pwact.workflow.tasks.prepare import prepare
+from pwact.workflow.uncertainty import CommitteeDeviation
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
 from tests.workflow.toys import (
     BROKEN,

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from pwact.config.resources import ResourceBlock
-from pwact.engines.cp2k import Cp2kLabeler
-from pwact.engines.dftbplus import DftbPlusLabeler
-from pwact.engines.lammps import LammpsExplorer
-from pwact.engines.vasp import VaspLabeler
+from pwact.engines.cp2k.labeler import Cp2kLabeler
+from pwact.engines.dftbplus.labeler import DftbPlusLabeler
+from pwact.engines.lammps.explorer import LammpsExplorer
+from pwact.engines.vasp.labeler import VaspLabeler
 from pwact.verdict import DONE, Outcome, incomplete
-from pwact.workflow.stages.starts import asked_processes, started_once, starts_in
+from pwact.workflow.tasks.starts import asked_processes, started_once, starts_in
 
 CP2K = (
     " **** **** ******  **  PROGRAM STARTED AT               2026-01-01 16:40:46.997\n"

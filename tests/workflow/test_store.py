@@ -11,11 +11,11 @@ import pytest
 from ase import Atoms
 
 from pwact.fingerprint import Settings
-from pwact.io.extxyz import frame_text
-from pwact.io.frames import ordered
-from pwact.io.labels import set_labels
-from pwact.io.same_frame import structure_key
-from pwact.workflow.store import LabelStore, label_key
+from pwact.formats.extxyz import frame_text
+from pwact.formats.frames import ordered
+from pwact.formats.labels import set_labels
+from pwact.formats.same_frame import structure_key
+from pwact.workflow.labels.store import LabelStore, label_key
 from tests.workflow.pairs import alloy
 
 

@@ -11,8 +11,8 @@ import pytest
 from pwact.config.param import load_pair
 from pwact.config.run import RunConfig
 from pwact.errors import InputError, StageChangedError
-from pwact.io.lammps_dump import DumpTrajectory
-from pwact.workflow.preflight import preflight
+from pwact.formats.lammps_dump import DumpTrajectory
+from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.stages.explore import systems_of
 from tests.requirements import need_program
 from tests.workflow import small_campaign

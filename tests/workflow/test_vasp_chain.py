@@ -12,13 +12,13 @@ import pytest
 from ase import Atoms
 from ase.calculators.emt import EMT
 
-from pwact.io.frames import read_frames
-from pwact.io.labels import labels_of
-from pwact.io.structures import read_structure, write_structure
+from pwact.formats.frames import read_frames
+from pwact.formats.labels import labels_of
+from pwact.formats.structures import read_structure, write_structure
 from pwact.workflow.active_learning import RunResult
 from pwact.workflow.campaign import open_campaign
-from pwact.workflow.init_bulk import InitResult, run_init_bulk
-from pwact.workflow.preflight import preflight
+from pwact.workflow.checks.preflight import preflight
+from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
 from tests.engines.vasp_helpers import COMMAND, INCARS
 from tests.engines.vasp_helpers import Purpose as For
 from tests.requirements import need_program

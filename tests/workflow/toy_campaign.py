@@ -14,7 +14,7 @@ from pwact.executors.base import JobPhase, JobSpec, JobState
 from pwact.executors.slurm_text import DIALECT
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, CampaignOptions, open_campaign
-from pwact.workflow.init_bulk import InitResult, run_init_bulk
+from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
 from tests.workflow.pairs import load, resources
 from tests.workflow.toys import RUN
 

@@ -25,11 +25,11 @@ from pwact.engines.base import (
 )
 from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
+from pwact.formats.frames import read_frames
+from pwact.formats.kpu_devi import write_kpu_devi
+from pwact.formats.labels import set_labels
+from pwact.formats.model_devi import Deviations, read_model_devi, write_model_devi
 from pwact.io.files import tree_hash, write_json
-from pwact.io.frames import read_frames
-from pwact.io.kpu_devi import write_kpu_devi
-from pwact.io.labels import set_labels
-from pwact.io.model_devi import Deviations, read_model_devi, write_model_devi
 from pwact.verdict import DONE, Verdict, incomplete, unusable
 from pwact.workflow.seeds import Seeds
 from pwact.workflow.stage import Services, Stage, StageOutput

@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-from pwact.io.labels import labels_of, set_labels
+from pwact.formats.labels import labels_of, set_labels
 from tests.stubs.potcars import write_dummy_potcar
 
 STUB = Path(__file__).parents[1] / "stubs" / "vasp.py"

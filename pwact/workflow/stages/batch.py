@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Callable, Union
 from pwact.config.resources import ResourceBlock
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import QuorumError
-from pwact.io.same_frame import structure_key
+from pwact.formats.same_frame import structure_key
+from pwact.workflow.labels.labelling import Sources, tell_taken
+from pwact.workflow.labels.store import label_key
 from pwact.workflow.quorum import may_fail
 from pwact.workflow.stage import Services
-from pwact.workflow.stages.labelling import Sources, tell_taken
-from pwact.workflow.stages.prepare import prepare
-from pwact.workflow.stages.script import run_script
-from pwact.workflow.store import label_key
+from pwact.workflow.tasks.prepare import prepare
+from pwact.workflow.tasks.script import run_script
 
 if TYPE_CHECKING:
     from ase import Atoms

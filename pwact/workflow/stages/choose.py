@@ -12,17 +12,17 @@ from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer
-from pwact.engines.direct_script import DirectScript
-from pwact.engines.user_scripts import SELECTED, SELECTED_INDEX
+from pwact.engines.scripts.direct import DirectScript
+from pwact.engines.scripts.md import SELECTED, SELECTED_INDEX
 from pwact.fingerprint import extended
+from pwact.formats.extxyz import frame_text
 from pwact.io import files
-from pwact.io.extxyz import frame_text
 from pwact.report import selection as tables
+from pwact.workflow.explored import Candidate, Explored, read_candidates
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.explored import Candidate, Explored, read_candidates
-from pwact.workflow.stages.gate import Gate
 from pwact.workflow.stages.label import GATE_HINT
-from pwact.workflow.stages.script import run_script
+from pwact.workflow.tasks.gate import Gate
+from pwact.workflow.tasks.script import run_script
 
 log = logging.getLogger(__name__)
 

@@ -17,14 +17,14 @@ from pwact.config.run import RunConfig
 from pwact.engines.base import Condition, Explorer, Motion, Potential, UserInput
 from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings
+from pwact.formats.structures import read_structure
 from pwact.io import files
-from pwact.io.structures import read_structure
 from pwact.report.records import ExploreRecord
 from pwact.verdict import Verdict
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.prepare import demand_all, prepare, relative
-from pwact.workflow.stages.starts import started_once
+from pwact.workflow.tasks.prepare import demand_all, prepare, relative
+from pwact.workflow.tasks.starts import started_once
 
 if TYPE_CHECKING:
     from ase import Atoms

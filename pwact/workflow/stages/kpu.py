@@ -17,8 +17,8 @@ from pwact.executors.base import Task
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import MAX_FAILED_RATE
-from pwact.workflow.stages.prepare import content, link_inside, prepare
 from pwact.workflow.stages.train import model_content
+from pwact.workflow.tasks.prepare import content, link_inside, prepare
 
 
 @dataclass(frozen=True)

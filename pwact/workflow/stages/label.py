@@ -14,22 +14,22 @@ from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer, Labeler, Purpose
 from pwact.engines.batch import BatchLabeler
+from pwact.formats.frames import ordered, write_frames
+from pwact.formats.labels import labels_of
+from pwact.formats.same_frame import structure_key
 from pwact.io import files
-from pwact.io.frames import ordered, write_frames
-from pwact.io.labels import labels_of
-from pwact.io.same_frame import structure_key
 from pwact.report import selection as tables
 from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.records import LabelRecord
+from pwact.workflow.explored import Candidate, Explored, read_candidates
+from pwact.workflow.labels.known import structures_of, write_structures
+from pwact.workflow.labels.labelling import Labelling, Sources
+from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
-from pwact.workflow.stages.explored import Candidate, Explored, read_candidates
-from pwact.workflow.stages.first_principles import Calculation
-from pwact.workflow.stages.gate import Gate
-from pwact.workflow.stages.known import structures_of, write_structures
-from pwact.workflow.stages.labelling import Labelling, Sources
-from pwact.workflow.stages.prepare import relative
-from pwact.workflow.store import LabelStore
+from pwact.workflow.tasks.first_principles import Calculation
+from pwact.workflow.tasks.gate import Gate
+from pwact.workflow.tasks.prepare import relative
 
 if TYPE_CHECKING:
     from ase import Atoms

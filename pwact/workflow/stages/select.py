@@ -21,8 +21,8 @@ from pwact.report import selection as tables
 from pwact.report.records import SPREAD, SpreadRecord, SystemRecord
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import System, systems_of
-from pwact.workflow.stages.prepare import content, link_inside, relative
-from pwact.workflow.stages.uncertainty import Uncertainty
+from pwact.workflow.tasks.prepare import content, link_inside, relative
+from pwact.workflow.uncertainty import Uncertainty
 
 log = logging.getLogger(__name__)
 

@@ -17,16 +17,16 @@ from pwact.engines.base import TrainedModel, Trainer, TrainingData
 from pwact.executors.base import Task
 from pwact.io import files
 from pwact.report.records import TrainRecord
-from pwact.workflow.data_sets import DataSets
+from pwact.workflow.checks.data_sets import DataSets
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.prepare import (
+from pwact.workflow.tasks.prepare import (
     content,
     demand_all,
     link_inside,
     prepare,
     relative,
 )
-from pwact.workflow.stages.starts import started_once
+from pwact.workflow.tasks.starts import started_once
 
 log = logging.getLogger(__name__)
 

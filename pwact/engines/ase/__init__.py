@@ -1,0 +1,1 @@
+"""Any ASE calculator: labels, relaxations, AIMD; MD of models that LAMMPS cannot load."""

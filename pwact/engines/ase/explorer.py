@@ -1,0 +1,77 @@
+"""Molecular dynamics with ASE, for models that LAMMPS cannot load.
+
+Velocity Verlet (nve), a Nosé–Hoover chain (nvt), and Martyna, Tobias and Klein's equations
+(npt-iso, npt-tri): the ensembles that LAMMPS would run, with the same damping times. The files are
+those of LAMMPS: structure, dump, log. A task that was cut off begins anew and makes the same
+trajectory, since its only random numbers are the start velocities.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pwact.engines.base import Condition, Motion, Potential
+from pwact.engines.lammps.input import DUMP
+from pwact.engines.md_task import EXIT, LOG, MdTask
+from pwact.engines.ranks import FORGET
+from pwact.engines.worker import python_module
+from pwact.errors import InputError
+from pwact.fingerprint import settings_of
+from pwact.io.files import write_json
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.config.resources import ResourceBlock
+
+SETTINGS = "md.json"
+ENSEMBLES = ("nve", "nvt", "npt-iso", "npt-tri")
+
+
+class AseExplorer(MdTask):
+    """Writes and reads tasks of `pwact.engines.ase.md_worker`. See `pwact.engines.base.Explorer`.
+
+    The command of the resource block is the Python that has the calculator, and pwact.
+    """
+
+    def __init__(self, block: ResourceBlock) -> None:
+        self._python = block.command
+
+    def validate(self, motion: Motion) -> None:
+        """Raise InputError unless ASE has this ensemble."""
+        if not isinstance(motion, Condition):
+            message = "the models of this engine run in ASE, which reads no LAMMPS input"
+            raise InputError(message, key="explore.lmps_in")
+        if motion.ensemble not in ENSEMBLES:
+            raise InputError(
+                f"found {motion.ensemble!r}; the models of this engine run in ASE, "
+                f"which has {', '.join(ENSEMBLES)}",
+                key="explore.md_jobs.ensemble",
+            )
+
+    def fingerprint(self, motion: Motion) -> dict[str, Any]:
+        """The condition."""
+        assert isinstance(motion, Condition)  # validate refuses the others
+        return settings_of(motion, engine="ase")
+
+    def write_input(
+        self, directory: Path, atoms: Atoms, potential: Potential, motion: Motion, seed: int
+    ) -> None:
+        """Write the structure, the links, and the settings."""
+        self.write_start(directory, atoms, potential)
+        settings = {**potential.calculator, "condition": self.fingerprint(motion), "seed": seed}
+        write_json(directory / SETTINGS, settings)
+
+    def command(self, potential: Potential) -> str:
+        """Shell text that runs the MD from its beginning."""
+        del potential  # it is in the settings
+        worker = python_module("pwact.engines.ase.md_worker", python=self._python)
+        return (
+            f"rm -f {EXIT} {DUMP}; {FORGET}{worker} > {LOG} 2>&1; "
+            f'md_rc=$?; echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ]'
+        )
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """The dump."""
+        return [path for path in (directory / DUMP,) if path.exists()]

@@ -1,0 +1,131 @@
+"""The program that runs MD with an ASE calculator: ``python -m pwact.engines.ase.md_worker``.
+
+It reads ``lmp.config``, ``atom_type.txt`` and ``md.json`` in the current directory, and writes the
+dump. What it prints is the log, whose last line tells the wall time when all went well.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import numpy as np
+
+from pwact.engines.ase.explorer import SETTINGS
+from pwact.engines.ase.labeler import calculator_class
+from pwact.engines.lammps.input import DATA, DUMP, TYPES
+from pwact.engines.lammps.program import WALL_TIME
+from pwact.engines.ranks import rank
+from pwact.formats.lammps_data import read_lammps_data
+from pwact.formats.lammps_dump import frame_text
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+log = logging.getLogger(__name__)
+
+COLUMNS = "step temp pe ke etotal vol"
+
+
+class NotFiniteError(Exception):
+    """Energy, forces or positions are no numbers any more."""
+
+
+def heat(atoms: Atoms, temp_k: float, seed: int) -> None:
+    """Give start velocities: of exactly this temperature, without a total momentum."""
+    from ase import units  # noqa: PLC0415
+    from ase.md.velocitydistribution import Stationary, force_temperature  # noqa: PLC0415
+
+    rng = np.random.default_rng(seed)
+    spread = np.sqrt(atoms.get_masses() * units.kB * temp_k)[:, None]
+    atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * spread)
+    if len(atoms) > 1:
+        Stationary(atoms, preserve_temperature=False)
+    force_temperature(atoms, temp_k)
+
+
+def dynamics_of(atoms: Atoms, condition: Mapping[str, Any]) -> Any:
+    """ASE's integrator of a `pwact.engines.base.Condition` (times in ps, pressure in bar)."""
+    from ase import units  # noqa: PLC0415
+    from ase.md import nose_hoover_chain as chain  # noqa: PLC0415
+    from ase.md.verlet import VelocityVerlet  # noqa: PLC0415
+
+    ps = 1000.0 * units.fs
+    step = condition["dt_ps"] * ps
+    ensemble = condition["ensemble"]
+    if ensemble == "nve":
+        return VelocityVerlet(atoms, step)
+    bath = {"temperature_K": condition["temp_k"], "tdamp": condition["taut_ps"] * ps}
+    if ensemble == "nvt":
+        return chain.NoseHooverChainNVT(atoms, step, **bath)
+    kind = {"npt-iso": chain.IsotropicMTKNPT, "npt-tri": chain.MTKNPT}[ensemble]
+    pressure = condition["press_bar"] * units.bar
+    return kind(atoms, step, pressure_au=pressure, pdamp=condition["taup_ps"] * ps, **bath)
+
+
+def keep(atoms: Atoms, step: int, types: list[str], dump: TextIO) -> None:
+    """Write a frame to the dump and a row to the log.
+
+    Raises
+    ------
+    NotFiniteError
+        There is nothing to write.
+    """
+    potential, forces = float(atoms.get_potential_energy()), atoms.get_forces()
+    kinetic, volume = float(atoms.get_kinetic_energy()), atoms.get_volume()
+    numbers = [potential, kinetic, volume, *forces.ravel(), *atoms.positions.ravel()]
+    if not np.isfinite(numbers).all():
+        raise NotFiniteError(f"energy, forces or positions of step {step} are no numbers")
+    inside = atoms.copy()
+    inside.wrap()
+    dump.write(frame_text(step, inside, forces, types))
+    dump.flush()
+    row = (atoms.get_temperature(), potential, kinetic, potential + kinetic, volume)
+    log.info("%d %s", step, " ".join(f"{number:.8g}" for number in row))
+
+
+def work(directory: Path) -> None:
+    """Run the MD."""
+    began = time.monotonic()
+    settings = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
+    condition = settings["condition"]
+    types = (directory / TYPES).read_text(encoding="utf-8").split()
+    atoms = read_lammps_data(directory / DATA, types)
+    atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
+    number = rank()
+    if number:  # it computes as the others do, and is silent
+        logging.getLogger().setLevel(logging.ERROR)
+    heat(atoms, condition["temp_k"], settings["seed"])
+    dynamics = dynamics_of(atoms, condition)
+    log.info(COLUMNS)
+    target = Path(os.devnull) if number else directory / DUMP
+    with target.open("w", encoding="utf-8") as dump:
+        # ASE calls it for the first frame too
+        dynamics.attach(
+            lambda: keep(atoms, dynamics.nsteps, types, dump), interval=condition["trj_freq"]
+        )
+        dynamics.run(condition["nsteps"])
+    took = timedelta(seconds=round(time.monotonic() - began))
+    log.info("%s: %s", WALL_TIME, took)
+
+
+def main() -> int:
+    """Do the work in the current directory."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        work(Path())
+    except NotFiniteError as error:
+        log.error("ERROR: %s", error)  # noqa: TRY400
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""The program that runs an ASE calculator in a task directory.
+
+``python -m pwact.engines.ase.worker {relax|aimd|scf}`` reads ``structure.xyz`` and ``ase.json``
+and leaves ``result.xyz`` (labelled frames) and ``status.json``. Exit status 0 means that both are
+complete; whether the result is usable stands in ``status.json``, beside its hash. Of several
+processes that a parallel command starts, all compute and the first one writes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from pwact.engines.ase.labeler import (
+    ENERGY,
+    FREE,
+    RESULT,
+    SETTINGS,
+    STATUS,
+    STRUCTURE,
+    calculator_class,
+)
+from pwact.engines.ranks import leave_mark, rank, take_marks
+from pwact.formats.extxyz import frame_text, read_extxyz, write_extxyz
+from pwact.formats.labels import labels_of, set_labels
+from pwact.io.files import remove, tree_hash, write_json
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+logger = logging.getLogger(__name__)
+
+SHIFT = "other_energy_ev"
+
+
+def labelled(atoms: Atoms, word: str) -> Atoms:
+    """Copy of a frame with the energy, forces and virial of its calculator.
+
+    The virial is -V times ASE's stress; a calculator without stress gives none. What the other
+    energy is larger by is `SHIFT` of the copy's info.
+
+    Parameters
+    ----------
+    word
+        ``free_energy``, of which forces are the derivatives (where the calculator has it), or
+        ``energy``, which may be extrapolated to no smearing.
+    """
+    copy = atoms.copy()
+    copy.info.clear()
+    copy.arrays.pop("momenta", None)
+    energy, forces, virial = float(atoms.get_potential_energy()), atoms.get_forces(), None
+    free = free_energy(atoms)
+    if free is not None and np.isfinite(energy):
+        energy, other = (free, energy) if word == FREE else (energy, free)
+        copy.info[SHIFT] = other - energy
+    if atoms.cell.rank == 3:
+        try:
+            virial = -atoms.get_volume() * atoms.get_stress(voigt=False)
+        except NotImplementedError:  # ASE's own error is one, too
+            virial = None
+    set_labels(copy, energy, forces, virial)
+    return copy
+
+
+def free_energy(atoms: Atoms) -> Optional[float]:
+    """The energy that forces are the derivatives of, in eV; None where that is not told apart."""
+    try:
+        return float(atoms.get_potential_energy(force_consistent=True))
+    except (NotImplementedError, TypeError):  # a calculator may know nothing of it
+        return None
+
+
+def relax(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
+    """Relax; returns the last frame and why it cannot be used ("" if it can)."""
+    import ase.optimize  # noqa: PLC0415
+    from ase.filters import FrechetCellFilter  # noqa: PLC0415
+
+    del directory  # the signature is that of its siblings
+    wanted = settings["relax"]
+    target = FrechetCellFilter(atoms) if wanted["cell"] else atoms
+    optimizer = getattr(ase.optimize, wanted["optimizer"])(target)
+    done = optimizer.run(fmax=wanted["fmax"], steps=wanted["steps"])
+    reason = "" if done else f"not relaxed to {wanted['fmax']} eV/Å in {wanted['steps']} steps"
+    return [labelled(atoms, settings["energy"])], reason
+
+
+def aimd(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
+    """Run MD; returns the frames from the first on."""
+    from ase import units  # noqa: PLC0415
+    from ase.md.langevin import Langevin  # noqa: PLC0415
+    from ase.md.velocitydistribution import Stationary  # noqa: PLC0415
+    from ase.md.verlet import VelocityVerlet  # noqa: PLC0415
+
+    wanted = settings["aimd"]
+    rng = np.random.RandomState(settings["seed"])
+    spread = np.sqrt(atoms.get_masses() * units.kB * wanted["temperature_k"])[:, None]
+    atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * spread)
+    if len(atoms) > 1:
+        Stationary(atoms)
+    step = wanted["timestep_fs"] * units.fs
+    thermostat = {
+        "temperature_K": wanted["temperature_k"],
+        "friction": wanted["friction_per_fs"] / units.fs,
+        "rng": rng,
+    }
+    nvt = wanted["ensemble"] == "nvt"
+    dynamics = Langevin(atoms, step, **thermostat) if nvt else VelocityVerlet(atoms, step)
+    frames: list[Atoms] = []
+
+    def keep() -> None:
+        frames.append(labelled(atoms, settings["energy"]))
+        if settings["writes"]:  # at once, so that a cut-off MD is data
+            with (directory / RESULT).open("a", encoding="utf-8") as stream:
+                stream.write(frame_text(frames[-1]))
+
+    dynamics.attach(keep, interval=wanted["interval"])  # ASE calls it for the first frame too
+    dynamics.run(wanted["steps"])
+    return frames, ""
+
+
+def scf(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
+    """Label the frame as it is."""
+    del directory
+    return [labelled(atoms, settings["energy"])], ""
+
+
+def is_finite(frame: Atoms) -> bool:
+    """Whether all labels are numbers; a calculator gives nan where it cannot go on."""
+    labels = labels_of(frame)
+    virial = np.zeros(1) if labels.virial is None else labels.virial
+    numbers = np.concatenate([[labels.energy], labels.forces.ravel(), virial.ravel()])
+    return bool(np.isfinite(numbers).all())
+
+
+PURPOSES = {"relax": relax, "aimd": aimd, "scf": scf}
+
+
+def work(directory: Path, purpose: str) -> None:
+    """Do one task."""
+    settings = {"energy": ENERGY, **json.loads((directory / SETTINGS).read_text())}
+    atoms = read_extxyz(directory / STRUCTURE)[-1]
+    atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
+    number = rank()
+    settings["writes"] = number == 0
+    if number:
+        logger.warning("process %d of this task computes; what it finds is not written", number)
+        leave_mark(directory, number)
+    else:
+        for name in (RESULT, STATUS):
+            remove(directory / name)
+    frames, reason = PURPOSES[purpose](atoms, settings, directory)
+    for index, frame in enumerate(frames):
+        if not is_finite(frame):
+            frames, reason = frames[:index], f"the labels of frame {index} are not finite"
+            break
+    if settings["writes"]:
+        write_result(directory, frames, reason)
+
+
+def write_result(directory: Path, frames: list[Atoms], reason: str) -> None:
+    """Leave the frames, and what is to be known about them."""
+    write_extxyz(directory / RESULT, frames)
+    shifts = [frame.info[SHIFT] / len(frame) for frame in frames if SHIFT in frame.info]
+    status = {
+        "converged": not reason,
+        "reason": reason,
+        "result": tree_hash(directory / RESULT),
+        "other_energy_ev_per_atom": max(shifts, key=abs, default=0.0),
+        "same_work_by": 1 + take_marks(directory),
+    }
+    write_json(directory / STATUS, status)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    work(Path(), sys.argv[1])

@@ -1,0 +1,1 @@
+"""CP2K (GPW, DFTB, xTB): relaxations, AIMD and labels."""

@@ -1,0 +1,173 @@
+"""CP2K (Quickstep): relaxation, cell relaxation, AIMD and single points by GPW, DFTB or xTB."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from pwact.engines.base import Purpose
+from pwact.engines.cp2k import checks
+from pwact.engines.cp2k.task import COORDINATES, INPUT, LOG, put_in, write_coordinates
+from pwact.engines.heading import Heading
+from pwact.engines.links import link_files
+from pwact.errors import InputError, NotConvergedError, TaskError
+from pwact.formats.cp2k_input import cell_vectors, read_input, write_input
+from pwact.formats.cp2k_output import Log, read_log
+from pwact.formats.cp2k_trajectory import md_frames, relaxed_frame
+from pwact.formats.labels import set_labels
+from pwact.io.files import tree_hash
+from pwact.io.lines import Lines
+from pwact.verdict import DONE, Verdict, incomplete, unusable
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.config.labeling import LabelConfig
+    from pwact.config.resources import ResourceBlock
+
+logger = logging.getLogger(__name__)
+
+
+class Cp2kLabeler:
+    """Writes and reads tasks of CP2K. See `pwact.engines.base.Labeler`."""
+
+    structure_format = "vasp/poscar"
+    structure_postfix = ".poscar"
+    log = LOG
+    shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = Heading(
+        LOG,
+        r"PROGRAM STARTED AT ",
+        r"^ *GLOBAL\| Total number of message passing processes +(\d+)",
+        r"PROGRAM ENDED AT ",
+    )
+
+    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
+        self.config = config
+        self.input = config.inputs[input_idx]
+        self.block = block
+
+    def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
+        """Raise InputError unless the input fits the purpose and has a basis for each element."""
+        path = self.input.path
+        root = read_input(path)
+        dft = checks.check_input(root, path, purpose)
+        checks.linked_files(root, path, self.config.gaussian)
+        checks.check_basis(dft, root, self.config, elements)
+        checks.check_kpoints(dft, path, self.config, self.input.kspacing)
+        checks.tell_changes(root, path)
+
+    def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
+        """The input, the files that it refers to, and names of basis sets and potentials."""
+        gaussian = self.config.gaussian
+        links = checks.linked_files(read_input(self.input.path), self.input.path, gaussian)
+        names: dict[str, Any] = {}
+        if gaussian is not None:
+            lists = zip(gaussian.atom_list, gaussian.basis_set_list, gaussian.potential_list)
+            names = {"kinds": [list(row) for row in lists], "kspacing": gaussian.kspacing}
+        files = {name: tree_hash(path) for name, path in sorted(links.items())}
+        return {"input": tree_hash(self.input.path), "files": files, **names}
+
+    def write_input(
+        self, directory: Path, atoms: Atoms, purpose: Purpose, seed: int, step: Optional[int] = None
+    ) -> None:
+        """Write input and coordinates, link what the input refers to."""
+        root = read_input(self.input.path)
+        links = checks.linked_files(root, self.input.path, self.config.gaussian)
+        coordinates = COORDINATES if step is None else f"{step}{COORDINATES}"
+        put_in(root, atoms, coordinates, self.config.gaussian, purpose, seed)
+        write_coordinates(directory / coordinates, atoms)
+        write_input(directory / INPUT, root)
+        link_files(directory, links)
+
+    def command(self, purpose: Purpose) -> str:  # noqa: ARG002
+        """``CMD cp2k.inp > dft.log``."""
+        return f"{self.block.command.strip()} {INPUT} > {LOG}"
+
+    def check(self, directory: Path, purpose: Purpose) -> Verdict:
+        """Done when the run came to its end, converged, and can be read."""
+        try:
+            log = read_log(directory / LOG)
+            if not log.ended and "NOT converged" in log.abort:
+                return unusable(f"{LOG}: {log.abort}")
+            if purpose is not Purpose.SCF:  # which is judged by its convergence first
+                log.demand_end()
+            _frames(log, directory, purpose)
+        except NotConvergedError as error:
+            return unusable(str(error))
+        except (TaskError, InputError) as error:
+            return incomplete(str(error))
+        return DONE
+
+    def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
+        """All complete and converged steps of an AIMD, the relaxed structure, the labelled frame.
+
+        An AIMD that was cut off gives the steps that it has.
+        """
+        log = read_log(directory / LOG)
+        if purpose is Purpose.RELAX:
+            log.demand_end()
+            if log.out_of_steps:
+                logger.warning("%s: MAX_ITER ended the relaxation before it converged", log.path)
+        left_out: list[int] = []
+        frames = _frames(log, directory, purpose, left_out)
+        if left_out:
+            logger.warning(
+                "%s: %d of %d MD steps are left out, the first is step %d: its energy did not "
+                "converge, or energy, forces or cell are missing",
+                directory,
+                len(left_out),
+                len(left_out) + len(frames),
+                left_out[0],
+            )
+        return frames
+
+    def kept_files(self, name: str) -> bool:
+        """Keep input, log and coordinates."""
+        return name.lower() in {INPUT, LOG} or name.lower().endswith(COORDINATES)
+
+
+def _frames(
+    log: Log, directory: Path, purpose: Purpose, left_out: Optional[list[int]] = None
+) -> list[Atoms]:
+    start = read_task(directory)
+    if purpose is Purpose.AIMD:
+        return md_frames(log, directory, start, left_out)
+    if purpose is Purpose.RELAX:
+        if log.out_of_time:
+            raise TaskError(f"{log.path}: WALLTIME ended the relaxation")
+        return [relaxed_frame(log, directory, start)]
+    found = log.single_point(len(start))
+    virial = None if found.stress is None else found.stress * start.get_volume()
+    set_labels(start, found.energy, np.array(found.forces), virial)
+    return [start]
+
+
+def read_task(directory: Path) -> Atoms:
+    """The structure of a task as `Cp2kLabeler.write_input` wrote it.
+
+    Raises
+    ------
+    TaskError, InputError
+        It is not there any more, or damaged.
+    """
+    from ase import Atoms as Frame  # noqa: PLC0415
+    from ase.data import atomic_numbers  # noqa: PLC0415
+
+    root = read_input(directory / INPUT)
+    cell, coord = cell_vectors(root), root.section("FORCE_EVAL", "SUBSYS", "COORD")
+    included = coord.keyword("@INCLUDE") if coord else None
+    if cell is None or included is None:
+        raise TaskError(f"{directory / INPUT}: holds no cell and coordinates of pwact")
+    symbols, positions = [], []
+    with Lines(directory / included.value) as lines:
+        for line in lines:
+            words = line.split()
+            if len(words) != 4 or words[0] not in atomic_numbers:
+                raise lines.error("an element and 3 numbers are expected")
+            symbols.append(words[0])
+            positions.append(lines.numbers(words[1:]))
+    return Frame(symbols, np.array(positions), cell=cell, pbc=True)

@@ -1,0 +1,1 @@
+"""DeePMD-kit with its TensorFlow and its PyTorch backend."""

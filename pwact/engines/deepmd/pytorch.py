@@ -1,0 +1,100 @@
+"""DeePMD-kit with its PyTorch backend: one model, trained by a Kalman filter, which knows its KPU.
+
+DeePMD-kit's LAMMPS plugin for PyTorch is not part of its package, so the MD runs in ASE. A training
+is never continued: DeePMD-kit would begin the matrix P of the filter anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pwact.engines.base import Potential, TrainedModel
+from pwact.engines.deepmd import pytorch_keys as keys
+from pwact.engines.deepmd.input import CURVE, native_warnings
+from pwact.engines.deepmd.kpu import KALMAN, MODEL, START, DeepmdKpu
+from pwact.engines.deepmd.training import LOG, MODEL_ROLE, DeepmdTraining, demand_files
+from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.training_task import ENDED, record_end, unless_ended
+from pwact.engines.worker import interpreter, python_module
+from pwact.errors import InputError
+
+if TYPE_CHECKING:
+    from pwact.config.resources import ResourceBlock
+    from pwact.config.run import RunConfig
+
+KALMAN_ROLE = "kpu"
+SPLIT = "split.ended"  # holds the size of the model with which the training ended
+
+
+class DeepmdPytorchTrainer(DeepmdTraining):
+    """Writes and reads tasks of `pwact.engines.deepmd.lkf`. See `pwact.engines.base.Trainer`.
+
+    The command of the resource block is the Python that has DeePMD-kit, and pwact.
+    """
+
+    model = MODEL
+    start = START
+    goes_on = False  # DeePMD-kit would begin P anew
+    translation = keys.LkfTranslation
+
+    def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
+        super().__init__(config, train.command)
+        del explore  # the MD needs the model alone
+
+    def native_warnings(self, document: Mapping[str, Any], file: Path) -> Iterator[str]:
+        """See `DeepmdTraining`."""
+        keys.check_native(document, file)
+        yield from native_warnings(document, file)
+        yield from keys.native_warnings(document, file)
+
+    def validate(self) -> None:
+        """Refuse what DeePMD-kit's Kalman filter cannot honour, and warn of what it ignores."""
+        config, strategy = self.config, self.config.strategy
+        if strategy.uncertainty != "kpu":
+            message = "the engine deepmd-pytorch knows KPU only; deepmd knows committees"
+            raise InputError(message, config.file, "strategy.uncertainty")
+        if config.train.model_type.upper() != "DP":
+            raise InputError(
+                f"found {config.train.model_type!r}; the engine deepmd-pytorch trains DP",
+                config.file,
+                "train.model_type",
+            )
+        self.warn()
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The input without data and seeds."""
+        return {"engine": "deepmd-pytorch", "input": self.document(), "epochs": self.epochs}
+
+    def command(self) -> str:
+        """Train, and test where the learning curve does not tell all."""
+        worker = python_module("pwact.engines.deepmd.lkf", python=self.program)
+        test = self.test_step(f"{interpreter(self.program)} -m deepmd --pt")
+        end = record_end(MODEL, KALMAN, CURVE)
+        trained = unless_ended(SPLIT, MODEL, f"{worker} > {LOG} 2>&1")
+        return f"rm -f {ENDED} && {trained} && {test} && {end}"
+
+    def reached(self, directory: Path) -> float:
+        """Whether the training has ended, and only its test is missing."""
+        return float((directory / SPLIT).exists())
+
+    def read_result(self, directory: Path) -> TrainedModel:
+        """The model, and the matrix P of its filter."""
+        files = {MODEL_ROLE: directory / MODEL, KALMAN_ROLE: directory / KALMAN}
+        demand_files(list(files.values()))
+        return TrainedModel(directory, files, self.valid_error(directory))
+
+    def kpu(self) -> KpuEvaluator:
+        """By random probes, or component by component."""
+        return DeepmdKpu(self.program, self.config.strategy.kpu_probes)
+
+    def potential(self, models: Sequence[TrainedModel]) -> Potential:
+        """The one model as a calculator of ASE."""
+        return Potential(
+            types=self.types,
+            links={MODEL: models[0].files[MODEL_ROLE]},
+            pair_lines=(),
+            deviates=False,
+            calculator={"calculator": "deepmd.calculator:DP", "arguments": {"model": MODEL}},
+        )

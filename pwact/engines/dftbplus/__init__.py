@@ -1,0 +1,1 @@
+"""DFTB+ (DFTB, xTB): relaxations, AIMD and labels."""

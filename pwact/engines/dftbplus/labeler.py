@@ -1,0 +1,245 @@
+"""DFTB+ (the program of that name): relaxation, AIMD and single points, by DFTB or xTB."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from pwact.engines.base import Purpose
+from pwact.engines.dftbplus import input as control
+from pwact.engines.dftbplus.files import Links, check_slater_koster, link_names
+from pwact.engines.heading import Heading
+from pwact.engines.links import link_files
+from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
+from pwact.formats.dftbplus_md import read_md
+from pwact.formats.dftbplus_output import (
+    BOHR,
+    HARTREE,
+    SCC_FAILED,
+    Screen,
+    read_details,
+    read_screen,
+)
+from pwact.formats.dftbplus_tag import read_tags
+from pwact.formats.gen import read_gen, write_gen
+from pwact.formats.hsd import Node, Text, read_hsd
+from pwact.formats.labels import set_labels
+from pwact.io.files import tree_hash, write_text
+from pwact.verdict import DONE, Verdict, incomplete, unusable
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.config.labeling import LabelConfig
+    from pwact.config.resources import ResourceBlock
+
+logger = logging.getLogger(__name__)
+
+INPUT = "dftb_in.hsd"
+OLD_INPUT = "without_mdoutput.hsd"
+LOG = "dft.log"
+TAGS = "results.tag"
+DETAILS = "detailed.out"
+FINAL = f"{control.PREFIX}.gen"
+OUTPUTS = (TAGS, DETAILS, FINAL, f"{control.PREFIX}.xyz", "md.out", "charges.bin")
+_KEPT = frozenset({INPUT, control.GEOMETRY, LOG, TAGS, DETAILS})
+_OPAQUE = frozenset({"geometry"})
+_WANTED = ("mermin_energy", "total_energy", "forces", "stress", "cell_volume")
+_TOO_CLOSE = "too close together"
+_SAME_ENERGY = 1e-9  # hartree; detailed.out has ten decimals
+_SAME_VOLUME = 1e-6  # relative; geo_end.gen has eleven digits
+
+
+class DftbPlusLabeler:
+    """Writes and reads tasks of DFTB+. See `pwact.engines.base.Labeler`.
+
+    The energy is the Mermin free energy, to which the forces belong. Frames of an MD have no
+    virial, since the stress of an MD holds the kinetic part.
+    """
+
+    structure_format = "vasp/poscar"
+    structure_postfix = ".poscar"
+    log = LOG
+    shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = Heading(
+        LOG, r"^\| +DFTB\+ release ", r"^MPI processes: +(\d+)", r"^DFTB\+ running times"
+    )
+
+    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
+        self.config = config
+        self.input = config.inputs[input_idx]
+        self.block = block
+        self._said: set[str] = set()
+
+    def _read(self) -> tuple[Node, Text, Links]:
+        """The user's input, with names of links in place of relative names."""
+        root, text = read_hsd(self.input.path, _OPAQUE)
+        return root, text, link_names(root, self.input.path.parent)
+
+    def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
+        """Raise InputError unless the input fits the stage and the elements."""
+        path = self.input.path
+        root, _, _ = self._read()
+        control.check_driver(root, path, purpose)
+        control.check_options(root, path)
+        control.parser_version(root, path)
+        control.check_hamiltonian(root, path, elements, self.input.kspacing)
+        if root.at("Hamiltonian", "DFTB") is not None:
+            check_slater_koster(root, path, elements)
+        for doubt in control.doubts(root, self.input.kspacing):
+            if doubt not in self._said:
+                self._said.add(doubt)
+                logger.warning("%s: %s", path, doubt)
+
+    def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
+        """The input with what it includes, and the files that it names, by content."""
+        _, text, links = self._read()
+        content = text.render().encode("utf-8", "surrogateescape")
+        return {
+            "engine": "dftb+",
+            "input": hashlib.sha256(content).hexdigest(),
+            "kspacing": self.input.kspacing,
+            "files": {name: tree_hash(path) for name, path in sorted(links.used.items())},
+        }
+
+    def write_input(
+        self,
+        directory: Path,
+        atoms: Atoms,
+        purpose: Purpose,
+        seed: int,
+        step: Optional[int] = None,  # noqa: ARG002
+    ) -> None:
+        """Write the input and the geometry, link what the input names."""
+        path = self.input.path
+        root, text, links = self._read()
+        control.put_in(root, frozenset(atoms.get_chemical_symbols()))
+        version = control.parser_version(root, path)
+        own = text.render()
+        own += "" if own.endswith("\n") else "\n"
+        own += "# what pwact needs\n"
+        own += control.kpoints(root, atoms.cell.array, self.input.kspacing)
+        write_text(directory / INPUT, own + control.appended(root, purpose, version, seed))
+        if purpose is Purpose.AIMD:
+            old = control.appended(root, purpose, version, seed, md_output=False)
+            write_text(directory / OLD_INPUT, own + old)
+        write_gen(directory / control.GEOMETRY, atoms)
+        link_files(directory, links.targets)
+
+    def command(self, purpose: Purpose) -> str:
+        """``CMD > dft.log``, after the outputs of an earlier try were deleted.
+
+        DFTB+ leaves old outputs as they are when it stops at its input. An MD is started once
+        more if DFTB+ does not know ``MDOutput``: 24.1 prints the forces without it.
+        """
+        run = f"{self.block.command.strip()} > {LOG}"
+        line = f"rm -f {' '.join(OUTPUTS)}\n{run}"
+        if purpose is Purpose.AIMD:
+            again = f"grep -q 'Path: .*/MDOutput' {LOG} && cp {OLD_INPUT} {INPUT} && {run}"
+            line = f"{line} || {{ {again}; }}"
+        return line
+
+    def check(self, directory: Path, purpose: Purpose) -> Verdict:
+        """Done when the run came to its end, its SCC converged, and all can be read."""
+        ended = False
+        try:
+            screen = read_screen(directory / LOG)
+            ended = screen.ended
+            frames = _frames(directory, screen, purpose)
+            stopped = SCC_FAILED in screen.error  # an MD that goes no further: what it has is good
+            if purpose is Purpose.AIMD and not ended and not (stopped and frames):
+                return incomplete(screen.end)
+            good = sum(step.converged for step in screen.steps)
+            if purpose is Purpose.AIMD and ended and len(frames) < good:
+                return incomplete(f"{directory}: {len(frames)} of {good} MD steps are complete")
+        except NotConvergedError as error:
+            return unusable(str(error))
+        except CutOffError as error:
+            return incomplete(str(error))
+        except (TaskError, InputError) as error:
+            return unusable(str(error)) if ended else incomplete(str(error))
+        return DONE
+
+    def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
+        """All complete and converged steps of an AIMD, the relaxed structure, the labelled frame.
+
+        An AIMD that was cut off gives the steps that it has.
+        """
+        screen = read_screen(directory / LOG)
+        frames = _frames(directory, screen, purpose)
+        if purpose is Purpose.RELAX and not screen.relaxed:
+            logger.warning("%s: the steps ran out before the relaxation converged", directory)
+        if purpose is Purpose.AIMD:
+            lost = [str(step.number) for step in screen.steps if not step.converged]
+            if lost:
+                logger.warning("%s: SCC not converged in steps %s", directory, ", ".join(lost))
+        return frames
+
+    def kept_files(self, name: str) -> bool:
+        """Keep the input, the geometry, the screen output and the results."""
+        return name in _KEPT
+
+
+def _frames(directory: Path, screen: Screen, purpose: Purpose) -> list[Atoms]:
+    """What a run gave.
+
+    Raises
+    ------
+    NotConvergedError, CutOffError, TaskError
+        It gave nothing that can be used.
+    """
+    failed = SCC_FAILED in screen.error or _TOO_CLOSE in screen.error
+    start = read_gen(directory / control.GEOMETRY)
+    if purpose is Purpose.AIMD and (screen.steps and screen.steps[0].energy is not None):
+        found = read_md(directory, screen, start)
+        if found.frames:
+            return found.frames
+        if found.lost:
+            raise NotConvergedError(f"{screen.path}: no MD step has a converged SCC")
+    if failed:
+        raise NotConvergedError(screen.end)
+    if purpose is Purpose.AIMD or not screen.ended:
+        raise CutOffError(screen.end)
+    return [_single(directory, start, purpose)]
+
+
+def _single(directory: Path, start: Atoms, purpose: Purpose) -> Atoms:
+    """The last structure with its labels; of a single point the one that was given."""
+    details = read_details(directory / DETAILS)
+    if details.scc is None or details.energy is None:
+        raise CutOffError(f"{details.path}: cut off before the end of the SCC")
+    if not details.scc:
+        raise NotConvergedError(f"{details.path}: {SCC_FAILED}")
+    atoms = start
+    if purpose is Purpose.RELAX:
+        atoms = read_gen(directory / FINAL)
+        if atoms.get_chemical_symbols() != start.get_chemical_symbols():
+            raise TaskError(f"{directory / FINAL}: holds other atoms than {control.GEOMETRY}")
+    _label(directory / TAGS, atoms, details.energy)
+    return atoms
+
+
+def _label(path: Path, atoms: Atoms, energy: float) -> None:
+    """Set the labels from ``results.tag``, which must belong to these atoms and this energy."""
+    tags = read_tags(path, _WANTED)
+    if not tags:
+        raise CutOffError(f"{path}: holds no results; did the run die?")
+    found = tags.get("mermin_energy", tags.get("total_energy"))
+    needed = ("forces", "stress", "cell_volume") if atoms.pbc.any() else ("forces",)
+    if missing := [name for name in needed if name not in tags]:
+        raise CutOffError(f"{path}: {' and '.join(missing)} not there")
+    if found is None or abs(float(found) - energy) > _SAME_ENERGY:
+        raise TaskError(f"{path}: its free energy is not the {energy} hartree of {DETAILS}")
+    if tags["forces"].shape != (len(atoms), 3):
+        raise TaskError(f"{path}: holds forces of other atoms than the structure")
+    virial: Optional[np.ndarray] = None
+    if atoms.pbc.any():
+        volume = float(tags["cell_volume"])
+        if abs(volume * BOHR**3 / atoms.get_volume() - 1) > _SAME_VOLUME:
+            raise TaskError(f"{path}: cell_volume is not that of the structure")
+        virial = tags["stress"] * volume * HARTREE
+    set_labels(atoms, float(found) * HARTREE, tags["forces"] * (HARTREE / BOHR), virial)

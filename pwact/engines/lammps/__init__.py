@@ -1,0 +1,1 @@
+"""LAMMPS: MD with the models of a trainer."""

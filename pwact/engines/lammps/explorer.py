@@ -1,0 +1,113 @@
+"""Molecular dynamics with LAMMPS."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from pwact.engines.base import Condition, Motion, Potential, UserInput
+from pwact.engines.heading import Heading
+from pwact.engines.lammps.input import (
+    DEVIATION,
+    DUMP,
+    EARLIER_DEVIATION,
+    INPUT,
+    RESTART,
+    render,
+)
+from pwact.engines.lammps.own_types import for_structure
+from pwact.engines.lammps.program import lammps_heading, lammps_program
+from pwact.engines.lammps.user_input import included, remarks, rewrite
+from pwact.engines.md_task import EXIT, LOG, MdTask
+from pwact.engines.worker import python_module
+from pwact.fingerprint import settings_of
+from pwact.io.files import tree_hash, write_text
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.config.resources import ResourceBlock
+
+log = logging.getLogger(__name__)
+
+ENDED = "md.ended"  # holds the size of the dump from the end of the MD to that of its deviations
+
+
+class LammpsExplorer(MdTask):
+    """Writes and reads LAMMPS tasks. See `pwact.engines.base.Explorer`."""
+
+    heading: Optional[Heading] = lammps_heading(LOG)
+
+    def __init__(self, block: ResourceBlock) -> None:
+        self._program = lammps_program(block.command)
+
+    def validate(self, motion: Motion) -> None:
+        """Raise InputError unless an input of the user can be used."""
+        _text(Potential((), {}, ()), motion, 1)
+        if isinstance(motion, UserInput):
+            for remark in remarks(motion.path):
+                log.warning("%s", remark)
+
+    def fingerprint(self, motion: Motion) -> dict[str, Any]:
+        """The condition, or the files of the user's input by their contents."""
+        if isinstance(motion, Condition):
+            return settings_of(motion)
+        contents = [tree_hash(path) for path in included(motion.path)]
+        return {"trj_freq": motion.trj_freq, "input": contents}
+
+    def write_input(
+        self,
+        directory: Path,
+        atoms: Atoms,
+        potential: Potential,
+        motion: Motion,
+        seed: int,
+    ) -> None:
+        """Write ``in.lammps``, ``lmp.config``, ``atom_type.txt`` and the links."""
+        potential = for_structure(potential, frozenset(atoms.get_chemical_symbols()))
+        self.write_start(directory, atoms, potential)
+        write_text(directory / INPUT, _text(potential, motion, seed))
+
+    def command(self, potential: Potential) -> str:
+        """Shell text that runs the MD, or goes on from its last restart file.
+
+        An MD that has ended is not run again when the job was cut off in what comes after it.
+        """
+        # LAMMPS and the pair styles begin their files anew, so an old one never passes for theirs
+        run = "; ".join(
+            [
+                "restart=0",
+                f"if ls {RESTART}.* > /dev/null 2>&1; then "
+                f"{python_module('pwact.engines.lammps.restart')} && restart=1; fi",
+                f'if [ "$restart" -eq 0 ]; then rm -f {DEVIATION} {EARLIER_DEVIATION}; fi',
+                f'{self._program} -var restart "$restart" -in {INPUT} > {LOG}; md_rc=$?',
+            ]
+        )
+        end = f'echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ]'
+        if not potential.after:
+            return f"rm -f {EXIT}; {run}; {end}"
+        size = f"wc -c < {DUMP}"
+        ended = f'[ -s {ENDED} ] && [ "$(cat {ENDED})" = "$({size})" ]'
+        run = f'rm -f {ENDED}; {run}; if [ "$md_rc" -eq 0 ]; then {size} > {ENDED}; fi'
+        return (
+            f"rm -f {EXIT}; if {ended}; then md_rc=0; else {run}; fi; "
+            f'{potential.after}; after_rc=$?; {end} && rm -f {ENDED} && [ "$after_rc" -eq 0 ]'
+        )
+
+    def reached(self, directory: Path) -> float:
+        """The step of the newest restart file."""
+        numbers = [path.suffix[1:] for path in directory.glob(f"{RESTART}.*")]
+        return max((float(number) for number in numbers if number.isdigit()), default=0.0)
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """Dump, restart files and LAMMPS's own log."""
+        restarts = sorted(directory.glob(f"{RESTART}.*"))
+        candidates = [directory / DUMP, *restarts, directory / "log.lammps"]
+        return [path for path in candidates if path.exists()]
+
+
+def _text(potential: Potential, motion: Motion, seed: int) -> str:
+    if isinstance(motion, Condition):
+        return render(potential, motion, seed)
+    return rewrite(motion.path, potential, motion.trj_freq, seed)

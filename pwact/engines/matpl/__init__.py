@@ -1,0 +1,1 @@
+"""MatPL: deep potentials and NEP, and its Kalman prediction uncertainty."""

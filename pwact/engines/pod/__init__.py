@@ -1,0 +1,1 @@
+"""ML-POD: training, deviation and Kalman prediction uncertainty inside LAMMPS."""

@@ -1,0 +1,181 @@
+"""Evaluates all members of a POD committee on the frames of an MD; run inside the MD job.
+
+``python -m pwact.engines.pod.deviation MEMBERS COMMAND`` works in the current directory: COMMAND
+is the shell text that starts LAMMPS. One LAMMPS process reruns the dump once a member. A frame at
+which LAMMPS gives up, and all later ones, become rows of NaN: no member can describe them. An
+evaluation that failed for another reason, or that got nowhere at all, leaves no rows. LAMMPS is
+believed by the frames that it wrote, whatever the exit status of its command.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pwact.engines.lammps.input import DATA, DEVIATION, DUMP, TYPES
+from pwact.engines.md_end import cause, was_killed
+from pwact.engines.pod.files import pair_lines
+from pwact.errors import TaskError
+from pwact.formats.model_devi import write_model_devi
+from pwact.io.files import remove, write_text
+from pwact.query.committee import score
+
+logger = logging.getLogger(__name__)
+
+INPUT = "in.deviation"
+LOG = "deviation.log"
+
+_FRAME = re.compile(rb"ITEM: TIMESTEP\n(\d+)\nITEM: NUMBER OF ATOMS\n(\d+)\n")
+_FARTHEST_A = 1e6  # LAMMPS folds a position back into the box period by period, for ever if need be
+Frame = tuple[int, "np.ndarray[Any, Any]"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write ``model_devi.out`` for the current directory."""
+    logging.basicConfig(level=logging.INFO)
+    try:
+        evaluate(Path.cwd(), int(arguments[0]), arguments[1])
+    except TaskError as error:
+        logger.error("%s", error)  # noqa: TRY400
+        return 1
+    return 0
+
+
+def evaluate(directory: Path, members: int, command: str) -> None:
+    """Write ``model_devi.out`` in `directory`.
+
+    Parameters
+    ----------
+    members
+        Number of members.
+    command
+        Shell text that starts LAMMPS.
+
+    Raises
+    ------
+    TaskError
+        Not a single frame was evaluated, or LAMMPS was killed.
+    """
+    steps, usable = dump_steps(directory / DUMP)
+    if not steps:
+        logger.error("%s holds no frame", DUMP)
+        return
+    types = (directory / TYPES).read_text().split()
+    while usable:
+        write_text(directory / INPUT, render(members, types, steps[usable - 1]))
+        code = _rerun(directory, command)
+        done = [sum(1 for _ in frames(directory / part(k))) for k in range(members)]
+        if min(done) == usable:
+            break
+        # the member that stopped has fewest of those that began; LAMMPS names no frame
+        begun = [count for count in done if count]
+        usable = min(usable - 1, min(begun, default=0))
+        if not usable or was_killed(code):
+            why = cause(directory / LOG, code)
+            raise TaskError(f"LAMMPS evaluated {usable} of {len(steps)} frames: {why}")
+        logger.warning("LAMMPS stopped; the first %d frames are tried again", usable)
+    _write(directory, members, steps, usable)
+    for member in range(members):
+        remove(directory / part(member))
+
+
+def part(member: int) -> str:
+    """Name of a member's dump."""
+    return f"deviation.{member}.lammpstrj"
+
+
+def render(members: int, types: Sequence[str], last: int) -> str:
+    """One LAMMPS input that reruns the dump up to step `last` with every member in turn."""
+    lines = []
+    for member in range(members):
+        lines += [
+            "clear",
+            *["units metal", "boundary p p p", "atom_style atomic", "box tilt large"],
+            *[f"read_data {DATA}", "change_box all triclinic"],
+            *pair_lines(member, types),
+            "compute e all pe/atom",
+            f"dump 1 all custom 1 {part(member)} id fx fy fz c_e",
+            "dump_modify 1 sort id format float %.16g",
+            "thermo_modify lost ignore",
+            f"rerun {DUMP} last {last} dump x y z",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def dump_steps(path: Path) -> tuple[list[int], int]:
+    """Ascending steps of the complete frames, and how many come before the first broken one.
+
+    A frame is broken when a position is not finite or absurdly far away.
+    """
+    steps: list[int] = []
+    usable = 0
+    broken = False
+    if not path.exists():
+        return steps, usable
+    for step, atoms, text in _blocks(path):
+        if text.count(b"\n") < atoms or (steps and step <= steps[-1]):
+            continue
+        positions = np.array(text.split()).reshape(atoms, -1)[:, 2:5].astype(float)
+        broken = broken or not (np.abs(positions) < _FARTHEST_A).all()
+        steps.append(step)
+        usable += not broken
+    return steps, usable
+
+
+def frames(path: Path) -> Iterator[Frame]:
+    """Step and table (N, 4: forces in eV/Å and energy in eV) of every complete frame."""
+    if not path.exists():
+        return
+    for step, atoms, text in _blocks(path):
+        if text.count(b"\n") >= atoms:
+            table = np.array(text.split(), dtype=float).reshape(atoms, 5)
+            yield step, table[:, 1:]
+
+
+def _blocks(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Step, number of atoms and the lines of the atoms, one frame at a time."""
+    with path.open("rb") as stream:
+        while True:
+            head = [stream.readline() for _ in range(9)]
+            match = _FRAME.match(b"".join(head[:4]))
+            if match is None or not head[8].startswith(b"ITEM: ATOMS"):
+                return
+            atoms = int(match[2])
+            yield int(match[1]), atoms, b"".join(stream.readline() for _ in range(atoms))
+
+
+def _rerun(directory: Path, command: str) -> int:
+    """Exit status of LAMMPS, as a shell tells it."""
+    for path in directory.glob("deviation.*.lammpstrj"):
+        path.unlink()
+    with (directory / LOG).open("wb") as log:
+        done = subprocess.run(
+            ["bash", "-c", f"{command} -log none -in {INPUT}"],
+            cwd=directory,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    return 128 - done.returncode if done.returncode < 0 else done.returncode
+
+
+def _write(directory: Path, members: int, steps: list[int], usable: int) -> None:
+    """Write the rows, NaN for those that were not evaluated."""
+    rows = np.full((len(steps), 6), np.nan)
+    row_of = {step: row for row, step in enumerate(steps)}
+    if usable:
+        for together in zip(*(frames(directory / part(k)) for k in range(members))):
+            tables = np.stack([table for _, table in together])
+            rows[row_of[together[0][0]]] = score(tables[..., :3], tables[..., 3])
+    write_model_devi(directory / DEVIATION, np.array(steps), rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""PWmat, its DFTB and Gaussian basis sets: relaxations, AIMD and labels."""

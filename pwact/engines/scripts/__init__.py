@@ -1,0 +1,1 @@
+"""Scripts of the user: MD, the choice of frames (DIRECT), labels."""

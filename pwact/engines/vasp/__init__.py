@@ -1,0 +1,1 @@
+"""VASP: relaxations, AIMD and labels."""

@@ -1,0 +1,318 @@
+"""VASP: writes POSCAR, POTCAR and INCAR, reads OUTCAR and CONTCAR."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from pwact.engines.base import Purpose
+from pwact.engines.heading import Heading
+from pwact.engines.vasp.incar import Incar, check_purpose, doubts, order_doubts, read_incar
+from pwact.engines.vasp.potcar import families, potcars_of, write_potcar
+from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
+from pwact.formats.frames import ordered
+from pwact.formats.labels import labels_of, set_labels
+from pwact.formats.oszicar import last_electronic_step
+from pwact.formats.outcar import IonicStep, Outcar
+from pwact.formats.poscar import read_poscar, write_poscar
+from pwact.io import files
+from pwact.verdict import DONE, Verdict, incomplete, unusable
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.config.labeling import LabelConfig
+    from pwact.config.resources import ResourceBlock
+
+logger = logging.getLogger(__name__)
+
+POSCAR = "POSCAR"
+POTCAR = "POTCAR"
+INCAR = "INCAR"
+OUTCAR = "OUTCAR"
+OSZICAR = "OSZICAR"
+CONTCAR = "CONTCAR"
+LOG = "dft.log"
+_KEPT = ("outcar", "poscar", "incar")
+_ENDED = "General timing and accounting"
+_FOOT_LINES = 60
+_SAME_PLACE = 1e-3  # Å; OUTCAR has five decimals
+
+
+class VaspLabeler:
+    """Writes and reads tasks of VASP. See `pwact.engines.base.Labeler`.
+
+    The INCAR is the user's, byte by byte. A relaxed structure comes without labels: when the
+    steps run out, CONTCAR is one step ahead of the last forces.
+    """
+
+    structure_format = "vasp/poscar"
+    structure_postfix = ".poscar"
+    log = LOG
+    shell_check = '[ "$rc" -eq 0 ]'
+    heading: Optional[Heading] = Heading(
+        LOG,
+        r"^ *running(?: on)? +\d+ (?:total cores|mpi-ranks)",
+        r"^ *running(?: on)? +(\d+) (?:total cores|mpi-ranks)",
+        r"^ *writing wavefunctions",
+    )
+
+    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
+        self.config = config
+        self.input = config.inputs[input_idx]
+        self.block = block
+        self._incar: Optional[Incar] = None
+        self._said: set[str] = set()
+
+    @property
+    def incar(self) -> Incar:
+        """The settings of the user's INCAR."""
+        if self._incar is None:
+            self._incar = read_incar(self.input.path)
+        return self._incar
+
+    def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
+        """Raise InputError unless INCAR and POTCARs fit the stage and the elements."""
+        check_purpose(self.incar, purpose)
+        chosen = self._potcars(elements)
+        said = (*doubts(self.incar, purpose), *self._mesh_doubts())
+        for doubt in (*said, *order_doubts(self.incar, elements)):
+            self._say(doubt)
+        if len(families(chosen)) > 1:
+            names = ", ".join(sorted(families(chosen)))
+            self._say(f"the POTCARs are of different functionals: {names}")
+
+    def _potcars(self, elements: frozenset[str]) -> dict[str, Path]:
+        key = f"{self.config.key}.pseudo".lstrip(".")
+        return potcars_of(self.config.pseudo, elements, self.config.file, key)
+
+    def _mesh_doubts(self) -> list[str]:
+        given, wanted = "KSPACING" in self.incar.values, self.input.kspacing
+        if given and wanted is not None:
+            return [f"KSPACING is there, so kspacing {wanted:g} of the JSON file has no effect"]
+        if not given and wanted is None:
+            return ["neither KSPACING here nor kspacing in the JSON file; VASP takes 0.5"]
+        return []
+
+    def _say(self, words: str) -> None:
+        if words not in self._said:
+            self._said.add(words)
+            logger.warning("%s: %s", self.input.path, words)
+
+    def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
+        """INCAR and POTCARs by content."""
+        return {
+            "engine": "vasp",
+            "incar": files.tree_hash(self.input.path),
+            "kspacing": None if "KSPACING" in self.incar.values else self.input.kspacing,
+            "potcars": sorted(files.tree_hash(path) for path in self.config.pseudo),
+        }
+
+    def write_input(
+        self,
+        directory: Path,
+        atoms: Atoms,
+        purpose: Purpose,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+        step: Optional[int] = None,  # noqa: ARG002
+    ) -> None:
+        """Write POSCAR, the POTCARs in its order, and INCAR; there is no KPOINTS file."""
+        made = ordered(atoms)
+        if np.linalg.det(made.cell.array) < 0:
+            # VASP refuses such a cell; the negative vectors span the same lattice
+            made.set_cell(-made.cell.array)
+        elements = list(dict.fromkeys(made.get_chemical_symbols()))
+        chosen = self._potcars(frozenset(elements))
+        self._check_lengths(made, len(elements))
+        write_poscar(directory / POSCAR, made)
+        write_potcar(directory / POTCAR, [chosen[element] for element in elements])
+        content = self.input.path.read_bytes()
+        if self.input.kspacing is not None and "KSPACING" not in self.incar.values:
+            end = b"" if not content or content.endswith(b"\n") else b"\n"
+            content += end + f"KSPACING = {self.input.kspacing!r}\n".encode("ascii")
+        with files.replacing(directory / INCAR) as aside:
+            aside.write_bytes(content)
+
+    def _check_lengths(self, atoms: Atoms, kinds: int) -> None:
+        """Warn where INCAR has one number an atom or an element, and not as many."""
+        vectors = self.incar.flag("LNONCOLLINEAR") or self.incar.flag("LSORBIT")
+        wanted = {"MAGMOM": 3 * len(atoms) if vectors else len(atoms)}
+        if self.incar.flag("LDAU"):
+            wanted.update(dict.fromkeys(("LDAUL", "LDAUU", "LDAUJ"), kinds))
+        for key, number in wanted.items():
+            found = self.incar.count(key)
+            if found is not None and found != number:
+                self._say(
+                    f"{key} has {found} numbers, {atoms.get_chemical_formula()} needs {number}; "
+                    "atoms and elements are in the order of atomic numbers"
+                )
+
+    def command(self, purpose: Purpose) -> str:  # noqa: ARG002
+        """Run VASP with its screen output in ``dft.log``."""
+        return f"{self.block.command.strip()} > {LOG} 2>&1"
+
+    def check(self, directory: Path, purpose: Purpose) -> Verdict:
+        """Believe OUTCAR alone: complete, and converged as VASP defines it."""
+        path = directory / OUTCAR
+        if not path.is_file():
+            return incomplete(f"there is no {OUTCAR}")
+        try:
+            if purpose is Purpose.AIMD:
+                return _check_md(path)
+            _result(directory, purpose)
+        except NotConvergedError as error:
+            return unusable(str(error))
+        except CutOffError as error:
+            return incomplete(str(error))
+        except (TaskError, InputError) as error:
+            ended = _ENDED in files.log_tail(path, _FOOT_LINES)
+            return unusable(str(error)) if ended else incomplete(str(error))
+        return DONE
+
+    def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
+        """All converged ionic steps of an AIMD, the relaxed structure, or the labelled frame."""
+        if purpose is not Purpose.AIMD:
+            atoms, remark = _result(directory, purpose)
+            if remark:
+                logger.warning("%s: %s", directory, remark)
+            return [atoms]
+        run = _read(directory / OUTCAR, keep=True)
+        if not run.frames:
+            raise _none_converged(directory, run)
+        if run.lost:
+            numbers = ", ".join(str(number) for number in run.lost)
+            logger.warning("%s: ionic steps whose SCF did not converge: %s", directory, numbers)
+        if run.outcar.learned:
+            logger.warning("%s: machine-learned ionic steps are left out", directory)
+        return run.frames
+
+    def kept_files(self, name: str) -> bool:
+        """Keep OUTCAR, POSCAR and INCAR; not POTCAR, whose licence is the user's."""
+        return name.lower() in _KEPT
+
+
+@dataclass
+class _Run:
+    """What one pass over an OUTCAR found.
+
+    Attributes
+    ----------
+    good
+        How many frames are converged; `frames` holds them if they are kept.
+    lost
+        Numbers of the ionic steps that did not converge.
+    """
+
+    outcar: Outcar
+    steps: int = 0
+    good: int = 0
+    last: Optional[IonicStep] = None
+    frames: list[Atoms] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether VASP ended by itself, or made all the steps that it was asked for."""
+        head = self.outcar.head
+        return self.outcar.ended or (head is not None and 0 < head.nsw <= self.steps)
+
+
+def _read(path: Path, keep: bool) -> _Run:
+    run = _Run(Outcar(path))
+    for step in run.outcar:
+        run.steps += 1
+        run.last = step
+        if not step.converged or (run.outcar.head is not None and run.outcar.head.no_labels):
+            run.lost.append(step.number)
+        elif step.atoms is not None:
+            run.good += 1
+            if keep:
+                run.frames.append(step.atoms)
+    return run
+
+
+def _check_md(path: Path) -> Verdict:
+    run = _read(path, keep=False)
+    if not run.complete:
+        wanted = run.outcar.head.nsw if run.outcar.head else 0
+        return incomplete(f"{OUTCAR} ends after {run.steps} of {wanted} ionic steps")
+    if not run.good:
+        return unusable(str(_none_converged(path.parent, run)))
+    return DONE
+
+
+def _none_converged(directory: Path, run: _Run) -> TaskError:
+    if run.lost:
+        return NotConvergedError(f"{directory}: no ionic step has a converged SCF")
+    if run.outcar.learned:
+        return NotConvergedError(f"{directory}: all steps are machine-learned, which are no labels")
+    return CutOffError(f"{directory}: {OUTCAR} holds no complete ionic step")
+
+
+def _result(directory: Path, purpose: Purpose) -> tuple[Atoms, str]:
+    """The structure of a relaxation or the frame of a single point, and a remark about it."""
+    path = directory / OUTCAR
+    run = _read(path, keep=False)
+    if not run.outcar.ended:
+        raise CutOffError(f"{path}: cut off, {run.steps} complete ionic steps")
+    if run.last is None or run.last.atoms is None:
+        raise _none_converged(directory, run)
+    head = run.outcar.head
+    converged = run.last.converged if purpose is Purpose.RELAX else not run.lost
+    if head is None or not (converged or _met_at_last(directory / OSZICAR, run, head.ediff)):
+        raise NotConvergedError(
+            f"{path}: the SCF is not converged after {run.last.iterations} electronic steps"
+        )
+    if purpose is Purpose.SCF:
+        return _precise(directory / POSCAR, run), ""
+    remark = "" if run.outcar.relaxed else f"{run.steps} steps did not reach EDIFFG; taken as it is"
+    return _relaxed(directory / CONTCAR, head.symbols), remark
+
+
+def _met_at_last(path: Path, run: _Run, ediff: float) -> bool:
+    """Whether OSZICAR says that the very last allowed step of a single point met EDIFF."""
+    last = run.last
+    if run.steps != 1 or last is None or last.given_up:
+        return False
+    step = last_electronic_step(path)
+    return step is not None and step.number == last.iterations and step.within(ediff)
+
+
+def _relaxed(path: Path, symbols: tuple[str, ...]) -> Atoms:
+    """The structure in CONTCAR, if the file is whole."""
+    try:
+        whole = path.read_bytes().endswith(b"\n")
+    except OSError as error:
+        raise CutOffError(f"{path}: cannot be read: {error.strerror}") from error
+    if not whole:
+        raise CutOffError(f"{path}: the file is cut off")
+    try:
+        atoms = read_poscar(path)
+    except InputError as error:
+        raise CutOffError(str(error)) from error
+    if tuple(atoms.get_chemical_symbols()) != symbols:
+        raise TaskError(f"{path}: holds other atoms than {OUTCAR}")
+    return atoms
+
+
+def _precise(path: Path, run: _Run) -> Atoms:
+    """The frame of a single point with the positions that VASP was given, of all digits."""
+    step = run.last
+    if step is None or step.atoms is None:
+        raise TaskError(f"{path.parent}: there is no frame")
+    if run.steps != 1 or not path.is_file():
+        return step.atoms
+    given, found = read_poscar(path), step.atoms
+    if given.get_chemical_symbols() != found.get_chemical_symbols():
+        raise TaskError(f"{path}: holds other atoms than {OUTCAR}")
+    shift = np.linalg.solve(given.cell.array.T, (given.positions - found.positions).T).T
+    off = np.abs((shift - np.round(shift)) @ given.cell.array).max()
+    if max(off, np.abs(given.cell.array - found.cell.array).max()) > _SAME_PLACE:
+        raise TaskError(f"{path}: {OUTCAR} is of another structure")
+    labels = labels_of(found)
+    set_labels(given, labels.energy, labels.forces, labels.virial)
+    return given

@@ -1,0 +1,322 @@
+"""Extended XYZ, in the form that MatPL, pwdata and ASE read.
+
+Lengths in Å, energies and virials in eV, forces in eV/Å. Numbers are written so that they are read
+back bit by bit. Forces without an energy (of a model, say) are no labels: they are the array
+``forces`` of the frame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers
+
+from pwact.errors import InputError
+from pwact.formats.data_format import DataSetFormat, Remarks
+from pwact.formats.extxyz_head import Column, Head, read_head
+from pwact.formats.extxyz_labels import (
+    OF_TABLES,
+    CandidatesDifferError,
+    LabelNames,
+    labels_of_head,
+    labels_there,
+    length_unit,
+)
+from pwact.formats.frames import composition_name
+from pwact.formats.labels import labels_of, set_labels
+from pwact.io import files
+from pwact.io.arrays import are_elements
+from pwact.io.texts import DAMAGED, open_text
+from pwact.registry.formats import ASE, PWACT
+
+log = logging.getLogger(__name__)
+
+_SYMBOLS = ("species", "symbols", "element")
+_NUMBERS = ("numbers", "z", "atomic_numbers")
+_POSITIONS = ("pos", "positions")
+_PLAIN = dict.fromkeys(_POSITIONS, "positions")
+_THERE = "labels that are there under other names"
+_ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
+MOST_ATOMS = 10**9  # what is more is a slip
+
+
+_FORCE_COLUMN = {PWACT: "force", ASE: "forces"}
+
+
+def write_extxyz(path: Path, frames: Iterable[Atoms], names: str = PWACT) -> None:
+    """Write frames in one step, in place of what was there.
+
+    Frames may lack energy, virial and forces.
+
+    Parameters
+    ----------
+    names
+        One of `pwact.registry.formats.LABEL_NAMES`, see `frame_text`.
+    """
+    with files.replacing(path) as aside, aside.open("w", encoding="utf-8") as stream:
+        for atoms in frames:
+            stream.write(frame_text(atoms, names))
+
+
+def frame_text(atoms: Atoms, names: str = PWACT) -> str:
+    """One frame as text.
+
+    Parameters
+    ----------
+    names
+        ``pwact``: column ``force`` and key ``virial`` (eV), which MatPL reads; ``ase``: column
+        ``forces`` and key ``stress`` (eV/Å³, minus the virial by the volume), which ASE reads as
+        results of a calculator, and with it the trainers that read by ASE.
+    """
+    labels = labels_of(atoms) if atoms.calc is not None else None
+    forces = labels.forces if labels else atoms.arrays.get("forces")
+    columns = "species:S:1:pos:R:3" + ("" if forces is None else f":{_FORCE_COLUMN[names]}:R:3")
+    pbc = " ".join("T" if periodic else "F" for periodic in atoms.pbc)
+    head = [f'Lattice="{_numbers(atoms.cell.array)}"', f"Properties={columns}", f'pbc="{pbc}"']
+    if labels:
+        head.append(f"energy={labels.energy!r}")
+    if labels and labels.virial is not None:
+        if names == ASE:
+            stress = -labels.virial / float(atoms.get_volume())
+            head.append(f'stress="{_numbers(stress)}"')
+        else:
+            head.append(f'virial="{_numbers(labels.virial)}"')
+    table = atoms.positions if forces is None else np.hstack([atoms.positions, forces])
+    rows = [
+        f"{symbol} {' '.join(map(repr, row))}\n"
+        for symbol, row in zip(atoms.get_chemical_symbols(), table.tolist())
+    ]
+    return f"{len(atoms)}\n{' '.join(head)}\n{''.join(rows)}"
+
+
+def _numbers(array: np.ndarray) -> str:
+    return " ".join(repr(number) for number in np.asarray(array, dtype=float).ravel().tolist())
+
+
+def read_extxyz(path: Path) -> list[Atoms]:
+    """All frames of a file, with the labels that it holds.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is empty, or breaks off inside a frame; names file and frame.
+    """
+    frames = list(iterate_extxyz(path))
+    if not frames:
+        raise InputError("holds no frame", path)
+    return frames
+
+
+def iterate_extxyz(
+    path: Path, spoilt: bool = False, names: LabelNames = OF_TABLES
+) -> Iterator[Atoms]:
+    """Yield the frames of a file one by one; see `read_extxyz`, or if `spoilt` the other one.
+
+    What is left out of a frame, or chosen among several candidates, is said once a file.
+
+    Parameters
+    ----------
+    names
+        Of the labels, where the user says so.
+    """
+    said: set[str] = set()
+    try:
+        with open_text(path) as stream:
+            for atoms, remarks in _frames(stream, path, _Reading(spoilt, names)):
+                for words in remarks:
+                    if words not in said:
+                        log.warning("%s: %s", path, words)
+                    said.add(words)
+                yield atoms
+    except DAMAGED as error:
+        raise InputError(f"is compressed, and damaged: {error}", path) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from error
+
+
+def why_unlabelled(atoms: Atoms) -> str:
+    """Why a frame that was read here has no labels, in words."""
+    return f"has no energy and forces{atoms.info.get(_THERE, '')}"
+
+
+def read_spoilt_labels(path: Path) -> list[Atoms]:
+    """All frames of a file; one whose energy or forces are missing or not finite has no labels.
+
+    Raises
+    ------
+    InputError
+        As `read_extxyz`.
+    """
+    frames = list(iterate_extxyz(path, spoilt=True))
+    if not frames:
+        raise InputError("holds no frame", path)
+    return frames
+
+
+def complete_frames(path: Path) -> list[Atoms]:
+    """The frames of a file up to where it was cut off or damaged; none if there is no file."""
+    found: list[Atoms] = []
+    with contextlib.suppress(InputError, OSError):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        whole = text[: text.rfind("\n") + 1]  # a number in an unfinished line may lack digits
+        for atoms, _ in _frames(io.StringIO(whole), path, _Reading()):
+            found.append(atoms)  # noqa: PERF402 - what came before an error stays
+    return found
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How frames are read: `spoilt` labels count as none; the names of labels."""
+
+    spoilt: bool = False
+    names: LabelNames = OF_TABLES
+
+
+def _frames(
+    stream: TextIO, path: Path, reading: _Reading
+) -> Iterator[tuple[Atoms, tuple[str, ...]]]:
+    """Each frame, with what is to be said of it."""
+    number = 0
+    while line := stream.readline():
+        if not line.strip():
+            continue
+        try:
+            count = int(line)
+            if not 1 <= count <= MOST_ATOMS:
+                raise ValueError(f"{count} atoms")
+            head = stream.readline()
+            rows = list(islice(stream, count))
+            if len(rows) < count or not rows[-1].strip():
+                raise ValueError(f"the file ends before the last of its {count} atoms")
+            yield _frame(read_head(head), rows, reading)
+        except (ValueError, KeyError, IndexError) as error:
+            message = f"frame {number} cannot be read: {_reason(error)}"
+            raise InputError(message, path) from error
+        number += 1
+
+
+def _reason(error: Exception) -> str:
+    return f"no element is called {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, tuple[str, ...]]:
+    words = [row.split() for row in rows]
+    for index, row in enumerate(words):
+        if len(row) != head.width:
+            raise ValueError(f"atom {index + 1} has {len(row)} columns, not {head.width}")
+
+    def column(name: str) -> np.ndarray:
+        return _columns(words, head.columns[name], name)
+
+    place = next((name for name in _POSITIONS if name in head.columns), None)
+    if place is None:
+        raise ValueError(f"Properties={head.values['properties']} names no pos")
+    cell, length = head.cell(), length_unit(head)
+    atoms = Atoms(
+        numbers=_numbers_of(head, words),
+        positions=column(place) * length,
+        cell=None if cell is None else cell * length,
+        pbc=head.pbc(cell is not None),
+    )
+    try:
+        labels = labels_of_head(head, reading.names, column, abs(atoms.cell.volume))
+    except ValueError as error:
+        if not reading.spoilt or isinstance(error, CandidatesDifferError):
+            raise
+        return atoms, ()
+    if labels.forces is None or labels.energy is None:
+        if labels.forces is not None:
+            atoms.set_array("forces", labels.forces, float, (3,))
+        if there := labels_there(head):
+            atoms.info[_THERE] = there
+        return atoms, ()
+    set_labels(atoms, labels.energy, labels.forces, labels.virial)
+    return atoms, labels.remarks
+
+
+def _numbers_of(head: Head, words: Sequence[Sequence[str]]) -> list[int]:
+    """Atomic numbers by symbols or numbers, which must agree where there are both.
+
+    Raises
+    ------
+    KeyError
+        A symbol is none.
+    ValueError
+        There is neither, or they differ.
+    """
+    found = [(name, head.columns[name]) for name in (*_SYMBOLS, *_NUMBERS) if name in head.columns]
+    if not found:
+        raise ValueError(f"Properties={head.values['properties']} names no species")
+    columns = []
+    for name, column in found:
+        texts = [row[column.first] for row in words]
+        if name in _SYMBOLS:
+            columns.append([_ELEMENTS[text.capitalize()] for text in texts])
+        else:
+            numbers = np.array(texts).astype(float)
+            if not are_elements(numbers):
+                raise ValueError(f"{name} holds what is no atomic number")
+            columns.append(numbers.astype(int).tolist())
+    if any(other != columns[0] for other in columns[1:]):
+        raise ValueError(f"{' and '.join(name for name, _ in found)} name different elements")
+    return columns[0]
+
+
+def _columns(words: Sequence[Sequence[str]], column: Column, name: str) -> np.ndarray:
+    if column.width != 3:
+        raise ValueError(f"{name} has {column.width} columns, not 3")
+    array = np.array([row[column.first : column.first + 3] for row in words]).astype(float)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{_PLAIN.get(name, 'forces')} must be finite numbers")
+    return array
+
+
+class Extxyz(DataSetFormat):
+    """Extended XYZ: a file, or all such files below a folder."""
+
+    def find(self, path: Path) -> list[Path]:
+        """The file itself, or all ``*.xyz`` and ``*.extxyz`` files below a folder."""
+        if path.is_file():
+            return [path]
+        return files.found_below(path, lambda name: Path(name).suffix in {".xyz", ".extxyz"})
+
+    def iterate(self, place: Path, names: LabelNames = OF_TABLES) -> Iterator[Atoms]:
+        """Yield the frames of a file, each with labels."""
+        number = -1
+        for number, atoms in enumerate(iterate_extxyz(place, names=names)):
+            if atoms.calc is None:
+                raise InputError(f"frame {number} {why_unlabelled(atoms)}", place)
+            yield atoms
+        if number < 0:
+            raise InputError("holds no frame", place)
+
+    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+        """Yield the frames of all files, with the names of labels that the user gave."""
+        del remarks
+        for place in self.find(path):
+            yield from self.iterate(place, names)
+
+    def fit(self, atoms: Atoms) -> Atoms:
+        """The frame as it is."""
+        return atoms
+
+    def group(self, atoms: Atoms) -> str:
+        """The composition, though one file can hold any frames."""
+        return composition_name(atoms)
+
+    def write_one(self, path: Path, frames: Collection[Atoms], names: str = PWACT) -> None:
+        """Write a file."""
+        write_extxyz(path, frames, names)
+
+    def write(self, path: Path, frames: Sequence[Atoms]) -> None:
+        """Write a file in place of what was there."""
+        write_extxyz(path, frames)

@@ -1,0 +1,104 @@
+"""Frames put aside in a file, to be read back in any order, in memory for one frame.
+
+Each frame is one record of 64-bit numbers: atomic numbers (N), cell (9, Å), periodic axes (3),
+positions (3N, Å), forces (3N, eV/Å), energy (eV) and virial (9, eV; NaN for none).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from pwact.errors import InputError
+from pwact.formats.labels import labels_of, set_labels
+
+_FIXED = 22  # numbers of a record that do not depend on the atoms
+_PER_ATOM = 7
+
+
+class Spool:
+    """Labelled frames with one number of atoms, in the order in which they came.
+
+    Attributes
+    ----------
+    without_virial
+        How many frames have no virial.
+    """
+
+    def __init__(self, path: Path, atoms: int) -> None:
+        self.path = path
+        self.atoms = atoms
+        self.without_virial = 0
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, atoms: Atoms) -> None:
+        """Put a frame aside.
+
+        Raises
+        ------
+        InputError
+            A position, the cell or a label is not finite.
+        """
+        labels = labels_of(atoms)
+        virial = np.full(9, np.nan) if labels.virial is None else labels.virial
+        parts = (
+            atoms.numbers,
+            atoms.cell.array,
+            atoms.pbc,
+            atoms.positions,
+            labels.forces,
+            [labels.energy],
+        )
+        row = np.concatenate([np.ravel(part).astype(float) for part in parts])
+        given = row if labels.virial is None else np.concatenate([row, labels.virial.ravel()])
+        if not np.isfinite(given).all():
+            raise InputError("position, cell or label of a frame is not finite")
+        self.without_virial += labels.virial is None
+        with self.path.open("ab") as stream:  # not kept open: there may be many compositions
+            stream.write(np.concatenate([row, np.ravel(virial)]).tobytes())
+        self._count += 1
+
+    def picked(self, order: Sequence[int]) -> Picked:
+        """The frames with these numbers, in that order."""
+        return Picked(self, order)
+
+    def frames(self, order: Sequence[int]) -> Iterator[Atoms]:
+        """Read frames back, as `picked` gives them."""
+        size = 8 * (_FIXED + _PER_ATOM * self.atoms)
+        with self.path.open("rb") as stream:
+            for number in order:
+                stream.seek(size * number)
+                yield self._frame(np.frombuffer(stream.read(size)))
+
+    def _frame(self, row: np.ndarray) -> Atoms:
+        n = self.atoms
+        ends = np.cumsum([n, 9, 3, 3 * n, 3 * n, 1])
+        numbers, cell, pbc, positions, forces, energy, virial = np.split(row, ends)
+        atoms = Atoms(
+            numbers.astype(int), positions.reshape(n, 3), cell=cell.reshape(3, 3), pbc=pbc != 0
+        )
+        set_labels(atoms, float(energy[0]), forces, None if np.isnan(virial).any() else virial)
+        return atoms
+
+
+class Picked(Collection[Atoms]):
+    """Some frames of a spool; each time they are asked for they are read anew."""
+
+    def __init__(self, spool: Spool, order: Sequence[int]) -> None:
+        self._spool = spool
+        self._order = order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[Atoms]:
+        return self._spool.frames(self._order)
+
+    def __contains__(self, atoms: object) -> bool:
+        return any(frame == atoms for frame in self)

@@ -1,0 +1,195 @@
+"""Single structures in any format, by the names that PWact's input files use.
+
+PWmat, VASP, CP2K, LAMMPS and extxyz files are read here, every other format through ASE, by its own
+name. A structure has elements, positions and a cell; its velocities, constraints and labels are
+left out.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import deque
+from pathlib import Path
+from typing import Callable, Optional
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.io.formats import ioformats
+
+from pwact.errors import InputError, TaskError
+from pwact.formats.atom_config import read_atom_config, write_atom_config
+from pwact.formats.cp2k_trajectory import read_cp2k_md, read_cp2k_scf
+from pwact.formats.extxyz import iterate_extxyz, write_extxyz
+from pwact.formats.lammps_data import read_lammps_data, write_lammps_data
+from pwact.formats.movement import last_frame
+from pwact.formats.outcar import last_ionic_step
+from pwact.formats.poscar import read_poscar, write_poscar
+from pwact.formats.structure_guess import by_content
+from pwact.io import files
+from pwact.io.texts import read_text
+
+
+def _last_extxyz(path: Path) -> Atoms:
+    last = deque(iterate_extxyz(path), maxlen=1)
+    if not last:
+        raise InputError("holds no frame", path)
+    return last[0]
+
+
+def _write_extxyz(path: Path, atoms: Atoms) -> None:
+    write_extxyz(path, [atoms])
+
+
+def _write_lammps(path: Path, atoms: Atoms) -> None:
+    write_lammps_data(path, atoms, list(dict.fromkeys(atoms.get_chemical_symbols())))
+
+
+_OWN: dict[str, tuple[Callable[[Path], Atoms], Callable[[Path, Atoms], None]]] = {
+    "pwmat/config": (read_atom_config, write_atom_config),
+    "vasp/poscar": (read_poscar, write_poscar),
+    "lammps/lmp": (read_lammps_data, _write_lammps),
+    "extxyz": (_last_extxyz, _write_extxyz),
+}
+_OUTPUTS: dict[str, Callable[[Path], Atoms]] = {
+    "pwmat/movement": last_frame,
+    "vasp/outcar": last_ionic_step,
+    "cp2k/scf": read_cp2k_scf,
+    "cp2k/md": read_cp2k_md,
+}
+_ALIASES = {
+    "pwmat": "pwmat/config",
+    "config": "pwmat/config",
+    "vasp": "vasp/poscar",
+    "poscar": "vasp/poscar",
+    "vasp/contcar": "vasp/poscar",
+    "contcar": "vasp/poscar",
+    "lmp": "lammps/lmp",
+    "lammps/data": "lammps/lmp",
+    "lammps-data": "lammps/lmp",
+    "movement": "pwmat/movement",
+    "outcar": "vasp/outcar",
+}
+
+_DUMPS = frozenset({"lammps-dump-text", "lammps-dump-binary"})
+_WHOLE = 1e-3  # an occupancy this close to 1 is 1
+
+
+def structure_formats() -> tuple[str, ...]:
+    """Names of the formats that do not go through ASE."""
+    return (*_OWN, *_OUTPUTS)
+
+
+def check_format_name(name: str) -> str:
+    """Canonical form of a format name, which may be one of ASE's.
+
+    Raises
+    ------
+    InputError
+        Nobody knows the name; tells the nearest.
+    """
+    lower = name.lower()
+    lower = _ALIASES.get(lower, lower)
+    known = structure_formats()
+    if lower in known:
+        return lower
+    if lower in ioformats:
+        return lower
+    near = difflib.get_close_matches(lower, [*known, *_ALIASES, *ioformats], 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(f"unknown structure format {name!r}{hint} Known: {', '.join(known)}, ASE's")
+
+
+def read_structure(path: Path, structure_format: str) -> Atoms:
+    """Read a structure; of a file with several, the last.
+
+    Raises
+    ------
+    InputError
+        The format is not known or the file cannot be read; names the file.
+    """
+    name = check_format_name(structure_format)
+    if problem := files.unreadable(path):
+        raise InputError(problem, path)
+    try:
+        atoms = _read(path, name)
+        if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
+            raise InputError(f"holds no structure in format {name}", path)
+    except InputError as error:
+        if (likely := by_content(path)) in {"", name} or error.file != path:
+            raise
+        message = f"{error.message}; it begins like {likely}: is that its format?"
+        raise InputError(message, path) from error
+    periodic = atoms.cell.rank == 3 or atoms.pbc
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=periodic)
+
+
+def _read(path: Path, name: str) -> Atoms:
+    if name in _OWN:
+        return _OWN[name][0](path)
+    if name in _OUTPUTS:
+        try:
+            return _OUTPUTS[name](path)
+        except TaskError as error:
+            raise InputError(f"cannot be read in format {name}: {error}", path) from error
+    _check_elements_are_named(path, name)
+    try:
+        atoms = _by_ase(path, name)
+    except Exception as error:  # noqa: BLE001 - other people's readers raise anything
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise InputError(f"cannot be read in format {name}: {reason}", path) from error
+    if atoms is None:
+        raise InputError(f"holds no structure in format {name}", path)
+    _check_sites(atoms, path)
+    return atoms
+
+
+def _check_elements_are_named(path: Path, name: str) -> None:
+    """A dump of LAMMPS without elements has types, which ASE would take for atomic numbers."""
+    if name not in _DUMPS:
+        return
+    heads = [line for line in read_text(path).splitlines() if line.startswith("ITEM: ATOMS")]
+    if not heads or any("element" not in head.split() for head in heads):
+        raise InputError(
+            "names no elements, only types; dump the column element, or write a data file", path
+        )
+
+
+def _check_sites(atoms: Atoms, path: Path) -> None:
+    """Refuse a structure whose sites are occupied in part, or by several elements."""
+    for place, site in (atoms.info.get("occupancy") or {}).items():
+        if len(site) != 1 or abs(sum(site.values()) - 1) > _WHOLE:
+            found = ", ".join(f"{symbol} {share:g}" for symbol, share in site.items())
+            raise InputError(
+                f"site {place} has a partial occupancy ({found}); make an ordered structure of it, "
+                "a supercell for instance",
+                path,
+            )
+
+
+def _by_ase(path: Path, name: str) -> Optional[Atoms]:
+    found = ase.io.read(
+        str(path),
+        index=slice(-1, None),
+        format=name,
+        do_not_split_by_at_sign=True,  # Au@Ag.cif is a name
+    )
+    return found[-1] if found else None
+
+
+def write_structure(path: Path, atoms: Atoms, structure_format: str) -> None:
+    """Write one structure in one step.
+
+    Raises
+    ------
+    InputError
+        The format is not known, or is one that cannot be written.
+    """
+    name = check_format_name(structure_format)
+    if name in _OWN:
+        _OWN[name][1](path, Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
+        return
+    if name in _OUTPUTS:
+        raise InputError(f"structures are not written in format {name}", path)
+    with files.replacing(path) as aside:
+        ase.io.write(str(aside), atoms, format=name)

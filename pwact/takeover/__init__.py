@@ -1,0 +1,1 @@
+"""Campaigns that PWact began: what it left, and how they are continued."""

@@ -1,0 +1,238 @@
+"""Goes on with a campaign that PWact began: its finished steps become finished stages.
+
+`plan` looks and writes nothing; `take_over` puts one event on the journal, whole or not at all, and
+moves aside what PWact had not finished. Files of finished steps are read, never written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from pwact import layout
+from pwact.config.resources import Resources
+from pwact.config.run import RunConfig
+from pwact.errors import InputError
+from pwact.formats.al_record import Step
+from pwact.io import files
+from pwact.io.durable import sync_directory
+from pwact.io.journal import Journal
+from pwact.takeover.found import FINDERS, check_candidates, missing_words
+from pwact.takeover.tree import PwactTree, demand_rest, tree_in
+from pwact.workflow import changes, ledger
+from pwact.workflow.active_learning import Loop, engines_of
+from pwact.workflow.campaign import Campaign
+from pwact.workflow.ledger import StageState
+from pwact.workflow.stage import Stage, StageOutput
+from pwact.workflow.stages.choose import ChooseStage
+from pwact.workflow.stages.label import LabelStage
+from pwact.workflow.tasks.prepare import relative
+
+_LOG = logging.getLogger(__name__)
+
+SETTLED = "taken_over_settled"
+_MARKS = {"train": 0, "explore": 1, "kpu": 1, "select": 1, "direct": 2, "label": 2}
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """What is taken over.
+
+    Attributes
+    ----------
+    stages
+        Our stages that PWact had done, with what it left.
+    remarks
+        What the user may wonder about.
+    """
+
+    tree: PwactTree
+    stages: Sequence[tuple[Stage, StageOutput]]
+    remarks: Sequence[str] = ()
+
+    @property
+    def aside(self) -> list[tuple[str, str]]:
+        """What has to make way → where it goes, relative to the work directory."""
+        work_dir = self.tree.work_dir
+        return [
+            (relative(path, work_dir), relative(changes.free_backup(path), work_dir))
+            for path in self.tree.leftovers()
+        ]
+
+    @property
+    def words(self) -> list[str]:
+        """What happens, one line a fact."""
+        tree = self.tree
+        done = ", ".join(step.words for step in tree.steps()) or "no step"
+        source = f" (last line of {tree.record.name})" if tree.record is not None else ""
+        lines = [f"taken over from PWact{source}: {done}; these files stay as they are"]
+        lines += [f"{old} makes way to {new}" for old, new in self.aside]
+        lines += [
+            f"{relative(place, tree.work_dir)} of PWact is left as it is; it may be deleted once "
+            "its iteration is labelled"
+            for place in tree.working_copies()
+        ]
+        return [*lines, *self.remarks]
+
+
+def plan(config: RunConfig, resources: Resources) -> Optional[Takeover]:
+    """Say what `run` would take over; None where PWact left nothing, or we have begun already.
+
+    Raises
+    ------
+    InputError
+        Something of PWact may still run, or its record says done where files are missing.
+    """
+    journal = Journal(config.work_dir / layout.STATE_DIR / layout.JOURNAL)
+    if _begun(journal.events()):
+        return None
+    tree = tree_in(config.work_dir, config.record_file)
+    if tree is None:
+        return None
+    demand_rest(tree.work_dir, resources)
+    _check_extent(tree, config)
+    tour = _Tour(config, resources, _Survey(config, tree, journal))
+    return Takeover(tree, tour.survey.found, tour.survey.remarks)
+
+
+def _begun(events: Sequence[Mapping[str, Any]]) -> bool:
+    return any(name.startswith("iter.") for name in ledger.stages(events)) or any(
+        event["event"] == ledger.TAKEN for event in events
+    )
+
+
+def _check_extent(tree: PwactTree, config: RunConfig) -> None:
+    count = len(config.explore.md_jobs)
+    if tree.last is not None and tree.last > Step(count, 0):
+        raise InputError(
+            f"{tree.record} says that {tree.last.words} is done, but there are only {count} "
+            "entries here; append what is to follow",
+            config.file,
+            "explore.md_jobs",
+        )
+
+
+class _EndError(Exception):
+    """The first stage that PWact had not finished."""
+
+
+class _Survey:
+    """Stands in for a campaign: it finds what others did and does nothing itself."""
+
+    def __init__(self, config: RunConfig, tree: PwactTree, journal: Journal) -> None:
+        self.config, self.tree, self.journal = config, tree, journal
+        self.found: list[tuple[Stage, StageOutput]] = []
+        self.remarks: list[str] = []
+
+    def run(self, stage: Stage) -> Mapping[str, Any]:
+        """Look for the results of a stage."""
+        iteration, _, word = stage.name.partition("/")
+        number = int(iteration.partition(".")[2])
+        if not self.tree.finished(Step(number, _MARKS[word])):
+            if isinstance(stage, (ChooseStage, LabelStage)):
+                check_candidates(stage, self.tree)
+            raise _EndError
+        if word not in FINDERS:
+            raise InputError(
+                f"{stage.name} of PWact cannot be taken over; delete the lines from '{number} 1' "
+                "on, and the exploration is done anew",
+                self.tree.record,
+            )
+        output = FINDERS[word](stage, self.tree)
+        self.found.append((stage, output))
+        if word == "explore":
+            words = missing_words(self.config, number, output.report["paths"])
+            self.remarks += [words] if words else []
+        return output.report
+
+    def remakes(self, source: Stage, stage: Stage) -> bool:
+        """Nothing is made."""
+        del source, stage
+        return False
+
+    def begin_early(self, stage: Stage, before: Stage) -> bool:
+        """Nothing is begun."""
+        del stage, before
+        return False
+
+    def stages(self) -> dict[str, StageState]:
+        """None of ours."""
+        return {}
+
+    def clean(self, names: Sequence[str]) -> None:
+        """Nothing is deleted."""
+
+    def later(self, work: Callable[[], object]) -> None:
+        """Nothing is done."""
+
+
+class _Tour(Loop):
+    """The loop as far as PWact came."""
+
+    def __init__(self, config: RunConfig, resources: Resources, survey: _Survey) -> None:
+        self.survey = survey
+        super().__init__(config, engines_of(config, resources), self.survey)
+        last = len(config.explore.md_jobs)
+        try:
+            for iteration in range(last):
+                self.iterate(iteration)
+            self.train(last)
+        except _EndError:
+            pass
+
+    def chooses(self, iteration: int) -> bool:
+        """PWact labelled all candidates; what it had not labelled, the script chooses from anew."""
+        labelled = self.survey.tree.finished(Step(iteration, _MARKS["label"]))
+        return not labelled and self.engines.direct is not None
+
+    def show(self) -> None:
+        """Views are not touched."""
+
+
+def take_over(campaign: Campaign, takeover: Optional[Takeover]) -> None:
+    """Put on record what is taken over and move aside what makes way; go on where a kill broke off.
+
+    Nothing happens without a plan, or when it was done before.
+    """
+    journal, work_dir = campaign.journal, campaign.work_dir
+    if takeover is not None and not _begun(journal.events()):
+        for line in takeover.words:
+            _LOG.info("%s", line)
+        journal.append(
+            ledger.TAKEN,
+            program="PWact",
+            record=takeover.tree.record.read_text("utf-8", "replace")
+            if takeover.tree.record
+            else "",
+            stages=[_story(campaign, stage, output) for stage, output in takeover.stages],
+            aside=takeover.aside,
+        )
+    taken = [event for event in journal.events() if event["event"] == ledger.TAKEN]
+    if taken and not any(event["event"] == SETTLED for event in journal.events()):
+        for old, new in taken[-1]["aside"]:
+            if not (work_dir / new).exists():
+                make_way(work_dir / old, work_dir / new)
+        journal.append(SETTLED)
+
+
+def _story(campaign: Campaign, stage: Stage, output: StageOutput) -> dict[str, Any]:
+    inputs = campaign.inputs_of(stage)
+    return {
+        "name": stage.name,
+        "key": ledger.key_of(inputs),
+        "inputs": inputs,
+        "files": {
+            relative(path, campaign.work_dir): files.tree_hash(path) for path in output.files
+        },
+        "report": ledger.canonical(output.report),
+    }
+
+
+def make_way(old: Path, new: Path) -> None:
+    """Rename what PWact left; done again, it changes nothing."""
+    if old.exists():
+        old.rename(new)
+        sync_directory(new.parent)

@@ -1,0 +1,185 @@
+"""What PWact's finished steps left, as the results of our stages. Nothing is written."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Callable, Union
+
+from pwact import layout
+from pwact.errors import InputError, TaskError
+from pwact.formats.al_record import Entry
+from pwact.formats.frames import data_set_format, read_frames
+from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
+from pwact.report import selection as tables
+from pwact.report.records import ExploreRecord, LabelRecord, SelectRecord, TrainRecord
+from pwact.takeover.tree import PwactTree
+from pwact.workflow.explored import read_candidates
+from pwact.workflow.stage import StageOutput
+from pwact.workflow.stages.choose import ChooseStage
+from pwact.workflow.stages.explore import ExploreStage, systems_of
+from pwact.workflow.stages.label import LabelStage
+from pwact.workflow.stages.select import SelectStage
+from pwact.workflow.stages.train import ReuseStage, TrainStage
+from pwact.workflow.tasks.prepare import relative
+
+
+def found_training(stage: Union[TrainStage, ReuseStage], tree: PwactTree) -> StageOutput:
+    """The models of a training."""
+    config = stage.config
+    models = []
+    for member in range(config.strategy.model_num):
+        place = layout.member_dir(tree.work_dir, stage.iteration, member)
+        try:
+            models.append(stage.trainer.read_result(place))
+        except (TaskError, OSError) as error:
+            raise _missing(tree, stage.name, f"the model in {place} cannot be used: {error}") from (
+                error
+            )
+    valid = models[0].valid
+    record = TrainRecord(valid.rmse_e, valid.rmse_f) if valid else TrainRecord()
+    places = [relative(model.directory, tree.work_dir) for model in models]
+    products = [path for model in models for path in model.files.values()]
+    return StageOutput(products, report={**record.to_json(), "models": places})
+
+
+def found_exploration(stage: ExploreStage, tree: PwactTree) -> StageOutput:
+    """The trajectories that are there; what the input asks for by now may be something else."""
+    places = [
+        place
+        for system in sorted(stage.directory.glob("md.*.sys.*"))
+        for place in sorted(system.glob(f"{system.name}.*"))
+        if place.is_dir()
+    ]
+    if not places:
+        raise _missing(tree, stage.name, f"{stage.directory} holds no trajectory")
+    paths, products = [], []
+    for place in places:
+        usable, normal = _end(stage, place)
+        if usable:
+            products += sorted(place.glob(layout.MODEL_DEVI_FILES))
+        paths.append(
+            {
+                "system": place.parent.name,
+                "directory": relative(place, tree.work_dir),
+                "usable": usable,
+                "normal": normal,
+            }
+        )
+    jobs = stage.config.explore.md_jobs[stage.iteration]
+    temps = sorted({float(temp) for job in jobs for temp in job.temps})
+    normal_ends = sum(bool(entry["normal"]) for entry in paths)
+    record = ExploreRecord(tuple(temps), len(paths), normal_ends)
+    return StageOutput(products, report={**record.to_json(), "paths": paths})
+
+
+def _end(stage: ExploreStage, place: Path) -> tuple[bool, bool]:
+    """Whether a trajectory has frames that can be judged, and came to its end."""
+    try:
+        trajectory = stage.explorer.read_result(place)
+        usable = len(trajectory.deviations().steps) > 0
+    except (TaskError, OSError):
+        return False, False
+    return usable, usable and trajectory.ended_normally
+
+
+def found_selection(stage: SelectStage, tree: PwactTree) -> StageOutput:
+    """The tables of a selection."""
+    names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
+    present = [stage.directory / name for name in names if (stage.directory / name).is_file()]
+    candidate = stage.directory / tables.CANDIDATE
+    if candidate not in present:
+        raise _missing(tree, stage.name, f"{candidate} is missing")
+    accurate, selected, deleted, failed = (_rows(stage.directory / name) for name in names[:4])
+    total = accurate + selected + deleted + failed
+    counts = SelectRecord(total, accurate, selected + deleted, failed, selected)
+    ends = [tables.MdEnd(entry["directory"], entry["normal"]) for entry in stage.explored]
+    made = tables.iteration_entry(layout.iteration_name(stage.iteration), counts, ends)
+    report = {
+        **counts.to_json(),
+        "candidates": relative(candidate, tree.work_dir),
+        "entry": tree.entries.get(stage.iteration, Entry()).select or made,
+    }
+    return StageOutput(present, report=report)
+
+
+def _rows(table: Path) -> int:
+    if not table.is_file():
+        return 0
+    with table.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+        return sum(1 for _ in csv.DictReader(stream))
+
+
+def found_labels(stage: LabelStage, tree: PwactTree) -> StageOutput:
+    """The data set of a labelling; there is none if nothing was a candidate, or none converged."""
+    entry = tree.entries.get(stage.iteration, Entry())
+    data = _data(stage, tree)
+    count = len(read_frames(data, stage.config.data_format)) if data is not None else 0
+    if data is None and entry.converged != 0 and _rows(stage.candidates):
+        result = layout.result_dir(tree.work_dir, stage.iteration)
+        raise _missing(tree, stage.name, f"{result} holds no labelled frames")
+    lost = entry.not_converged or 0
+    report = {
+        **LabelRecord(count, lost).to_json(),
+        "data": "" if data is None else relative(data, tree.work_dir),
+        "entry": entry.label or tables.label_entry(count, []),
+    }
+    return StageOutput([] if data is None else [data], report=report)
+
+
+def _data(stage: LabelStage, tree: PwactTree) -> Union[Path, None]:
+    """The labelled frames; the oldest PWact kept folders of compositions in one a trajectory."""
+    result = layout.result_dir(tree.work_dir, stage.iteration)
+    mine = {name: _holds(result, name) for name in OF_CAMPAIGNS}
+    chosen = stage.config.data_format
+    other = next((name for name in mine if mine[name] is not None), chosen)
+    if mine[chosen] is None and other != chosen:
+        raise InputError(
+            f"the labels that PWact left in {result} are {other}, not {chosen}",
+            stage.config.file,
+            "data_format",
+        )
+    return mine[chosen]
+
+
+def _holds(result: Path, data_format: str) -> Union[Path, None]:
+    usual = layout.labelled(result, data_format)
+    if usual.exists():
+        return usual
+    known = FORMATS[data_format].folder and result.is_dir()
+    return result if known and data_set_format(data_format).find(result) else None
+
+
+def check_candidates(stage: Union[ChooseStage, LabelStage], tree: PwactTree) -> None:
+    """Raise InputError unless every frame that is to be labelled can be read."""
+    for candidate in read_candidates(stage.candidates, tree.work_dir):
+        try:
+            place = tree.work_dir / candidate.trajectory
+            stage.explorer.read_result(place).frame(candidate.step)
+        except (TaskError, OSError) as error:
+            reason = f"{stage.candidates} names step {candidate.step} of {place}: {error}"
+            raise _missing(tree, stage.name, reason) from error
+
+
+def missing_words(config: Any, iteration: int, paths: Any) -> str:
+    """How the trajectories of a finished exploration differ from those that the input asks for."""
+    asked = sum(1 for system in systems_of(config, iteration) for _ in system.runs())
+    if asked == len(paths):
+        return ""
+    return (
+        f"iter.{iteration:04d}: PWact explored {len(paths)} trajectories, explore.md_jobs"
+        f"[{iteration}] asks for {asked} by now; what it did counts"
+    )
+
+
+def _missing(tree: PwactTree, name: str, story: str) -> InputError:
+    return InputError(f"says that {name} is done, but {story}", tree.record)
+
+
+FINDERS: Mapping[str, Callable[[Any, PwactTree], StageOutput]] = {
+    "train": found_training,
+    "explore": found_exploration,
+    "select": found_selection,
+    "label": found_labels,
+}

@@ -1,0 +1,1 @@
+"""Commands beside the campaign: conversion, collection, limits, pictures, status, kill."""

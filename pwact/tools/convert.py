@@ -1,0 +1,287 @@
+"""Makes data sets of trajectories, with a bounded memory however long they are."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+import numpy as np
+
+from pwact.errors import InputError, PwactError, UsageError
+from pwact.formats.data_format import Remarks
+from pwact.formats.extxyz_labels import OF_TABLES, LabelNames
+from pwact.formats.frames import data_set_format
+from pwact.formats.spool import Spool
+from pwact.io import files
+from pwact.registry.formats import ALL_OR_NONE, FORMATS, PWACT, WRITTEN
+from pwact.tools.labelled import iterate_labelled
+from pwact.tools.publish import Workshop
+
+if TYPE_CHECKING:
+    pass
+
+_LOG = logging.getLogger(__name__)
+
+TRAIN = "train"
+VALID = "valid"
+_NAMED = 10  # steps that are listed by number
+Tick = Callable[[int], Any]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What is made of what.
+
+    Attributes
+    ----------
+    inputs
+        Files, or folders of data.
+    input_format, output_format
+        One of `FORMATS`; one of `WRITTEN`.
+    savepath
+        Directory of the data sets; what it holds already stays.
+    ratio
+        Share for training; None for data sets that are not split.
+    seed
+        Of the shuffle before the split; None for the order of the inputs.
+    merge
+        Whether frames of one composition are put together, whatever file they come from.
+    gap
+        Every how many-th frame is kept: of each file, with `merge` of all together.
+    names
+        Of the labels in the extended XYZ that is read.
+    written
+        Whose names of labels are written, one of `LABEL_NAMES`.
+    """
+
+    inputs: Sequence[Path]
+    input_format: str
+    savepath: Path
+    output_format: str = "pwmlff/npy"
+    ratio: Optional[Fraction] = None
+    seed: Optional[int] = None
+    merge: bool = False
+    gap: int = 1
+    names: LabelNames = OF_TABLES
+    written: str = PWACT
+
+
+@dataclass
+class Converted:
+    """What was made.
+
+    Attributes
+    ----------
+    train, valid
+        Absolute paths of the data sets.
+    frames, trained
+        Frames in all of them, and in those for training.
+    unconverged
+        Frames that were left out because their electronic structure is not converged.
+    """
+
+    train: list[Path] = field(default_factory=list)
+    valid: list[Path] = field(default_factory=list)
+    frames: int = 0
+    trained: int = 0
+    unconverged: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            **vars(self),
+            "train": [str(path) for path in self.train],
+            "valid": [str(path) for path in self.valid],
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Converted:
+        """From plain values."""
+        made = cls(**told)
+        made.train, made.valid = list(map(Path, made.train)), list(map(Path, made.valid))
+        return made
+
+
+def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted:
+    """Read all inputs, then write the data sets ``savepath/<composition>``.
+
+    A composition that is there already, from another file or an earlier call, gets ``_1``, ``_2``
+    … behind its name. Everything is written aside and renamed when it is complete.
+
+    Parameters
+    ----------
+    tick
+        Called for every frame that was read, with the number of its input, from 1.
+
+    Raises
+    ------
+    InputError
+        An input is damaged or has no labels; names it. Nothing is written.
+    UsageError
+        There is a file where the directory is to be.
+    """
+    check_written_names(settings.written, settings.output_format)
+    savepath = settings.savepath.absolute()
+    parent = next(place for place in (savepath, *savepath.parents) if place.exists())
+    if not parent.is_dir():
+        raise UsageError(f"{parent} is not a directory")
+    shop = Workshop(savepath, _order(settings))
+    told = shop.finish_interrupted()
+    if told is not None:
+        return Converted.of_json(told)
+    shop.open()
+    try:
+        made = Converted()
+        sets = _read(settings, shop.place, made, tick)
+        names = _names([composition for composition, _ in sets], savepath)
+        with files.synced_together(shop.ready):
+            for name, (_, spool) in zip(names, sets):
+                _write(settings, spool, shop.ready / name, savepath / name, made)
+                spool.path.unlink()
+        shop.publish(names, made.to_json())
+        return made
+    finally:
+        shop.close()
+
+
+def _order(settings: Conversion) -> dict[str, Any]:
+    """What was asked for, with size and date of every input, as JSON."""
+    inputs = [
+        [str(path.absolute()), state.st_size, state.st_mtime_ns]
+        for given in settings.inputs
+        for path in [given, *(sorted(given.rglob("*")) if given.is_dir() else [])]
+        if path.exists()
+        for state in [path.stat()]
+    ]
+    rest = {key: str(value) for key, value in vars(settings).items() if key != "inputs"}
+    return {"inputs": inputs, **rest}
+
+
+def _read(
+    settings: Conversion, aside: Path, made: Converted, tick: Tick
+) -> list[tuple[str, Spool]]:
+    """Put the frames aside, by composition; the composition of each spool comes first."""
+    spools: dict[tuple[int, str], Spool] = {}
+    output = data_set_format(settings.output_format)
+    index = 0
+    for number, path in enumerate(settings.inputs, 1):
+        remarks = Remarks()
+        index = index if settings.merge else 0
+        for atoms in iterate_labelled(path, settings.input_format, remarks, settings.names):
+            tick(number)
+            if index % settings.gap == 0:
+                key = (0 if settings.merge else number, output.group(atoms))
+                if key not in spools:
+                    spools[key] = Spool(aside / f"{len(spools)}.frames", len(atoms))
+                try:
+                    spools[key].append(output.fit(atoms))
+                except PwactError as error:
+                    raise InputError(f"frame {index}: {error}", path) from error
+            index += 1
+        made.unconverged += len(remarks.unconverged)
+        _tell(path, remarks)
+    if not spools:
+        raise InputError(f"no frame of the inputs is converged; {made.unconverged} left out")
+    return [(composition, spool) for (_, composition), spool in spools.items()]
+
+
+def _tell(path: Path, remarks: Remarks) -> None:
+    for words in remarks.words:
+        _LOG.warning("%s", words)
+    lost = remarks.unconverged
+    if lost:
+        more = f" … (all {len(lost)})" if len(lost) > _NAMED else ""
+        _LOG.warning("%s: not converged, left out: %s%s", path, ", ".join(lost[:_NAMED]), more)
+
+
+def _names(compositions: Sequence[str], savepath: Path) -> list[str]:
+    """A free name for each data set."""
+    names: list[str] = []
+    for composition in compositions:
+        numbered = (f"{composition}_{number}" for number in count(1))
+        name = next(
+            name
+            for name in chain([composition], numbered)
+            if name not in names and not (savepath / name).exists()
+        )
+        if composition not in names and name != composition:
+            _LOG.warning("%s holds %s already; new frames are in %s", savepath, composition, name)
+        names.append(name)
+    return names
+
+
+def _write(
+    settings: Conversion, spool: Spool, directory: Path, final: Path, made: Converted
+) -> None:
+    """Write the data sets of a spool below `directory`, and note where they will be."""
+    frames = len(spool)
+    order = np.arange(frames)
+    if settings.seed is not None:
+        order = np.random.default_rng(settings.seed).permutation(frames)
+    trained = frames if settings.ratio is None else math.ceil(frames * settings.ratio)
+    output, holds = data_set_format(settings.output_format), FORMATS[settings.output_format]
+    if holds.virial == ALL_OR_NONE and 0 < spool.without_virial < frames:
+        _LOG.warning(
+            "%s: %d of %d frames have no virial, so the data set has none",
+            final,
+            spool.without_virial,
+            frames,
+        )
+    parts = [(TRAIN, order[:trained], made.train), (VALID, order[trained:], made.valid)]
+    for part, numbers, places in parts:
+        if not len(numbers):
+            continue
+        picked = spool.picked(numbers.tolist())
+        name = part if settings.ratio is not None else ""
+        if not holds.folder:
+            name = f"{part}.xyz"
+            directory.mkdir(exist_ok=True)
+        output.write_one(directory / name, picked, settings.written)
+        places.append(final / name)
+    made.frames += frames
+    made.trained += trained
+
+
+def output_format_of(name: str) -> str:
+    """Canonical form of the name of an output format.
+
+    Raises
+    ------
+    UsageError
+        It is none.
+    """
+    known = FORMATS.canonical(name)
+    if known not in WRITTEN:
+        near = FORMATS.nearest(name, WRITTEN)
+        hint = f"; did you mean {near}?" if near else ""
+        expected = f"{', '.join(WRITTEN[:-1])} or {WRITTEN[-1]}"
+        raise UsageError(f"--output_format {name!r}; expected {expected}{hint}")
+    return known
+
+
+def check_written_names(names: str, output_format: str) -> None:
+    """Refuse names of labels for a format that has no choice. Raises UsageError."""
+    if names != PWACT and not FORMATS[output_format].names:
+        chosen = " or ".join(name for name in WRITTEN if FORMATS[name].names)
+        raise UsageError(f"--names {names} is for --output_format {chosen}")
+
+
+def label_names(input_format: str, energy: str, forces: str, virial: str) -> LabelNames:
+    """Names of labels, where the user says so; "" for those that are known.
+
+    Raises
+    ------
+    UsageError
+        Names are given for a format that has no choice.
+    """
+    names = LabelNames(energy, forces, virial)
+    if names != OF_TABLES and not FORMATS[input_format].names:
+        chosen = " or ".join(name for name, one in FORMATS.items() if one.names)
+        raise UsageError(f"--energy-key, --forces-key and --virial-key are for -f {chosen}")
+    return names

@@ -1,0 +1,236 @@
+"""Draws what a campaign explored and learned, also one that runs, has died, or is PWact's."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from pwact import layout
+from pwact.engines.lammps.input import INPUT
+from pwact.errors import InputError, PwactError, UsageError
+from pwact.io.journal import Journal
+from pwact.query.window import Scores
+from pwact.report import pictures, plots
+from pwact.report.pictures import Curve, Scale
+from pwact.report.records import IterationRow
+from pwact.takeover.rows import rows_of_pwact
+from pwact.takeover.tree import tree_in
+from pwact.tools.explored_trees import ExploredTree, find_explored, judged_systems
+from pwact.tools.filter import Limits
+from pwact.workflow import ledger
+from pwact.workflow.rows import row
+
+_LOG = logging.getLogger(__name__)
+
+_TEMP = re.compile(rb"^\s*variable\s+TEMP\s+(?:index|equal)\s+(\S+)", re.MULTILINE)
+_STEPS = (layout.EXPLORE, layout.old_step_name(layout.EXPLORE), layout.PWACT_WORK)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What there is to draw.
+
+    Attributes
+    ----------
+    iterations
+        By number, the directories of those that are to be drawn.
+    limits
+        Of each iteration, lower and upper limit, or with KPU the two factors; what is absent is not
+        drawn.
+    rows
+        One an iteration, for the learning curve.
+    """
+
+    iterations: Mapping[int, Path]
+    limits: Mapping[int, Limits]
+    rows: Sequence[IterationRow]
+
+
+def subject_of(
+    work_dir: Path,
+    wanted: Optional[Sequence[int]] = None,
+    limits: Optional[Limits] = None,
+) -> Subject:
+    """Find out what can be drawn of a work directory; nothing is written.
+
+    Parameters
+    ----------
+    wanted
+        Iterations; all by default.
+    limits
+        In place of those of the campaign.
+
+    Raises
+    ------
+    UsageError
+        There are no iterations, or not the one that is wanted; or the limits make no sense.
+    """
+    if not work_dir.is_dir():
+        raise UsageError(f"{work_dir} is not a directory")
+    found = {
+        int(path.name[len("iter.") :]): path
+        for path in sorted(work_dir.glob("iter.*"))
+        if path.is_dir() and re.fullmatch(r"iter\.\d{4,}", path.name)
+    }
+    if not found:
+        raise UsageError(f"{work_dir}: no run of pwact, nor one of PWact, was begun here")
+    chosen = list(found) if wanted is None else list(wanted)
+    for number in chosen:
+        if number not in found:
+            raise UsageError(
+                f"{layout.iteration_name(number)} is not there; there are "
+                f"{layout.iteration_name(min(found))} to {layout.iteration_name(max(found))}"
+            )
+    if limits is not None:
+        _check_limits(limits, [found[number] for number in chosen])
+    stages = ledger.stages(Journal(work_dir / layout.STATE_DIR / layout.JOURNAL).events())
+    known = {number: limits or _limits(stages, number) for number in chosen}
+    return Subject(
+        {number: found[number] for number in chosen},
+        {number: pair for number, pair in known.items() if pair},
+        _rows(work_dir, stages, found),
+    )
+
+
+def _check_limits(limits: Limits, places: Sequence[Path]) -> None:
+    for place in places:
+        try:
+            tree = _explored(place)
+        except InputError:
+            continue
+        if not limits.possible(tree.kpu):
+            raise UsageError(limits.objection(tree.kpu))
+
+
+def _limits(stages: Mapping[str, ledger.StageState], iteration: int) -> Optional[Limits]:
+    state = stages.get(f"{layout.iteration_name(iteration)}/select")
+    given: Mapping[str, Any] = state.inputs if state else {}
+    for names in (("lower_model_devi_f", "upper_model_devi_f"), ("kpu_lower", "kpu_upper")):
+        if all(name in given for name in names):
+            return Limits(float(given[names[0]]), float(given[names[1]]))
+    return None
+
+
+def _rows(
+    work_dir: Path, stages: Mapping[str, ledger.StageState], found: Mapping[int, Path]
+) -> list[IterationRow]:
+    if any(name.startswith("iter.") for name in stages):
+        return [row(stages, number) for number in sorted(found)]
+    tree = tree_in(work_dir)
+    return [] if tree is None else rows_of_pwact(tree)
+
+
+def draw(
+    subject: Subject, directory: Path, formats: Sequence[str], drawn: Callable[[], object]
+) -> list[Path]:
+    """Draw everything into `directory`, and name the pictures.
+
+    For each structure of an iteration ``iter.0000/md.000.sys.000-{histogram,by_step,
+    by_temperature}``, and ``learning_curve`` for all.
+
+    Parameters
+    ----------
+    formats
+        ``png``, ``svg``.
+    drawn
+        Called after each iteration.
+
+    Raises
+    ------
+    PwactError
+        There is no matplotlib that works.
+    """
+    if reason := plots.flaw():
+        raise PwactError(f"nothing can be drawn: {reason}; pip install matplotlib mends it")
+    made: list[Path] = []
+    for number, place in subject.iterations.items():
+        name = layout.iteration_name(number)
+        if not any((place / step).is_dir() for step in _STEPS):
+            drawn()
+            continue  # trained only
+        try:
+            tree = _explored(place)
+            for system, scores in judged_systems(tree):
+                one = _System(f"{name} {system.directory.name}", tree.kpu, scores)
+                base = directory / name / system.directory.name
+                made += one.draw(base, formats, subject.limits.get(number))
+        except InputError as error:
+            _LOG.warning("%s: no deviations to draw: %s", name, error)
+        drawn()
+    made += [
+        path
+        for path in _paths(directory / "learning_curve", formats)
+        if _make(path, lambda path: pictures.learning_curve(path, subject.rows))
+    ]
+    return made
+
+
+def _explored(place: Path) -> ExploredTree:
+    """What was explored in an iteration, else in PWact's working copy of it."""
+    try:
+        return find_explored(place)
+    except InputError:
+        copy = place / layout.PWACT_WORK
+        if not copy.is_dir():
+            raise
+        return find_explored(copy)
+
+
+@dataclass(frozen=True)
+class _System:
+    """One structure in one iteration: its trajectories and their uncertainties."""
+
+    title: str
+    kpu: bool
+    scores: Sequence[tuple[Path, Scores]]
+
+    def draw(self, base: Path, formats: Sequence[str], limits: Optional[Limits]) -> list[Path]:
+        found = [one for _, one in self.scores]
+        window = limits.window(found, self.kpu)[0] if limits else None
+        label = "KPU of the forces" if self.kpu else "largest force deviation (eV/Å)"
+        pair = (window.lower, window.upper) if window else None
+        scale = Scale(label, pair)
+        curves = [Curve(one.steps, one.usable, temperature(path)) for path, one in self.scores]
+        values = np.concatenate([one.usable for one in found])
+        histogram = plots.kpu_histogram if self.kpu else plots.deviation_histogram
+        lower, upper = pair or (-np.inf, np.inf)
+
+        def by_step(path: Path) -> bool:
+            pictures.by_step(path, self.title, curves, scale)
+            return True
+
+        painters: dict[str, Callable[[Path], bool]] = {
+            "histogram": lambda path: histogram(path, values, lower, upper),
+            "by_step": by_step,
+            "by_temperature": lambda path: pictures.by_temperature(path, self.title, curves, scale),
+        }
+        return [
+            path
+            for word, painter in painters.items()
+            for path in _paths(base.with_name(f"{base.name}-{word}"), formats)
+            if _make(path, painter)
+        ]
+
+
+def _paths(base: Path, formats: Sequence[str]) -> list[Path]:
+    return [base.with_name(f"{base.name}.{form}") for form in dict.fromkeys(formats)]
+
+
+def _make(path: Path, painter: Callable[[Path], bool]) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return painter(path)
+
+
+def temperature(trajectory: Path) -> Optional[float]:
+    """What ``in.lammps`` sets TEMP to (K); None where it does not tell."""
+    try:
+        found = _TEMP.search((trajectory / INPUT).read_bytes())
+        return float(found[1]) if found else None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,64 @@
+"""How much a pair of input files asks for, and of how large cells."""
+
+from __future__ import annotations
+
+from typing import Union
+
+from pwact.config.init_bulk import InitConfig
+from pwact.config.init_entry import SystemEntry
+from pwact.config.run import RunConfig
+from pwact.formats.structures import read_structure
+from pwact.geometry import narrowest
+from pwact.workflow.checks.preflight import explored
+from pwact.workflow.stages.explore import systems_of
+
+
+def amount(config: Union[RunConfig, InitConfig]) -> str:
+    """Say how many trainings, MDs and labels are asked for."""
+    return _of_run(config) if isinstance(config, RunConfig) else _of_init_bulk(config)
+
+
+def _of_run(config: RunConfig) -> str:
+    iterations = len(config.explore.md_jobs)
+    systems = [one for number in range(iterations) for one in systems_of(config, number)]
+    runs = sum(len(list(one.runs())) for one in systems)
+    labels = sum(one.limit for one in systems)
+    return (
+        f"asked for: {iterations} iterations, {runs} MDs in all, at most {labels} labels, "
+        f"{iterations + 1} trainings of each model"
+    )
+
+
+def narrow_cells(config: Union[RunConfig, InitConfig]) -> list[str]:
+    """What is said of explored cells in which atoms meet images of their neighbours: one line.
+
+    The models are right in such cells, and LAMMPS is; they only learn less of each frame.
+    """
+    cutoff = config.train.cutoff if isinstance(config, RunConfig) else None
+    if not isinstance(config, RunConfig) or cutoff is None:
+        return []
+    structures = {structure for _, structure in explored(config)}
+    widths = {one.path: narrowest(read_structure(one.path, one.format)) for one in structures}
+    small = {path: width for path, width in widths.items() if width < 2 * cutoff}
+    if not small:
+        return []
+    path = min(small, key=lambda one: (small[one], str(one)))
+    more = f" (and {len(small) - 1} more)" if len(small) > 1 else ""
+    return [
+        f"{path}{more} is {small[path]:.3g} Å wide, less than twice the cutoff of the models "
+        f"({cutoff:g} Å): atoms meet images of their neighbours, so a super cell teaches more"
+    ]
+
+
+def _of_init_bulk(config: InitConfig) -> str:
+    relaxed = sum(bool(entry.relax) for entry in config.systems)
+    aimd = sum(_distorted(entry) for entry in config.systems if entry.aimd)
+    scripted = sum(_distorted(entry) for entry in config.systems if entry.bigmodel)
+    parts = [(relaxed, "relaxations"), (aimd, "AIMDs"), (scripted, "MDs by a script")]
+    words = ", ".join(f"{count} {word}" for count, word in parts if count)
+    return f"asked for: {words or 'no calculation'}"
+
+
+def _distorted(entry: SystemEntry) -> int:
+    """How many structures are made of an entry."""
+    return max(1, len(entry.scale or ())) * max(1, int(entry.perturb or 0))

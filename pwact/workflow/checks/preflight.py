@@ -1,0 +1,173 @@
+"""Checks what a pair of input files asks for, before anything is written.
+
+The configuration has been checked key by key; here engines, structures and data have their say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pwact.config.exploration import StructureFile
+from pwact.config.init_bulk import InitConfig
+from pwact.config.param import LoadedPair
+from pwact.config.resources import Resources
+from pwact.config.run import RunConfig
+from pwact.engines.base import Explorer, Labeler, Motion, Purpose, UserInput
+from pwact.engines.batch import BatchLabeler
+from pwact.errors import InputError
+from pwact.formats.structure_remarks import remarks
+from pwact.formats.structures import read_structure
+from pwact.geometry import flaw, super_cell
+from pwact.workflow.active_learning import engines_of
+from pwact.workflow.checks.check_data import check_data, check_known
+from pwact.workflow.init_bulk.chain import chain_of
+from pwact.workflow.stages.explore import condition
+from pwact.workflow.uncertainty import uncertainty_of
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
+    """Raise InputError for what cannot work; return warnings about what may be meant otherwise.
+
+    Nothing is written.
+
+    Parameters
+    ----------
+    strict
+        Whether labels that cannot be right are refused.
+    """
+    if isinstance(pair.config, RunConfig):
+        return _check_run(pair.config, pair.resources, strict)
+    _check_init_bulk(pair.config, pair.resources)
+    said = _not_carried(entry.structure for entry in pair.config.systems)
+    return [*_without_data(pair.config), *said]
+
+
+def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[str]:
+    engines = engines_of(config, resources)
+    direct = engines.direct
+    _check_inputs(config, engines.explorer)
+    engines.trainer.validate()
+    uncertainty_of(config, engines.trainer, engines.explorer, engines.train)
+    if direct is not None:
+        direct.validate()
+    found: dict[str, tuple[str, Path]] = {}
+    known = set(config.train.atom_type)
+    for key, structure in explored(config):
+        atoms = _read(structure, config.file, key)
+        _check_geometry(atoms, config.dft.min_distance, (structure.path, config.file, key))
+        elements = set(atoms.get_chemical_symbols())
+        check_known(elements - known, config, key, structure.path)
+        for element in elements:
+            found.setdefault(element, (key, structure.path))
+    labeler = engines.labeler
+    if isinstance(labeler, BatchLabeler):
+        labeler.validate(frozenset(found))
+    else:
+        labeler.validate(Purpose.SCF, frozenset(found))
+    said = _not_carried(structure for _, structure in explored(config))
+    return [*said, *check_data(config, found, strict)]
+
+
+def _not_carried(structures: Iterable[StructureFile]) -> list[str]:
+    """What structure files say of moments, charges and fixed atoms, which nothing carries along."""
+    said = (
+        f"{structure.path}: {words}"
+        for structure in structures
+        for words in remarks(structure.path, structure.format)
+    )
+    return list(dict.fromkeys(said))
+
+
+def _check_inputs(config: RunConfig, explorer: Explorer) -> None:
+    """Every condition, and every LAMMPS input of the user that some iteration uses, once."""
+    jobs = [job for jobs in config.explore.md_jobs for job in jobs]
+    for job in jobs:
+        if job.lmps_in_idx is None:
+            _check_motion(config, explorer, condition(job, job.temps[0], (*job.press, None)[0]))
+    used = {(index, job.trj_freq) for job in jobs for index in job.lmps_in_idx or ()}
+    for index, trj_freq in sorted(used):
+        _check_motion(config, explorer, UserInput(config.explore.lmps_in[index], trj_freq))
+
+
+def _check_motion(config: RunConfig, explorer: Explorer, motion: Motion) -> None:
+    """Complaints that name a file name one of the user's; others are about the run itself."""
+    try:
+        explorer.validate(motion)
+    except InputError as error:
+        if error.file is None:
+            raise InputError(error.message, config.file, error.key) from error
+        raise
+
+
+def explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
+    """Every structure that some iteration explores, once."""
+    used = {idx for jobs in config.explore.md_jobs for job in jobs for idx in job.sys_idx}
+    for entry in sorted(used):
+        for structure in config.explore.systems[entry]:
+            yield f"explore.sys_configs[{entry}]", structure
+
+
+def _without_data(config: InitConfig) -> list[str]:
+    """What is said of entries that ask for no MD: they give structures, and no labels."""
+    places = config.without_data
+    if not places:
+        return []
+    if len(places) == len(config.systems):
+        return [
+            f"{config.file}: sys_configs: no entry asks for aimd or bigmodel, so init_bulk makes "
+            "structures and no labelled data"
+        ]
+    named = ", ".join(f"sys_configs[{place}]" for place in places)
+    return [
+        f"{config.file}: {named}: asks for no aimd or bigmodel, so it gives structures and no "
+        "labelled data"
+    ]
+
+
+def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
+    chain = chain_of(config, resources)
+    if chain.direct is not None:
+        chain.direct.validate()
+    steps: tuple[tuple[Mapping[int, Labeler], Purpose], ...] = (
+        (chain.relax, Purpose.RELAX),
+        (chain.aimd, Purpose.AIMD),
+        (chain.bigmodel, Purpose.AIMD),
+        (chain.scf, Purpose.SCF),
+    )
+    for number, entry in enumerate(config.systems):
+        key = f"sys_configs[{number}].config"
+        atoms = _read(entry.structure, config.file, key)
+        elements = frozenset(atoms.get_chemical_symbols())
+        where = (entry.structure.path, config.file, key)
+        if entry.relax:
+            _check_geometry(atoms, config.aimd.min_distance, where)
+        if entry.super_cell is not None:
+            atoms = super_cell(atoms, entry.super_cell, entry.pbc)
+        if entry.perturb or entry.aimd or entry.bigmodel:
+            _check_geometry(atoms, config.aimd.min_distance, where)
+        for labelers, purpose in steps:
+            if number in labelers:
+                labelers[number].validate(purpose, elements)
+
+
+def _check_geometry(atoms: Atoms, closest: float, where: tuple[Path, Path, str]) -> None:
+    """Refuse what no code can calculate; `where` is the structure, the input file and the key."""
+    path, file, key = where
+    if problem := flaw(atoms, closest):
+        raise InputError(f"{path}: {problem}", file, key)
+
+
+def _read(structure: StructureFile, file: Path, key: str) -> Atoms:
+    """The structure, whose cell must have a volume."""
+    try:
+        atoms = read_structure(structure.path, structure.format)
+    except InputError as error:
+        raise InputError(str(error), file, key) from error
+    if not atoms.cell.volume > 0:
+        raise InputError(f"{structure.path}: the cell has no volume", file, key)
+    return atoms

@@ -1,0 +1,238 @@
+"""Starts each program of the resource blocks once where it will run: ``pwact check --try``."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable, Union
+
+from pwact.config.exploration import StructureFile
+from pwact.config.init_bulk import InitConfig
+from pwact.config.param import LoadedPair
+from pwact.config.resources import ResourceBlock, Resources
+from pwact.config.run import RunConfig
+from pwact.engines.base import Labeler, Purpose
+from pwact.engines.batch import BatchLabeler
+from pwact.errors import InputError, PwactError, QuorumError
+from pwact.executors import executor_for, programs
+from pwact.executors.base import Task
+from pwact.executors.cancel import cancel_jobs
+from pwact.executors.dispatcher import Dispatcher
+from pwact.executors.script import quote
+from pwact.formats.frames import ordered
+from pwact.formats.structures import read_structure
+from pwact.io.journal import Journal
+from pwact.verdict import DONE, Verdict, incomplete
+from pwact.workflow.active_learning import engines_of
+from pwact.workflow.init_bulk.chain import chain_of
+from pwact.workflow.stages.explore import systems_of
+from pwact.workflow.tasks.first_principles import Calculation, task_of
+
+_FOUND, _SECONDS = "found.txt", "seconds.txt"
+_PROBE = """\
+echo "host=$HOSTNAME"
+for word in @WORDS@; do
+    path=$(command -v -- "$word") || { echo "missing=$word"; continue; }
+    version=$(timeout 20 "$word" --version < /dev/null 2>&1) ||
+        version=$(timeout 20 "$word" -h < /dev/null 2>&1)
+    version=$(grep -v ERROR <<< "$version" | grep -m 1 '[0-9]')
+    echo "path=$word=$path=${version:0:120}"
+    case "$word" in *mpirun|*mpiexec|*mpiexec.hydra)
+        timeout 20 "$word" --version < /dev/null 2>&1 | head -n 3 | sed 's/^/launcher=/' ;;
+    *) ldd "$path" 2> /dev/null | grep -iE 'libmpi|libopen-|libmpich' | sed 's/^/linked=/' ;;
+    esac
+    case "${word##*/}" in python*)
+        "$word" -c 'import importlib.util as u; print("packages=" + " ".join(
+            name for name in ("ase", "numpy", "torch", "mpi4py", "gpaw", "chgnet", "deepmd")
+            if u.find_spec(name)))' ;;
+    esac
+done
+echo "gpus=${CUDA_VISIBLE_DEVICES-none are set}"
+command -v nvidia-smi > /dev/null && timeout 20 nvidia-smi -L | sed 's/^/gpu=/'
+true"""
+
+
+def rehearse(pair: LoadedPair) -> Iterator[str]:
+    """Try the programs and one label; yield a line for each as it ends.
+
+    Everything happens in a directory that is deleted in the end.
+
+    Raises
+    ------
+    QuorumError
+        A program is missing, or the label came to nothing.
+    """
+    work_dir = pair.config.work_dir
+    existing = next(one for one in (work_dir, *work_dir.parents) if one.is_dir())
+    place = Path(tempfile.mkdtemp(prefix=".pwact-try-", dir=existing))
+    journal = Journal(place / ".pwact" / "journal.jsonl")
+    try:
+        journal.path.parent.mkdir()
+        dispatcher = Dispatcher(journal, str(place), executor_for)
+        yield from _tried(pair, place, dispatcher)
+    finally:
+        with contextlib.suppress(PwactError):
+            cancel_jobs(journal, executor_for)
+        journal.close()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _tried(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> Iterator[str]:
+    faults = []
+    for block in blocks_of(pair):
+        directory = place / block.name / "probe"
+        directory.mkdir(parents=True)
+        task = Task(directory, f"{{ {_probe(block)}\n}} > {_FOUND}", _has_found, _FOUND)
+        for result in dispatcher.run("probe", directory.parent, [task], block):
+            lines, wrong = _told(block, directory / _FOUND)
+            faults += wrong or ([] if result.verdict.done else [result.explanation])
+            yield from lines
+    words, fault = _label(pair, place / "label", dispatcher)
+    yield words
+    faults += [fault] if fault else []
+    if faults:
+        raise QuorumError("\n".join(["the trial shows what would fail:", *faults]))
+
+
+def blocks_of(pair: LoadedPair) -> list[ResourceBlock]:
+    """The resource blocks that a pair uses."""
+    config, resources = pair.config, pair.resources
+    if isinstance(config, RunConfig):
+        engines = engines_of(config, resources)
+        used = [engines.train, engines.explore, engines.dft]
+        return [*used, engines.direct.block] if engines.direct else used
+    chain = chain_of(config, resources)
+    asked: tuple[tuple[object, Callable[[], ResourceBlock]], ...] = (
+        (chain.relax or chain.aimd, lambda: chain.dft_block),
+        (chain.bigmodel, lambda: chain.explore_block),
+        (chain.direct, lambda: chain.direct_block),
+        (chain.scf, lambda: chain.scf_block),
+    )
+    found = [block() for wanted, block in asked if wanted]
+    return list({block.name: block for block in found}.values())
+
+
+def command_remarks(pair: LoadedPair) -> list[str]:
+    """Warnings about the commands of blocks that run on this machine.
+
+    Raises
+    ------
+    InputError
+        A program is not here, and no line of its block could bring it.
+    """
+    remarks = []
+    for block in blocks_of(pair):
+        if block.scheduler != "local":
+            continue
+        brought = programs.brought(block)
+        for word in programs.missing(block.command):
+            if not brought:
+                message = f"{word} is not found on this machine (not in PATH, or not executable)"
+                raise InputError(message, block.file, f"{block.name}.command")
+            remarks.append(
+                f"{block.file}: {block.name}.command: {word} is not in PATH here; "
+                "source_list, module_list or env_list must bring it (--try tells)"
+            )
+        words = "" if brought else programs.mismatch(block.command)
+        if words:
+            remarks.append(f"{block.file}: {block.name}.command: {words}")
+    return remarks
+
+
+def _probe(block: ResourceBlock) -> str:
+    """Shell text that looks for the programs of a block and asks what they are."""
+    found = programs.programs_of(block.command)
+    words = [word for word in (found.launcher, found.program) if word] if found else []
+    return _PROBE.replace("@WORDS@", " ".join(quote(word) for word in words))
+
+
+def _has_found(directory: Path) -> Verdict:
+    found = directory / _FOUND
+    there = found.is_file() and "gpus=" in found.read_text(encoding="utf-8", errors="replace")
+    return DONE if there else incomplete("the programs could not be looked for")
+
+
+def _told(block: ResourceBlock, path: Path) -> tuple[list[str], list[str]]:
+    """What a probe found, in words, and what is wrong with it."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return [f"{block.name}: the job did not run"], []
+    facts = [(key, value) for key, _, value in (line.partition("=") for line in lines)]
+    host = next((value for key, value in facts if key == "host"), "?")
+    told, wrong = [f"{block.name} ({block.scheduler}, on {host}): {block.command}"], []
+    for key, value in facts:
+        if key == "path":
+            word, found, version = value.split("=", 2)
+            told.append(f"  {word}: {found}" + (f" ({version.strip()})" if version else ""))
+        elif key == "packages":
+            told.append(f"  Python packages: {value or 'none of those that pwact knows'}")
+        elif key == "gpu" or (key == "gpus" and block.gpu_per_node):
+            told.append(f"  GPU: {value}")
+        elif key == "missing":
+            wrong.append(f"{block.file}: {block.name}.command: {value} is not found on {host}")
+    text = {name: "\n".join(v for k, v in facts if k == name) for name in ("launcher", "linked")}
+    launcher, linked = programs.launched_by(text["launcher"]), programs.linked_with(text["linked"])
+    if linked:
+        told.append(f"  MPI: the program is linked with {linked}")
+    if launcher and linked and not programs.fits(launcher, linked):
+        words = programs.mismatch_words(
+            f"its launcher is of {launcher}", f"the program of {linked}"
+        )
+        wrong.append(f"{block.file}: {block.name}.command: {words}")
+    return told, wrong
+
+
+def _label(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> tuple[str, str]:
+    """Label the first structure; what came of it, and what is wrong with that."""
+    try:
+        labeler, block, structure = _labelled(pair.config, pair.resources)
+        atoms = ordered(read_structure(structure.path, structure.format))
+        labeler.validate(Purpose.SCF, frozenset(atoms.get_chemical_symbols()))
+    except (LookupError, InputError) as error:
+        return f"one label: not tried ({error})", ""
+    place.mkdir()
+    calculation = Calculation(labeler, place / "one", lambda: atoms)
+    task = task_of(calculation, Purpose.SCF, block)
+    timed = (
+        f"begin=$EPOCHREALTIME\n(\n{task.command}\n)\ntried=$?\n"
+        f'echo "$begin $EPOCHREALTIME" > {_SECONDS}\n(exit $tried)'
+    )
+    one = Task(task.directory, timed, task.check, task.log, task.shell_check)
+    (result,) = dispatcher.run("label", place, [one], block)
+    if not result.verdict.done:
+        return f"one label: failed ({structure.path})", result.explanation
+    return f"one label: done, {_seconds(task.directory):.1f} s ({structure.path})", ""
+
+
+def _seconds(directory: Path) -> float:
+    try:
+        begin, end = (directory / _SECONDS).read_text().replace(",", ".").split()
+        return float(end) - float(begin)
+    except (OSError, ValueError):
+        return float("nan")
+
+
+def _labelled(
+    config: Union[RunConfig, InitConfig], resources: Resources
+) -> tuple[Labeler, ResourceBlock, StructureFile]:
+    """The labeler, its block, and the first structure that it will see."""
+    if isinstance(config, RunConfig):
+        engines = engines_of(config, resources)
+        if isinstance(engines.labeler, BatchLabeler):
+            raise LookupError("a script labels all frames at once")
+        return engines.labeler, engines.dft, _first_explored(config)
+    chain = chain_of(config, resources)
+    found = [(one, chain.scf_block, index) for index, one in chain.scf.items()]
+    found += [(one, chain.dft_block, index) for index, one in chain.aimd.items()]
+    if not found:
+        raise LookupError("nothing is labelled")
+    labeler, block, index = found[0]
+    return labeler, block, config.systems[index].structure
+
+
+def _first_explored(config: RunConfig) -> StructureFile:
+    return systems_of(config, 0)[0].structure

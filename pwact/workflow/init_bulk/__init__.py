@@ -1,0 +1,1 @@
+"""The chain that makes the first data: its entries and its steps."""

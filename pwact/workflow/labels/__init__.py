@@ -1,0 +1,1 @@
+"""Labels by content: the store, and each structure labelled once."""

@@ -1,0 +1,1 @@
+"""What stages have in common: task directories, program runs, physical limits."""

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ase import Atoms
+
+from pwact.errors import InputError
+from pwact.formats.labels import labels_of, set_labels
+from pwact.formats.spool import Spool
+from tests.formats.conftest import assert_same
+
+
+def test_frames_come_back_bit_by_bit_in_any_order(tmp_path: Path, frames: list[Atoms]) -> None:
+    bare = frames[1].copy()
+    bare.pbc = (True, False, True)
+    set_labels(bare, labels_of(frames[1]).energy, labels_of(frames[1]).forces)
+    given = [frames[0], bare, *frames[2:]]
+    spool = Spool(tmp_path / "frames", len(frames[0]))
+    for atoms in given:
+        spool.append(atoms)
+    assert (len(spool), spool.without_virial) == (len(given), 1)
+    order = [4, 1, 0, 5, 1]
+    picked = spool.picked(order)
+    assert len(picked) == 5
+    for _ in range(2):
+        for found, number in zip(picked, order):
+            assert_same(found, given[number])
+            assert found.pbc.tolist() == given[number].pbc.tolist()
+    assert given[4] in picked
+    assert given[2] not in picked
+
+
+@pytest.mark.parametrize("what", ["energy", "forces", "virial"])
+def test_labels_that_are_not_finite_are_refused(
+    tmp_path: Path, frames: list[Atoms], what: str
+) -> None:
+    labels = labels_of(frames[0])
+    values = {"energy": labels.energy, "forces": labels.forces, "virial": labels.virial}
+    atoms = frames[0].copy()
+    set_labels(atoms, **{**values, what: values[what] * float("nan")})
+    spool = Spool(tmp_path / "frames", len(atoms))
+    with pytest.raises(InputError, match="not finite"):
+        spool.append(atoms)
+    assert len(spool) == 0
