@@ -11,6 +11,7 @@ from ase.geometry import cell_to_cellpar
 
 from pwact.atom_properties import hand_on
 from pwact.errors import InputError
+from pwact.fixed_atoms import any_fixed, fix, fixed_of, in_super_cell
 
 PERTURB_STYLES = ("normal", "uniform")
 ANGLES = (20.0, 160.0)  # degrees; a cell beyond them is a slip, or has collapsed
@@ -44,7 +45,8 @@ def super_cell(atoms: Atoms, matrix: Sequence[float], pbc: Sequence[int] = (1, 1
     Raises
     ------
     InputError
-        The matrix does not hold 3 or 9 integers, or its determinant is not positive.
+        The matrix does not hold 3 or 9 integers, its determinant is not positive, or atoms that are
+        held in part cannot be held so in this cell.
     """
     multiple = _matrix(matrix)
     count = round(float(np.linalg.det(multiple)))
@@ -70,7 +72,12 @@ def super_cell(atoms: Atoms, matrix: Sequence[float], pbc: Sequence[int] = (1, 1
         scaled_positions=_wrapped(fractions[order], pbc),
         pbc=atoms.pbc,
     )
-    return hand_on(atoms, made, order % len(atoms))
+    made = hand_on(atoms, made, order % len(atoms))
+    try:
+        fix(made, in_super_cell(multiple, fixed_of(made)))
+    except ValueError as error:
+        raise InputError(f"super_cell {list(matrix)}: {error}") from error
+    return made
 
 
 def _matrix(values: Sequence[float]) -> np.ndarray:
@@ -111,6 +118,9 @@ def perturb(
 ) -> Atoms:
     """Strain the cell and displace the atoms at random. Labels are not kept.
 
+    Atoms that are held (`pwact.fixed_atoms`) keep their place in the cell, along the lattice
+    vectors along which they are held: a substrate that shall not move in MD is not shaken before.
+
     Parameters
     ----------
     atoms
@@ -150,9 +160,18 @@ def perturb(
         shifts = rng.standard_normal(shape) * (distance / np.sqrt(3))
     else:
         shifts = rng.uniform(-distance, distance, shape)
-    positions = atoms.positions @ strain + shifts
+    positions = atoms.positions @ strain + _free(atoms, strain, shifts)
     cell, rotation = lower_triangular(atoms.cell.array @ strain)
     return hand_on(atoms, Atoms(atoms.numbers, positions @ rotation, cell=cell, pbc=atoms.pbc))
+
+
+def _free(atoms: Atoms, strain: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Displacements without their parts along lattice vectors along which an atom is held."""
+    if not any_fixed(atoms):
+        return shifts
+    cell = atoms.cell.array @ strain
+    free: np.ndarray = (shifts @ np.linalg.inv(cell) * (1 - fixed_of(atoms))) @ cell
+    return free
 
 
 def lower_triangular(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

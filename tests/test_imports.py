@@ -9,10 +9,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "pwact"
-LEAVES = {"atom_properties", "errors", "fingerprint", "layout", "registry", "verdict"}
+LEAVES = {
+    "atom_properties",
+    "errors",
+    "fingerprint",
+    "fixed_atoms",
+    "layout",
+    "registry",
+    "verdict",
+}
 MAY_IMPORT = {
     "registry": {"registry"},
     "atom_properties": set(),
+    "fixed_atoms": set(),
     "layout": {"registry"},
     "errors": set(),
     "verdict": set(),

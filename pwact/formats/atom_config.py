@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from pwact.errors import InputError
+from pwact.fixed_atoms import along_axes, fix, from_axes
 from pwact.io import files
 from pwact.io.arrays import are_elements
 from pwact.io.lines import Lines
@@ -15,13 +16,20 @@ from pwact.io.texts import read_text
 
 
 def write_atom_config(path: Path, atoms: Atoms, sync: bool = True) -> None:
-    """Write a structure with 16 decimals; all atoms are free to move. See `files.write_text`."""
+    """Write a structure with 16 decimals, and which atoms move. See `files.write_text`.
+
+    Raises
+    ------
+    InputError
+        Atoms are held in part, in directions that move flags cannot say.
+    """
     lines = [f"{len(atoms)} atoms", "Lattice vector"]
     lines += [_row(vector) for vector in atoms.cell.array]
     lines.append(" Position, move_x, mov_y, move_z")
     fractions = atoms.cell.scaled_positions(atoms.positions)
-    for number, position in zip(atoms.numbers, fractions):
-        lines.append(f"{number:4d} {_row(position)} 1 1 1")
+    for number, position, held in zip(atoms.numbers, fractions, _held(path, atoms)):
+        flags = " ".join("0" if one else "1" for one in held)
+        lines.append(f"{number:4d} {_row(position)} {flags}")
     files.write_text(path, "\n".join(lines) + "\n", sync)
 
 
@@ -29,8 +37,18 @@ def _row(numbers: np.ndarray) -> str:
     return " ".join(f"{number:19.16f}" for number in numbers)
 
 
+def _held(path: Path, atoms: Atoms) -> np.ndarray:
+    try:
+        return along_axes(atoms)
+    except ValueError as error:
+        raise InputError(f"cannot say it: {error}", path) from error
+
+
 def read_atom_config(path: Path) -> Atoms:
-    """Read lattice and positions; forces, velocities, moments and move flags are left out.
+    """Read lattice, positions and move flags; forces, velocities and moments are left out.
+
+    A flag is 1 where an atom moves along x, y or z, and 0 where it does not (L.-W. Wang's
+    DOC_atom.config of PEtot: "x,y,z (not 1,2,3) direction"); without flags it moves.
 
     Raises
     ------
@@ -82,14 +100,37 @@ def _parse(lines: list[str]) -> Atoms:
     rows = _table(lines, "position", int(words[0]))
     if not np.isfinite(rows[:, :4]).all() or not are_elements(rows[:, 0]):
         raise ValueError("a line of the position block holds no atomic number and position")
-    return Atoms(rows[:, 0].astype(int), cell=cell, pbc=True, scaled_positions=rows[:, 1:4])
+    atoms = Atoms(rows[:, 0].astype(int), cell=cell, pbc=True, scaled_positions=rows[:, 1:4])
+    fix(atoms, from_axes(cell, _flags(lines, len(atoms))))
+    return atoms
+
+
+def _flags(lines: list[str], count: int) -> np.ndarray:
+    """Which directions of each atom are held, shape (count, 3)."""
+    start = _place(lines, "position")
+    held = np.zeros((count, 3), dtype=bool)
+    for number, line in enumerate(lines[start : start + count]):
+        words = line.split()[4:7]
+        for axis, word in enumerate(words):
+            if word not in {"0", "1"}:
+                raise ValueError(
+                    f"line {start + number + 1}: {word!r} is no move flag; expected 1 (moves) or 0"
+                )
+            held[number, axis] = word == "0"
+    return held
+
+
+def _place(lines: list[str], heading: str) -> int:
+    """Place of the line below a heading."""
+    place = next((i for i, line in enumerate(lines[1:], 2) if heading in line.lower()), None)
+    if place is None:
+        raise ValueError(f"no {heading} block")
+    return place
 
 
 def _table(lines: list[str], heading: str, count: int) -> np.ndarray:
     """First numbers (up to 4) of the `count` lines below a heading."""
-    place = next((i for i, line in enumerate(lines[1:], 2) if heading in line.lower()), None)
-    if place is None:
-        raise ValueError(f"no {heading} block")
+    place = _place(lines, heading)
     rows = [line.split()[:4] for line in lines[place : place + count]]
     width = 3 if heading == "lattice" else 4
     if len(rows) < count or min(len(row) for row in rows) < width:

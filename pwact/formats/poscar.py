@@ -10,6 +10,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from pwact.errors import InputError
+from pwact.fixed_atoms import any_fixed, fix, fixed_of
 from pwact.io import files
 from pwact.io.texts import read_text
 
@@ -32,8 +33,13 @@ def write_poscar(path: Path, atoms: Atoms) -> None:
     lines += [_row(vector) for vector in atoms.cell.array]
     lines.append(" ".join(symbol for symbol, _ in groups))
     lines.append(" ".join(str(count) for _, count in groups))
+    flags = [""] * len(atoms)
+    if any_fixed(atoms):
+        lines.append("Selective dynamics")
+        flags = ["".join(" F" if held else " T" for held in row) for row in fixed_of(atoms)]
     lines.append("Direct")
-    lines += [_row(position) for position in atoms.cell.scaled_positions(atoms.positions)]
+    places = atoms.cell.scaled_positions(atoms.positions)
+    lines += [_row(place) + flag for place, flag in zip(places, flags)]
     files.write_text(path, "\n".join(lines) + "\n")
 
 
@@ -42,7 +48,7 @@ def _row(numbers: np.ndarray) -> str:
 
 
 def read_poscar(path: Path) -> Atoms:
-    """Read a structure by VASP's rules; velocities and selective-dynamics flags are left out.
+    """Read a structure by VASP's rules, with the flags of selective dynamics; no velocities.
 
     A positive scale factor multiplies lattice and Cartesian positions, a negative one is minus the
     volume, three numbers scale x, y, z.
@@ -65,8 +71,8 @@ def _parse(lines: list[str]) -> Atoms:
     cell = lattice * factors
     symbols, place = _symbols(lines)
     counts, place = _counts(lines, place, len(symbols))
-    if lines[place].strip()[:1] in {"S", "s"}:
-        place += 1
+    selective = lines[place].strip()[:1] in {"S", "s"}
+    place += selective
     cartesian = lines[place].strip()[:1] in {"C", "c", "K", "k"}
     first, total = place + 1, sum(counts)
     if len(lines) < first + total:
@@ -77,7 +83,25 @@ def _parse(lines: list[str]) -> Atoms:
         raise ValueError("all numbers must be finite")
     positions = positions * factors if cartesian else positions @ cell
     names = [symbol for symbol, count in zip(symbols, counts) for _ in range(count)]
-    return Atoms(names, positions, cell=cell, pbc=True)
+    atoms = Atoms(names, positions, cell=cell, pbc=True)
+    if selective:
+        fix(atoms, np.array(_flags(lines, first, total)))
+    return atoms
+
+
+def _flags(lines: list[str], first: int, total: int) -> list[list[bool]]:
+    """Along which lattice vectors each atom is held: F, .FALSE. … behind its position."""
+    rows = []
+    for place in range(first, first + total):
+        words = _bare(lines[place]).replace(",", " ").split()[3:6]
+        letters = [word.lstrip(".")[:1].upper() for word in words]
+        if len(letters) < 3 or not set(letters) <= {"T", "F"}:
+            raise ValueError(
+                f"line {place + 1} must end with three of T and F (Selective dynamics), not "
+                f"{lines[place].strip()!r}"
+            )
+        rows.append([letter == "F" for letter in letters])
+    return rows
 
 
 def _symbols(lines: list[str]) -> tuple[list[str], int]:

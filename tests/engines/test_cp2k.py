@@ -22,6 +22,7 @@ from pwact.engines.base import Purpose
 from pwact.engines.cp2k.labeler import Cp2kLabeler, read_task
 from pwact.engines.cp2k.task import symmetry_fits
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
+from pwact.fixed_atoms import fix
 from pwact.formats.cp2k_input import parse
 from pwact.formats.frames import ordered
 from pwact.formats.labels import labels_of
@@ -120,6 +121,34 @@ class TestWriting:
         assert root.section("FORCE_EVAL", "PRINT", "STRESS_TENSOR") is not None
         made = labeler(tmp_path, cp2k_input("MD", motion=MD).replace("&END GL", "SEED 5\n&END GL"))
         assert "SEED 7" not in written(tmp_path, made, silicon(), Purpose.AIMD)
+
+    @pytest.mark.parametrize(("purpose", "run"), [(Purpose.AIMD, "MD"), (Purpose.RELAX, "GEO_OPT")])
+    def test_held_atoms(self, tmp_path: Path, purpose: Purpose, run: str) -> None:
+        atoms = silicon()
+        fixed = np.zeros((8, 3))
+        fixed[[0, 1, 2, 5]] = 1
+        fixed[[3, 7], 2] = 1
+        fix(atoms, fixed)
+        made = labeler(tmp_path, cp2k_input(run, motion=MD if run == "MD" else ""))
+        text = written(tmp_path, made, atoms, purpose)
+        held = parse(text).section("MOTION", "CONSTRAINT")
+        assert held is not None
+        found = [
+            [item.render().split() for item in section.items]
+            for section in held.sections("FIXED_ATOMS")
+        ]
+        assert found == [
+            [["COMPONENTS_TO_FIX", "Z"], ["LIST", "4"], ["LIST", "8"]],
+            [["COMPONENTS_TO_FIX", "XYZ"], ["LIST", "1..3"], ["LIST", "6"]],
+        ]
+        fix(atoms, np.zeros(8))
+        assert "FIXED_ATOMS" not in written(tmp_path, made, atoms, purpose)
+
+    def test_labels_hold_no_atoms(self, tmp_path: Path) -> None:
+        atoms = silicon()
+        fix(atoms, np.ones(8))
+        made = labeler(tmp_path, cp2k_input("ENERGY_FORCE"))
+        assert "FIXED_ATOMS" not in written(tmp_path, made, atoms)
 
     def test_prints_take_the_form_that_is_read(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -18,6 +18,7 @@ from ase.units import GPa
 from pwact.engines.base import Purpose
 from pwact.engines.dftbplus.labeler import DftbPlusLabeler
 from pwact.errors import NotConvergedError, PwactError, TaskError
+from pwact.fixed_atoms import fix
 from pwact.formats.dftbplus_output import BOHR, HARTREE
 from pwact.formats.labels import labels_of
 from pwact.verdict import Outcome
@@ -420,3 +421,38 @@ def test_older_tags(samples: Path, tmp_path: Path, reader: DftbPlusLabeler) -> N
     more = "total_energy        :real:0:\n -0.280099961630000E+001\n"
     (task / "results.tag").write_text(more + text)
     assert labels_of(reader.read_result(task, SCF)[0]).energy == before
+
+
+def held_alloy() -> Atoms:
+    atoms = alloy()
+    fix(atoms, np.array([True, False, True, True]))
+    return atoms
+
+
+@pytest.mark.parametrize("purpose", [RELAX, AIMD])
+def test_held_atoms_do_not_move_and_have_forces(tmp_path: Path, purpose: Purpose) -> None:
+    text = hsd(purpose).replace("LatticeOpt = Yes", "LatticeOpt = No")
+    made = labeler(tmp_path, text)
+    task = tmp_path / "task"
+    task.mkdir()
+    made.write_input(task, held_alloy(), purpose, seed=11)
+    assert "    !MovedAtoms = 2\n" in (task / "dftb_in.hsd").read_text()
+    assert run(made, task, purpose) == 0
+    frame = made.read_result(task, purpose)[-1]
+    np.testing.assert_allclose(frame.positions[[0, 2, 3]], alloy().positions[[0, 2, 3]], atol=1e-8)
+    assert np.abs(frame.positions[1] - alloy().positions[1]).max() > 1e-3
+    same_as_emt(frame, 1e-6, virial=purpose is RELAX)
+    assert np.abs(labels_of(frame).forces[[0, 2, 3]]).min() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("purpose", "atoms"), [(SCF, held_alloy()), (AIMD, alloy())], ids=["label", "free"]
+)
+def test_no_word_of_moved_atoms_without_need(
+    tmp_path: Path, purpose: Purpose, atoms: Atoms
+) -> None:
+    made = labeler(tmp_path, hsd(purpose))
+    task = tmp_path / "task"
+    task.mkdir()
+    made.write_input(task, atoms, purpose, seed=11)
+    assert "MovedAtoms" not in (task / "dftb_in.hsd").read_text()

@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 
 from pwact.errors import InputError
+from pwact.fixed_atoms import any_fixed, fix, fixed_of
 from pwact.formats.atom_config import read_atom_config, write_atom_config
 from tests.formats.conftest import assert_same
 
@@ -48,7 +49,26 @@ def test_the_form_of_the_file(tmp_path: Path) -> None:
     assert lines[0].split()[0] == "2"
     assert lines[1] == "Lattice vector"
     assert lines[5] == " Position, move_x, mov_y, move_z"
-    assert lines[7].split() == ["6", *["0.5000000000000000"] * 3, "1", "1", "1"]
+    assert lines[7].split() == ["6", *["0.5000000000000000"] * 3, "0", "1", "0"]
+
+
+def test_move_flags(tmp_path: Path) -> None:
+    """A flag of 0 holds an atom along x, y or z; of a direction that is no lattice vector not."""
+    assert fixed_of(read_text(tmp_path, TEXT)).tolist() == [[0, 0, 0], [1, 0, 1]]
+    assert not any_fixed(read_text(tmp_path, TEXT.replace(" 0 1 0\n", "\n")))
+    held = TEXT.replace("0 1 0\n", "0 0 0\n")
+    assert fixed_of(read_text(tmp_path, held)).tolist() == [[0, 0, 0], [1, 1, 1]]
+    with pytest.raises(InputError, match="held along x and y alone can only be held in a cell"):
+        read_text(tmp_path, TEXT.replace("0 1 0\n", "0 0 1\n"))
+    with pytest.raises(InputError, match="line 8: '2' is no move flag"):
+        read_text(tmp_path, TEXT.replace("0 1 0\n", "1 2 1\n"))
+
+
+def test_flags_that_cannot_be_said(tmp_path: Path) -> None:
+    atoms = read_text(tmp_path, TEXT)
+    fix(atoms, np.array([[0, 0, 0], [1, 1, 0]]))  # along a and b, of which c is not free
+    with pytest.raises(InputError, match="cannot say it: atoms that are held along x and y"):
+        write_atom_config(tmp_path / "atom.config", atoms)
 
 
 @pytest.mark.parametrize(

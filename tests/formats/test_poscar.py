@@ -8,6 +8,7 @@ import pytest
 from ase import Atoms
 
 from pwact.errors import InputError
+from pwact.fixed_atoms import any_fixed, fixed_of
 from pwact.formats.frames import ordered
 from pwact.formats.poscar import read_poscar, write_poscar
 from tests.formats.conftest import assert_same
@@ -63,13 +64,40 @@ def test_scale_factor_and_mode(
     assert atoms.pbc.all()
 
 
+SELECTIVE = """Si C
+1 2
+Selective dynamics
+Direct
+0 0 0 .FALSE. F false Si1
+0.5 0.5 0.5 T F T C1
+0.1 0.2 0.3 .TRUE., t, T ! free
+"""
+
+
 def test_selective_dynamics_and_velocities(tmp_path: Path) -> None:
-    text = DIRECT.replace("Direct", "Selective dynamics\nDirect")
-    text = text.replace("0.5 0.5 0.5", "0.5 0.5 0.5 T F T Si2") + "\n0.1 0.1 0.1\n" * 3
-    atoms = read_text(tmp_path, HEAD.format(scale="1") + text)
+    atoms = read_text(tmp_path, HEAD.format(scale="1") + SELECTIVE + "\n0.1 0.1 0.1\n" * 3)
     assert len(atoms) == 3
     assert not atoms.constraints
     np.testing.assert_allclose(atoms.positions[1], [2.5, 2.5, 3])
+    assert fixed_of(atoms).tolist() == [[1, 1, 1], [0, 1, 0], [0, 0, 0]]
+    write_poscar(tmp_path / "POSCAR", atoms)
+    again = read_poscar(tmp_path / "POSCAR")
+    np.testing.assert_array_equal(fixed_of(again), fixed_of(atoms))
+    by_ase = ase.io.read(tmp_path / "POSCAR", format="vasp")
+    found = {int(one.index[0]): type(one).__name__ for one in by_ase.constraints}
+    assert found == {0: "FixAtoms", 1: "FixScaled"}
+
+
+@pytest.mark.parametrize("flags", ["", "T F", "T F 1", "X F T"])
+def test_flags_that_are_none(tmp_path: Path, flags: str) -> None:
+    text = SELECTIVE.replace("T F T C1", flags)
+    with pytest.raises(InputError, match="line 11 must end with three of T and F"):
+        read_text(tmp_path, HEAD.format(scale="1") + text)
+
+
+def test_without_selective_dynamics_letters_are_comments(tmp_path: Path) -> None:
+    text = SELECTIVE.replace("Selective dynamics\n", "")
+    assert not any_fixed(read_text(tmp_path, HEAD.format(scale="1") + text))
 
 
 def test_numbers_as_fortran_reads_them(tmp_path: Path) -> None:

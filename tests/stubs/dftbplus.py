@@ -26,6 +26,7 @@ import numpy as np
 from ase import units
 from ase.calculators.emt import EMT, parameters
 from ase.calculators.lj import LennardJones
+from ase.constraints import FixAtoms
 from ase.filters import FrechetCellFilter
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
@@ -74,7 +75,18 @@ class Run:
 
     def forces(self) -> np.ndarray:
         """Hartree/bohr."""
-        return np.array(self.atoms.get_forces()) * BOHR / HARTREE + (0.0 if self.scc else 0.01)
+        found = np.array(self.atoms.get_forces(apply_constraint=False))  # on held atoms too
+        return found * BOHR / HARTREE + (0.0 if self.scc else 0.01)
+
+    def hold(self, words: Block) -> None:
+        """Hold the atoms that are not among the moved ones: numbers, and ranges as 2:5."""
+        moved: set[int] = set()
+        for word in words.get("movedatoms", Block()).words:
+            first, _, last = word.partition(":")
+            moved |= set(range(int(first), int(last or first) + 1))
+        if moved:
+            still = [n for n in range(len(self.atoms)) if n + 1 not in moved]
+            self.atoms.set_constraint(FixAtoms(still))
 
     def stress(self, kinetic: bool) -> np.ndarray:
         """In hartree/bohr³, positive where the cell wants to expand."""
@@ -191,6 +203,7 @@ def relax(run: Run, method: str) -> None:
     lattice = run.control.yes(*path, "latticeopt")
     target: Any = FrechetCellFilter(run.atoms) if lattice else run.atoms
     words = run.control.root["driver"][method]
+    run.hold(words)
     limit = float(words.word("convergence", "gradelem") or words.word("maxforcecomponent") or 1e-4)
     optimizer = BFGS(target, logfile=None)
     end = "!!! Geometry did NOT converge!"
@@ -213,6 +226,7 @@ def relax(run: Run, method: str) -> None:
 def dynamics(run: Run) -> None:
     """Verlet steps; a barostat here is a cell that grows by a thousandth."""
     words = run.control.root["driver"]["velocityverlet"]
+    run.hold(words)
     prefix, steps = words.word("outputprefix") or "geo_end", int(words.word("steps"))
     seed = int(run.control.root.word("options", "randomseed") or 0) or None
     width = np.sqrt(run.atoms.get_masses() * units.kB * 300)

@@ -26,6 +26,7 @@ from pwact.engines.ase.labeler import (
     calculator_class,
 )
 from pwact.engines.ranks import leave_mark, rank, take_marks
+from pwact.fixed_atoms import FIXED, along_axes, held, held_in_part
 from pwact.formats.extxyz import frame_text, read_extxyz, write_extxyz
 from pwact.formats.labels import labels_of, set_labels
 from pwact.io.files import remove, tree_hash, write_json
@@ -51,16 +52,20 @@ def labelled(atoms: Atoms, word: str) -> Atoms:
         ``energy``, which may be extrapolated to no smearing.
     """
     copy = atoms.copy()
+    copy.set_constraint()
+    copy.arrays.pop(FIXED, None)
     copy.info.clear()
     copy.arrays.pop("momenta", None)
-    energy, forces, virial = float(atoms.get_potential_energy()), atoms.get_forces(), None
+    energy, virial = float(atoms.get_potential_energy()), None
+    forces = atoms.get_forces(apply_constraint=False)  # those of the energy, on held atoms too
     free = free_energy(atoms)
     if free is not None and np.isfinite(energy):
         energy, other = (free, energy) if word == FREE else (energy, free)
         copy.info[SHIFT] = other - energy
     if atoms.cell.rank == 3:
         try:
-            virial = -atoms.get_volume() * atoms.get_stress(voigt=False)
+            stress = atoms.get_stress(voigt=False, apply_constraint=False)
+            virial = -atoms.get_volume() * stress
         except NotImplementedError:  # ASE's own error is one, too
             virial = None
     set_labels(copy, energy, forces, virial)
@@ -75,6 +80,16 @@ def free_energy(atoms: Atoms) -> Optional[float]:
         return None
 
 
+def constraints(atoms: Atoms) -> list[Any]:
+    """ASE's constraints for the atoms that are held (`pwact.fixed_atoms`)."""
+    from ase.constraints import FixAtoms, FixCartesian  # noqa: PLC0415
+
+    fixed = along_axes(atoms).astype(bool)
+    whole = held(atoms)
+    made: list[Any] = [FixAtoms(whole)] if whole else []
+    return made + [FixCartesian(one, fixed[one]) for one in held_in_part(atoms)]
+
+
 def relax(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
     """Relax; returns the last frame and why it cannot be used ("" if it can)."""
     import ase.optimize  # noqa: PLC0415
@@ -82,6 +97,7 @@ def relax(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list
 
     del directory  # the signature is that of its siblings
     wanted = settings["relax"]
+    atoms.set_constraint(constraints(atoms))
     target = FrechetCellFilter(atoms) if wanted["cell"] else atoms
     optimizer = getattr(ase.optimize, wanted["optimizer"])(target)
     done = optimizer.run(fmax=wanted["fmax"], steps=wanted["steps"])
@@ -97,16 +113,18 @@ def aimd(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[
     from ase.md.verlet import VelocityVerlet  # noqa: PLC0415
 
     wanted = settings["aimd"]
+    atoms.set_constraint(constraints(atoms))
     rng = np.random.RandomState(settings["seed"])
     spread = np.sqrt(atoms.get_masses() * units.kB * wanted["temperature_k"])[:, None]
     atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * spread)
-    if len(atoms) > 1:
+    if len(atoms) > 1 and not atoms.constraints:  # held atoms keep the others from drifting
         Stationary(atoms)
     step = wanted["timestep_fs"] * units.fs
     thermostat = {
         "temperature_K": wanted["temperature_k"],
         "friction": wanted["friction_per_fs"] / units.fs,
         "rng": rng,
+        **({"fixcm": False} if atoms.constraints else {}),
     }
     nvt = wanted["ensemble"] == "nvt"
     dynamics = Langevin(atoms, step, **thermostat) if nvt else VelocityVerlet(atoms, step)

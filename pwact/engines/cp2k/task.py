@@ -15,6 +15,7 @@ import numpy as np
 from pwact.config.labeling import GaussianConfig
 from pwact.engines.base import Purpose
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
+from pwact.fixed_atoms import AXES, along_axes, any_fixed, ranges
 from pwact.formats.cp2k_input import Item, Line, Section
 
 if TYPE_CHECKING:
@@ -94,7 +95,21 @@ def put_in(
         _kpoints(dft, atoms.cell.array, gaussian, periodic or "XYZ")
     kinds = gaussian if needs_basis and gaussian and gaussian.atom_list else None
     _subsystem(subsys, atoms, coordinates, kinds)
+    if purpose is not Purpose.SCF and any_fixed(atoms):
+        _hold(root, along_axes(atoms))
     _printing(root, evaluation, purpose)
+
+
+def _hold(root: Section, fixed: np.ndarray) -> None:
+    """Hold atoms, one section for each set of directions; `fixed` along x, y, z, shape (N, 3)."""
+    constraint = _there(_there(root, "MOTION"), "CONSTRAINT")
+    for row in sorted(set(map(tuple, fixed.tolist())) - {(0, 0, 0)}):
+        numbers = (np.flatnonzero((fixed == row).all(axis=1)) + 1).tolist()
+        axes = "".join(axis.upper() for axis, held in zip(AXES, row) if held)
+        lines = ["&FIXED_ATOMS", f"  COMPONENTS_TO_FIX {axes}"]
+        lines += [f"  LIST {words}" for words in ranges(numbers)]
+        text = "".join(f"      {line}\n" for line in [*lines, "&END FIXED_ATOMS"])
+        constraint.append(text)
 
 
 def _there(parent: Section, name: str) -> Section:

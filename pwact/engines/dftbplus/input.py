@@ -8,6 +8,7 @@ HSD changes what stands before.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -17,6 +18,7 @@ from pwact.config.elements import NUMBERS
 from pwact.engines.base import Purpose
 from pwact.engines.kpoints import mesh
 from pwact.errors import InputError
+from pwact.fixed_atoms import ranges
 from pwact.formats.hsd import Node, Part, is_yes
 
 GEOMETRY = "geo.gen"
@@ -204,7 +206,14 @@ def _foreign(node: Node, present: set[str]) -> list[Part]:
     return found
 
 
-def appended(root: Node, purpose: Purpose, version: int, seed: int, md_output: bool = True) -> str:
+def appended(
+    root: Node,
+    purpose: Purpose,
+    version: int,
+    seed: int,
+    md_output: bool = True,
+    moved: Sequence[int] = (),
+) -> str:
     """Lines that make DFTB+ write what is read.
 
     Parameters
@@ -215,6 +224,8 @@ def appended(root: Node, purpose: Purpose, version: int, seed: int, md_output: b
         Of the velocities of an AIMD, unless the user gives one.
     md_output
         Whether forces of MD steps are asked for in the words of 25.1.
+    moved
+        Atoms that move, from 1 on, where not all do.
     """
     options = ["!WriteResultsTag = Yes", "!WriteDetailedOut = Yes"]
     if root.at("Options", "TimingVerbosity") is not None:
@@ -228,6 +239,8 @@ def appended(root: Node, purpose: Purpose, version: int, seed: int, md_output: b
         method = driver.method.name if driver is not None and driver.method is not None else ""
         lines += ["+Driver = {", f"  +{method} = {{", f'    !OutputPrefix = "{PREFIX}"']
         lines += ["    !MDRestartFrequency = 1"] if purpose is Purpose.AIMD else []
+        words = " ".join(one.replace("..", ":") for one in ranges(moved))
+        lines += [f"    !MovedAtoms = {words}"] if moved else []
         lines += ["  }", "}"]
     if purpose is Purpose.AIMD:
         own = root.value("Options", "RandomSeed")

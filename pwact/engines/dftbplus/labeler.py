@@ -15,6 +15,7 @@ from pwact.engines.dftbplus.files import Links, check_slater_koster, link_names
 from pwact.engines.heading import Heading
 from pwact.engines.links import link_files
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
+from pwact.fixed_atoms import held
 from pwact.formats.dftbplus_md import read_md
 from pwact.formats.dftbplus_output import (
     BOHR,
@@ -123,9 +124,11 @@ class DftbPlusLabeler:
         own += "" if own.endswith("\n") else "\n"
         own += "# what pwact needs\n"
         own += control.kpoints(root, atoms.cell.array, self.input.kspacing)
-        write_text(directory / INPUT, own + control.appended(root, purpose, version, seed))
+        moved = _moved(atoms)
+        task = (root, purpose, version, seed)
+        write_text(directory / INPUT, own + control.appended(*task, moved=moved))
         if purpose is Purpose.AIMD:
-            old = control.appended(root, purpose, version, seed, md_output=False)
+            old = control.appended(*task, md_output=False, moved=moved)
             write_text(directory / OLD_INPUT, own + old)
         write_gen(directory / control.GEOMETRY, atoms)
         link_files(directory, links.targets)
@@ -182,6 +185,12 @@ class DftbPlusLabeler:
     def kept_files(self, name: str) -> bool:
         """Keep the input, the geometry, the screen output and the results."""
         return name in _KEPT
+
+
+def _moved(atoms: Atoms) -> list[int]:
+    """Atoms that move, from 1 on, where some are held; else none."""
+    still = set(held(atoms))
+    return [number + 1 for number in range(len(atoms)) if number not in still] if still else []
 
 
 def _frames(directory: Path, screen: Screen, purpose: Purpose) -> list[Atoms]:
