@@ -144,6 +144,19 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
         content = demand_own(path).read_bytes()
     except FileNotFoundError:
         return [], 0
+    return parse(content, path)
+
+
+def parse(content: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Return the events in the bytes of a journal, and the size of its whole lines.
+
+    Raises
+    ------
+    PwactError
+        A line that is not the last one is no event; `path` is what it names.
+    UsageError
+        A newer program wrote it.
+    """
     size = content.rfind(b"\n") + 1
     events = []
     for number, line in enumerate(content[:size].split(b"\n")[:-1], start=1):

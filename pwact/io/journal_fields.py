@@ -27,6 +27,9 @@ FIELDS: dict[str, dict[str, _Kind]] = {
     "stage_set_aside": {"name": str, "directory": str, "to": str},
     "stage_reopened": {"name": str},
     "failures_left": {"name": str},
+    "redo_asked": {"names": list, "remade": list},
+    "entries_given": {"part": int, "seed": int, "file": str, "entries": dict},
+    "stage_program": {"name": str, "block": str},
     "taken_over": {"stages": list},
     "run_planned": {"iterations": int},
     "tasks_given": {"stage": str, "sort": str, "place": str, "tasks": int, "ahead": bool},
@@ -37,19 +40,38 @@ FIELDS: dict[str, dict[str, _Kind]] = {
     "job_ended": {"name": str},
 }
 _OF_TAKEN: dict[str, _Kind] = {**_STAGE, **_RESULT}
+_TEXTS = ("names", "remade", "transient", "lost")  # lists of texts
+_HASHES = ("files",)  # objects of texts
 _PLACES = {"stage_set_aside": ("directory", "to"), "job_asked": ("directory",)}
 
 
 def fault_of(event: Mapping[str, Any]) -> str:
     """What is wrong with an event, "" if nothing is; events that nobody knows have no fault."""
     kind = event["event"]
-    words = _fault(event, FIELDS.get(kind, {}))
+    if kind not in FIELDS:
+        return ""
+    words = _fault(event, FIELDS[kind])
     if not words and kind == "taken_over":
         words = next(filter(None, (_of_stage(stage) for stage in event["stages"])), "")
+    if not words:
+        words = _of_members(event)
     if not words:
         outside = [key for key in _PLACES.get(kind, ()) if not _inside(event[key])]
         words = f"its {outside[0]!r} leads out of the work directory" if outside else ""
     return f"{kind}: {words}" if words else ""
+
+
+def _of_members(event: Mapping[str, Any]) -> str:
+    """What is wrong inside a list or an object of an event."""
+    for key in (*_TEXTS, *_HASHES):
+        value = event.get(key, ())
+        members = value.values() if isinstance(value, dict) else value
+        if not all(isinstance(member, str) for member in members):
+            return f"its {key!r} holds something that is no text"
+    entries = event.get("entries", {})
+    if not all(name.isdigit() and isinstance(asked, dict) for name, asked in entries.items()):
+        return "its 'entries' are none"
+    return ""
 
 
 def _of_stage(stage: Any) -> str:

@@ -95,6 +95,17 @@ GOOD = {
     "stage_set_aside": {"name": "a", "directory": "iter.0000/a", "to": "iter.0000/a-bk-1"},
     "taken_over": {"stages": [{"name": "a", "key": "", "inputs": {}, "files": {}, "report": {}}]},
     "job_submitted": {"name": "a", "id": "1"},
+    "redo_asked": {"names": ["a"], "remade": []},
+    "entries_given": {"part": 0, "seed": 1, "file": "p", "entries": {"0": {}}},
+    "stage_done": {
+        "name": "a",
+        "key": "k",
+        "files": {"f": "h"},
+        "transient": ["t"],
+        "report": {},
+        "lost": [],
+    },
+    "stage_kept": {"name": "a", "key": "k", "inputs": {}, "files": {"f": "h"}},
 }
 
 
@@ -111,6 +122,14 @@ GOOD = {
         ("taken_over", {"stages": ["a"]}, "one of its stages"),
         ("stage_set_aside", {"to": "../elsewhere"}, "'to' leads out of the work directory"),
         ("stage_set_aside", {"directory": "/home"}, "'directory' leads out of"),
+        ("redo_asked", {"names": None}, "lacks 'names'"),
+        ("redo_asked", {"remade": ["a", 1]}, "'remade' holds something that is no text"),
+        ("entries_given", {"entries": {"one": {}}}, "'entries' are none"),
+        ("entries_given", {"entries": {"0": "all"}}, "'entries' are none"),
+        ("stage_done", {"transient": [None]}, "'transient' holds something"),
+        ("stage_done", {"files": {"f": 1}}, "'files' holds something"),
+        ("stage_done", {"lost": [{}]}, "'lost' holds something"),
+        ("stage_kept", {"files": {"f": []}}, "'files' holds something"),
     ],
 )
 def test_a_field_that_is_missing_or_wrong_is_told_with_its_line(tmp_path, event, changes, told):
