@@ -23,9 +23,9 @@ from pwact import engines, layout
 from pwact.errors import PwactError, UsageError
 from pwact.io.journal import Journal, parse
 from pwact.io.journal_fields import FIELDS
-from pwact.workflow import ledger, parts
-from pwact.workflow.stages import uncertainty
-from pwact.workflow.status import status_of
+from pwact.tools.status import status_of
+from pwact.workflow import ledger, uncertainty
+from pwact.workflow.init_bulk import parts
 from tests.workflow.pairs import deep_update, init_param, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, run_loop, use_toys
 from tests.workflow.toys import ToyExplorer, ToyTrajectory, from_json
