@@ -8,7 +8,9 @@ campaign needs to know what they are. A property that says nothing (all moments 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -21,6 +23,7 @@ MOMENTS = "initial_magmoms"  # µB, shape (N,), or (N, 3) along x, y, z
 CHARGES = "initial_charges"  # e, shape (N,)
 KINDS = "tags"  # whole numbers from 1 tell atoms of one element apart; 0: its usual kind
 SETTING = "setting."  # what an input of the user says of each atom: ``setting.LDAUU``, as text
+GROUPS = "groups"  # number of the entry of the user's file that lists an atom; not handed on
 
 
 @dataclass(frozen=True)
@@ -29,23 +32,24 @@ class Property:
 
     Attributes
     ----------
-    words
-        Its name for people, in the plural.
+    word, words
+        Its name for people, of one atom and of several.
     nothing
         The value that says nothing.
     turns
         Whether rows of three numbers are vectors that turn with the lattice.
     """
 
+    word: str
     words: str
     nothing: Any = 0
     turns: bool = False
 
 
 PROPERTIES: Mapping[str, Property] = {
-    MOMENTS: Property("magnetic moments", 0.0, turns=True),
-    CHARGES: Property("charges", 0.0),
-    KINDS: Property("kinds of atoms", 0),
+    MOMENTS: Property("magnetic moment", "magnetic moments", 0.0, turns=True),
+    CHARGES: Property("charge", "charges", 0.0),
+    KINDS: Property("kind", "kinds of atoms", 0),
 }
 
 
@@ -93,11 +97,46 @@ def hand_on(source: Atoms, target: Atoms, order: Optional[np.ndarray] = None) ->
     return target
 
 
-def drop(atoms: Atoms) -> None:
-    """Take all properties away."""
+def drop(atoms: Atoms, but: Collection[str] = ()) -> None:
+    """Take all properties away, or all but some."""
     for name in list(atoms.arrays):
-        if name in PROPERTIES or name.startswith(SETTING):
+        if name not in but and (name in PROPERTIES or name.startswith(SETTING)):
             del atoms.arrays[name]
+
+
+def told(atoms: Atoms) -> str:
+    """Which properties the atoms of each kind have, for people; "" where there are none.
+
+    >>> told(oxide)  # doctest: +SKIP
+    'Fe (8 atoms): magnetic moment 4, LDAUU 5.3; O (8 atoms): magnetic moment 0, LDAUU 0'
+    """
+    found = properties_of(atoms)
+    if not found:
+        return ""
+    rows = [
+        ", ".join(f"{_word(name)} {_text(values[place])}" for name, values in found.items())
+        for place in range(len(atoms))
+    ]
+    counted = Counter(zip(atoms.get_chemical_symbols(), rows))
+    return "; ".join(
+        f"{symbol} ({count} atom{'s' if count > 1 else ''}): {row}"
+        for (symbol, row), count in counted.items()
+    )
+
+
+def _word(name: str) -> str:
+    return PROPERTIES[name].word if name in PROPERTIES else name[len(SETTING) :]
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str) else " ".join(f"{one:g}" for one in np.ravel(value))
+
+
+def digest(atoms: Atoms) -> str:
+    """Hash (16 hex digits) of the properties in the order of the atoms; "" where there are none."""
+    found = properties_of(atoms)
+    text = repr([(name, values.tolist()) for name, values in found.items()])
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if found else ""
 
 
 def rotation(cell: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -91,6 +91,9 @@ class LabelConfig:
     energy_as_given
         Labels by ASE hold what the calculator calls ``energy`` also where it has a ``free_energy``:
         for campaigns that versions up to 0.5.0 began.
+    bare_atoms
+        Moments, charges and kinds of atoms are left out, and lists by atom or species stay as they
+        are, whatever the order of the atoms: likewise.
     """
 
     file: Path = Path("param.json")
@@ -104,6 +107,7 @@ class LabelConfig:
     )
     inputs: tuple[DftInput, ...] = ()
     energy_as_given: bool = False
+    bare_atoms: bool = False
     pseudo: tuple[Path, ...] = declare((), Items(Located()), "Pseudopotentials, one per element.")
     in_skf: Optional[Path] = declare(
         None, Placed(), "Directory of the Slater-Koster files (DFTB in PWmat)."

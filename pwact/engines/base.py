@@ -27,6 +27,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
+from pwact.engines.assignment import Assigner
 from pwact.engines.heading import Heading
 from pwact.verdict import Verdict
 
@@ -45,7 +46,7 @@ class Purpose(Enum):
     SCF = "scf"
 
 
-class Labeler(Protocol):
+class Labeler(Assigner, Protocol):
     """Computes energies and forces from first principles, or stands in for that.
 
     Attributes
@@ -53,7 +54,7 @@ class Labeler(Protocol):
     structure_format
         Format name (`pwact.formats.structures`) of intermediate structures.
     structure_postfix
-        Postfix of intermediate structure files, ``.config`` or ``.poscar`` …
+        Postfix of their files, ``.config`` or ``.poscar`` …
     log
         Name of the file in a task directory whose tail explains a failure.
     shell_check
@@ -140,7 +141,7 @@ class Potential:
 
 @dataclass(frozen=True)
 class Condition:
-    """Thermodynamic condition and length of one MD trajectory.
+    """Thermodynamic condition and length of one MD.
 
     Attributes
     ----------
@@ -281,7 +282,7 @@ class TrainedModel:
     Attributes
     ----------
     files
-        Role → file; the role names are the trainer's own. Their contents are the model.
+        Role → file; the roles are the trainer's own. Their contents are the model.
     valid
         Errors on the validation data; None without such data.
     """

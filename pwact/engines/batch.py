@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Union, runtime_checkable
 
+from pwact.engines.assignment import Assigner
 from pwact.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @runtime_checkable
-class BatchLabeler(Protocol):
+class BatchLabeler(Assigner, Protocol):
     """Labels all frames of an iteration in one task.
 
     Attributes

@@ -1,12 +1,18 @@
-"""Structure files of PWmat, ``atom.config``. Lengths in Å, positions fractional."""
+"""Structure files of PWmat, ``atom.config``. Lengths in Å, positions fractional.
+
+Magnetic moments (blocks MAGNETIC and MAGNETIC_XYZ) and the blocks that constrain them are read and
+written with the atoms; forces, velocities and all other blocks are left out.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
+from pwact.atom_properties import MOMENTS, SETTING, properties_of
 from pwact.errors import InputError
 from pwact.fixed_atoms import along_axes, fix, from_axes
 from pwact.io import files
@@ -14,9 +20,14 @@ from pwact.io.arrays import are_elements
 from pwact.io.lines import Lines
 from pwact.io.texts import read_text
 
+_MAGNETIC = re.compile(r"\s*(magnetic|magnetic_xyz|constraint_mag\w*)\s*$", re.IGNORECASE)
+_SIZES = {"MAGNETIC": 1, "MAGNETIC_XYZ": 3}
+
 
 def write_atom_config(path: Path, atoms: Atoms, sync: bool = True) -> None:
-    """Write a structure with 16 decimals, and which atoms move. See `files.write_text`.
+    """Write a structure with 16 decimals, its magnetic moments, and which atoms move.
+
+    See `files.write_text`.
 
     Raises
     ------
@@ -30,6 +41,7 @@ def write_atom_config(path: Path, atoms: Atoms, sync: bool = True) -> None:
     for number, position, held in zip(atoms.numbers, fractions, _held(path, atoms)):
         flags = " ".join("0" if one else "1" for one in held)
         lines.append(f"{number:4d} {_row(position)} {flags}")
+    lines += _blocks(atoms)
     files.write_text(path, "\n".join(lines) + "\n", sync)
 
 
@@ -45,7 +57,7 @@ def _held(path: Path, atoms: Atoms) -> np.ndarray:
 
 
 def read_atom_config(path: Path) -> Atoms:
-    """Read lattice, positions and move flags; forces, velocities and moments are left out.
+    """Read lattice, positions, move flags and magnetic moments; other blocks are left out.
 
     A flag is 1 where an atom moves along x, y or z, and 0 where it does not (L.-W. Wang's
     DOC_atom.config of PEtot: "x,y,z (not 1,2,3) direction"); without flags it moves.
@@ -102,6 +114,9 @@ def _parse(lines: list[str]) -> Atoms:
         raise ValueError("a line of the position block holds no atomic number and position")
     atoms = Atoms(rows[:, 0].astype(int), cell=cell, pbc=True, scaled_positions=rows[:, 1:4])
     fix(atoms, from_axes(cell, _flags(lines, len(atoms))))
+    for place, line in enumerate(lines):
+        if heading := _MAGNETIC.match(line):
+            _put_block(atoms, heading[1].upper(), lines[place + 1 : place + 1 + len(atoms)])
     return atoms
 
 
@@ -126,6 +141,52 @@ def _place(lines: list[str], heading: str) -> int:
     if place is None:
         raise ValueError(f"no {heading} block")
     return place
+
+
+def _put_block(atoms: Atoms, name: str, lines: list[str]) -> None:
+    """Read one line for each atom, which begins with its atomic number.
+
+    Raises
+    ------
+    ValueError
+        There are fewer, or one is of another element or holds other numbers than expected.
+    """
+    size = _SIZES.get(name)
+    rows = []
+    for number, line in zip(atoms.numbers, lines):
+        words = line.split()
+        values = np.array(words, dtype=float)
+        enough = len(words) > 1 if size is None else len(words) == 1 + size
+        if not enough or values[0] != number or not np.isfinite(values).all():
+            raise ValueError(
+                f"the block {name} must hold {number} and {size or 'more'} numbers of its atom "
+                f"in the order of the positions, not {line.strip()!r}"
+            )
+        rows.append(words[1:])
+    if len(rows) < len(atoms):
+        raise ValueError(f"the block {name} holds {len(rows)} lines, not {len(atoms)}")
+    if size is None:
+        atoms.set_array(SETTING + name, np.array([" ".join(row) for row in rows]))
+    elif MOMENTS in atoms.arrays:
+        raise ValueError(f"it has {name} and another block of magnetic moments")
+    else:
+        made = np.array(rows, dtype=float)
+        atoms.set_array(MOMENTS, made[:, 0] if size == 1 else made)
+
+
+def _blocks(atoms: Atoms) -> list[str]:
+    """The lines behind the positions: moments, and what constrains them."""
+    lines = []
+    for name, values in properties_of(atoms).items():
+        heading = name[len(SETTING) :] if name.startswith(SETTING) else ""
+        texts = [str(one) for one in values]
+        if name == MOMENTS:
+            heading = "MAGNETIC" if values.ndim == 1 else "MAGNETIC_XYZ"
+            texts = [" ".join(f"{one:.10g}" for one in np.atleast_1d(row)) for row in values]
+        if _MAGNETIC.match(heading):
+            lines.append(f" {heading}")
+            lines += [f"{number:4d} {words}" for number, words in zip(atoms.numbers, texts)]
+    return lines
 
 
 def _table(lines: list[str], heading: str, count: int) -> np.ndarray:

@@ -22,6 +22,7 @@ from ase.data import atomic_numbers
 
 from pwact.errors import InputError
 from pwact.formats.data_format import DataSetFormat, Remarks
+from pwact.formats.extxyz_atoms import property_columns, put_properties
 from pwact.formats.extxyz_head import Column, Head, read_head
 from pwact.formats.extxyz_labels import (
     OF_TABLES,
@@ -80,6 +81,8 @@ def frame_text(atoms: Atoms, names: str = PWACT) -> str:
     labels = labels_of(atoms) if atoms.calc is not None else None
     forces = labels.forces if labels else atoms.arrays.get("forces")
     columns = "species:S:1:pos:R:3" + ("" if forces is None else f":{_FORCE_COLUMN[names]}:R:3")
+    more, texts = property_columns(atoms)
+    columns += more
     pbc = " ".join("T" if periodic else "F" for periodic in atoms.pbc)
     head = [f'Lattice="{_numbers(atoms.cell.array)}"', f"Properties={columns}", f'pbc="{pbc}"']
     if labels:
@@ -92,8 +95,8 @@ def frame_text(atoms: Atoms, names: str = PWACT) -> str:
             head.append(f'virial="{_numbers(labels.virial)}"')
     table = atoms.positions if forces is None else np.hstack([atoms.positions, forces])
     rows = [
-        f"{symbol} {' '.join(map(repr, row))}\n"
-        for symbol, row in zip(atoms.get_chemical_symbols(), table.tolist())
+        f"{symbol} {' '.join(map(repr, row))}{text}\n"
+        for symbol, row, text in zip(atoms.get_chemical_symbols(), table.tolist(), texts)
     ]
     return f"{len(atoms)}\n{' '.join(head)}\n{''.join(rows)}"
 
@@ -102,22 +105,27 @@ def _numbers(array: np.ndarray) -> str:
     return " ".join(repr(number) for number in np.asarray(array, dtype=float).ravel().tolist())
 
 
-def read_extxyz(path: Path) -> list[Atoms]:
+def read_extxyz(path: Path, properties: bool = False) -> list[Atoms]:
     """All frames of a file, with the labels that it holds.
+
+    Parameters
+    ----------
+    properties
+        Whether moments, charges and kinds of atoms are read as well, see `pwact.atom_properties`.
 
     Raises
     ------
     InputError
         The file cannot be read, is empty, or breaks off inside a frame; names file and frame.
     """
-    frames = list(iterate_extxyz(path))
+    frames = list(iterate_extxyz(path, properties=properties))
     if not frames:
         raise InputError("holds no frame", path)
     return frames
 
 
 def iterate_extxyz(
-    path: Path, spoilt: bool = False, names: LabelNames = OF_TABLES
+    path: Path, spoilt: bool = False, names: LabelNames = OF_TABLES, properties: bool = False
 ) -> Iterator[Atoms]:
     """Yield the frames of a file one by one; see `read_extxyz`, or if `spoilt` the other one.
 
@@ -127,11 +135,13 @@ def iterate_extxyz(
     ----------
     names
         Of the labels, where the user says so.
+    properties
+        As in `read_extxyz`.
     """
     said: set[str] = set()
     try:
         with open_text(path) as stream:
-            for atoms, remarks in _frames(stream, path, _Reading(spoilt, names)):
+            for atoms, remarks in _frames(stream, path, _Reading(spoilt, names, properties)):
                 for words in remarks:
                     if words not in said:
                         log.warning("%s: %s", path, words)
@@ -175,10 +185,11 @@ def complete_frames(path: Path) -> list[Atoms]:
 
 @dataclass(frozen=True)
 class _Reading:
-    """How frames are read: `spoilt` labels count as none; the names of labels."""
+    """How frames are read: `spoilt` labels count as none; the names of labels; properties."""
 
     spoilt: bool = False
     names: LabelNames = OF_TABLES
+    properties: bool = False
 
 
 def _frames(
@@ -227,6 +238,8 @@ def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, t
         cell=None if cell is None else cell * length,
         pbc=head.pbc(cell is not None),
     )
+    if reading.properties:
+        put_properties(atoms, head, words)
     try:
         labels = labels_of_head(head, reading.names, column, abs(atoms.cell.volume))
     except ValueError as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from pwact.atom_properties import GROUPS
 from pwact.errors import InputError
 from pwact.fixed_atoms import any_fixed, fix, fixed_of
 from pwact.io import files
@@ -17,18 +21,20 @@ from pwact.io.texts import read_text
 _COUNT = re.compile(r"[-+]?\d")
 
 
-def write_poscar(path: Path, atoms: Atoms) -> None:
+def write_poscar(
+    path: Path, atoms: Atoms, entries: Optional[Sequence[tuple[str, int]]] = None
+) -> None:
     """Write a POSCAR with direct coordinates, 16 decimals, atoms in the order given.
 
-    Neighbouring atoms of one element share an entry of the header, so atoms that are grouped by
-    element (`pwact.formats.frames.ordered`) give one entry per element.
+    Parameters
+    ----------
+    entries
+        Element and number of atoms of each entry of the header. Without them neighbouring atoms
+        of one element share an entry, so atoms that are grouped by element
+        (`pwact.formats.frames.ordered`) give one entry per element.
     """
-    groups: list[tuple[str, int]] = []
-    for symbol in atoms.get_chemical_symbols():
-        if groups and groups[-1][0] == symbol:
-            groups[-1] = (symbol, groups[-1][1] + 1)
-        else:
-            groups.append((symbol, 1))
+    symbols = groupby(atoms.get_chemical_symbols())
+    groups = entries or [(symbol, len(list(same))) for symbol, same in symbols]
     lines = [atoms.get_chemical_formula(), "1.0"]
     lines += [_row(vector) for vector in atoms.cell.array]
     lines.append(" ".join(symbol for symbol, _ in groups))
@@ -84,6 +90,7 @@ def _parse(lines: list[str]) -> Atoms:
     positions = positions * factors if cartesian else positions @ cell
     names = [symbol for symbol, count in zip(symbols, counts) for _ in range(count)]
     atoms = Atoms(names, positions, cell=cell, pbc=True)
+    atoms.set_array(GROUPS, np.repeat(np.arange(len(counts)), counts))
     if selective:
         fix(atoms, np.array(_flags(lines, first, total)))
     return atoms

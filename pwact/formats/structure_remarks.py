@@ -1,28 +1,27 @@
-"""What a structure file says of its atoms that is not carried along: moments, charges, fixed atoms.
+"""What a structure file says of its atoms that is not carried along: results, fixed atoms.
 
-Nothing of it is lost without a word: a user who asks for a frozen substrate, or for spins, must
-learn that he gets none.
+Nothing of it is lost without a word: a user who asks for a frozen substrate must learn that he gets
+none. Initial moments and charges are properties of the atoms, and go with them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import ase.io
 import numpy as np
 
+from pwact.atom_properties import CHARGES, MOMENTS
 from pwact.formats.extxyz_head import read_head
 from pwact.formats.structures import check_format_name, structure_formats
 from pwact.io.texts import read_text
 
-_MOMENTS = ("initial_magmoms", "magmoms", "magmom", "magnetic_moments")
-_CHARGES = ("initial_charges", "charges", "charge")
+_MOMENTS = ("magmoms", "magmom", "magnetic_moments")
+_CHARGES = ("charges", "charge")
 _MASKS = ("move_mask", "fixed", "fix")
-_MAGNETIC = re.compile(r"(?im)^\s*((?:constraint_mag|magnetic)\w*)")
 _FREE = "all atoms move here"
-_LOST = "they are not handed to the code that labels"
+_LOST = "results are not handed to the code that labels; what it shall start from is called {}"
 
 
 def remarks(path: Path, structure_format: str) -> list[str]:
@@ -58,8 +57,6 @@ def _atom_config(text: str) -> list[str]:
     rows = [line.split()[4:7] for line in lines[start : start + count]]
     if held := sum("0" in row for row in rows):
         said.append(f"{held} atoms are held (move flags of 0), but {_FREE}")
-    if found := _MAGNETIC.search(text):
-        said.append(f"it has a block {found[1]} of magnetic moments; {_LOST}")
     return said
 
 
@@ -68,8 +65,8 @@ def _extxyz(text: str) -> list[str]:
     names = head.columns
     said = _open(head.pbc(default=True)) if head.cell() is not None else []
     for known, words in (
-        (_MOMENTS, f"magnetic moments; {_LOST}"),
-        (_CHARGES, f"charges; {_LOST}"),
+        (_MOMENTS, f"magnetic moments; {_LOST.format(MOMENTS)}"),
+        (_CHARGES, f"charges; {_LOST.format(CHARGES)}"),
         (_MASKS, f"fixed atoms, but {_FREE}"),
     ):
         if there := [name for name in known if name in names]:
@@ -84,10 +81,13 @@ def _by_ase(path: Path, name: str) -> list[str]:
     said = _open(atoms.pbc) if atoms.cell.rank == len(atoms.pbc) else []
     if atoms.constraints:
         said.append(f"it has constraints (fixed atoms), but {_FREE}")
-    if np.any(atoms.get_initial_magnetic_moments()):
-        said.append(f"it has magnetic moments; {_LOST}")
-    if np.any(atoms.get_initial_charges()):
-        said.append(f"it has charges; {_LOST}")
+    results = getattr(atoms.calc, "results", {})
+    for known, words, initial in (
+        ("magmoms", "magnetic moments", MOMENTS),
+        ("charges", "charges", CHARGES),
+    ):
+        if np.any(results.get(known, 0.0)) and not np.any(atoms.arrays.get(initial, 0.0)):
+            said.append(f"it has {words}; {_LOST.format(initial)}")
     return said
 
 

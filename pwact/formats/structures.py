@@ -1,8 +1,8 @@
 """Single structures in any format, by the names that PWact's input files use.
 
 PWmat, VASP, CP2K, LAMMPS and extxyz files are read here, every other format through ASE, by its own
-name. A structure has elements, positions and a cell; its velocities, constraints and labels are
-left out.
+name. A structure has elements, positions, a cell, and what belongs to its atoms
+(`pwact.atom_properties`); its velocities, constraints and labels are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from ase import Atoms
 from ase.io.formats import ioformats
 
+from pwact.atom_properties import GROUPS, hand_on
 from pwact.errors import InputError, TaskError
 from pwact.formats.atom_config import read_atom_config, write_atom_config
 from pwact.formats.cp2k_trajectory import read_cp2k_md, read_cp2k_scf
@@ -31,7 +32,7 @@ from pwact.io.texts import read_text
 
 
 def _last_extxyz(path: Path) -> Atoms:
-    last = deque(iterate_extxyz(path), maxlen=1)
+    last = deque(iterate_extxyz(path, properties=True), maxlen=1)
     if not last:
         raise InputError("holds no frame", path)
     return last[0]
@@ -121,7 +122,10 @@ def read_structure(path: Path, structure_format: str) -> Atoms:
         message = f"{error.message}; it begins like {likely}: is that its format?"
         raise InputError(message, path) from error
     periodic = atoms.cell.rank == 3 or atoms.pbc
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=periodic)
+    made = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=periodic)
+    if GROUPS in atoms.arrays:
+        made.set_array(GROUPS, atoms.arrays[GROUPS])
+    return hand_on(atoms, made)
 
 
 def _read(path: Path, name: str) -> Atoms:
@@ -187,7 +191,8 @@ def write_structure(path: Path, atoms: Atoms, structure_format: str) -> None:
     """
     name = check_format_name(structure_format)
     if name in _OWN:
-        _OWN[name][1](path, Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc))
+        bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        _OWN[name][1](path, hand_on(atoms, bare))
         return
     if name in _OUTPUTS:
         raise InputError(f"structures are not written in format {name}", path)

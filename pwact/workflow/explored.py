@@ -6,11 +6,12 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from pwact import layout
 from pwact.engines.base import Explorer, Trajectory
 from pwact.errors import StageChangedError
+from pwact.workflow.tasks.origin import onto
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,6 +35,11 @@ class Candidate:
     step: int
     trajectory: str
 
+    @property
+    def system(self) -> str:
+        """The name of its system."""
+        return Path(self.trajectory).parts[-2]
+
 
 class Explored:
     """The explored frames; each trajectory is opened once.
@@ -42,15 +48,24 @@ class Explored:
     ----------
     contents
         Trajectory → hash of its frames when its MD had ended, where that is known.
+    start
+        Gives the structure from which a system began, by the system's name, with what belongs to
+        its atoms: its frames get the same.
     """
 
     def __init__(
-        self, explorer: Explorer, work_dir: Path, contents: Mapping[str, str] = _UNKNOWN
+        self,
+        explorer: Explorer,
+        work_dir: Path,
+        contents: Mapping[str, str] = _UNKNOWN,
+        start: Optional[Callable[[str], Atoms]] = None,
     ) -> None:
         self._explorer = explorer
         self._work_dir = work_dir
         self._contents = contents
         self._open: dict[str, Trajectory] = {}
+        self._start = start
+        self._starts: dict[str, Atoms] = {}
 
     def frame(self, candidate: Candidate) -> Atoms:
         """The frame, with the forces of the exploring model as array ``forces``.
@@ -59,11 +74,19 @@ class Explored:
         ------
         StageChangedError
             The trajectory is not what the MD left.
+        TaskError
+            It is not known which atom has which properties of the start structure.
         """
         name = candidate.trajectory
         if name not in self._open:
             self._open[name] = self._opened(name)
-        return self._open[name].frame(candidate.step)
+        frame = self._open[name].frame(candidate.step)
+        if self._start is None:
+            return frame
+        system = candidate.system
+        if system not in self._starts:
+            self._starts[system] = self._start(system)
+        return onto(self._starts[system], frame, self._work_dir / name)
 
     def _opened(self, name: str) -> Trajectory:
         trajectory = self._explorer.read_result(self._work_dir / name)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
+from ase.neighborlist import neighbor_list
+from ase.stress import full_3x3_to_voigt_6_stress
 
 
 class Springs(Calculator):  # type: ignore[misc]
@@ -54,3 +56,36 @@ class Smeared(EMT):
         super().calculate(*args, **kwargs)
         self.results["free_energy"] = self.results["energy"]
         self.results["energy"] += 0.010 * len(self.atoms)
+
+
+class Spins(Calculator):  # type: ignore[misc]
+    """Springs between neighbours, with an exchange of moments and a repulsion of charges.
+
+    E = Σ w(r) [k + J m·m' + q q'] over pairs, w(r) = (1 - r²/R²)³ below R: smooth, so that forces
+    are the derivatives of the energy. Without any moment it refuses to compute.
+    """
+
+    implemented_properties = ("energy", "forces", "stress")
+    reach, stiffness, exchange = 3.5, 2.0, 0.5
+
+    def calculate(
+        self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes
+    ) -> None:
+        """Sum over all pairs."""
+        super().calculate(atoms, properties, system_changes)
+        moments = self.atoms.get_initial_magnetic_moments()
+        if not moments.any():
+            raise ValueError("no magnetic moments arrived")
+        moments = moments.reshape(len(self.atoms), -1)
+        charges = self.atoms.get_initial_charges()
+        one, other, far, apart = neighbor_list("ijdD", self.atoms, self.reach)
+        pairs = np.einsum("nk,nk->n", moments[one], moments[other])
+        strength = self.stiffness + self.exchange * pairs + charges[one] * charges[other]
+        inside = 1 - (far / self.reach) ** 2
+        slope = (-6 * strength * inside**2 / self.reach**2)[:, None] * apart
+        forces = np.zeros((len(self.atoms), 3))
+        np.add.at(forces, one, slope)
+        self.results["energy"] = 0.5 * float((strength * inside**3).sum())
+        self.results["forces"] = forces
+        virial = 0.5 * np.einsum("na,nb->ab", slope, apart)
+        self.results["stress"] = full_3x3_to_voigt_6_stress(virial / self.atoms.get_volume())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import ase.io
@@ -214,8 +215,10 @@ def test_potcars_of_two_functionals(caplog: pytest.LogCaptureFixture, tmp_path: 
 
 def test_lists_of_the_wrong_length(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     incar = "ISPIN = 2\nMAGMOM = 3*1.0 5.0\nLDAU = .TRUE.\nLDAUU = 4.0 0 0\nLDAUL = 2 -1\n"
-    labeler = vasp(tmp_path, incar)
+    labeler = vasp(tmp_path, incar)  # as a campaign that version 0.5.0 began has it
+    labeler.config = replace(labeler.config, bare_atoms=True)
     labeler.write_input(tmp_path, alloy(), Purpose.SCF, seed=1)
+    assert (tmp_path / "INCAR").read_text().startswith(incar)
     assert "LDAUU has 3 numbers, Au2Ag2 needs 2" in caplog.text.replace("Ag2Au2", "Au2Ag2")
     assert "MAGMOM" not in caplog.text
     assert "LDAUL" not in caplog.text

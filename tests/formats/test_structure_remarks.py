@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import ase.io
+import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 
 from pwact.formats.structure_remarks import remarks
@@ -74,8 +76,8 @@ def test_selective_dynamics(
     [
         ("1 1 1", "", []),
         ("1 1 0", "", ["1 atoms are held (move flags of 0)"]),
-        ("1 1 1", "MAGNETIC\n 26 2.2\n 26 -2.2\n", ["it has a block MAGNETIC of magnetic"]),
-        ("0 0 0", " CONSTRAINT_MAG\n 26 2.2 1\n 26 2.2 1\n", ["1 atoms", "CONSTRAINT_MAG"]),
+        ("1 1 1", "MAGNETIC\n 26 2.2\n 26 -2.2\n", []),
+        ("0 0 0", " CONSTRAINT_MAG\n 26 2.2 1\n 26 2.2 1\n", ["1 atoms"]),
     ],
 )
 def test_atom_config(tmp_path: Path, flags: str, block: str, words: list[str]) -> None:
@@ -88,8 +90,10 @@ def test_atom_config(tmp_path: Path, flags: str, block: str, words: list[str]) -
     ("columns", "first", "pbc", "words"),
     [
         ("", "", "T T T", []),
-        (":initial_magmoms:R:1", " 2.2", "T T T", ["a column initial_magmoms of magnetic moments"]),
-        (":initial_charges:R:1", " 1", "T T T", ["a column initial_charges of charges"]),
+        (":initial_magmoms:R:1", " 2.2", "T T T", []),
+        (":initial_charges:R:1", " 1", "T T T", []),
+        (":magmoms:R:1", " 2.2", "T T T", ["start from is called initial_magmoms"]),
+        (":charge:R:1", " 1", "T T T", ["start from is called initial_charges"]),
         (":move_mask:L:1", " F", "T T T", ["a column move_mask of fixed atoms"]),
         ("", "", "T T F", ["it is open along an axis (pbc T T F)"]),
     ],
@@ -108,7 +112,16 @@ def test_what_ase_reads(tmp_path: Path) -> None:
     slab.set_initial_charges([0.1, 0.0, 0.0])
     ase.io.write(tmp_path / "slab.json", slab)
     found = remarks(tmp_path / "slab.json", "json")
-    for word in ("open along an axis (pbc T T F)", "constraints", "magnetic moments", "charges"):
-        assert any(word in text for text in found)
+    assert [words.split(" (")[0] for words in found] == [
+        "it is open along an axis",
+        "it has constraints",
+    ]
+    slab.set_initial_charges(None)
+    results = SinglePointCalculator(slab, energy=0.0, magmoms=np.ones(3), charges=np.ones(3))
+    slab.calc = results
+    ase.io.write(tmp_path / "result.traj", slab)
+    found = remarks(tmp_path / "result.traj", "traj")
+    assert not any("magnetic moments" in words for words in found)
+    assert found[-1].endswith("is called initial_charges")
     ase.io.write(tmp_path / "plain.json", bulk("Ag"))
     assert remarks(tmp_path / "plain.json", "json") == []

@@ -37,6 +37,8 @@ def test_the_journal_decides(
     assert isinstance(run, RunConfig)
     assert isinstance(init, InitConfig)
     assert run_as_begun(run, events).dft.energy_as_given is run_is_old
+    assert run_as_begun(run, events).dft.bare_atoms is run_is_old
     config = init_as_begun(init, events)
     found = {one.energy_as_given for one in (config.relax, config.aimd, config.scf)}
     assert found == {init_is_old}
+    assert {one.bare_atoms for one in (config.relax, config.aimd, config.scf)} == {init_is_old}

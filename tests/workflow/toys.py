@@ -234,6 +234,9 @@ class ToyLabeler:
         if "Xe" in elements:
             raise InputError("toy knows no Xe")
 
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
+        return atoms
+
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:
         return {"engine": "toy", "input": self.input_idx}
 

@@ -12,10 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from pwact.atom_properties import PROPERTIES, hand_on
 from pwact.config.schema import nearest
 from pwact.engines.ase import making as ase_making
 from pwact.engines.ase import paths as ase_paths
 from pwact.engines.ase.settings import AseSettings, read_settings
+from pwact.engines.assignment import taken
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.engines.ranks import FORGET
@@ -133,6 +135,10 @@ class AseLabeler:
                 self._said.add(words)
                 logger.warning("%s", words)
 
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+        """The structure with its moments, charges and tags: the calculator gets all of them."""
+        return taken(atoms, self.settings.calculator, PROPERTIES)
+
     def _check_arguments(self, found: Any) -> None:
         try:
             signature = inspect.signature(found)
@@ -169,7 +175,7 @@ class AseLabeler:
         from ase import Atoms as Frame  # noqa: PLC0415
 
         bare = Frame(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        write_extxyz(directory / STRUCTURE, [bare])
+        write_extxyz(directory / STRUCTURE, [hand_on(atoms, bare)])
         self._write_settings(directory, seed)
 
     def _write_settings(self, directory: Path, seed: int) -> None:

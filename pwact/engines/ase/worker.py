@@ -161,7 +161,7 @@ PURPOSES = {"relax": relax, "aimd": aimd, "scf": scf}
 def work(directory: Path, purpose: str) -> None:
     """Do one task."""
     settings = {"energy": ENERGY, **json.loads((directory / SETTINGS).read_text())}
-    atoms = read_extxyz(directory / STRUCTURE)[-1]
+    atoms = read_extxyz(directory / STRUCTURE, properties=True)[-1]
     atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
     number = rank()
     settings["writes"] = number == 0

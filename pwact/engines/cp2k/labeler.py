@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.engines.assignment import taken
 from pwact.engines.base import Purpose
 from pwact.engines.cp2k import checks
 from pwact.engines.cp2k.task import COORDINATES, INPUT, LOG, put_in, write_coordinates
@@ -59,6 +60,10 @@ class Cp2kLabeler:
         checks.check_basis(dft, root, self.config, elements)
         checks.check_kpoints(dft, path, self.config, self.input.kspacing)
         checks.tell_changes(root, path)
+
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+        """The structure; raises InputError where it has what CP2K is not given."""
+        return taken(atoms, "CP2K", ())
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The input, the files that it refers to, and names of basis sets and potentials."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.engines.assignment import taken
 from pwact.engines.base import Purpose
 from pwact.engines.dftbplus import input as control
 from pwact.engines.dftbplus.files import Links, check_slater_koster, link_names
@@ -95,6 +96,10 @@ class DftbPlusLabeler:
             if doubt not in self._said:
                 self._said.add(doubt)
                 logger.warning("%s: %s", path, doubt)
+
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+        """The structure; raises InputError where it has what DFTB+ is not given."""
+        return taken(atoms, "DFTB+", ())
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The input with what it includes, and the files that it names, by content."""

@@ -15,6 +15,7 @@ from typing import Optional
 from pwact.errors import InputError
 
 OURS = re.compile(r"IN\.(ATOM|SKF|PSP\d*|BASIS\d*)")  # keys that say which files are read
+HUBBARD = re.compile(r"LDAU_PSP(\d+)")  # which count like IN.PSP
 _NODES = re.compile(r"\s*\d+[\s,]+\d+\b")
 _COMMENT = re.compile(r"[#!]")
 # keys that decide what is computed: contradictory values of one of these are refused
@@ -135,7 +136,12 @@ def key_of(line: str) -> str:
     return key.strip().upper()
 
 
-def render(source: EtotInput, files: Sequence[str], defaults: Iterable[tuple[str, str]]) -> str:
+def render(
+    source: EtotInput,
+    files: Sequence[str],
+    defaults: Iterable[tuple[str, str]],
+    hubbard: bool = False,
+) -> str:
     """The control file of a task.
 
     Parameters
@@ -146,8 +152,12 @@ def render(source: EtotInput, files: Sequence[str], defaults: Iterable[tuple[str
         Lines that stand in for these.
     defaults
         Keys and values that are added where the user gives none.
+    hubbard
+        Whether `files` stand in for the lines of `HUBBARD` as well.
     """
     first, *others = source.lines
     kept = [line for line in others if not OURS.fullmatch(key_of(line))]
+    if hubbard:
+        kept = [line for line in kept if not HUBBARD.fullmatch(key_of(line))]
     added = [f"{key} = {value}" for key, value in defaults if key not in source.values]
     return "\n".join([first, *kept, *files, *added]) + "\n"

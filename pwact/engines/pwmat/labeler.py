@@ -19,6 +19,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
 from pwact.engines.links import link_files
 from pwact.engines.pwmat import report
+from pwact.engines.pwmat.atoms import assign, hubbard_lines
 from pwact.engines.pwmat.basis import Basis, basis_of
 from pwact.engines.pwmat.input import EtotInput, read_etot_input, render
 from pwact.errors import InputError, NotConvergedError, TaskError
@@ -91,6 +92,10 @@ class PwmatLabeler:
             raise control.error(SINGLE_POINT, "found F; forces are read from it, expected T")
         self.basis.check(elements)
 
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+        """The structure with its moments, and the U of its elements. Raises InputError."""
+        return assign(self.control, atoms)
+
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The control file, what generates the k-points, and the files behind the elements."""
         made = extended(self.basis.fingerprint(), control=tree_hash(self.given.path))
@@ -116,6 +121,7 @@ class PwmatLabeler:
         elements = list(dict.fromkeys(frame.get_chemical_symbols()))
         name = STRUCTURE if step is None else f"{step}{STRUCTURE}"
         files = [f"IN.ATOM = {name}", *self.basis.lines(elements)]
+        hubbard = None if self.config.bare_atoms else hubbard_lines(self.control, elements)
         defaults = [("OUT.MLMD", "T")] if purpose is Purpose.SCF else []
         defaults += [(key, "F") for key in ("OUT.WG", "OUT.RHO", "OUT.VR")]
         numbers = mesh(frame.cell.array, self.given.kspacing or DEFAULT_KSPACING)
@@ -123,7 +129,8 @@ class PwmatLabeler:
         defaults.append(("MP_N123", points))
         link_files(directory, self.basis.links(elements))
         write_atom_config(directory / name, frame)
-        write_text(directory / CONTROL, render(self.control, files, defaults))
+        text = render(self.control, [*files, *(hubbard or ())], defaults, hubbard is not None)
+        write_text(directory / CONTROL, text)
 
     def command(self, purpose: Purpose) -> str:  # noqa: ARG002
         """Remove what an earlier try has left, and run PWmat, which takes no argument."""

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from pwact import layout
+from pwact.atom_properties import PROPERTIES, hand_on
+from pwact.engines.assignment import taken
 from pwact.engines.scripts.md import LABELLED, SELECTED, Script
 from pwact.errors import InputError, TaskError
 from pwact.formats.extxyz import read_extxyz, read_spoilt_labels, write_extxyz
@@ -43,6 +45,10 @@ class LabelScript(Script):
         """Raise InputError when the script has the name of a data file."""
         self.check_names()
 
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+        """The structure with its moments, charges and tags, which ``select.xyz`` has as columns."""
+        return taken(atoms, self.path.name, PROPERTIES)
+
     def fingerprint(self) -> dict[str, Any]:
         """The script and its arguments."""
         return self.identity()
@@ -51,7 +57,10 @@ class LabelScript(Script):
         """Write the frames, without forces of the exploring model, and copy the script."""
         from ase import Atoms as Frame  # noqa: PLC0415
 
-        bare = [Frame(one.numbers, one.positions, cell=one.cell, pbc=one.pbc) for one in frames]
+        bare = [
+            hand_on(one, Frame(one.numbers, one.positions, cell=one.cell, pbc=one.pbc))
+            for one in frames
+        ]
         write_extxyz(directory / SELECTED, [ordered(one) for one in bare])
         self.copy_into(directory)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from pwact import layout
+from pwact.atom_properties import drop
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.errors import CutOffError, InputError, TaskError
@@ -114,6 +115,12 @@ class MdScript(Script):
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:  # noqa: ARG002
         """Raise InputError when the script has the name of a data file."""
         self.check_names()
+
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+        """The structure alone: its POSCAR says nothing else."""
+        made = atoms.copy()
+        drop(made)
+        return made
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The script and its arguments."""

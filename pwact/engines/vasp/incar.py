@@ -19,6 +19,7 @@ _QUOTED = re.compile(r'=[ \t]*"[^"]*"')
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_/-]*")
 _TRUE, _FALSE = (".T", "T"), (".F", "F")
 _PER_ELEMENT = ("LDAUL", "LDAUU", "LDAUJ", "ROPT")
+_DIGITS = 6  # of a number of atoms
 _STRUCTURAL = (1, 2, 3)  # IBRION of a relaxation
 
 # Names that are often written; an unknown key close to one of them is a slip of the pen.
@@ -80,16 +81,18 @@ class Incar:
             return False
         raise InputError(f"found {text!r}; expected .TRUE. or .FALSE.", self.file, key)
 
+    def words(self, key: str) -> list[str]:
+        """What the value of a key stands for, word by word: ``2*0.0 5.0`` for ``0.0 0.0 5.0``."""
+        words = []
+        for word in self.values.get(key, "").split():
+            times, star, one = word.partition("*")
+            repeated = star and times.isdigit() and len(times) <= _DIGITS
+            words += [one] * int(times) if repeated else [word]
+        return words
+
     def count(self, key: str) -> Optional[int]:
         """How many numbers the value of a key stands for, ``4*0.0 2*5.0`` for 6."""
-        text = self.values.get(key)
-        if text is None:
-            return None
-        counted = 0
-        for word in text.split():
-            times, star, _ = word.partition("*")
-            counted += int(times) if star and times.isdigit() else 1
-        return counted
+        return len(self.words(key)) if key in self.values else None
 
 
 def read_incar(path: Path) -> Incar:
@@ -142,6 +145,35 @@ def _joined(text: str) -> list[tuple[int, str]]:
 def _flat(quoted: re.Match[str]) -> str:
     """Text in quotes, which may go over several lines, as one line and as many empty ones."""
     return re.sub(r"[\n;#!]", " ", quoted[0]) + "\n" * quoted[0].count("\n")
+
+
+def with_lists(text: str, lists: Mapping[str, str]) -> str:
+    """The text of an INCAR with other values of some keys; their old lines become comments.
+
+    Parameters
+    ----------
+    lists
+        Key in upper case → value. One that the text does not set is put at its end.
+    """
+    left = dict(lists)
+    lines = text.splitlines()
+    made: list[str] = []
+    joined = _joined(text)
+    ends = [number - 1 for number, _ in joined[1:]] + [len(lines)]
+    for (first, whole), end in zip(joined, ends):
+        raw = lines[first - 1 : end]
+        parts = [part.strip() for part in whole.split(";") if part.strip()]
+        ours = [part for part in parts if part.partition("=")[0].strip().upper() in lists]
+        if not ours:
+            made += raw
+            continue
+        made += [f"# {line}" for line in raw]
+        made += [f" {part}" for part in parts if part not in ours]
+        for part in ours:
+            key = part.partition("=")[0].strip().upper()
+            made += [f" {key} = {left.pop(key)}"] if key in left else []
+    made += [f" {key} = {value}" for key, value in left.items()]
+    return "\n".join(made) + "\n"
 
 
 def check_purpose(incar: Incar, purpose: Purpose) -> None:

@@ -11,7 +11,15 @@ import numpy as np
 
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
-from pwact.engines.vasp.incar import Incar, check_purpose, doubts, order_doubts, read_incar
+from pwact.engines.vasp.incar import (
+    Incar,
+    check_purpose,
+    doubts,
+    order_doubts,
+    read_incar,
+    with_lists,
+)
+from pwact.engines.vasp.lists import assign, lists_of, species_of
 from pwact.engines.vasp.potcar import families, potcars_of, write_potcar
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.formats.frames import ordered
@@ -46,7 +54,7 @@ _SAME_PLACE = 1e-3  # Å; OUTCAR has five decimals
 class VaspLabeler:
     """Writes and reads tasks of VASP. See `pwact.engines.base.Labeler`.
 
-    The INCAR is the user's, byte by byte. A relaxed structure comes without labels: when the
+    A relaxed structure comes without labels: when the
     steps run out, CONTCAR is one step ahead of the last forces.
     """
 
@@ -79,12 +87,17 @@ class VaspLabeler:
         """Raise InputError unless INCAR and POTCARs fit the stage and the elements."""
         check_purpose(self.incar, purpose)
         chosen = self._potcars(elements)
-        said = (*doubts(self.incar, purpose), *self._mesh_doubts())
-        for doubt in (*said, *order_doubts(self.incar, elements)):
+        for doubt in (*doubts(self.incar, purpose), *self._mesh_doubts()):
+            self._say(doubt)
+        for doubt in order_doubts(self.incar, elements) if self.config.bare_atoms else ():
             self._say(doubt)
         if len(families(chosen)) > 1:
             names = ", ".join(sorted(families(chosen)))
             self._say(f"the POTCARs are of different functionals: {names}")
+
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
+        """The structure with what INCAR's lists say of its atoms. Raises InputError."""
+        return assign(self.incar, atoms, times)
 
     def _potcars(self, elements: frozenset[str]) -> dict[str, Path]:
         key = f"{self.config.key}.pseudo".lstrip(".")
@@ -120,17 +133,24 @@ class VaspLabeler:
         seed: int,  # noqa: ARG002
         step: Optional[int] = None,  # noqa: ARG002
     ) -> None:
-        """Write POSCAR, the POTCARs in its order, and INCAR; there is no KPOINTS file."""
+        """Write POSCAR, the POTCARs in its order, and INCAR; there is no KPOINTS file.
+
+        INCAR is the user's, but for lists by species and atom, which follow those of the POSCAR.
+        """
         made = ordered(atoms)
         if np.linalg.det(made.cell.array) < 0:
             # VASP refuses such a cell; the negative vectors span the same lattice
             made.set_cell(-made.cell.array)
-        elements = list(dict.fromkeys(made.get_chemical_symbols()))
-        chosen = self._potcars(frozenset(elements))
-        self._check_lengths(made, len(elements))
-        write_poscar(directory / POSCAR, made)
-        write_potcar(directory / POTCAR, [chosen[element] for element in elements])
+        species = species_of(made)
+        chosen = self._potcars(frozenset(made.get_chemical_symbols()))
+        write_poscar(directory / POSCAR, made, species)
+        write_potcar(directory / POTCAR, [chosen[element] for element, _ in species])
         content = self.input.path.read_bytes()
+        if self.config.bare_atoms:
+            self._check_lengths(made, len(species))
+        elif lists := lists_of(self.incar, made):
+            text = with_lists(content.decode("utf-8", "surrogateescape"), lists)
+            content = text.encode("utf-8", "surrogateescape")
         if self.input.kspacing is not None and "KSPACING" not in self.incar.values:
             end = b"" if not content or content.endswith(b"\n") else b"\n"
             content += end + f"KSPACING = {self.input.kspacing!r}\n".encode("ascii")

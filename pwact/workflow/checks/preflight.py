@@ -21,6 +21,8 @@ from pwact.formats.structure_remarks import remarks
 from pwact.formats.structures import read_structure
 from pwact.geometry import flaw, super_cell
 from pwact.workflow.active_learning import engines_of
+from pwact.workflow.as_begun import as_begun
+from pwact.workflow.checks.check_atoms import check_chain_atoms, check_run_atoms
 from pwact.workflow.checks.check_data import check_data, check_known
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.stages.explore import condition
@@ -40,11 +42,12 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
     strict
         Whether labels that cannot be right are refused.
     """
-    if isinstance(pair.config, RunConfig):
-        return _check_run(pair.config, pair.resources, strict)
-    _check_init_bulk(pair.config, pair.resources)
-    said = _not_carried(entry.structure for entry in pair.config.systems)
-    return [*_without_data(pair.config), *said]
+    config = as_begun(pair.config)
+    if isinstance(config, RunConfig):
+        return _check_run(config, pair.resources, strict)
+    said = _check_init_bulk(config, pair.resources)
+    said += _not_carried(entry.structure for entry in config.systems)
+    return [*_without_data(config), *said]
 
 
 def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[str]:
@@ -69,7 +72,8 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
         labeler.validate(frozenset(found))
     else:
         labeler.validate(Purpose.SCF, frozenset(found))
-    said = _not_carried(structure for _, structure in explored(config))
+    said = check_run_atoms(config, labeler)
+    said += _not_carried(structure for _, structure in explored(config))
     return [*said, *check_data(config, found, strict)]
 
 
@@ -129,7 +133,7 @@ def _without_data(config: InitConfig) -> list[str]:
     ]
 
 
-def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
+def _check_init_bulk(config: InitConfig, resources: Resources) -> list[str]:
     chain = chain_of(config, resources)
     if chain.direct is not None:
         chain.direct.validate()
@@ -153,6 +157,7 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> None:
         for labelers, purpose in steps:
             if number in labelers:
                 labelers[number].validate(purpose, elements)
+    return check_chain_atoms(config, chain)
 
 
 def _check_geometry(atoms: Atoms, closest: float, where: tuple[Path, Path, str]) -> None:

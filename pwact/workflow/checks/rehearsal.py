@@ -23,13 +23,13 @@ from pwact.executors.cancel import cancel_jobs
 from pwact.executors.dispatcher import Dispatcher
 from pwact.executors.script import quote
 from pwact.formats.frames import ordered
-from pwact.formats.structures import read_structure
 from pwact.io.journal import Journal
 from pwact.verdict import DONE, Verdict, incomplete
 from pwact.workflow.active_learning import engines_of
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.stages.explore import systems_of
 from pwact.workflow.tasks.first_principles import Calculation, task_of
+from pwact.workflow.tasks.origin import assigned
 
 _FOUND, _SECONDS = "found.txt", "seconds.txt"
 _PROBE = """\
@@ -190,7 +190,7 @@ def _label(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> tuple[str, 
     """Label the first structure; what came of it, and what is wrong with that."""
     try:
         labeler, block, structure = _labelled(pair.config, pair.resources)
-        atoms = ordered(read_structure(structure.path, structure.format))
+        atoms = ordered(assigned(labeler, None, structure))
         labeler.validate(Purpose.SCF, frozenset(atoms.get_chemical_symbols()))
     except (LookupError, InputError) as error:
         return f"one label: not tried ({error})", ""

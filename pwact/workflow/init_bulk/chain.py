@@ -107,7 +107,7 @@ def chain_of(config: InitConfig, resources: Resources) -> Chain:
     return Chain(
         config,
         resources,
-        Places(config.work_dir / layout.TEMP_INIT, postfix, format_name),
+        Places(config.work_dir / layout.TEMP_INIT, postfix, format_name, config.relax.bare_atoms),
         labelers(config.relax, None, {e.index: e.relax_input_idx for e in systems if e.relax}),
         labelers(config.aimd, None, {e.index: e.aimd_input_idx for e in systems if e.aimd}),
         scripts,

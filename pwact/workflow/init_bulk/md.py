@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pwact import layout
 from pwact.config.init_bulk import InitConfig
@@ -15,14 +16,19 @@ from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
 from pwact.errors import PwactError
 from pwact.executors.base import TaskResult
+from pwact.fingerprint import Settings
 from pwact.io import files
 from pwact.verdict import DONE, Outcome
-from pwact.workflow.init_bulk.structures import Places
+from pwact.workflow.init_bulk.structures import Places, Source
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.first_principles import Calculation, calculate
 from pwact.workflow.tasks.gate import Gate
+from pwact.workflow.tasks.origin import mark, onto, unperturbed
 from pwact.workflow.tasks.prepare import relative
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +88,17 @@ class MdStage:
 
     def _inputs(self, entry: SystemEntry) -> dict[str, Any]:
         sources = self.places.final(entry)
-        return {
+        values = {
             "structures": [files.tree_hash(source.file.path) for source in sources],
             "labeler": self.labelers[entry.index].fingerprint(Purpose.AIMD),
+            **mark(self._start(entry)),
         }
+        return Settings(values, {"atoms": None})
+
+    def _start(self, entry: SystemEntry) -> Atoms:
+        """The atoms of the structures of an entry, with what the engine is given of them."""
+        label = self.config.aimd if self.word == layout.AIMD else None
+        return unperturbed(self.labelers[entry.index], label, entry)
 
     def work(self, services: Services) -> StageOutput:
         """Run the MD of all structures; a tenth of them, or one, may come to nothing."""
@@ -150,13 +163,18 @@ class MdStage:
         self, services: Services, entry: SystemEntry, gate: Gate
     ) -> list[Calculation]:
         folder = self.directory / layout.init_config(entry.index)
+        start = self._start(entry)
         return [
             Calculation(
                 self.labelers[entry.index],
                 folder / source.base / layout.md_name(k, self.word),
-                source.read,
+                partial(_with_properties, start, source),
                 services.seed(self.word, entry.index, k),
             )
             for k, source in enumerate(self.places.final(entry))
             if gate.passes(source.read(), relative(source.file.path, services.work_dir))
         ]
+
+
+def _with_properties(start: Atoms, source: Source) -> Atoms:
+    return onto(start, source.read(), source.file.path)

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact import layout
+from pwact.atom_properties import digest
 from pwact.config.init_bulk import InitConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
 from pwact.engines.scripts.direct import selected_frames
+from pwact.fingerprint import Settings
 from pwact.formats.extxyz import write_extxyz
+from pwact.formats.frames import ordered
 from pwact.formats.same_frame import structure_key
 from pwact.io import files
 from pwact.workflow.init_bulk.direct import Run
@@ -25,6 +28,7 @@ from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.first_principles import Calculation
 from pwact.workflow.tasks.gate import Gate
+from pwact.workflow.tasks.origin import onto, unperturbed
 from pwact.workflow.tasks.prepare import relative
 
 if TYPE_CHECKING:
@@ -114,7 +118,12 @@ class RelabelStage:
 
     def inputs(self) -> Mapping[str, Any]:
         """Frames and labelers."""
-        return {
+        atoms = {
+            layout.init_config(entry): found
+            for entry in sorted(self.labelers)
+            if (found := digest(self._start(entry)))
+        }
+        values = {
             "labelers": {
                 layout.init_config(entry): labeler.fingerprint(Purpose.SCF)
                 for entry, labeler in self.labelers.items()
@@ -123,7 +132,9 @@ class RelabelStage:
             "runs": [[run.entry, run.product, run.interval] for run in self.runs],
             "scf_max_num": self.config.scf_max_num,
             "min_distance": self.config.scf.min_distance,
+            **({"atoms": atoms} if atoms else {}),
         }
+        return Settings(values, {"atoms": None})
 
     def work(self, services: Services) -> StageOutput:
         """Label what can be labelled; frames that do not converge are left out and listed."""
@@ -163,11 +174,13 @@ class RelabelStage:
     def _frames(self, work_dir: Path) -> list[_Frame]:
         """All frames that may be labelled, in the order of the data set."""
         frames = []
+        starts = {entry: ordered(self._start(entry)) for entry in self.labelers}
         if self.chosen is not None:
             name = relative(self.chosen.path, work_dir)
             pairs = zip(self.chosen.entries, selected_frames(self.chosen.path))
             for number, (entry, atoms) in enumerate(pairs):
                 place = self.directory / str(number)
+                onto(starts[entry], atoms, f"{name}, frame {number}")
                 frames.append(_Frame(entry, atoms, place, name, number))
         for run in self.runs:
             name = relative(run.directory, work_dir)
@@ -176,8 +189,14 @@ class RelabelStage:
             for number, atoms in enumerate(run.frames()):
                 index = number * run.interval
                 task = place / layout.scf_name(index)
+                onto(starts[run.entry], atoms, f"{name}, frame {number}")
                 frames.append(_Frame(run.entry, atoms, task, name, index))
         return frames
+
+    def _start(self, entry: int) -> Atoms:
+        """The atoms of the structures of an entry, with what the labeler is given of them."""
+        systems = {one.index: one for one in self.config.systems}
+        return unperturbed(self.labelers[entry], self.config.scf, systems[entry])
 
     def _once(self, frames: Sequence[_Frame]) -> list[_Frame]:
         """The first of the frames with one structure."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwact import layout
+from pwact.atom_properties import drop
 from pwact.config.exploration import StructureFile
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
@@ -19,11 +21,13 @@ from pwact.config.resources import ResourceBlock
 from pwact.engines.base import Labeler, Purpose
 from pwact.errors import TaskError
 from pwact.fingerprint import settings_of
+from pwact.formats.frames import ordered
 from pwact.formats.structures import read_structure, write_structure
 from pwact.geometry import flaw, perturb, scale, super_cell
 from pwact.io import files
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.first_principles import Calculation, calculate
+from pwact.workflow.tasks.origin import assigned, onto
 from pwact.workflow.tasks.prepare import demand_all
 
 if TYPE_CHECKING:
@@ -45,10 +49,14 @@ class Source:
 
     base: str
     file: StructureFile
+    bare: bool = False
 
     def read(self) -> Atoms:
-        """The structure."""
-        return read_structure(self.file.path, self.file.format)
+        """The structure; if `bare` without what belongs to its atoms."""
+        atoms = read_structure(self.file.path, self.file.format)
+        if self.bare:
+            drop(atoms)
+        return atoms
 
 
 @dataclass(frozen=True)
@@ -61,41 +69,49 @@ class Places:
         ``temp_init_bulk_work``.
     postfix, format
         Of the structure files in between.
+    bare
+        Structures have no moments and charges, see `pwact.config.labeling.LabelConfig.bare_atoms`.
     """
 
     temp: Path
     postfix: str
     format: str
+    bare: bool = False
 
     def made(self, step: str, entry: SystemEntry, name: str) -> StructureFile:
         """A structure that `step` makes of `entry`; `name` lacks the postfix."""
         folder = self.temp / step / layout.init_config(entry.index)
         return StructureFile(folder / f"{name}{self.postfix}", self.format)
 
+    def _source(self, base: str, file: StructureFile) -> Source:
+        return Source(base, file, self.bare)
+
     def relaxed(self, entry: SystemEntry) -> Source:
         """The relaxed structure, or the user's."""
         if not entry.relax:
-            return Source(layout.INIT_BASE, entry.structure)
-        return Source(layout.RELAX_BASE, self.made(layout.RELAX, entry, "relaxed"))
+            return self._source(layout.INIT_BASE, entry.structure)
+        return self._source(layout.RELAX_BASE, self.made(layout.RELAX, entry, "relaxed"))
 
     def super_cell(self, entry: SystemEntry) -> Source:
         """The super cell, or what it would be made of."""
         if entry.super_cell is None:
             return self.relaxed(entry)
         base = layout.SUPER_CELL_BASE
-        return Source(base, self.made(layout.SUPER_CELL_SCALE, entry, base))
+        return self._source(base, self.made(layout.SUPER_CELL_SCALE, entry, base))
 
     def scaled(self, entry: SystemEntry) -> list[Source]:
         """The scaled structures in the order of the input, or what they would be made of."""
         if not entry.scale:
             return [self.super_cell(entry)]
         bases = [layout.scale_base(factor.text) for factor in entry.scale]
-        return [Source(base, self.made(layout.SUPER_CELL_SCALE, entry, base)) for base in bases]
+        return [
+            self._source(base, self.made(layout.SUPER_CELL_SCALE, entry, base)) for base in bases
+        ]
 
     def perturbed(self, entry: SystemEntry, source: Source) -> list[Source]:
         """The perturbed structures of one source; none if the entry asks for none."""
         names = [f"{source.base}/{layout.perturbed_name(k)}" for k in range(entry.perturb)]
-        return [Source(source.base, self.made(layout.PERTURB, entry, name)) for name in names]
+        return [self._source(source.base, self.made(layout.PERTURB, entry, name)) for name in names]
 
     def final(self, entry: SystemEntry) -> list[Source]:
         """What AIMD starts from: factors as in the input, then perturbation number."""
@@ -156,14 +172,17 @@ class RelaxStage:
         for entry, one in zip(self._entries, calculations):
             atoms = one.labeler.read_result(one.directory, Purpose.RELAX)[-1]
             made.append(self.places.relaxed(entry).file)
+            given = Source(layout.INIT_BASE, entry.structure, self.places.bare).read()
+            onto(ordered(given), atoms, one.directory)
             write_structure(made[-1].path, atoms, made[-1].format)
         return StageOutput([file.path for file in made])
 
     def _calculation(self, services: Services, entry: SystemEntry) -> Calculation:
+        labeler = self.labelers[entry.index]
         return Calculation(
-            self.labelers[entry.index],
+            labeler,
             self.directory / layout.init_config(entry.index),
-            Source(layout.INIT_BASE, entry.structure).read,
+            partial(assigned, labeler, self.config.relax, entry.structure),
             services.seed("relax", entry.index),
         )
 

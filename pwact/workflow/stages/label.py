@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact import layout
+from pwact.atom_properties import digest
+from pwact.config.exploration import StructureFile
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer, Labeler, Purpose
 from pwact.engines.batch import BatchLabeler
+from pwact.fingerprint import Settings
 from pwact.formats.frames import ordered, write_frames
 from pwact.formats.labels import labels_of
 from pwact.formats.same_frame import structure_key
@@ -27,8 +30,10 @@ from pwact.workflow.labels.labelling import Labelling, Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
+from pwact.workflow.stages.explore import systems_of
 from pwact.workflow.tasks.first_principles import Calculation
 from pwact.workflow.tasks.gate import Gate
+from pwact.workflow.tasks.origin import assigned
 from pwact.workflow.tasks.prepare import relative
 
 if TYPE_CHECKING:
@@ -113,16 +118,31 @@ class LabelStage:
             fingerprint = self.labeler.fingerprint()
         else:
             fingerprint = self.labeler.fingerprint(Purpose.SCF)
-        return {
+        atoms = {name: found for name in self._systems if (found := digest(self._start(name)))}
+        values = {
             "labeler": fingerprint,
             **known,
             "min_distance": self.config.dft.min_distance,
             "data_format": self.config.data_format,
+            **({"atoms": atoms} if atoms else {}),
         }
+        return Settings(values, {"atoms": None})
+
+    @cached_property
+    def _systems(self) -> Mapping[str, StructureFile]:
+        """Structures by the names of their systems."""
+        return {one.name: one.structure for one in systems_of(self.config, self.iteration)}
+
+    def _start(self, system: str) -> Atoms:
+        """The structure from which a system began, with what the labeler is given of its atoms."""
+        return assigned(self.labeler, self.config.dft, self._systems[system])
+
+    def _explored(self, services: Services) -> Explored:
+        return Explored(self.explorer, services.work_dir, self.contents, self._start)
 
     def work(self, services: Services) -> StageOutput:
         """Label what can be labelled and write the data set."""
-        explored = Explored(self.explorer, services.work_dir, self.contents)
+        explored = self._explored(services)
         gate = Gate(self.config.dft.min_distance)
         listed = read_candidates(self.candidates, services.work_dir)
         sane = self._sane(listed, explored, gate)
@@ -206,7 +226,7 @@ class LabelStage:
         """Begin to label some of the candidates while others are not known yet."""
         if isinstance(self.labeler, BatchLabeler):
             return
-        explored = Explored(self.explorer, services.work_dir)
+        explored = self._explored(services)
         asked = self._sane(candidates, explored, Gate(self.config.dft.min_distance))
         asked, _ = self._new(asked, explored)
         made = [self._calculation(self.labeler, one, explored) for one in asked]
@@ -239,7 +259,7 @@ class LabelStage:
             self._task_dir(candidate),
             partial(explored.frame, candidate),
             step=candidate.step,
-            group=Path(candidate.trajectory).parts[-2],  # the system
+            group=candidate.system,
         )
 
     def _gather(

@@ -1,0 +1,114 @@
+"""Checks that what belongs to the atoms of structures reaches the programs that label them.
+
+What reaches them is told, kind of atom by kind of atom, before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from pwact import layout
+from pwact.atom_properties import SETTING, properties_of, told
+from pwact.config.exploration import StructureFile
+from pwact.config.init_bulk import InitConfig
+from pwact.config.labeling import LabelConfig
+from pwact.config.run import RunConfig
+from pwact.engines.assignment import Assigner
+from pwact.engines.lammps.identity import changes_atoms
+from pwact.errors import InputError
+from pwact.workflow.init_bulk.chain import Chain
+from pwact.workflow.stages.explore import systems_of
+from pwact.workflow.tasks.origin import assigned, by_element, times_of, told_names
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def check_chain_atoms(config: InitConfig, chain: Chain) -> list[str]:
+    """What the programs of a chain are given of the atoms, one line a structure and program.
+
+    Raises
+    ------
+    InputError
+        A program cannot be given what a structure has.
+    """
+    said: dict[str, list[str]] = {}
+    steps: tuple[tuple[str, Mapping[int, Assigner], Optional[LabelConfig]], ...] = (
+        (layout.RELAX, chain.relax, config.relax),
+        (layout.AIMD, chain.aimd, config.aimd),
+        (layout.BIGMODEL, chain.bigmodel, None),
+        (layout.SCF, chain.scf, config.scf),
+    )
+    for number, entry in enumerate(config.systems):
+        for word, labelers, label in steps:
+            if number not in labelers:
+                continue
+            atoms = assigned(labelers[number], label, entry.structure, times_of(entry))
+            if words := told(atoms):
+                line = f"{entry.structure.path}: {{}} gets {words}"
+                said.setdefault(line, []).append(word)
+    return [line.format(", ".join(words)) for line, words in said.items()]
+
+
+def check_run_atoms(config: RunConfig, labeler: Assigner) -> list[str]:
+    """What the labeler of a run is given of the atoms, one line a structure.
+
+    Raises
+    ------
+    InputError
+        It cannot be given what a structure has, or it would not be known which atom of an explored
+        frame has what, or a list by species means two things.
+    """
+    said = []
+    found: list[tuple[StructureFile, Atoms]] = []
+    for structure, inputs in _explored(config):
+        atoms = assigned(labeler, config.dft, structure)
+        if not properties_of(atoms):
+            continue
+        found.append((structure, atoms))
+        said.append(f"{structure.path}: its labels get {told(atoms)}")
+        for path in inputs if not by_element(atoms) else ():
+            if command := changes_atoms(path):
+                raise InputError(
+                    f"{command} changes which atom is which, and atoms of one element of "
+                    f"{structure.path} differ in {', '.join(told_names(atoms))}: take it out, or "
+                    "give all atoms of an element the same",
+                    config.file,
+                    "explore.lmps_in",
+                )
+    _check_alike(found, config)
+    return said
+
+
+def _explored(config: RunConfig) -> Iterable[tuple[StructureFile, tuple[Path, ...]]]:
+    """Every structure that some iteration explores, with the LAMMPS inputs of the user for it."""
+    inputs: dict[StructureFile, dict[Path, None]] = {}
+    for iteration in range(len(config.explore.md_jobs)):
+        for system in systems_of(config, iteration):
+            mine = inputs.setdefault(system.structure, {})
+            if system.lammps is not None:
+                mine[system.lammps[1]] = None
+    return [(structure, tuple(paths)) for structure, paths in inputs.items()]
+
+
+def _check_alike(found: Iterable[tuple[StructureFile, Atoms]], config: RunConfig) -> None:
+    """Refuse lists by species that give one element other values in another structure."""
+    first: dict[tuple[str, str], tuple[set[str], Path]] = {}
+    for structure, atoms in found:
+        for name, values in properties_of(atoms).items():
+            if not name.startswith(SETTING):
+                continue
+            for symbol in sorted(set(atoms.get_chemical_symbols())):
+                mine = set(values[atoms.symbols == symbol].tolist())
+                there, path = first.setdefault((name, symbol), (mine, structure.path))
+                if mine != there:
+                    raise InputError(
+                        f"{name[len(SETTING) :]} means {symbol} {' '.join(sorted(there))} in "
+                        f"{path}, and {symbol} {' '.join(sorted(mine))} in {structure.path}: its "
+                        "values stand in the order of the species of each structure file; give "
+                        "these one order",
+                        config.file,
+                        "explore.sys_configs",
+                    )
