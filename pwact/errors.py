@@ -11,8 +11,7 @@
     │   ├── NotConvergedError          … because its SCF did not converge
     │   └── CutOffError                … because a file ends too early
     ├── QuorumError           exit 1   too many tasks of one stage failed
-    ├── SchedulerError        exit 1   the scheduler refused what we asked, for good
-    └── StoppedError          exit 3   stopped on request with work left
+    └── SchedulerError        exit 1   the scheduler refused what we asked, for good
 """
 
 from __future__ import annotations
@@ -91,9 +90,3 @@ class QuorumError(PwactError):
 
 class SchedulerError(PwactError):
     """The scheduler refused a request and will refuse it again."""
-
-
-class StoppedError(PwactError):
-    """The work was stopped on request and can be taken up again."""
-
-    exit_code = EXIT_STOPPED

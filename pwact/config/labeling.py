@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -160,13 +160,6 @@ DFT_KEYS = (
     Key("scf_pseudo", Items(Located()), default=(), help="Accepted, not used in a run."),
     *HISTORIC_FILES,
 )
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all calculations of an init_bulk have in common, as fields of LabelConfig."""
-
-    values: dict[str, Any] = field(default_factory=dict)
 
 
 def load_dft(node: Node) -> LabelConfig:

@@ -73,7 +73,7 @@ def open_campaign(
     with held(state_dir, options.redo) as lock, master.pid_file(work_dir):
         journal = Journal(state_dir / layout.JOURNAL, permit=lock.demand)
         try:
-            started = start(journal, journal.events(), command, seed, options.config_hash)
+            started = start(journal, journal.events(), command, seed)
             journal.hold(master.EVENT, command=command, directory=str(work_dir), **master.myself())
             if redo := again.record(journal.events(), work_dir, options.redo):
                 journal.hold(ledger.REDO, **redo)

@@ -44,8 +44,6 @@ class CampaignOptions:
         Accept finished stages whose inputs or products were changed.
     leave_failed
         Give the failed tasks of finished stages up: do not try them again.
-    config_hash
-        Hash of the input files, for the record only.
     begun
         Called when the start is accepted, before anything is done.
     progress
@@ -56,7 +54,6 @@ class CampaignOptions:
     redo: tuple[str, ...] = ()
     keep_finished: bool = False
     leave_failed: bool = False
-    config_hash: str = ""
     begun: Callable[[], None] = lambda: None
     progress: Optional[Progress] = None
 
@@ -69,7 +66,6 @@ def start(
     events: Sequence[Mapping[str, Any]],
     command: str,
     seed: Optional[int],
-    config_hash: str,
 ) -> Mapping[str, Any]:
     """Find the campaign in the journal, or begin it; a new seed is a new beginning.
 
@@ -96,7 +92,7 @@ def start(
     }
     if known:  # in a copy
         started = {**{key: own[-1].get(key) for key in started}, "campaign": name}
-    journal.hold(CAMPAIGN, **written_by(), config_hash=config_hash, **started)
+    journal.hold(CAMPAIGN, **written_by(), **started)
     return started
 
 

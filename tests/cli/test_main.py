@@ -12,7 +12,7 @@ from pwact import __version__
 from pwact.cli import commands
 from pwact.cli.main import COMMANDS, main
 from pwact.cli.signals import Terminated
-from pwact.errors import InputError, LockedError, StoppedError
+from pwact.errors import InputError, LockedError
 
 HEAVY = ("numpy", "pandas", "ase", "pwdata", "matplotlib", "tqdm")
 
@@ -97,7 +97,6 @@ def test_wrong_use(words: list[str], hint: str, capsys: pytest.CaptureFixture[st
         (InputError("it says:\n  Error", Path("a\nb"), "x"), 2, r"a\nb: x: it says: Error"),
         (InputError("found \x1b[2J", Path("\x07"), ""), 2, r"\x07: found \x1b[2J"),
         (LockedError("busy"), 1, "busy"),
-        (StoppedError("later"), 3, "later"),
         (Terminated(), 3, "stopped by SIGTERM"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (PermissionError(13, "Permission denied", "x"), 1, "x: Permission denied"),
