@@ -93,7 +93,7 @@ def check(options: Namespace) -> int:
         for warning in () if options.rehearse else calculator_remarks(pair):
             log.warning("%s", warning)
     console.say(
-        f"{options.param} and {options.resource} are a sound input of pwact {pair.kind}; "
+        f"{options.param} and {options.resource} are valid input of pwact {pair.kind}; "
         "nothing is written"
     )
     console.say("\n".join([amount(pair.config), *narrow_cells(pair.config)]))

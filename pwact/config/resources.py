@@ -130,7 +130,7 @@ SHARED = (  # keys that may stand at the top for all blocks
     "use_array",
     "max_parallel_jobs",
 )
-ALL_IN_ONE = ("DFT", "scf")  # blocks whose tasks share one script unless told otherwise
+ALL_IN_ONE = ("DFT", "scf")  # blocks whose tasks share one script unless the input says otherwise
 BLOCK_KEYS = (
     *keys_of(ResourceBlock),
     obsolete("task_run_num", Anything(), "Tries of a task; always four."),

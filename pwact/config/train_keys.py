@@ -88,7 +88,7 @@ MATPL: Mapping[str, tuple[Key, ...]] = {
         Key("train_ei", Flag(), False, "Train atomic energies."),
         Key("train_egroup", Flag(), False, "Train energies of groups."),
         *_factors("pre_fac", force=2.0, etot=1.0, virial=1.0, ei=1.0, egroup=0.1),
-        Key("reset_epoch", Flag(), help="Count the epochs anew; set for warm starts."),
+        Key("reset_epoch", Flag(), help="Count the epochs from 0 again; set for warm starts."),
         Key("start_epoch", Whole(0), 1, "Number of the first epoch."),
         Key("learning_rate", Real(positive=True), 1e-3, "ADAM: learning rate at the start."),
         Key("stop_lr", Real(positive=True), 3.51e-8, "ADAM: learning rate at the end."),

@@ -13,7 +13,7 @@ What `check` promises, for every engine (tests/engines/test_contract.py tries ea
    wants the file that the command writes behind the program, or the tag of success.
 3. A file that is missing, empty, cut short anywhere, full of zeros, or of another task is never the
    output of a done task, whichever file it is.
-4. Unusable is not incomplete. What ended as it was told to and came to nothing (not converged) is
+4. Unusable is not incomplete. What ended as asked and came to nothing (not converged) is
    unusable: another try would end the same way. All else is incomplete.
 5. `command` may be run again in a directory where an earlier try was cut off at any point. It goes
    on from there, or removes what could pass for its own output. It does no finished step again.

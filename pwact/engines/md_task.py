@@ -1,6 +1,6 @@
 """What a molecular dynamics task leaves, whichever program ran it.
 
-The MD is believed when three things agree: ``md.log`` ends with the wall time, the deviation file
+The MD counts when three things agree: ``md.log`` ends with the wall time, the deviation file
 has its rows (one model alone leaves none), and the dump holds their frames. A job that was cut off
 leaves no ``md.exit`` and is incomplete; a program that gave up by itself (lost atoms, say) leaves
 one, and what it wrote until then can be used. The exit status itself is no witness: a wrapper may

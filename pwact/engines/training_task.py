@@ -17,7 +17,7 @@ ENDED = "train.ended"  # sizes and names of the files that the command left when
 ABSURD = 1e12  # eV: beside a coefficient as large, rounding alone spoils the fourth decimal
 
 
-def believable(numbers: Iterable[float]) -> bool:
+def plausible(numbers: Iterable[float]) -> bool:
     """Whether these can be numbers of a model, or its errors: finite, and not absurdly large."""
     return all(math.isfinite(number) and abs(number) < ABSURD for number in numbers)
 

@@ -32,7 +32,7 @@ class ArrayRefusedError(PwactError):
 
 
 def starts_over(directory: Path) -> float:  # noqa: ARG001
-    """How far a task comes whose tries all begin anew."""
+    """How far a task comes whose tries all begin at the start."""
     return 0.0
 
 
@@ -55,7 +55,7 @@ class Task:
         Shell text that is true when the program ended well; ``$rc`` is its exit status.
     reached
         How far the work in `directory` has come, in any unit that grows: another try goes on from
-        there. A try that came further does not count. The default: each try begins anew.
+        there. A try that came further does not count. The default: each try begins at the start.
     """
 
     directory: Path
@@ -187,7 +187,7 @@ class Executor(Protocol):
         Shortest and longest time between two polls.
     grace_s
         How long a job that was asked for may stay invisible.
-    believes_records
+    trusts_records
         Whether a script's exit record ends the job without a question to the scheduler.
     settle_s
         How long the files of a job that ended well may be late.
@@ -199,7 +199,7 @@ class Executor(Protocol):
     poll_first_s: float
     poll_longest_s: float
     grace_s: float
-    believes_records: bool
+    trusts_records: bool
     settle_s: float
     stuck_s: float
 

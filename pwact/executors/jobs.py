@@ -141,7 +141,7 @@ def by_obstacle(jobs: Sequence[Job]) -> dict[str, list[Job]]:
     return found
 
 
-def told(what: str, jobs: Sequence[Job]) -> str:
+def phrase(what: str, jobs: Sequence[Job]) -> str:
     """Say in a line what became of some jobs."""
     first = jobs[0]
     if len(jobs) > 1:

@@ -50,7 +50,7 @@ class LocalExecutor:
     dialect = DIALECT  # SLURM's: its header is a comment here, and the script can go there
     poll_first_s = 0.01
     grace_s = 0.3
-    believes_records = False  # an ended job's processes are reaped
+    trusts_records = False  # an ended job's processes are reaped
     settle_s = 0.0
     stuck_s = 0.0
 

@@ -12,7 +12,7 @@ from pwact.executors.base import Executor, JobPhase, JobState, OutageError
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-GONE_POLLS = 3  # polls in a row that must miss a job before it is believed to be gone
+GONE_POLLS = 3  # polls in a row that must miss a job before it counts as gone
 _BACK_OFF = 1.5
 _SLICE_S = 0.5
 

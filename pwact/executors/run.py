@@ -18,7 +18,7 @@ from pwact.executors.base import (
     Task,
     TaskResult,
 )
-from pwact.executors.jobs import Group, Job, Surroundings, Unit, by_obstacle, grouped, told
+from pwact.executors.jobs import Group, Job, Surroundings, Unit, by_obstacle, grouped, phrase
 from pwact.executors.judge import (
     account,
     came_further,
@@ -135,7 +135,7 @@ class Run:
             held.update(mine)
             if left.id:
                 pool.add(left.id, left.name)
-                _LOG.info("%s", told("is watched on", [job]))
+                _LOG.info("%s", phrase("is watched on", [job]))
                 for unit in mine:
                     unit.jobs += 1
             else:
@@ -161,7 +161,7 @@ class Run:
 
     def news(self) -> bool:
         """Whether the exit record of a job has come: then nobody needs to ask the scheduler."""
-        if not self.pool.executor.believes_records:
+        if not self.pool.executor.trusts_records:
             return False
         fresh = self._watch.fresh()
         self._records.update((name, fresh[name]) for name in fresh if name in self._jobs)
@@ -188,7 +188,7 @@ class Run:
             del self._jobs[job.spec.name]
         if ended:
             journal_ended(self._at, ended)
-            _LOG.info("%s", told("ended", ended))
+            _LOG.info("%s", phrase("ended", ended))
         for job in ended:
             yield from self._judged(job)
 
@@ -270,7 +270,7 @@ class Run:
         )
 
     def _look_up_lost(self) -> None:
-        """Search for the jobs whose submission had no answer; after some time ask anew."""
+        """Search for the jobs whose submission had no answer; after some time submit again."""
         lost = [job for job in self._jobs.values() if not job.id and not job.ended]
         if not lost:
             return

@@ -80,7 +80,7 @@ def render(spec: JobSpec, dialect: Dialect) -> str:
     """Return the script of a job for the scheduler that speaks `dialect`.
 
     It can be run by hand with bash. A task with a success tag is skipped. A run that comes to a
-    directory in which another one still works waits for that: a scheduler may start a job anew
+    directory in which another one still works waits for that: a scheduler may start a job again
     while the processes of its first run live on, out of its reach. At its end, and when a
     signal ends it, the script leaves its exit record: the job's name, the number of tasks without
     success tag, the seconds it took, and ``end`` or the signal's name, or ``set-up`` where a line

@@ -112,7 +112,7 @@ class SlurmExecutor:
     """
 
     dialect = slurm_text.DIALECT
-    believes_records = True
+    trusts_records = True
     grace_s = 30.0
     settle_s = 60.0
     stuck_s = 120.0

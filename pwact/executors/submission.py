@@ -22,7 +22,7 @@ from pwact.executors.base import (
     OutageError,
     name_suffix,
 )
-from pwact.executors.jobs import Group, Job, Surroundings, Unit, told
+from pwact.executors.jobs import Group, Job, Surroundings, Unit, phrase
 from pwact.executors.script import render, tags
 from pwact.io.files import remove, write_text
 
@@ -195,7 +195,7 @@ class Submission:
                 unit.jobs += 1
         records = [{"name": job.spec.name, "id": job.id} for job in batch]
         self._at.journal.append_all(history.SUBMITTED, records)
-        _LOG.info("%s", told("submitted", batch))
+        _LOG.info("%s", phrase("submitted", batch))
 
 
 def journal_ended(at: Surroundings, jobs: Sequence[Job], state: str = "") -> None:

@@ -60,7 +60,7 @@ def complete_frames(
 ) -> Iterator[Atoms]:
     """The frames of a file, also of one that was cut off while it was written.
 
-    Where it was cut off is told by calling `tell`.
+    `tell` is called with the place where it was cut off.
 
     Raises
     ------

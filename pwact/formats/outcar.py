@@ -65,7 +65,7 @@ class IonicStep:
     given_up
         Whether VASP itself says that EDIFF was not reached, as it does since version 6.
     atoms
-        Labelled frame; None where the run was told to write no forces (NWRITE 0 or 1).
+        Labelled frame; None where the run was asked to write no forces (NWRITE 0 or 1).
     """
 
     number: int

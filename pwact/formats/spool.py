@@ -88,7 +88,7 @@ class Spool:
 
 
 class Picked(Collection[Atoms]):
-    """Some frames of a spool; each time they are asked for they are read anew."""
+    """Some frames of a spool; each time they are asked for they are read again."""
 
     def __init__(self, spool: Spool, order: Sequence[int]) -> None:
         self._spool = spool

@@ -111,7 +111,7 @@ def found_below(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
 def write_text(path: Path, text: str, sync: bool = True) -> None:
     """Write `text` as UTF-8 in one step; names that are not valid text are kept as bytes.
 
-    Without `sync` a power cut may lose it: for files that are written anew whenever needed.
+    Without `sync` a power cut may lose it: for files that are written again whenever needed.
     """
     with replacing(path, sync) as aside:
         aside.write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -48,7 +48,7 @@ class WorkLock:
     known_dead
         Says why a holder on another machine is dead for certain, or "".
     patient
-        Whether to watch for a sign of life; else a holder on another machine is believed to live.
+        Whether to watch for a sign of life; else a holder on another machine counts as alive.
 
     Raises
     ------
@@ -81,7 +81,7 @@ class WorkLock:
         return self
 
     def free(self) -> None:
-        """Believe from now on that the present holder is dead."""
+        """Treat the present holder as dead from now on."""
         self._known_dead = lambda _: "it was ended"
 
     def demand(self) -> None:

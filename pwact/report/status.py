@@ -56,7 +56,7 @@ class StageFacts(Record):
 
 @dataclass(frozen=True)
 class TaskFacts(Record):
-    """Tasks of the present stage; `total` is None where nobody told it."""
+    """Tasks of the present stage; `total` is None where it is not known."""
 
     total: Optional[int] = None
     done: int = 0
@@ -143,7 +143,7 @@ class Status(Record):
     stage, iteration
         What is under way, or comes next; None if there is nothing.
     iterations
-        How many iterations a run has, the last training not counted; None if nobody told.
+        How many iterations a run has, the last training not counted; None if it is not known.
     findings
         Why iterations selected nothing or hardly anything, a sentence each.
     early_ends

@@ -138,7 +138,7 @@ class _Survey:
         if word not in FINDERS:
             raise InputError(
                 f"{stage.name} of PWact cannot be taken over; delete the lines from '{number} 1' "
-                "on, and the exploration is done anew",
+                "on, and the exploration is done again",
                 self.tree.record,
             )
         output = FINDERS[word](stage, self.tree)
@@ -184,7 +184,7 @@ class _Tour(Loop):
             pass
 
     def chooses(self, iteration: int) -> bool:
-        """PWact labelled all candidates; what it had not labelled, the script chooses from anew."""
+        """PWact labelled all candidates; the script chooses again from the rest."""
         labelled = self.survey.tree.finished(Step(iteration, _MARKS["label"]))
         return not labelled and self.engines.direct is not None
 

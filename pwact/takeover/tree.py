@@ -58,7 +58,7 @@ class PwactTree:
                     found += [place for place in places if place.exists()]
             if not self.finished(
                 Step(iteration, 2)
-            ):  # DIRECT chooses anew, right before the labels
+            ):  # DIRECT chooses again, right before the labels
                 places = (
                     directory / layout.EXPLORE,
                     directory / layout.old_step_name(layout.EXPLORE),

@@ -50,7 +50,7 @@ class Workshop:
         self.ready = self.place / _READY
 
     def finish_interrupted(self) -> Optional[Mapping[str, Any]]:
-        """Finish or delete what killed calls have left; what the same order told, if it was one."""
+        """Finish or delete what killed calls left; the record of the same order, if it was one."""
         told = None
         name = re.compile(rf"\.{re.escape(self._goal.name)}\.[0-9a-f]{{8}}\.new", re.DOTALL)
         for left in sorted(self._beside.iterdir()):

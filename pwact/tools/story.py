@@ -32,7 +32,7 @@ class Story:
     jobs
         All its jobs.
     iterations
-        How many iterations its run has; None if nobody told.
+        How many iterations its run has; None if it is not known.
     """
 
     def __init__(self, work_dir: Path, events: Events) -> None:
@@ -120,7 +120,7 @@ class Story:
         ahead = 0
         for event in self._events[self._begun_at(stage) + 1 :]:
             if event["event"] == master.EVENT:
-                ahead = 0  # told again
+                ahead = 0  # reported again
             elif event["event"] == facts.TASKS and event["stage"] == stage.name:
                 if event["ahead"]:
                     ahead += event["tasks"]

@@ -1,4 +1,4 @@
-"""What changed about a stage since it was done, in words, and how it gives way."""
+"""What changed about a stage since it was done, in words, and how it is removed for another try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a master tells the journal for those who look on; no decision depends on it."""
+"""Progress that a master reports in the journal for status; no decision depends on it."""
 
 from __future__ import annotations
 

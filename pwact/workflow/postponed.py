@@ -20,7 +20,7 @@ class Postponed:
         self._works.append(work)
 
     def do_one(self) -> bool:
-        """Do the oldest, if there is one; whether there was. What it raises is only told."""
+        """Do the oldest, if there is one; whether there was. What it raises is only reported."""
         if not self._works:
             return False
         work = self._works.popleft()

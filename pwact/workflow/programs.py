@@ -1,4 +1,4 @@
-"""By which command, modules and flags a step ran: on record, and a change of them is told.
+"""By which command, modules and flags a step ran: on record, and a change of them is reported.
 
 It is no input: the same numbers may come from another queue or another installation. Another
 version of the program may give other numbers, however, and then the journal tells which it was.

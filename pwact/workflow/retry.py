@@ -96,7 +96,7 @@ def tried_again(
         return False
     if leave:
         journal.append(ledger.LEFT, name=state.name)
-        _LOG.info("%s: %s given up", state.name, _counted(state.lost))
+        _LOG.info("%s: %s left out for good", state.name, _counted(state.lost))
         return False
     blocker = built_on(state, stages)
     if blocker is not None:

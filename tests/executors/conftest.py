@@ -63,7 +63,7 @@ class FakeExecutor:
     poll_first_s = 1.0
     poll_longest_s = 8.0
     grace_s = 30.0
-    believes_records = False
+    trusts_records = False
     settle_s = 0.0
     stuck_s = 100.0
 

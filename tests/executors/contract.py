@@ -23,7 +23,7 @@ from tests.executors.conftest import Bench
 bench = Bench(Path(sys.argv[1]))
 block = replace(bench.block, scheduler=sys.argv[2], queue_name="", max_parallel_jobs=4)
 executor = executor_for(block)
-executor.believes_records = False
+executor.trusts_records = False
 if sys.argv[3] == "unrecorded":
     real = executor.submit
     def submit(spec):

@@ -470,7 +470,7 @@ def test_a_single_blink_of_the_queue_is_not_believed(bench):
 
 
 def test_an_exit_record_ends_a_job_without_a_poll(bench):
-    bench.executor.believes_records = True
+    bench.executor.trusts_records = True
     bench.executor.poll_first_s = 5.0
     real = bench.executor.submit
 
@@ -488,7 +488,7 @@ def test_an_exit_record_ends_a_job_without_a_poll(bench):
 @fault("garbled exit record")
 @pytest.mark.parametrize("record", ["scf0-000000000000 0 1 end", "{name} 0 1 TERM", "garbage"])
 def test_a_foreign_or_early_record_is_not_believed(bench, caplog, record):
-    bench.executor.believes_records = True
+    bench.executor.trusts_records = True
     real = bench.executor.submit
 
     def submit(spec):

@@ -84,7 +84,7 @@ def test_node_down(bench, cluster, log):
 @fault("slurmd killed")
 def test_slurmd_killed(bench, cluster, log):
     """The job starts anew elsewhere while its first processes work in the directory."""
-    bench.executor.believes_records = False  # or the end of the first run would be the job's
+    bench.executor.trusts_records = False  # or the end of the first run would be the job's
     tasks = bench.tasks(1, f"echo x >> begun; {WAIT}; echo done > out")
     nodes = []
 
@@ -155,7 +155,7 @@ def test_killed_between_result_and_record(bench, log):
 
 @fault("SQUEUE_FORMAT set")
 def test_settings_of_the_user(bench, monkeypatch, caplog):
-    bench.executor.believes_records = False
+    bench.executor.trusts_records = False
     foreign = {
         "SQUEUE_FORMAT": "%u",
         "SQUEUE_STATES": "CANCELLED",
@@ -210,7 +210,7 @@ def test_an_sbatch_without_answer(bench, log):
         return answer
 
     bench.executor._call = call
-    bench.executor.believes_records = False  # or the job would not have to be looked for
+    bench.executor.trusts_records = False  # or the job would not have to be looked for
     assert finished(bench, bench.tasks(1, "echo x >> runs; echo done > out")) == [1]
     assert (bench.directory / "task.000" / "runs").read_text() == "x\n"
     assert_read("sbatch times out, job accepted", log.text)
@@ -247,7 +247,7 @@ def test_a_controller_killed_after_sbatch(bench, cluster, log):
         return answer
 
     bench.executor._call = call
-    bench.executor.believes_records = False
+    bench.executor.trusts_records = False
     (attempts,) = finished(bench, bench.tasks(1, "echo x >> runs; echo done > out"))
     ids = [event["id"] for event in bench.events("job_submitted")]
     state = cluster.run("squeue", "-h", "-j", strangers[0], "-o", "%t").strip()

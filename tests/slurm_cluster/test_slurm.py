@@ -167,7 +167,7 @@ def test_a_held_job_is_told_and_waits(bench, cluster, caplog):
 @fault("slurmctld stopped for a while")
 def test_a_controller_outage_is_no_outcome(bench, cluster, caplog):
     tasks = bench.tasks(2, "touch begun; sleep 3; echo done > out")
-    bench.executor.believes_records = False  # or nobody would notice
+    bench.executor.trusts_records = False  # or nobody would notice
 
     def meddle():
         cluster.wait(lambda: all((task.directory / "begun").exists() for task in tasks))

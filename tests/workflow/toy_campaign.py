@@ -32,7 +32,7 @@ class ToyExecutor:
     poll_first_s = 0.0
     poll_longest_s = 0.0
     grace_s = 0.0
-    believes_records = False
+    trusts_records = False
     settle_s = 0.0
     stuck_s = 0.0
 

@@ -2,7 +2,7 @@
 
 Velocity Verlet (nve), a Nosé–Hoover chain (nvt), and Martyna, Tobias and Klein's equations
 (npt-iso, npt-tri): the ensembles that LAMMPS would run, with the same damping times. The files are
-those of LAMMPS: structure, dump, log. A task that was cut off begins anew and makes the same
+those of LAMMPS: structure, dump, log. A task that was cut off begins again and makes the same
 trajectory, since its only random numbers are the start velocities.
 """
 

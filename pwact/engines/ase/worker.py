@@ -73,7 +73,7 @@ def labelled(atoms: Atoms, word: str) -> Atoms:
 
 
 def free_energy(atoms: Atoms) -> Optional[float]:
-    """The energy that forces are the derivatives of, in eV; None where that is not told apart."""
+    """The energy that forces are the derivatives of, in eV; None where there is only one."""
     try:
         return float(atoms.get_potential_energy(force_consistent=True))
     except (NotImplementedError, TypeError):  # a calculator may know nothing of it

@@ -1,7 +1,7 @@
 """DeePMD-kit with its PyTorch backend: one model, trained by a Kalman filter, which knows its KPU.
 
 DeePMD-kit's LAMMPS plugin for PyTorch is not part of its package, so the MD runs in ASE. A training
-is never continued: DeePMD-kit would begin the matrix P of the filter anew.
+is never continued: DeePMD-kit would begin the matrix P of the filter again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class DeepmdPytorchTrainer(DeepmdTraining):
 
     model = MODEL
     start = START
-    goes_on = False  # DeePMD-kit would begin P anew
+    goes_on = False  # DeePMD-kit would begin P again
     translation = keys.LkfTranslation
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:

@@ -14,7 +14,7 @@ from pwact.engines.deepmd.input import CURVE, DISP_FREQ, read_native, seeded, wi
 from pwact.engines.deepmd.keys import Translation
 from pwact.engines.deepmd.results import read_curve, read_test
 from pwact.engines.links import link_files
-from pwact.engines.training_task import TrainingTask, believable
+from pwact.engines.training_task import TrainingTask, plausible
 from pwact.errors import InputError, TaskError
 from pwact.formats.deepmd_npy import write_deepmd
 from pwact.formats.frames import read_frames
@@ -116,7 +116,7 @@ class DeepmdTraining(TrainingTask):
         demand_last_row(directory, curve)
         # virials are nan where the data have none
         judged = [value for name, value in curve.items() if not name.startswith("rmse_v")]
-        if not believable(judged):
+        if not plausible(judged):
             raise TaskError(f"the learning curve {directory / CURVE} ends with numbers not finite")
         if (directory / ASK_TEST).is_file():
             return read_test(directory / TEST_LOG)

@@ -74,7 +74,7 @@ class LammpsExplorer(MdTask):
 
         An MD that has ended is not run again when the job was cut off in what comes after it.
         """
-        # LAMMPS and the pair styles begin their files anew, so an old one never passes for theirs
+        # LAMMPS and the pair styles overwrite their files, so an old one never passes for theirs
         run = "; ".join(
             [
                 "restart=0",

@@ -1,7 +1,7 @@
 """Prepares the continuation of a cut-off MD in the current directory; run inside the job.
 
 Exit status 0: a whole restart file exists, the dump holds only what came before its step, and the
-deviation rows are set aside. Exit status 1: start anew.
+deviation rows are set aside. Exit status 1: start from the beginning.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _rows(directory: Path) -> Optional[_Rows]:
 
 
 def _set_rows_aside(directory: Path, rows: Optional[_Rows]) -> None:
-    """Keep the deviation rows so far, because most pair styles begin the file anew."""
+    """Keep the deviation rows so far, because most pair styles overwrite the file."""
     if rows is not None and rows.lines:
         lines = [rows.lines[number] for number in sorted(rows.lines)]
         write_text(directory / EARLIER_DEVIATION, "\n".join([rows.header, *lines]) + "\n")

@@ -2,7 +2,7 @@
 
 What concerns structure, models, frames and velocities becomes ours, so that the frames can be
 found, judged and labelled; everything else stays as the user wrote it. A run that was cut off is
-continued where that gives the same frames, else it begins anew.
+continued where that gives the same frames, else it begins again.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _refuse(command: Command, moved: bool) -> None:
     if command.name == "clear":
         raise command.error("clear would remove structure and models")
     if command.name == "reset_timestep" and moved:
-        raise command.error("reset_timestep after a run: frames are told apart by their step")
+        raise command.error("reset_timestep after a run: frames are distinguished by their step")
 
 
 def _reads(command: Command) -> bool:

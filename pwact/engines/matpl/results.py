@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from pwact.engines.base import ValidError
 from pwact.engines.matpl.input import INPUT, RECORD
-from pwact.engines.training_task import believable
+from pwact.engines.training_task import plausible
 from pwact.errors import TaskError
 from pwact.layout import failed_tag
 from pwact.verdict import DONE, Verdict, incomplete, unusable
@@ -91,7 +91,7 @@ def read_errors(path: Path) -> Optional[ValidError]:
         found = [float(values[name]) for name in ("RMSE_Etot", "RMSE_F") if name in values]
     except ValueError as error:
         raise TaskError(f"{path}: the last row holds {error}") from error
-    if not believable(found):
+    if not plausible(found):
         raise TaskError(f"{path}: the errors of the last epoch are not finite")
     return ValidError(*found) if len(found) == 2 else None
 
@@ -136,7 +136,7 @@ def demand_nep(path: Path) -> None:
         asked = _numbers_of_nep(head, neurons) if lines[0].startswith("nep5 ") else 1
     except (KeyError, ValueError, IndexError) as error:
         raise TaskError(f"{path}: holds what is no NEP model: {error}") from error
-    if len(found) < asked or not any(found) or not believable(found):
+    if len(found) < asked or not any(found) or not plausible(found):
         raise TaskError(f"{path}: {len(found)} of {asked} numbers, or numbers of no model")
 
 

@@ -60,8 +60,8 @@ class MatplTrainer(TrainingTask):
         self._config = config
         self._train = train
         self._explore = explore
-        self._told = False
-        self._told_of_valid = False
+        self._said = False
+        self._said_of_valid = False
 
     @property
     def _is_nep(self) -> bool:
@@ -110,8 +110,8 @@ class MatplTrainer(TrainingTask):
         self, directory: Path, data: TrainingData, seed: int, start_from: Optional[Path]
     ) -> None:
         """Write ``train.json``; MatPL reads the data where they are."""
-        if not data.valid and not self._told and not self._is_nep:
-            self._told = True
+        if not data.valid and not self._said and not self._is_nep:
+            self._said = True
             logger.info("no valid_data: MatPL watches its errors on %s", data.train[0])
         made = document(self._config.train, data, seed, directory, start_from)
         if self._keeps_p:
@@ -185,8 +185,8 @@ class MatplTrainer(TrainingTask):
             return None
         if path.exists():
             return read_errors(path)
-        if not self._told_of_valid:
-            self._told_of_valid = True
+        if not self._said_of_valid:
+            self._said_of_valid = True
             logger.warning(
                 "%s is not there, so no errors on valid_data are known: MatPL leaves out a batch "
                 "that is not full; is optimizer.batch_size larger than the number of its frames?",

@@ -4,7 +4,7 @@
 is the shell text that starts LAMMPS. One LAMMPS process reruns the dump once a member. A frame at
 which LAMMPS gives up, and all later ones, become rows of NaN: no member can describe them. An
 evaluation that failed for another reason, or that got nowhere at all, leaves no rows. LAMMPS is
-believed by the frames that it wrote, whatever the exit status of its command.
+judged by the frames that it wrote, whatever the exit status of its command.
 """
 
 from __future__ import annotations

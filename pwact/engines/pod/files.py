@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pwact.engines.base import ValidError
-from pwact.engines.training_task import believable
+from pwact.engines.training_task import plausible
 from pwact.errors import TaskError
 from pwact.formats.labels import labels_of
 from pwact.io.files import write_text
@@ -224,7 +224,7 @@ def read_coefficients(path: Path) -> np.ndarray[Any, Any]:
         raise TaskError(f"{path}: {len(values)} of {count} coefficients")
     if not count:
         raise TaskError(f"{path}: no coefficients")
-    strange = [number for number, value in enumerate(values.tolist()) if not believable([value])]
+    strange = [number for number, value in enumerate(values.tolist()) if not plausible([value])]
     if strange:
         first = strange[0]
         raise TaskError(
@@ -243,7 +243,7 @@ def read_errors(path: Path) -> ValidError:
     for line in lines:
         if line.startswith("All files"):
             numbers = [float(word) for word in line.split()[4:]]  # after 2 words and 2 counts
-            if not believable((numbers[1], numbers[3])):
+            if not plausible((numbers[1], numbers[3])):
                 raise TaskError(f"{path}: the errors on the validation data are absurd")
             return ValidError(rmse_e=numbers[1], rmse_f=numbers[3])
     raise TaskError(f"{path}: no line 'All files'")

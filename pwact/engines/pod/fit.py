@@ -113,7 +113,7 @@ class LeastSquares:
             return np.asarray(np.linalg.inv(np.linalg.cholesky(self._inverse)))
         except np.linalg.LinAlgError as error:
             raise TaskError(
-                "P has no bounds: kalman_lambda forgets more than the data tell anew"
+                "P has no bounds: kalman_lambda forgets more than the data bring in"
             ) from error
 
 

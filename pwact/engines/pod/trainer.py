@@ -55,7 +55,7 @@ class PodTrainer(TrainingTask):
         self._types = tuple(config.train.atom_type)
         self._program = lammps_program(train.command)
         self._explore_program = lammps_program(explore.command)
-        self._told = False
+        self._said = False
 
     def validate(self) -> None:
         """Refuse what a linear fit inside LAMMPS cannot honour."""
@@ -168,8 +168,8 @@ class PodTrainer(TrainingTask):
             if strange:  # fitpod would take them for whatever stood in its memory
                 message = f"the data hold {' '.join(strange)}, which it does not list"
                 raise InputError(message, self._config.file, "train.atom_type")
-            if not self._told and labels_of(frame).virial is not None:
-                self._told = True
+            if not self._said and labels_of(frame).virial is not None:
+                self._said = True
                 logger.warning("fitpod fits energies and forces; virials of the data are not used")
         return frames
 

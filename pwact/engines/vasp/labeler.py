@@ -176,7 +176,7 @@ class VaspLabeler:
         return f"{self.block.command.strip()} > {LOG} 2>&1"
 
     def check(self, directory: Path, purpose: Purpose) -> Verdict:
-        """Believe OUTCAR alone: complete, and converged as VASP defines it."""
+        """OUTCAR alone decides: complete, and converged as VASP defines it."""
         path = directory / OUTCAR
         if not path.is_file():
             return incomplete(f"there is no {OUTCAR}")

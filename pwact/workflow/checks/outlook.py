@@ -194,7 +194,7 @@ class _Tour(Loop):
         """Nothing is written."""
 
     def tell(self, iteration: int) -> None:
-        """Nothing is told."""
+        """Nothing is reported."""
 
 
 def _look_at_loop(config: RunConfig, resources: Resources, looker: _Looker) -> None:

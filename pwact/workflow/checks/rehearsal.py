@@ -87,7 +87,7 @@ def _tried(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> Iterator[st
         directory.mkdir(parents=True)
         task = Task(directory, f"{{ {_probe(block)}\n}} > {_FOUND}", _has_found, _FOUND)
         for result in dispatcher.run("probe", directory.parent, [task], block):
-            lines, wrong = _told(block, directory / _FOUND)
+            lines, wrong = _words_of(block, directory / _FOUND)
             faults += wrong or ([] if result.verdict.done else [result.explanation])
             yield from lines
     words, fault = _label(pair, place / "label", dispatcher)
@@ -155,7 +155,7 @@ def _has_found(directory: Path) -> Verdict:
     return DONE if there else incomplete("the programs could not be looked for")
 
 
-def _told(block: ResourceBlock, path: Path) -> tuple[list[str], list[str]]:
+def _words_of(block: ResourceBlock, path: Path) -> tuple[list[str], list[str]]:
     """What a probe found, in words, and what is wrong with it."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -163,27 +163,27 @@ def _told(block: ResourceBlock, path: Path) -> tuple[list[str], list[str]]:
         return [f"{block.name}: the job did not run"], []
     facts = [(key, value) for key, _, value in (line.partition("=") for line in lines)]
     host = next((value for key, value in facts if key == "host"), "?")
-    told, wrong = [f"{block.name} ({block.scheduler}, on {host}): {block.command}"], []
+    rows, wrong = [f"{block.name} ({block.scheduler}, on {host}): {block.command}"], []
     for key, value in facts:
         if key == "path":
             word, found, version = value.split("=", 2)
-            told.append(f"  {word}: {found}" + (f" ({version.strip()})" if version else ""))
+            rows.append(f"  {word}: {found}" + (f" ({version.strip()})" if version else ""))
         elif key == "packages":
-            told.append(f"  Python packages: {value or 'none of those that pwact knows'}")
+            rows.append(f"  Python packages: {value or 'none of those that pwact knows'}")
         elif key == "gpu" or (key == "gpus" and block.gpu_per_node):
-            told.append(f"  GPU: {value}")
+            rows.append(f"  GPU: {value}")
         elif key == "missing":
             wrong.append(f"{block.file}: {block.name}.command: {value} is not found on {host}")
     text = {name: "\n".join(v for k, v in facts if k == name) for name in ("launcher", "linked")}
     launcher, linked = programs.launched_by(text["launcher"]), programs.linked_with(text["linked"])
     if linked:
-        told.append(f"  MPI: the program is linked with {linked}")
+        rows.append(f"  MPI: the program is linked with {linked}")
     if launcher and linked and not programs.fits(launcher, linked):
         words = programs.mismatch_words(
             f"its launcher is of {launcher}", f"the program of {linked}"
         )
         wrong.append(f"{block.file}: {block.name}.command: {words}")
-    return told, wrong
+    return rows, wrong
 
 
 def _label(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> tuple[str, str]:

@@ -46,7 +46,7 @@ class CollectStage:
     runs
         The MD of the entries.
     left_out
-        What no code should get, or what did not converge: rows for `gate.write_table`.
+        What is unphysical, or did not converge: rows for `gate.write_table`.
     shared
         Whether other parts are in the collection as well.
     prefix

@@ -71,7 +71,7 @@ class KpuStage:
     def work(self, services: Services) -> StageOutput:
         """Evaluate the trajectories; a tenth of them, or one, may come to nothing, but never all.
 
-        The report holds the entries of the exploration anew; a trajectory that was not evaluated
+        The report repeats the entries of the exploration; a trajectory that was not evaluated
         is not usable any more.
         """
         tasks = {entry["directory"]: self._task(entry) for entry in self._usable}
