@@ -157,14 +157,14 @@ def test_stopping_names_the_job_and_kill_ends_it(
     signal.signal(signal.SIGHUP, outside)
     journal = here / ".pwact" / "journal.jsonl"
     wait_until(lambda: journal.exists() and "job_submitted" in journal.read_text(encoding="utf-8"))
-    wait_until(lambda: "ase_worker" in commands_of(mark))
+    wait_until(lambda: "ase.worker" in commands_of(mark))
     master.send_signal(number)
     _, said = master.communicate(timeout=PATIENCE_S)
     assert master.returncode == status
     assert said.endswith(f"pwact: {word}\n")
     (job,) = re.findall("left running: (aimd0-[0-9a-f]{12})", said)
     assert job in (here / "pwact.log").read_text(encoding="utf-8")
-    assert "ase_worker" in commands_of(mark)
+    assert "ase.worker" in commands_of(mark)
     assert main(["kill", "INIT_BULK"]) == 0
     assert job in capsys.readouterr().out
     assert commands_of(mark) == ""

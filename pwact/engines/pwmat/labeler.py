@@ -1,6 +1,6 @@
 """PWmat: plane waves, Gaussian basis sets, or the DFTB inside it.
 
-Its control file stands in `pwact.engines.pwmat.input`, what it says of its end in `pwmat_report`,
+Its control file stands in `pwact.engines.pwmat.input`, what it says of its end in `report`,
 pseudopotentials and their like in `pwmat_basis`.
 """
 
