@@ -86,6 +86,16 @@ def gather(parser: Parser) -> None:
     _names(parser)
 
 
+def _parts(parser: Parser) -> None:
+    for option, part in (("--train", "training"), ("--valid", "validation")):
+        parser.add_argument(
+            option,
+            metavar="SHARE",
+            type=_ratio,
+            help=f"share for {part}: parted by content, never one structure in both parts",
+        )
+
+
 def _names(parser: Parser) -> None:
     more = "names of the labels in extxyz: pwact (default), or ase, for programs that read by ASE"
     parser.add_argument("--names", type=str.lower, choices=LABEL_NAMES, default=PWACT, help=more)
@@ -138,8 +148,10 @@ def convert(parser: Parser) -> None:
         type=_ratio,
         help="split into train and valid; RATIO is the share of train (default: no split)",
     )
+    _parts(parser)
     add("-r", "--data_shuffle", help="shuffle before the split", **_FLAG)
-    add("--seed", type=_whole(0), default=2024, help="of the shuffle (default: 2024)")
+    seed = "of the shuffle, or of the parts (default: 2024)"
+    add("--seed", type=_whole(0), default=2024, help=seed)
     add("-m", "--merge", help="put frames of equal composition of all files together", **_FLAG)
     add("-g", "--gap", type=_whole(1), default=1, help="keep every GAP-th frame (default: 1)")
     examples = {"energy": "REF_energy", "forces": "REF_forces", "virial": "stress"}
@@ -147,6 +159,8 @@ def convert(parser: Parser) -> None:
         more = f"extxyz: the name of the {label}, {example} for instance"
         add(f"--{label}-key", metavar="NAME", default="", help=more)
     _names(parser)
+    more = "an input that cannot be read ends the call, and nothing is written"
+    add("--strict", action="store_true", help=f"{more} (default: the others are converted)")
     start = "where relative paths start (default: here)"
     add("-w", "--work_dir", type=_path, default="./", help=start)
     add("-t", "--worktype", help="accepted for old scripts, not needed")

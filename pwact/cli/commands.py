@@ -21,7 +21,7 @@ from pwact.cli.signals import ending_signals_raise
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
-from pwact.errors import EXIT_DONE, StageChangedError, UsageError
+from pwact.errors import EXIT_DONE, EXIT_FAILED, StageChangedError, UsageError
 from pwact.formats.results import find_results
 from pwact.report.selection import classes_text, record
 from pwact.report.status import status_text
@@ -44,6 +44,7 @@ from pwact.tools.filter import write as write_filtered
 from pwact.tools.gather import gather
 from pwact.tools.kill import kill as kill_campaign
 from pwact.tools.labelled import check_labelled_format
+from pwact.tools.split import share_of
 from pwact.tools.status import status_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, open_campaign
@@ -151,13 +152,20 @@ def to_pwdata(options: Namespace) -> int:
         raise UsageError(f"{base} is not a directory")
     input_format = check_labelled_format(options.format)
     keys = (options.energy_key, options.forces_key, options.virial_key)
+    share = share_of(options.train, options.valid)
+    if share is not None and (options.train_valid_ratio is not None or options.data_shuffle):
+        raise UsageError(
+            "--train and --valid part by content; -o and -r by order: take one of them"
+        )
     settings = Conversion(
         inputs=[base / name for name in options.input],
         input_format=input_format,
         savepath=base / options.savepath,
         output_format=output_format_of(options.output_format),
-        ratio=options.train_valid_ratio,
+        ratio=options.train_valid_ratio if share is None else share,
         seed=options.seed if options.data_shuffle else None,
+        by_content=options.seed if share is not None else None,
+        strict=options.strict,
         merge=options.merge,
         gap=options.gap,
         names=label_names(input_format, *keys),
@@ -171,7 +179,9 @@ def to_pwdata(options: Namespace) -> int:
     ):
         made = convert(settings, _ticker(bar, inputs) if bar else lambda number: None)
     console.say(conversion_summary(made, inputs))
-    return EXIT_DONE
+    for line in made.unread:
+        console.complain(line)
+    return EXIT_FAILED if made.unread else EXIT_DONE
 
 
 def _ticker(bar: console.Bar, inputs: int) -> Callable[[int], None]:
@@ -191,6 +201,8 @@ def _ticker(bar: console.Bar, inputs: int) -> Callable[[int], None]:
 def conversion_summary(made: Converted, inputs: int) -> str:
     """The last words of ``pwact to_pwdata``: how many frames there are, and where."""
     left_out = f"; {made.unconverged} not converged, left out" if made.unconverged else ""
+    if made.unread:
+        left_out += f"; {_counted(len(made.unread), 'input')} cannot be read, left out"
     lines = [f"{_counted(made.frames, 'frame')} of {_counted(inputs, 'input')}{left_out}"]
     if made.valid:
         lines += [f"to train ({_counted(made.trained, 'frame')}):", quoted(made.train)]

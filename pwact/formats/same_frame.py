@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CLOSE = 1e-3  # Å; files may be written with few digits
 GRID = 1e-8  # Å; what differs by less is one structure
+WRITTEN_GRID = 1e-6  # Å; the same, whatever format the frames went through
 
 
 def same_frame(one: Atoms, other: Atoms, close: float = CLOSE) -> bool:
@@ -56,6 +57,11 @@ def structure_key(atoms: Atoms, grid: float = GRID) -> str:
     for name, values in properties_of(atoms).items():
         digest.update(name.encode() + _bytes(values[order]))
     return digest.hexdigest()[:32]
+
+
+def structure_mark(atoms: Atoms) -> bytes:
+    """A short form of `structure_key` that is the same whatever format a frame went through."""
+    return bytes.fromhex(structure_key(atoms, WRITTEN_GRID))
 
 
 def _bytes(values: np.ndarray) -> bytes:

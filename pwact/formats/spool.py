@@ -14,6 +14,7 @@ from ase import Atoms
 
 from pwact.errors import InputError
 from pwact.formats.labels import labels_of, set_labels
+from pwact.formats.same_frame import structure_mark
 
 _FIXED = 22  # numbers of a record that do not depend on the atoms
 _PER_ATOM = 7
@@ -26,12 +27,16 @@ class Spool:
     ----------
     without_virial
         How many frames have no virial.
+    keys
+        Of each frame, if `keys_wanted`: what tells its structure from others.
     """
 
-    def __init__(self, path: Path, atoms: int) -> None:
+    def __init__(self, path: Path, atoms: int, keys_wanted: bool = False) -> None:
         self.path = path
         self.atoms = atoms
         self.without_virial = 0
+        self.keys: list[bytes] = []
+        self._keys_wanted = keys_wanted
         self._count = 0
 
     def __len__(self) -> int:
@@ -63,6 +68,21 @@ class Spool:
         with self.path.open("ab") as stream:  # not kept open: there may be many compositions
             stream.write(np.concatenate([row, np.ravel(virial)]).tobytes())
         self._count += 1
+        if self._keys_wanted:
+            self.keys.append(structure_mark(atoms))
+
+    def cut(self, count: int) -> None:
+        """Forget all frames but the first `count`."""
+        for atoms in self.frames(range(count, len(self))):
+            self.without_virial -= labels_of(atoms).virial is None
+        with self.path.open("r+b") as stream:
+            stream.truncate(self._size * count)
+        del self.keys[count:]
+        self._count = count
+
+    @property
+    def _size(self) -> int:
+        return 8 * (_FIXED + _PER_ATOM * self.atoms)
 
     def picked(self, order: Sequence[int]) -> Picked:
         """The frames with these numbers, in that order."""
@@ -70,11 +90,10 @@ class Spool:
 
     def frames(self, order: Sequence[int]) -> Iterator[Atoms]:
         """Read frames back, as `picked` gives them."""
-        size = 8 * (_FIXED + _PER_ATOM * self.atoms)
         with self.path.open("rb") as stream:
             for number in order:
-                stream.seek(size * number)
-                yield self._frame(np.frombuffer(stream.read(size)))
+                stream.seek(self._size * number)
+                yield self._frame(np.frombuffer(stream.read(self._size)))
 
     def _frame(self, row: np.ndarray) -> Atoms:
         n = self.atoms

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,9 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-import numpy as np
-
-from pwact.errors import InputError, PwactError, UsageError
+from pwact.errors import InputError, UsageError
 from pwact.formats.data_format import Remarks
 from pwact.formats.extxyz_labels import OF_TABLES, LabelNames
 from pwact.formats.frames import data_set_format
@@ -22,6 +19,13 @@ from pwact.io import files
 from pwact.registry.formats import ALL_OR_NONE, FORMATS, PWACT, WRITTEN
 from pwact.tools.labelled import iterate_labelled
 from pwact.tools.publish import Workshop
+from pwact.tools.split import (
+    Order,
+    Spools,
+    parted_by_content,
+    parted_by_order,
+    shuffled,
+)
 
 if TYPE_CHECKING:
     pass
@@ -50,6 +54,11 @@ class Conversion:
         Share for training; None for data sets that are not split.
     seed
         Of the shuffle before the split; None for the order of the inputs.
+    by_content
+        Seed of a split by content (`split.trained_by_content`) instead of one by order; None for
+        one by order.
+    strict
+        Whether an input that cannot be read ends the call, and nothing is written.
     merge
         Whether frames of one composition are put together, whatever file they come from.
     gap
@@ -66,6 +75,8 @@ class Conversion:
     output_format: str = "pwmlff/npy"
     ratio: Optional[Fraction] = None
     seed: Optional[int] = None
+    by_content: Optional[int] = None
+    strict: bool = False
     merge: bool = False
     gap: int = 1
     names: LabelNames = OF_TABLES
@@ -84,6 +95,8 @@ class Converted:
         Frames in all of them, and in those for training.
     unconverged
         Frames that were left out because their electronic structure is not converged.
+    unread
+        Inputs that were left out because they cannot be read, with the reason, a line each.
     """
 
     train: list[Path] = field(default_factory=list)
@@ -91,6 +104,7 @@ class Converted:
     frames: int = 0
     trained: int = 0
     unconverged: int = 0
+    unread: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -122,7 +136,7 @@ def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted
     Raises
     ------
     InputError
-        An input is damaged or has no labels; names it. Nothing is written.
+        No input can be read; or, if `strict`, one is damaged or has no labels. Nothing is written.
     UsageError
         There is a file where the directory is to be.
     """
@@ -141,8 +155,9 @@ def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted
         sets = _read(settings, shop.place, made, tick)
         names = _names([composition for composition, _ in sets], savepath)
         with files.synced_together(shop.ready):
-            for name, (_, spool) in zip(names, sets):
-                _write(settings, spool, shop.ready / name, savepath / name, made)
+            orders = _orders(settings, [spool for _, spool in sets])
+            for name, (_, spool), order in zip(names, sets, orders):
+                _write(settings, spool, shop.ready / name, savepath / name, order, made)
                 spool.path.unlink()
         shop.publish(names, made.to_json())
         return made
@@ -167,28 +182,32 @@ def _read(
     settings: Conversion, aside: Path, made: Converted, tick: Tick
 ) -> list[tuple[str, Spool]]:
     """Put the frames aside, by composition; the composition of each spool comes first."""
-    spools: dict[tuple[int, str], Spool] = {}
-    output = data_set_format(settings.output_format)
-    index = 0
+    for path in settings.inputs:
+        if problem := files.unreadable(path, or_folder=True):
+            raise InputError(problem, path)
+    spools = Spools(
+        aside, settings.output_format, settings.gap, settings.merge, settings.ratio is not None
+    )
     for number, path in enumerate(settings.inputs, 1):
         remarks = Remarks()
-        index = index if settings.merge else 0
-        for atoms in iterate_labelled(path, settings.input_format, remarks, settings.names):
-            tick(number)
-            if index % settings.gap == 0:
-                key = (0 if settings.merge else number, output.group(atoms))
-                if key not in spools:
-                    spools[key] = Spool(aside / f"{len(spools)}.frames", len(atoms))
-                try:
-                    spools[key].append(output.fit(atoms))
-                except PwactError as error:
-                    raise InputError(f"frame {index}: {error}", path) from error
-            index += 1
+        try:
+            for atoms in iterate_labelled(path, settings.input_format, remarks, settings.names):
+                tick(number)
+                spools.append(number, path, atoms)
+        except InputError as error:
+            if settings.strict or len(settings.inputs) == 1:
+                raise
+            spools.forget()
+            made.unread.append(str(error))
+            continue
+        spools.keep()
         made.unconverged += len(remarks.unconverged)
         _tell(path, remarks)
-    if not spools:
+    if not spools.sets and len(made.unread) == len(settings.inputs):
+        raise InputError(f"no input can be read; the first: {made.unread[0]}")
+    if not spools.sets:
         raise InputError(f"no frame of the inputs is converged; {made.unconverged} left out")
-    return [(composition, spool) for (_, composition), spool in spools.items()]
+    return [(composition, spool) for (_, composition), spool in spools.sets.items()]
 
 
 def _tell(path: Path, remarks: Remarks) -> None:
@@ -216,15 +235,29 @@ def _names(compositions: Sequence[str], savepath: Path) -> list[str]:
     return names
 
 
+def _orders(settings: Conversion, spools: Sequence[Spool]) -> list[Order]:
+    """Which frames of each data set go where, in which order."""
+    if settings.ratio is None:
+        return [(order, order[:0]) for order in shuffled(spools, settings.seed)]
+    if settings.by_content is not None:
+        return parted_by_content(spools, settings.ratio, settings.by_content)
+    orders, moved = parted_by_order(spools, settings.ratio, settings.seed)
+    if moved:
+        words = "%d frames to validate have the structure of a frame to train; they are in train"
+        _LOG.warning(words, moved)
+    return orders
+
+
 def _write(
-    settings: Conversion, spool: Spool, directory: Path, final: Path, made: Converted
+    settings: Conversion,
+    spool: Spool,
+    directory: Path,
+    final: Path,
+    order: Order,
+    made: Converted,
 ) -> None:
     """Write the data sets of a spool below `directory`, and note where they will be."""
     frames = len(spool)
-    order = np.arange(frames)
-    if settings.seed is not None:
-        order = np.random.default_rng(settings.seed).permutation(frames)
-    trained = frames if settings.ratio is None else math.ceil(frames * settings.ratio)
     output, holds = data_set_format(settings.output_format), FORMATS[settings.output_format]
     if holds.virial == ALL_OR_NONE and 0 < spool.without_virial < frames:
         _LOG.warning(
@@ -233,7 +266,7 @@ def _write(
             spool.without_virial,
             frames,
         )
-    parts = [(TRAIN, order[:trained], made.train), (VALID, order[trained:], made.valid)]
+    parts = [(TRAIN, order[0], made.train), (VALID, order[1], made.valid)]
     for part, numbers, places in parts:
         if not len(numbers):
             continue
@@ -245,7 +278,7 @@ def _write(
         output.write_one(directory / name, picked, settings.written)
         places.append(final / name)
     made.frames += frames
-    made.trained += trained
+    made.trained += len(order[0])
 
 
 def output_format_of(name: str) -> str:

@@ -19,6 +19,7 @@ from pwact.formats.deepmd_npy import write_deepmd
 from pwact.formats.extxyz import write_extxyz
 from pwact.formats.frames import ordered, read_frames, write_frames
 from pwact.formats.labels import labels_of
+from pwact.formats.same_frame import structure_mark
 from pwact.formats.spool import Spool
 from pwact.registry.formats import WRITTEN
 from pwact.tools import labelled as readers
@@ -285,7 +286,10 @@ BAD: list[tuple[list[str], str]] = [
     (["-i", "good", "-f", "extxyz"], "good: frame 0 cannot be read"),
     (["-i", "good", "-f", "vasp"], "; is vasp/outcar its format?"),
     (["-i", "good", "-f", "npy"], "good: holds no labelled frame; is pwmlff/npy its format?"),
-    (["-i", "good", "bad"], "bad, line 29: "),
+    (["-i", "good", "bad", "--strict"], "bad, line 29: "),
+    (["-i", "bad", "empty"], "no input can be read; the first: bad, line 29: "),
+    (["-i", "good", "--train", "0.8", "--valid", "0.3"], "are 1.1 together; expected 1"),
+    (["-i", "good", "--train", "0.8", "-o", "0.8"], "take one of them"),
     (["-i", "empty"], "empty holds no frame; is pwmat/movement its format?"),
     (["-i", "bare.xyz", "-f", "extxyz"], "bare.xyz: frame 1 has no energy and forces"),
     (["-i", "free.xyz", "-f", "extxyz"], "free.xyz: frame 0: it has no cell"),
@@ -474,3 +478,88 @@ def test_the_workshop_of_a_living_call_stays(here: Path) -> None:
     assert other.ready.is_dir()
     other.close()
     assert not list(here.glob(".*.new"))
+
+
+@pytest.mark.parametrize("more", [[], ["-m"], ["-m", "-g", "2"], ["-m", "--train", "0.7"]])
+def test_one_odd_file_does_not_end_a_call_with_many(
+    here: Path, capsys: Said, more: list[str]
+) -> None:
+    put_movement(here / "a", *series("CSi", 1, 2, 3))
+    text = movement_text([*series("CSi", 4, 5), *series("Si2", 6, 7), *series("CSi", 8)])
+    (here / "b").write_text(spoil(text))
+    put_movement(here / "c", labelled("CSi", 9), labelled("CSi", 10), labelled("C", 11))
+    assert main(["to_pwdata", "-i", "a", "c", "-s", "right", *more]) == 0
+    capsys.readouterr()
+    assert main(["to_pwdata", "-i", "a", "b", "c", *more]) == 1
+    said = capsys.readouterr()
+    assert "frames of 3 inputs; 1 input cannot be read, left out\n" in said.out
+    assert re.search(r"^pwact: .*b, line \d+: ", said.err.splitlines()[-1])
+    assert files_of(here / "PWdata") == files_of(here / "right")
+    for path in (here / "right").rglob("*.npy"):
+        assert (here / "PWdata" / path.relative_to(here / "right")).read_bytes() == (
+            path.read_bytes()
+        )
+
+
+def test_an_odd_file_leaves_the_virials_of_the_others(here: Path, capsys: Said) -> None:
+    put_movement(here / "a", *series("C", 1))
+    text = movement_text([labelled("C", 2, virial=False), labelled("C", 3)])
+    (here / "b").write_text(spoil(text))
+    assert main(["to_pwdata", "-m", "-i", "a", "b"]) == 1
+    assert "virial" not in capsys.readouterr().err
+    assert np.load(here / "PWdata/C1/virials.npy").shape == (1, 9)
+
+
+def parts(place: Path) -> tuple[set[int], set[int]]:
+    """The numbers of the frames to train, and of those to validate."""
+    every = [
+        [
+            number
+            for path in sorted(place.rglob(f"{part}.xyz"))
+            for number in energies(path, "extxyz")
+        ]
+        for part in ("train", "valid")
+    ]
+    assert all(len(set(one)) == len(one) for one in every)
+    return set(every[0]), set(every[1])
+
+
+def test_parts_by_content_do_not_depend_on_files_or_order(here: Path) -> None:
+    frames = [
+        labelled(symbols, 10 * n + k) for n, symbols in enumerate(["C", "CSi"]) for k in range(10)
+    ]
+    put_movement(here / "a", *frames)
+    put_movement(here / "b", *frames[:7])
+    put_movement(here / "c", *reversed(frames[7:]))
+    words = ["--output_format", "extxyz", "--train", "0.7"]
+    assert main(["to_pwdata", "-i", "a", "-s", "one", *words]) == 0
+    assert main(["to_pwdata", "-i", "c", "b", "-s", "two", *words]) == 0
+    train, valid = parts(here / "one")
+    assert (len(train), len(valid), train & valid) == (14, 6, set())
+    assert parts(here / "two") == (train, valid)
+    assert main(["to_pwdata", "-i", "a", "-s", "other", *words, "--seed", "5"]) == 0
+    assert parts(here / "other")[0] != train
+    words[2:] = ["--valid", "0.3"]
+    assert main(["to_pwdata", "-i", "a", "-s", "same", *words]) == 0
+    assert parts(here / "same") == (train, valid)
+
+
+@pytest.mark.parametrize("words", [["--train", "0.5"], ["-o", "0.5"], ["-o", "0.5", "-r"]])
+def test_one_structure_is_never_in_both_parts(here: Path, capsys: Said, words: list[str]) -> None:
+    frames = series("CSi", *range(6))
+    put_movement(here / "a", *frames)
+    put_movement(here / "b", *frames[3:], *frames[:3])
+    words = ["-i", "a", "b", "--output_format", "extxyz", *words]
+    assert main(["to_pwdata", *words]) == 0
+    every = {
+        part: {
+            structure_mark(atoms)
+            for path in (here / "PWdata").rglob(f"{part}.xyz")
+            for atoms in read_frames(path, "extxyz")
+        }
+        for part in ("train", "valid")
+    }
+    assert every["train"] | every["valid"] == {structure_mark(ordered(atoms)) for atoms in frames}
+    assert not every["train"] & every["valid"]
+    moved = "frames to validate have the structure of a frame to train" in capsys.readouterr().err
+    assert moved == (words[-1] != "0.5" or words[-2] != "--train")
