@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import Any, Callable, Optional
 
 from pwact.errors import InputError, UsageError
 from pwact.formats.data_format import Remarks
@@ -26,9 +26,6 @@ from pwact.tools.split import (
     parted_by_order,
     shuffled,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _LOG = logging.getLogger(__name__)
 
