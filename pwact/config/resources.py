@@ -61,7 +61,12 @@ class ResourceBlock:
     name: str = "train"
     command: str = declare("", Text(), "The program; may hold shell variables.", required=True)
     queue_name: str = declare(
-        "", _PLAIN, "SLURM partition, or a comma list; needed for slurm only."
+        "", _PLAIN, "SLURM partition, or a comma list; queue elsewhere. Needed for slurm only."
+    )
+    parallel_environment: str = declare(
+        "",
+        Text(one_line=True, plain=True),
+        "sge: parallel environment of jobs with more than one CPU.",
     )
     group_size: int = declare(
         1,
@@ -78,7 +83,10 @@ class ResourceBlock:
     gpu_per_node: int = declare(0, Whole(0), "GPUs per node; 0 asks for none.")
     cpu_per_node: int = declare(1, Whole(1), "CPUs per node.")
     custom_flags: tuple[str, ...] = declare(
-        (), _FLAGS, "More header lines of the job script; `#SBATCH` is put in front if missing."
+        (),
+        _FLAGS,
+        "More header lines of the job script; `#SBATCH` (`#PBS`, `#BSUB`, `#$`) is put in front "
+        "if missing.",
     )
     source_list: tuple[str, ...] = declare(
         (), _LINES, "Files to source before the tasks; `source` is put in front if missing."
@@ -92,7 +100,7 @@ class ResourceBlock:
         None, Real(positive=True), "Longest time between two looks at the jobs.", unit="s"
     )
     max_jobs_in_queue: Optional[int] = declare(
-        None, Whole(1), "slurm: at most this many jobs at a time in the queue."
+        None, Whole(1), "At most this many jobs at a time in the queue."
     )
     use_array: str = declare(
         "auto", UseArray(), "slurm: whether the scripts of a step are submitted as one job array."
@@ -120,6 +128,12 @@ class Resources:
     scf: Optional[ResourceBlock] = declare(
         None, Section(), "init_bulk: labels by another program.", default_words="as DFT"
     )
+
+    @property
+    def blocks(self) -> tuple[ResourceBlock, ...]:
+        """The blocks that are there."""
+        found = (self.train, self.explore, self.dft, self.direct, self.scf)
+        return tuple(block for block in found if block is not None)
 
 
 SHARED = (  # keys that may stand at the top for all blocks
@@ -186,7 +200,7 @@ def _block(node: Node, name: str, shared: Mapping[str, Node]) -> ResourceBlock:
         values["group_size"] = ONE_SCRIPT
     values["queue_name"] = "".join(values["queue_name"].split())
     block = ResourceBlock(name=name, file=node.context.file, **values)
-    if EXECUTORS[block.scheduler].queues and not block.queue_name:
+    if EXECUTORS[block.scheduler].needs_queue and not block.queue_name:
         raise node.child("queue_name", None).error(
             f"this key is required for the scheduler {block.scheduler} "
             '("scheduler": "local" needs none)'

@@ -15,3 +15,14 @@ def executor_for(block: ResourceBlock) -> Executor:
     """Make the executor that a resource block asks for."""
     made: Executor = EXECUTORS[block.scheduler].load().from_block(block)
     return made
+
+
+def check_block(block: ResourceBlock) -> None:
+    """Refuse what the scheduler of a resource block has no words for.
+
+    Raises
+    ------
+    InputError
+        With the key of the block.
+    """
+    executor_for(block).dialect.options("scf0-0123456789ab", block)

@@ -9,7 +9,8 @@ from typing import Callable
 
 from pwact.errors import PwactError, SchedulerError
 from pwact.executors import slurm_text
-from pwact.executors.slurm_text import Answer, Row
+from pwact.executors.commands import Answer
+from pwact.executors.slurm_text import Row
 
 _LOG = logging.getLogger(__name__)
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
-import signal
-import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,10 +23,9 @@ from pwact.executors.base import (
     LimitError,
     OutageError,
 )
-from pwact.executors.processes import processes_with
+from pwact.executors.commands import LIST_LENGTH, Answer, end_submissions, run_command
 from pwact.executors.script import header, quote
 from pwact.executors.slurm_text import (
-    Answer,
     Row,
     array_name,
     clean,
@@ -43,9 +39,7 @@ from pwact.io.files import write_text
 
 _LOG = logging.getLogger(__name__)
 
-_LIST_LENGTH = 60_000  # of a list of ids; one argument may have 131,072 bytes on Linux
 _ARRAY_FROM = 10  # jobs, with use_array "auto"
-_COMMAND_TIMEOUT_S = 120.0
 _LAST_WORDS_S = 2.0  # for SLURM to take note of a job whose sbatch was ended
 # of an outer job, or of the user's habits: they would change what we ask for or what we read
 _KEPT = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT")  # where SLURM is, and who asks
@@ -70,27 +64,7 @@ def call(words: Sequence[str]) -> Answer:
         for key, value in os.environ.items()
         if key in _KEPT or not _FOREIGN.fullmatch(key)
     }
-    try:
-        done = subprocess.run(
-            list(words),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_COMMAND_TIMEOUT_S,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise SchedulerError(
-            f"the command {words[0]} is not installed here; without SLURM set "
-            '"scheduler": "local" in resource.json'
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise OutageError(f"{words[0]}: no answer in {_COMMAND_TIMEOUT_S:.0f} s") from error
-    except OSError as error:  # no memory, no process: not a word about any job
-        raise OutageError(f"{words[0]}: {error}") from error
-    return Answer(
-        done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-    )
+    return run_command(words, environment, "SLURM")
 
 
 class SlurmExecutor:
@@ -220,7 +194,7 @@ class SlurmExecutor:
         """Name → id of those of the jobs that SLURM knows."""
         asked = dict.fromkeys(one for name in names for one in (name, array_name(name)) if one)
         listed: list[Row] = []
-        for part in cut(list(asked), _LIST_LENGTH):
+        for part in cut(list(asked), LIST_LENGTH):
             answer = self._squeue([f"--name={','.join(part)}"])
             if answer.status:
                 raise OutageError(f"squeue: {clean(answer.err)}")
@@ -233,7 +207,9 @@ class SlurmExecutor:
             ids = [row.id for row in sorted(mine, key=_age) if is_ours(row, name)]
             if ids:
                 found[name] = ids[-1]
-        if not _end_submissions([name for name in names if name not in found]):
+        lost = [name for name in names if name not in found]
+        jobs = {one for name in lost for one in (name, array_name(name)) if one}
+        if not end_submissions("sbatch", {f"--job-name={job}" for job in jobs}):
             return found
         self._sleep(_LAST_WORDS_S)
         return self.find_all(names)
@@ -242,7 +218,7 @@ class SlurmExecutor:
         """State of every job, given as id → name, in one call of squeue."""
         listed: dict[str, Row] = {}
         bases = dict.fromkeys(job_id.partition("_")[0] for job_id in jobs)
-        for part in cut(list(bases), _LIST_LENGTH):
+        for part in cut(list(bases), LIST_LENGTH):
             listed.update((row.id, row) for row in self._listed(part))
         missing = {
             job_id: name
@@ -251,7 +227,7 @@ class SlurmExecutor:
         }
         if missing and self._accounting.there:
             bases = dict.fromkeys(job_id.partition("_")[0] for job_id in missing)
-            for part in cut(list(bases), _LIST_LENGTH):
+            for part in cut(list(bases), LIST_LENGTH):
                 for row in self._accounting.rows([f"--jobs={','.join(part)}"]):
                     if row.id in missing and is_ours(row, missing[row.id]):
                         listed[row.id] = row
@@ -280,7 +256,7 @@ class SlurmExecutor:
         """End those of the jobs that live under their name, and wait until they have ended."""
         wait, step = 0.0, 0.2
         alive = self._alive(jobs)
-        for part in cut(list(alive), _LIST_LENGTH):
+        for part in cut(list(alive), LIST_LENGTH):
             answer = self._call(["scancel", *part])
             if answer.status and slurm_text.is_outage(answer.err):
                 raise OutageError(f"scancel: {clean(answer.err)}")
@@ -294,18 +270,6 @@ class SlurmExecutor:
     def _alive(self, jobs: Mapping[str, str]) -> dict[str, str]:
         states = self.poll(jobs) if jobs else {}
         return {job_id: jobs[job_id] for job_id, state in states.items() if state.alive}
-
-
-def _end_submissions(names: Sequence[str]) -> int:
-    """End what a dead master has left of sbatch, which may go on trying for minutes."""
-    jobs = {one for name in names for one in (name, array_name(name)) if one}
-    left = processes_with("sbatch", {f"--job-name={job}" for job in jobs}) if jobs else []
-    for pid in left:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    if left:
-        _LOG.warning("ended %d sbatch that an earlier start had left at work", len(left))
-    return len(left)
 
 
 def _age(row: Row) -> tuple[bool, int]:

@@ -123,15 +123,6 @@ DIALECT = Dialect(
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a command printed, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
 class Row:
     """A job as squeue or sacct lists it."""
 

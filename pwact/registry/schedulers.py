@@ -13,16 +13,17 @@ class Scheduler(Entry):
 
     Attributes
     ----------
-    queues
-        Whether jobs wait in a queue that ``queue_name`` names.
+    needs_queue
+        Whether a resource block must name a queue.
     """
 
-    queues: bool = True
+    needs_queue: bool = False
 
 
 EXECUTORS: Registry[Scheduler] = Registry(
     {
-        "slurm": Scheduler("pwact.executors.slurm:SlurmExecutor"),
-        "local": Scheduler("pwact.executors.local:LocalExecutor", queues=False),
+        "slurm": Scheduler("pwact.executors.slurm:SlurmExecutor", needs_queue=True),
+        "local": Scheduler("pwact.executors.local:LocalExecutor"),
+        "sge": Scheduler("pwact.executors.sge:SgeExecutor"),
     }
 )

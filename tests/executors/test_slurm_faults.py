@@ -484,7 +484,7 @@ def test_without_slurm(bench, monkeypatch, tmp_path):
 
 
 def test_a_command_that_hangs_is_an_outage(monkeypatch):
-    monkeypatch.setattr("pwact.executors.slurm._COMMAND_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("pwact.executors.commands._COMMAND_TIMEOUT_S", 0.05)
     with pytest.raises(Exception, match="no answer"):
         call(["sleep", "5"])
 

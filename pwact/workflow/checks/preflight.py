@@ -17,6 +17,7 @@ from pwact.config.run import RunConfig
 from pwact.engines.base import Explorer, Labeler, Motion, Purpose, UserInput
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError
+from pwact.executors import check_block
 from pwact.formats.structure_remarks import remarks
 from pwact.formats.structures import read_structure
 from pwact.geometry import flaw, super_cell
@@ -42,6 +43,8 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
     strict
         Whether labels that cannot be right are refused.
     """
+    for block in pair.resources.blocks:
+        check_block(block)
     config = as_begun(pair.config)
     if isinstance(config, RunConfig):
         return _check_run(config, pair.resources, strict)
