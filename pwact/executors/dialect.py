@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
@@ -9,10 +10,23 @@ from typing import Callable
 from pwact.config.resources import ResourceBlock
 from pwact.executors.base import JobSpec
 
+_DIGITS = 12  # hexadecimal, of a shortened name
+
 
 def as_it_is(name: str) -> str:
     """Name of a job where the scheduler takes any name of ours."""
     return name
+
+
+def short_name(length: int) -> Callable[[str], str]:
+    """Names of at most `length` signs, 15 or more: letters of the kind of job, and a hash."""
+
+    def shortened(name: str) -> str:
+        kind = "".join(sign for sign in name.partition("-")[0] if sign.isalpha())
+        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
+        return name if len(name) <= length else f"{kind[: length - _DIGITS]}{digest}"
+
+    return shortened
 
 
 def nothing(spec: JobSpec) -> list[str]:  # noqa: ARG001

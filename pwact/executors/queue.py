@@ -274,6 +274,15 @@ class QueueExecutor(ABC):
             _LOG.warning("%s", message)
 
 
+def ended_with(status: int) -> JobState:
+    """State of a job whose script ended with an exit status below 128, or by a signal above."""
+    if status > 128:
+        return JobState(JobPhase.ENDED, "KILLED", f"signal {status - 128}")
+    if status:
+        return JobState(JobPhase.ENDED, "FAILED", f"exit status {status}")
+    return JobState(JobPhase.ENDED, "COMPLETED")
+
+
 def number(job_id: str) -> int:
     """The number that begins a job's id; 0 if there is none."""
     match = re.match(r"\d+", job_id)

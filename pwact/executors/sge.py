@@ -15,7 +15,7 @@ from pwact.errors import InputError
 from pwact.executors.base import Fault, JobPhase, JobSpec, JobState, OutageError
 from pwact.executors.commands import Answer, in_one_line, run_command, user_name
 from pwact.executors.dialect import Dialect
-from pwact.executors.queue import QueueExecutor, Refusals, Row, own_output
+from pwact.executors.queue import QueueExecutor, Refusals, Row, ended_with, own_output
 
 _SUBMITTED = re.compile(r"Your job (\d+) \(")
 _REASONS_S = 60.0  # time between two questions why jobs wait
@@ -236,8 +236,4 @@ def _end(entry: Mapping[str, str]) -> JobState:
     if code in _SET_UP_FAILED:
         why = f"{why}: {_SET_UP_FAILED[code]}"
         return JobState(JobPhase.ENDED, "FAILED", why)
-    if status > 128:
-        return JobState(JobPhase.ENDED, "KILLED", f"signal {status - 128}")
-    if status:
-        return JobState(JobPhase.ENDED, "FAILED", f"exit status {status}")
-    return JobState(JobPhase.ENDED, "COMPLETED")
+    return ended_with(status)

@@ -24,6 +24,9 @@ EXECUTORS: Registry[Scheduler] = Registry(
     {
         "slurm": Scheduler("pwact.executors.slurm:SlurmExecutor", needs_queue=True),
         "local": Scheduler("pwact.executors.local:LocalExecutor"),
+        "pbs": Scheduler("pwact.executors.pbs:PbsExecutor"),
+        "torque": Scheduler("pwact.executors.pbs:TorqueExecutor"),
+        "lsf": Scheduler("pwact.executors.lsf:LsfExecutor"),
         "sge": Scheduler("pwact.executors.sge:SgeExecutor"),
     }
 )

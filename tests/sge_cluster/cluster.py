@@ -84,7 +84,7 @@ class Cluster:
             "job_load_adjustments": "NONE",
         }
         self._load("-Msconf", _changed(self.run("qconf", "-ssconf"), scheduler))
-        self._load("-Mc", self.run("qconf", "-sc") + "gpu gpu INT <= YES YES 0 0\n")
+        self._load("-Mc", self.run("qconf", "-sc") + "gpu gpu INT <= YES JOB 0 0\n")
         self._load("-Ae", HOST)
         self._load("-Ap", ENVIRONMENT)
         queue = {
@@ -148,7 +148,7 @@ class Cluster:
         pid = int(pid_file.read_text()) if pid_file.exists() else 0
         if pid and read_process(pid) is not None:
             os.kill(pid, signal.SIGTERM)
-            for _ in range(200):
+            for _ in range(40):
                 if read_process(pid) is None:
                     return
                 time.sleep(0.05)
