@@ -30,7 +30,7 @@ def started_cluster():
 
 
 @pytest.fixture
-def cluster(started_cluster, monkeypatch):
+def grid(started_cluster, monkeypatch):
     """The SGE, named in this process's environment."""
     for name, value in started_cluster.environment.items():
         monkeypatch.setenv(name, value)
@@ -38,7 +38,7 @@ def cluster(started_cluster, monkeypatch):
 
 
 @pytest.fixture
-def bench(cluster, tmp_path):
+def bench(grid, tmp_path):
     made = Bench(tmp_path / "work dir")
     made.block = replace(made.block, scheduler="sge", poll_interval=0.4, parallel_environment="mpi")
     made.executor = executor_for(made.block)

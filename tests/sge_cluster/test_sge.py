@@ -44,14 +44,14 @@ def meanwhile(action):
     return hand
 
 
-def begun(bench, cluster, task):
+def begun(bench, grid, task):
     """Wait until a task works; return the id of its job."""
-    cluster.wait((task.directory / "begun").exists)
-    cluster.wait(lambda: bench.events("job_submitted"))
+    grid.wait((task.directory / "begun").exists)
+    grid.wait(lambda: bench.events("job_submitted"))
     return bench.events("job_submitted")[0]["id"]
 
 
-def test_slots_gpus_and_flags_are_asked_for(bench, cluster):
+def test_slots_gpus_and_flags_are_asked_for(bench, grid):
     tasks = bench.tasks(3, 'echo "$NSLOTS $PE $JOB_NAME"; qstat -j $JOB_ID | grep hard > out')
     block = {
         "number_node": 2,
@@ -93,29 +93,34 @@ def test_a_job_in_error_can_never_start(bench, log):
     assert event["state"].startswith("cancelled: Eqw")
 
 
-def test_a_warning_with_a_failure_status_is_a_submission(bench, cluster, log):
+def test_a_warning_with_a_failure_status_is_a_submission(bench, grid, log):
     """Qsub says that it failed, and has submitted the job: it must not be submitted again."""
-    cluster.run("qmod", "-d", "all.q")
+
+    def admit(users):
+        grid.run("qconf", "-mattr", "queue", "user_lists", users, "all.q")
+
+    admit("deadlineusers")
     try:
         hand = meanwhile(
             lambda: (
-                cluster.wait(lambda: bench.events("job_submitted")),
-                cluster.run("qmod", "-e", "all.q"),
+                grid.wait(lambda: bench.events("job_submitted")),
+                admit("NONE"),
             )
         )
         (result,) = bench.run(bench.tasks(1), real_time=True)
         hand.join()
     finally:
-        cluster.run("qmod", "-e", "all.q")
+        admit("NONE")
     assert (result.verdict.done, result.attempts) == (True, 1)
     assert len(bench.events("job_asked")) == 1
+    assert "not allowed to run in any queue" in log.text
 
 
-def test_why_a_job_waits_is_said(bench, cluster, log):
+def test_why_a_job_waits_is_said(bench, grid, log):
     hand = meanwhile(
         lambda: (
-            cluster.wait(lambda: "is held" in log.text),
-            cluster.run("qrls", bench.events("job_submitted")[0]["id"]),
+            grid.wait(lambda: "is held" in log.text),
+            grid.run("qrls", bench.events("job_submitted")[0]["id"]),
         )
     )
     (result,) = bench.run(bench.tasks(1), real_time=True, custom_flags=("-h",))
@@ -125,10 +130,10 @@ def test_why_a_job_waits_is_said(bench, cluster, log):
     assert bench.events("job_waiting")[0]["reason"] == "it is held"
 
 
-def test_a_time_limit_and_a_deletion_are_known_from_the_accounting(bench, cluster, log):
+def test_a_time_limit_and_a_deletion_are_known_from_the_accounting(bench, grid, log):
     """Both end a script without a word: what the queue has forgotten, qacct says."""
     limited, deleted = bench.tasks(2, SECOND_TIME)
-    hand = meanwhile(lambda: cluster.run("qdel", begun(bench, cluster, deleted)))
+    hand = meanwhile(lambda: grid.run("qdel", begun(bench, grid, deleted)))
     list(bench.run([deleted], real_time=True))
     hand.join()
     list(bench.run([limited], kind="md", real_time=True, custom_flags=("-l h_rt=2",)))
@@ -150,16 +155,16 @@ def test_a_forgotten_job_is_found_by_its_name(bench):
     assert bench.executor.find("scf0-0123456789ab") is None
 
 
-def test_an_outage_is_no_outcome(bench, cluster, log):
+def test_an_outage_is_no_outcome(bench, grid, log):
     tasks = bench.tasks(2, "touch begun; sleep 3; echo done > out")
     bench.executor.believes_records = False  # or nobody would notice
 
     def meddle():
-        cluster.wait(lambda: all((task.directory / "begun").exists() for task in tasks))
-        cluster.stop_master()
-        cluster.wait(lambda: all(check(task.directory).done for task in tasks))
-        cluster.wait(lambda: "does not answer" in log.text)
-        cluster.start_master()
+        grid.wait(lambda: all((task.directory / "begun").exists() for task in tasks))
+        grid.stop_master()
+        grid.wait(lambda: all(check(task.directory).done for task in tasks))
+        grid.wait(lambda: "does not answer" in log.text)
+        grid.start_master()
 
     hand = meanwhile(meddle)
     results = list(bench.run(tasks, real_time=True))
@@ -169,7 +174,7 @@ def test_an_outage_is_no_outcome(bench, cluster, log):
     assert log.text.count("answers again") == 1
 
 
-def test_a_whole_campaign(cluster, tmp_path):
+def test_a_whole_campaign(grid, tmp_path):
     need_program("lmp")
     work_dir = tmp_path / "work"
     small_campaign.write_inputs(work_dir)
