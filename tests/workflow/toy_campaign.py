@@ -19,6 +19,13 @@ from tests.workflow.pairs import load, resources
 from tests.workflow.toys import RUN
 
 
+TOYS = (
+    (engines.TRAINERS, "pod", "tests.workflow.toys:ToyTrainer"),
+    (engines.EXPLORERS, "lammps", "tests.workflow.toys:ToyExplorer"),
+    (engines.LABELERS, "ase", "tests.workflow.toys:ToyLabeler"),
+)
+
+
 class ToyExecutor:
     """Runs the tasks of a job when it is submitted.
 
@@ -68,9 +75,8 @@ class ToyExecutor:
 
 def use_toys(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the toy engines in place of those that ``pod`` and ``ase`` name."""
-    monkeypatch.setitem(engines.TRAINERS, "pod", "tests.workflow.toys:ToyTrainer")
-    monkeypatch.setitem(engines.EXPLORERS, "lammps", "tests.workflow.toys:ToyExplorer")
-    monkeypatch.setitem(engines.LABELERS, "ase", "tests.workflow.toys:ToyLabeler")
+    for table, name, toy in TOYS:
+        monkeypatch.setitem(table, name, toy)
 
 
 @contextmanager
