@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pwact.io.structures import write_structure
+from pwact.formats.structures import write_structure
 from tests.workflow.pairs import alloy, run_param, write_files
 from tests.workflow.toy_campaign import TOYS, ToyExecutor, run_loop
 

@@ -18,7 +18,6 @@ from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
 from tests.workflow.pairs import load, resources
 from tests.workflow.toys import RUN
 
-
 TOYS = (
     (engines.TRAINERS, "pod", "tests.workflow.toys:ToyTrainer"),
     (engines.EXPLORERS, "lammps", "tests.workflow.toys:ToyExplorer"),
