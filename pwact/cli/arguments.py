@@ -83,6 +83,14 @@ def gather(parser: Parser) -> None:
         default="./",
         help="work directory of a run (default: here)",
     )
+    add = parser.add_argument
+    more = "param.json of the run, where its journal does not say what it began with"
+    add("--param", metavar="PARAM", type=_path, help=more)
+    add("--no-init", action="store_true", help="leave the first data (init_data) out")
+    more = f"{_listed(WRITTEN)} (default: as they are, byte by byte)"
+    add("--output_format", metavar="FORMAT", default="", help=more)
+    _parts(parser)
+    add("--seed", type=_whole(0), default=2024, help="of the parts (default: 2024)")
     _names(parser)
 
 

@@ -13,38 +13,28 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Optional
 
 from pwact import __version__, layout
 from pwact.cli import console, logs
+from pwact.cli.data_commands import quoted
 from pwact.cli.signals import ending_signals_raise
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
-from pwact.errors import EXIT_DONE, EXIT_FAILED, StageChangedError, UsageError
-from pwact.formats.results import find_results
+from pwact.errors import EXIT_DONE, StageChangedError, UsageError
 from pwact.report.selection import classes_text, record
 from pwact.report.status import status_text
 from pwact.report.table import iteration_table
 from pwact.report.trial import trial_table
 from pwact.takeover.campaign import plan as plan_takeover
 from pwact.takeover.campaign import take_over
-from pwact.tools.convert import (
-    Conversion,
-    Converted,
-    convert,
-    label_names,
-    output_format_of,
-)
 from pwact.tools.draw import draw as draw_all
 from pwact.tools.draw import subject_of
 from pwact.tools.explored_trees import ExploredTree
 from pwact.tools.filter import RESULT, Limits, count, judged_tree, select_all, words_of
 from pwact.tools.filter import write as write_filtered
-from pwact.tools.gather import gather
 from pwact.tools.kill import kill as kill_campaign
-from pwact.tools.labelled import check_labelled_format
-from pwact.tools.split import share_of
 from pwact.tools.status import status_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, open_campaign
@@ -131,92 +121,6 @@ def kill(options: Namespace) -> int:
     return EXIT_DONE
 
 
-def gather_pwdata(options: Namespace) -> int:
-    """Copy the labelled data of all iterations to ``./final_pwdata``."""
-    source = Path(options.input_dir)
-    results = find_results(source)
-    with (
-        ending_signals_raise(),
-        logs.logging_to_screen(),
-        console.progress("copying", len(results)) as bar,
-    ):
-        data_sets = gather(results, Path.cwd(), bar.update if bar else lambda: None, options.names)
-    console.say(quoted(data_sets) if data_sets else f"no labelled data in {source}")
-    return EXIT_DONE
-
-
-def to_pwdata(options: Namespace) -> int:
-    """Make data sets of trajectories."""
-    base = Path(options.work_dir)
-    if not base.is_dir():
-        raise UsageError(f"{base} is not a directory")
-    input_format = check_labelled_format(options.format)
-    keys = (options.energy_key, options.forces_key, options.virial_key)
-    share = share_of(options.train, options.valid)
-    if share is not None and (options.train_valid_ratio is not None or options.data_shuffle):
-        raise UsageError(
-            "--train and --valid part by content; -o and -r by order: take one of them"
-        )
-    settings = Conversion(
-        inputs=[base / name for name in options.input],
-        input_format=input_format,
-        savepath=base / options.savepath,
-        output_format=output_format_of(options.output_format),
-        ratio=options.train_valid_ratio if share is None else share,
-        seed=options.seed if options.data_shuffle else None,
-        by_content=options.seed if share is not None else None,
-        strict=options.strict,
-        merge=options.merge,
-        gap=options.gap,
-        names=label_names(input_format, *keys),
-        written=options.names,
-    )
-    inputs = len(settings.inputs)
-    with (
-        ending_signals_raise(),
-        logs.logging_to_screen(),
-        console.progress("reading frames", None) as bar,
-    ):
-        made = convert(settings, _ticker(bar, inputs) if bar else lambda number: None)
-    console.say(conversion_summary(made, inputs))
-    for line in made.unread:
-        console.complain(line)
-    return EXIT_FAILED if made.unread else EXIT_DONE
-
-
-def _ticker(bar: console.Bar, inputs: int) -> Callable[[int], None]:
-    """Counts frames on a bar whose title tells the input that is read."""
-    present = 0
-
-    def tick(number: int) -> None:
-        nonlocal present
-        if number != present:
-            present = number
-            bar.set_description(f"reading frames of input {number} of {inputs}")
-        bar.update()
-
-    return tick
-
-
-def conversion_summary(made: Converted, inputs: int) -> str:
-    """The last words of ``pwact to_pwdata``: how many frames there are, and where."""
-    left_out = f"; {made.unconverged} not converged, left out" if made.unconverged else ""
-    if made.unread:
-        left_out += f"; {_counted(len(made.unread), 'input')} cannot be read, left out"
-    lines = [f"{_counted(made.frames, 'frame')} of {_counted(inputs, 'input')}{left_out}"]
-    if made.valid:
-        lines += [f"to train ({_counted(made.trained, 'frame')}):", quoted(made.train)]
-        validated = _counted(made.frames - made.trained, "frame")
-        lines += [f"to validate ({validated}):", quoted(made.valid)]
-    else:
-        lines.append(quoted(made.train))
-    return "\n".join(lines)
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-
 def draw(options: Namespace) -> int:
     """Draw what a campaign explored and learned."""
     if (options.lower is None) != (options.upper is None):
@@ -301,11 +205,6 @@ def lost_lines(lost: Sequence[str]) -> list[str]:
     shown = [f"  {directory}" for directory in lost[:SHOWN_LOST]]
     more = [f"  … and {len(lost) - SHOWN_LOST} more"] if len(lost) > SHOWN_LOST else []
     return [heading, *shown, *more]
-
-
-def quoted(paths: list[Path]) -> str:
-    """Paths as they are pasted into ``init_data``: in double quotes, with a comma, one a line."""
-    return "\n".join(f'"{path}",' for path in paths)
 
 
 def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:

@@ -38,11 +38,14 @@ class Command(NamedTuple):
         Declares its arguments.
     bare
         Whether it runs without any argument; else that shows its help.
+    module
+        Which module of this package holds its function.
     """
 
     line: str
     arguments: Callable[[Parser], None]
     bare: bool = False
+    module: str = "commands"
 
 
 ALIASES = {"filter_test": "filter"}
@@ -57,9 +60,11 @@ COMMANDS = {
     ),
     "kill": Command("end the init_bulk or run of this directory, with its jobs", arguments.kill),
     "gather_pwdata": Command(
-        "collect the labelled data of all iterations", arguments.gather, bare=True
+        "collect the data of a campaign", arguments.gather, bare=True, module="data_commands"
     ),
-    "to_pwdata": Command("make data sets of trajectories", arguments.convert),
+    "to_pwdata": Command(
+        "make data sets of trajectories", arguments.convert, module="data_commands"
+    ),
     "draw": Command("draw deviations and the learning curve of a run", arguments.draw, bare=True),
     "filter": Command("count what limits on trial make of the explored frames", arguments.filter),
 }
@@ -122,7 +127,7 @@ def _dispatch(words: list[str]) -> int:
     if (not rest and not command.bare) or _asks_for_help(rest):
         return _say(parser.format_help().rstrip())
     options = parser.parse_args(rest)
-    commands = import_module("pwact.cli.commands")
+    commands = import_module(f"pwact.cli.{command.module}")
     status: int = getattr(commands, name)(options)
     return status
 

@@ -86,6 +86,21 @@ def load_pair(
     return LoadedPair(kind, config, resources, warnings)
 
 
+def load_run_param(param_path: Path, launch_dir: Path) -> RunConfig:
+    """Read the param.json of a run alone.
+
+    Raises
+    ------
+    InputError
+        It is wrong, or is no input of a run.
+    """
+    launch = launch_dir.absolute()
+    document = read_document(launch / param_path)
+    _kind(document, RUN)
+    context = Context(document.file, _work_dir(document, launch), homes=HOMES[RUN])
+    return load_run(Node(document.root, "", context))
+
+
 def _kind(document: Document, expected: Optional[str]) -> str:
     given = {name.lower() for name in document.root if not name.startswith("_")}
     is_run, is_init = given & _RUN_MARKS, given & _INIT_MARKS

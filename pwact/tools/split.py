@@ -114,8 +114,13 @@ class Spools:
         self._index = self._begun = 0
         self._before: dict[tuple[int, str], int] = {}
 
-    def append(self, number: int, path: Path, atoms: Atoms) -> None:
+    def append(self, number: int, path: Path, atoms: Atoms, place: Optional[int] = None) -> None:
         """Put the next frame of an input aside, unless it is between those to keep.
+
+        Parameters
+        ----------
+        place
+            Its number in `path`, where that is not the number of the frame in the input.
 
         Raises
         ------
@@ -128,14 +133,15 @@ class Spools:
             return
         key = (0 if self._merge else number, self._output.group(atoms))
         if key not in self.sets:
-            place = self._aside / f"{number}.{len(self.sets)}.frames"
-            self.sets[key] = Spool(place, len(atoms), self._parted)
+            file = self._aside / f"{number}.{len(self.sets)}.frames"
+            self.sets[key] = Spool(file, len(atoms), self._parted)
             self._before.setdefault(key, 0)
         self._before.setdefault(key, len(self.sets[key]))
         try:
             self.sets[key].append(self._output.fit(atoms))
         except PwactError as error:
-            raise InputError(f"frame {index}: {error}", path) from error
+            shown = index if place is None else place
+            raise InputError(f"frame {shown}: {error}", path) from error
 
     def keep(self) -> None:
         """The input is complete; the next one begins."""

@@ -1,19 +1,31 @@
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import ase.io
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 
+from pwact.cli.main import main
 from pwact.errors import InputError, UsageError
 from pwact.formats.extxyz import write_extxyz
-from pwact.formats.labels import set_labels
+from pwact.formats.frames import read_frames, write_frames
+from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.results import find_results
+from pwact.io.journal import Journal
+from pwact.layout import labelled
+from pwact.registry.formats import WRITTEN
 from pwact.tools import gather as gathering
+from tests.workflow.pairs import init_param, run_param, write_files
 
 
-def gather(source, target, **more):
-    return gathering.gather(find_results(source), target, **more)
+def gather(source, target, tick=lambda: None, **wanted):
+    sources = gathering.sources_of(find_results(source), None)
+    return gathering.gather(sources, target, gathering.Wanted(**wanted), tick).train
 
 
 def make(root, *names):
@@ -155,5 +167,138 @@ def test_names_that_ase_reads_as_results(tmp_path):
         stress = found.get_stress(voigt=False)
         np.testing.assert_allclose(-stress * found.get_volume(), np.diag([1.0, 2.0, 3.0]))
     make(tmp_path, "run/iter.0001/02.label/result/PWdata/Ag4/energies.npy")
-    with pytest.raises(UsageError, match="--names ase: .*PWdata is no extended XYZ"):
+    with pytest.raises(UsageError, match="--names ase is for --output_format extxyz"):
         gather(tmp_path / "run", tmp_path, names="ase")
+
+
+CELL = np.array([[4.1, 0.0, 0.0], [0.3, 4.2, 0.0], [0.1, 0.2, 4.3]])
+
+
+def frame(number, symbols="CuAu", virial=True):
+    """A frame that its energy tells from others."""
+    places = np.array([[0.1, 0.2, 0.3], [2.1, 2.2, 2.3 + 0.01 * number]])
+    atoms = Atoms(symbols, places, cell=CELL, pbc=True)
+    forces = np.full((len(atoms), 3), number / 8)
+    set_labels(atoms, -float(number), forces, np.eye(3) * number if virial else None)
+    return atoms
+
+
+def numbers(path, data_format="extxyz"):
+    return sorted(-round(labels_of(one).energy) for one in read_frames(path, data_format))
+
+
+def run_with(work_dir, first, *iterations, data_format="extxyz"):
+    """A campaign whose journal says what it began with."""
+    for name, frames in zip(("init.xyz", "more.xyz"), first):
+        write_frames(work_dir / name, frames, data_format)
+    for number, frames in enumerate(iterations):
+        result = work_dir / f"iter.{number:04d}/02.label/result"
+        write_frames(labelled(result, data_format), frames, data_format)
+    state = work_dir / ".pwact"
+    state.mkdir()
+    paths = [name for name, _ in zip(("init.xyz", "more.xyz"), first)]
+    report = {"models": [], "init_data": {"paths": paths, "data_format": data_format}}
+    journal = Journal(state / "journal.jsonl")
+    journal.append("campaign_started", command="run", campaign="c", seed=1)
+    stage = {"name": "iter.0000/train", "key": "k"}
+    journal.append("stage_started", **stage, inputs={})
+    journal.append("stage_done", **stage, transient=[], files={}, sizes={}, report=report)
+
+
+@pytest.fixture
+def campaign(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    first = [[frame(n) for n in range(4)], [frame(n) for n in range(4, 6)]]
+    run_with(tmp_path / "run", first, [frame(6), frame(7, "Cu2")], [frame(8), frame(9, "Cu2")])
+    return tmp_path / "run"
+
+
+def test_the_first_data_come_along_and_are_named(campaign, capsys):
+    assert main(["gather_pwdata", "-i", str(campaign)]) == 0
+    said = capsys.readouterr()
+    final = campaign.parent / "there/final_pwdata"
+    places = ["init.0000/init.xyz", "init.0001/more.xyz"]
+    places += ["iter.0000/train.xyz", "iter.0001/train.xyz"]
+    assert said.out == "".join(f'"{final / place}",\n' for place in places)
+    assert f"{campaign}/init.xyz copied to init.0000" in said.err
+    assert (final / places[0]).read_bytes() == (campaign / "init.xyz").read_bytes()
+    assert main(["gather_pwdata", "-i", str(campaign), "--no-init"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "".join(f'"{final / place}",\n' for place in places[2:])
+    assert "first data" not in said.err
+
+
+def test_first_data_that_were_moved_or_are_not_on_record(campaign, capsys):
+    (campaign / "more.xyz").rename(campaign / "moved.xyz")
+    assert main(["gather_pwdata", "-i", str(campaign)]) == 2
+    said = capsys.readouterr().err
+    assert "more.xyz: does not exist; it is the first data of the campaign: --param" in said
+    assert not (campaign.parent / "there/final_pwdata").exists()
+    (campaign / ".pwact/journal.jsonl").unlink()
+    assert main(["gather_pwdata", "-i", str(campaign)]) == 0
+    said = capsys.readouterr()
+    assert "the first data (init_data) are not on record, so only labels are copied" in said.err
+    assert said.out.count("iter.000") == 2
+    assert "init.0000" not in said.out
+
+
+@pytest.mark.parametrize("output", WRITTEN)
+@pytest.mark.parametrize("data_format", ["extxyz", "pwmlff/npy"])
+def test_every_format_in_parts_and_as_one(tmp_path, monkeypatch, capsys, data_format, output):
+    monkeypatch.chdir(tmp_path)
+    frames = [frame(6), frame(7, "Cu2")], [frame(8), frame(9, "Cu2")]
+    (tmp_path / "run").mkdir()
+    run_with(tmp_path / "run", [[frame(n) for n in range(6)]], *frames, data_format=data_format)
+    words = ["gather_pwdata", "-i", "run", "--output_format", output]
+    assert main(words) == 0
+    paths = [path[1:-2] for path in capsys.readouterr().out.splitlines()]
+    assert sorted(n for path in paths for n in numbers(Path(path), output)) == list(range(10))
+    kept = (tmp_path / "final_pwdata/final_pwdata_list.txt").read_text().splitlines()
+    assert [line[1:-2] for line in kept] == paths
+    assert main([*words, "--train", "0.6", "--seed", "3"]) == 0
+    train, valid = capsys.readouterr().out.split("to validate:")
+    found = [
+        sorted(n for path in re.findall('"(.*)",', part) for n in numbers(Path(path), output))
+        for part in (train, valid)
+    ]
+    assert [len(part) for part in found] == [6, 4]
+    assert sorted(found[0] + found[1]) == list(range(10))
+    lists = [f"final_pwdata/final_pwdata{part}_list.txt" for part in ("", "_valid")]
+    assert all((tmp_path / name).read_text() in part for name, part in zip(lists, (train, valid)))
+    assert found[0] == CHOSEN
+
+
+CHOSEN = [0, 1, 3, 7, 8, 9]  # whatever the format, the files and their order
+
+
+def test_what_the_format_cannot_hold_is_said_or_refused(campaign, capsys):
+    write_extxyz(campaign / "more.xyz", [frame(4), frame(5, virial=False)])
+    assert main(["gather_pwdata", "-i", str(campaign), "--output_format", "deepmd/npy"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("1 of 2 frames of Cu1Au1 have no virial, so the data set has none") == 1
+    slab = frame(5)
+    slab.pbc = slab.calc.atoms.pbc = [True, True, False]
+    write_extxyz(campaign / "more.xyz", [frame(4), slab])
+    before = sorted(campaign.parent.rglob("*"))
+    assert (
+        main(["gather_pwdata", "-i", str(campaign), "--output_format", "pwmlff", "--valid", ".1"])
+        == 2
+    )
+    assert "more.xyz: frame 1: a frame is open along an axis" in capsys.readouterr().err
+    assert sorted(campaign.parent.rglob("*")) == before
+
+
+def test_the_first_data_by_a_param_of_a_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path, {"calculator": "emt"})
+    (tmp_path / "param.json").write_text(json.dumps(run_param()))
+    make(tmp_path, "iter.0000/02.label/result/train.xyz")
+    assert main(["gather_pwdata", "--param", "param.json"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0] == f'"{tmp_path}/final_pwdata/init.0000/init.xyz",'
+    assert "not on record" not in said.err
+    (tmp_path / "param.json").write_text(json.dumps(init_param()))
+    assert main(["gather_pwdata", "--param", "param.json"]) == 2
+    assert "this is an input of pwact init_bulk" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 from pwact.errors import StageChangedError
 from pwact.formats.frames import read_frames
 from pwact.report.table import iteration_table
+from pwact.tools.first_data import FirstData, first_data
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
@@ -51,6 +52,8 @@ def test_every_training_sees_all_labels_so_far(tmp_path: Path) -> None:
         "train.002",
         "train.002",
     ]
+    begun = first_data(tmp_path)
+    assert begun == FirstData([tmp_path / "init.xyz"], "extxyz")
     assert not (tmp_path / "iter.0002/01.explore").exists()
     assert result.data_sets == [tmp_path / f"iter.000{k}/02.label/result/train.xyz" for k in (0, 1)]
     assert result.models == [tmp_path / f"iter.0002/00.train/train.00{i}" for i in range(3)]

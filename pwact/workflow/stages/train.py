@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
@@ -108,7 +108,10 @@ class TrainStage:
         demand_all(results, self.name)
         models = [self.trainer.read_result(task.directory) for task in tasks]
         self._compare(models)
-        return output(services.work_dir, self.directory, models)
+        made = output(services.work_dir, self.directory, models)
+        paths = [relative(path, services.work_dir) for path in self.config.init_data]
+        first = {"paths": paths, "data_format": self.config.data_format}
+        return replace(made, report={**made.report, "init_data": first})
 
     def _compare(self, models: Sequence[TrainedModel]) -> None:
         """Name members that are the same model: they agree about everything, right or wrong."""

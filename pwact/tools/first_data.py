@@ -1,0 +1,63 @@
+"""Which data a campaign began with: ``init_data``, from its journal or its param.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from pwact import layout
+from pwact.config.param import load_run_param
+from pwact.errors import InputError
+from pwact.io import files
+from pwact.io.journal import Journal
+from pwact.workflow.ledger import stages
+
+KEY = "init_data"  # in the report of the first training
+
+
+@dataclass(frozen=True)
+class FirstData:
+    """Data sets that a campaign began with.
+
+    Attributes
+    ----------
+    paths
+        Files, or folders of data.
+    data_format
+        One of `registry.formats.OF_CAMPAIGNS`.
+    """
+
+    paths: Sequence[Path]
+    data_format: str
+
+
+def first_data(work_dir: Path, param: Optional[Path] = None) -> Optional[FirstData]:
+    """The first data of a campaign; None if they are not on record and no `param` is given.
+
+    Parameters
+    ----------
+    param
+        The param.json of the campaign, where the journal does not say: it was begun by an earlier
+        version, or by PWact.
+
+    Raises
+    ------
+    InputError
+        A data set is not there any more, or `param` is wrong.
+    """
+    if param is not None:
+        config = load_run_param(param, Path.cwd())
+        return FirstData(config.init_data, config.data_format)
+    journal = work_dir / layout.STATE_DIR / layout.JOURNAL
+    state = stages(Journal(journal).events()).get(f"{layout.iteration_name(0)}/train")
+    told = state.report.get(KEY) if state is not None else None
+    if not told:
+        return None
+    found = FirstData([work_dir / path for path in told["paths"]], told["data_format"])
+    for path in found.paths:
+        if problem := files.unreadable(path, or_folder=True):
+            hint = "--param PARAM names the data where they are now, --no-init leaves them out"
+            raise InputError(f"{problem}; it is the first data of the campaign: {hint}", path)
+    return found
