@@ -40,6 +40,12 @@ class DataFormat(Entry):
         Which axes may be periodic.
     moments, atom_energies
         Whether atoms carry these labels.
+    reads
+        What is read, and how labels are known: sentences for the manual.
+    written
+        What is written, beyond what all formats share.
+    refused
+        What ends the reading, with the file and the line or frame.
     """
 
     writes: bool = False
@@ -50,17 +56,80 @@ class DataFormat(Entry):
     pbc: str = PERIODIC
     moments: bool = False
     atom_energies: bool = False
+    reads: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 _OUTPUTS = "pwact.tools.labelled"
+_COMPRESSED = "It may be compressed (gzip, bzip2, xz), whatever its name."
 FORMATS: Registry[DataFormat] = Registry(
     {
         "pwmat/movement": DataFormat(
-            f"{_OUTPUTS}:Movement", ("movement", "pwmat", "pwmat/out.mlmd", "out.mlmd")
+            f"{_OUTPUTS}:Movement",
+            ("movement", "pwmat", "pwmat/out.mlmd", "out.mlmd"),
+            reads=(
+                "`MOVEMENT` and `OUT.MLMD` of PWmat. The energy is Ep of `Etot,Ep,Ek`, with or "
+                "without `(eV)`.",
+                "Forces are minus the file's columns. The virial is minus the file's `stress "
+                "(eV)`, which is positive under tension; a file that pwdata wrote (known by "
+                "its rows of asterisks) has the virial itself there, and is read so.",
+                "A frame alone in its file, beside a `REPORT`, counts if that says that its "
+                "SCF converged.",
+                "What is complete before a file was cut off counts, with a warning.",
+                _COMPRESSED,
+            ),
+            refused=(
+                "positions and forces that name different elements, a number of rows that is "
+                "not that of the head, a block twice, a cell without volume",
+            ),
         ),
-        "vasp/outcar": DataFormat(f"{_OUTPUTS}:OutcarFormat", ("outcar", "vasp")),
-        "cp2k/md": DataFormat(f"{_OUTPUTS}:Cp2kMd", ("cp2k",)),
-        "cp2k/scf": DataFormat(f"{_OUTPUTS}:Cp2kScf"),
+        "vasp/outcar": DataFormat(
+            f"{_OUTPUTS}:OutcarFormat",
+            ("outcar", "vasp"),
+            reads=(
+                "Ionic steps of VASP 4.6 to 6. The energy is the free energy `TOTEN`, of which "
+                "the forces are the derivatives. The virial is the row `Total` above `in kB` "
+                "(eV), where ISIF makes a stress.",
+                "Steps that used all NELM electronic steps, or that VASP calls unconverged, "
+                "are left out and named; so are predictions of its machine-learned force field.",
+                "After linear response (LEPSILON, DFPT) or NMR began nothing is read; the "
+                "ionic step before counts.",
+                _COMPRESSED,
+            ),
+            refused=(
+                "a second run in one file, ICHARG of 10 and above (no self-consistent charge), "
+                "pseudo-hydrogen, a stress in some steps only",
+            ),
+        ),
+        "cp2k/md": DataFormat(
+            f"{_OUTPUTS}:Cp2kMd",
+            ("cp2k",),
+            reads=(
+                "The log of an MD with `*-pos-*.xyz` and `*-frc-*.xyz` beside it, and `*.cell` "
+                "where the cell changes. Energies are those of the log, matched with the steps "
+                "by their values.",
+                "The unit of the positions (Å or bohr) is known by the start structure in the "
+                "log, that of the forces (hartree/bohr or eV/Å) by a table of forces there; "
+                "without such a table hartree/bohr.",
+                "The virial is the stress of the log times the volume: its trace is three "
+                "times the pressure.",
+                "Of several runs in one log the last is read, with a warning. The cell in the "
+                "log has three decimals; `cp2k.inp` beside it, if it fits, counts instead.",
+            ),
+            refused=(
+                "a cell that changes without `*.cell`, forces or positions of another run, a "
+                "unit that fits neither",
+            ),
+        ),
+        "cp2k/scf": DataFormat(
+            f"{_OUTPUTS}:Cp2kScf",
+            reads=(
+                "The log of a single point with its table of forces, if its SCF converged. "
+                "Positions have the six decimals of the log; the cell is as above.",
+            ),
+            refused=("the log of a run in which atoms move",),
+        ),
         "extxyz": DataFormat(
             "pwact.formats.extxyz:Extxyz",
             ("xyz",),
@@ -68,6 +137,21 @@ FORMATS: Registry[DataFormat] = Registry(
             campaign=True,
             names=True,
             pbc=EACH_AXIS,
+            reads=(
+                "A file, or all `*.xyz` and `*.extxyz` below a folder. Names and units of labels: "
+                "[files](files.md#trainxyz). Columns and keys that are no labels are passed over.",
+                _COMPRESSED,
+            ),
+            written=(
+                "Every number with all its digits. Names of PWact and MatPL (`force`, "
+                "`virial`), or with `--names ase` those of ASE (`forces`, `stress`), which "
+                "MACE, SevenNet, NequIP and others read.",
+            ),
+            refused=(
+                "two candidates for one label that differ, a key twice with different values, "
+                "a virial that is not −volume times the stress, an unknown unit, names that "
+                "are no elements",
+            ),
         ),
         "pwmlff/npy": DataFormat(
             "pwact.formats.pwmlff_npy:PwmlffNpy",
@@ -76,6 +160,19 @@ FORMATS: Registry[DataFormat] = Registry(
             folder=True,
             campaign=True,
             virial=ALL_OR_NONE,
+            reads=(
+                "All folders with `energies.npy` below a folder ([their "
+                "files](files.md#pwdata)). Atomic energies (`ei.npy`) are not read. A virial "
+                "with a number of −10⁵ or below stands for none.",
+            ),
+            written=(
+                "A folder a composition, atoms by ascending atomic number. `ei.npy` is the "
+                "energy shared out among the atoms, which is what MatPL begins from; it is no "
+                "label.",
+            ),
+            refused=(
+                "arrays that do not fit each other, numbers that are not finite, an open axis",
+            ),
         ),
         "deepmd/npy": DataFormat(
             "pwact.formats.deepmd_npy:DeepmdNpy",
@@ -84,6 +181,21 @@ FORMATS: Registry[DataFormat] = Registry(
             folder=True,
             virial=ALL_OR_NONE,
             pbc=ALL_AXES_OR_NONE,
+            reads=(
+                "All folders with `type.raw` below a folder, mixed ones too: `type_map.raw` "
+                "and `set.*/{box,coord,energy,force,virial}.npy`. The virial has the sign of "
+                "all others here. A file `nopbc` says that its frames are open along all axes; "
+                "they need no box.",
+            ),
+            written=(
+                "A folder a composition with one `set.000`, atoms by ascending atomic number; "
+                "the type map holds the elements of the folder. Frames that are open along all "
+                "axes get a folder with `nopbc`.",
+            ),
+            refused=(
+                "type names that are no elements, a missing `type_map.raw`, a frame periodic "
+                "along some axes only",
+            ),
         ),
         "deepmd/npy/mixed": DataFormat(
             "pwact.formats.deepmd_npy:DeepmdMixed",
@@ -91,9 +203,28 @@ FORMATS: Registry[DataFormat] = Registry(
             folder=True,
             virial=ALL_OR_NONE,
             pbc=ALL_AXES_OR_NONE,
+            reads=("As `deepmd/npy`.",),
+            written=(
+                "A folder for all frames with one number of atoms (`--merge`: of all inputs), with "
+                "`set.000/real_atom_types.npy`; the order of the atoms is kept.",
+            ),
+            refused=("As `deepmd/npy`",),
         ),
-        "castep/md": DataFormat("pwact.formats.castep:CastepMd", virial=NOTHING),
-        "castep/geom": DataFormat("pwact.formats.castep:CastepGeom", virial=NOTHING),
+        "castep/md": DataFormat(
+            "pwact.formats.castep:CastepMd",
+            virial=NOTHING,
+            reads=(
+                "`<seed>.md`, read by pwdata: energies of the electrons and forces; no virial, "
+                "since nobody could check its sign.",
+            ),
+            refused=("a line that is cut off or holds stars",),
+        ),
+        "castep/geom": DataFormat(
+            "pwact.formats.castep:CastepGeom",
+            virial=NOTHING,
+            reads=("`<seed>.geom`, as `castep/md`.",),
+            refused=("As `castep/md`",),
+        ),
     }
 )
 WRITTEN = tuple(name for name, one in FORMATS.items() if one.writes)
