@@ -9,7 +9,7 @@ from typing import Optional
 
 from pwact.errors import InputError
 
-STEPS = ("train", "explore", "label")  # 0, 1, 2 in the record
+MARKS = ("train", "explore", "label")  # 0, 1, 2 in the record
 _HEAD = re.compile(r"iter\.(\d+)\s")
 _LABELLED = re.compile(r"Number of converged files: (\d+), number of non-converged files: (\d+)")
 
@@ -30,7 +30,7 @@ class Step:
     @property
     def words(self) -> str:
         """``iter.0000 train`` …."""
-        return f"iter.{self.iteration:04d} {STEPS[self.number]}"
+        return f"iter.{self.iteration:04d} {MARKS[self.number]}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read_record(path: Path) -> Optional[Step]:
         found = " ".join(words)[:40]
         raise InputError(f"line {number}: found {found!r}; a line is 'iteration step'", path)
     step = Step(int(words[0]), int(words[1]))
-    if step.number >= len(STEPS):
+    if step.number >= len(MARKS):
         raise InputError(f"line {number}: found step {step.number}; allowed: 0, 1, 2", path)
     return step
 

@@ -7,10 +7,10 @@ moves aside what PWact had not finished. Files of finished steps are read, never
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from pwact import layout
 from pwact.config.resources import Resources
@@ -20,21 +20,18 @@ from pwact.formats.al_record import Step
 from pwact.io import files
 from pwact.io.durable import sync_directory
 from pwact.io.journal import Journal
-from pwact.takeover.found import FINDERS, check_candidates, missing_words
+from pwact.takeover.found import check_candidates, found_by
 from pwact.takeover.tree import PwactTree, demand_rest, tree_in
-from pwact.workflow import changes, ledger
-from pwact.workflow.active_learning import Loop, engines_of
+from pwact.workflow import changes, ledger, steps
 from pwact.workflow.campaign import Campaign
-from pwact.workflow.ledger import StageState
+from pwact.workflow.opening import counts_once
 from pwact.workflow.stage import Stage, StageOutput
-from pwact.workflow.stages.choose import ChooseStage
-from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.tasks.prepare import relative
+from pwact.workflow.turn import engines_of, turn_of, work_of
 
 _LOG = logging.getLogger(__name__)
 
 SETTLED = "taken_over_settled"
-_MARKS = {"train": 0, "explore": 1, "kpu": 1, "select": 1, "direct": 2, "label": 2}
 
 
 @dataclass(frozen=True)
@@ -94,8 +91,7 @@ def plan(config: RunConfig, resources: Resources) -> Optional[Takeover]:
         return None
     demand_rest(tree.work_dir, resources)
     _check_extent(tree, config)
-    tour = _Tour(config, resources, _Survey(config, tree, journal))
-    return Takeover(tree, tour.survey.found, tour.survey.remarks)
+    return _walk(config, resources, tree, journal)
 
 
 def _begun(events: Sequence[Mapping[str, Any]]) -> bool:
@@ -115,81 +111,35 @@ def _check_extent(tree: PwactTree, config: RunConfig) -> None:
         )
 
 
-class _EndError(Exception):
-    """The first stage that PWact had not finished."""
+def _walk(config: RunConfig, resources: Resources, tree: PwactTree, journal: Journal) -> Takeover:
+    """Go through the steps as far as PWact came, and read what each of them left."""
+    found: list[tuple[Stage, StageOutput]] = []
+    remarks: list[str] = []
+    engines = engines_of(config, resources)
+    turn = turn_of(config, engines, dict, counts_once(journal.events(), "run"))
+    for iteration, step in _steps(len(config.explore.md_jobs)):
+        if step is steps.STEPS[0]:
+            turn.begin(iteration)
+        work, finished = work_of(step), tree.finished(Step(iteration, step.number))
+        if (step.optional and finished) or not work.asked(turn):
+            continue  # what PWact labelled, it labelled without
+        stage = work.stage(turn)
+        if not finished:
+            if steps.CANDIDATES in step.needs:
+                check_candidates(stage.name, turn, tree)
+            break
+        one = found_by(step, stage, tree)
+        found.append((stage, one.output))
+        remarks += one.remarks
+        work.done(turn, one.output.report)
+    return Takeover(tree, found, remarks)
 
 
-class _Survey:
-    """Stands in for a campaign: it finds what others did and does nothing itself."""
-
-    def __init__(self, config: RunConfig, tree: PwactTree, journal: Journal) -> None:
-        self.config, self.tree, self.journal = config, tree, journal
-        self.found: list[tuple[Stage, StageOutput]] = []
-        self.remarks: list[str] = []
-
-    def run(self, stage: Stage) -> Mapping[str, Any]:
-        """Look for the results of a stage."""
-        iteration, _, word = stage.name.partition("/")
-        number = int(iteration.partition(".")[2])
-        if not self.tree.finished(Step(number, _MARKS[word])):
-            if isinstance(stage, (ChooseStage, LabelStage)):
-                check_candidates(stage, self.tree)
-            raise _EndError
-        if word not in FINDERS:
-            raise InputError(
-                f"{stage.name} of PWact cannot be taken over; delete the lines from '{number} 1' "
-                "on, and the exploration is done again",
-                self.tree.record,
-            )
-        output = FINDERS[word](stage, self.tree)
-        self.found.append((stage, output))
-        if word == "explore":
-            words = missing_words(self.config, number, output.report["paths"])
-            self.remarks += [words] if words else []
-        return output.report
-
-    def remakes(self, source: Stage, stage: Stage) -> bool:
-        """Nothing is made."""
-        del source, stage
-        return False
-
-    def begin_early(self, stage: Stage, before: Stage) -> bool:
-        """Nothing is begun."""
-        del stage, before
-        return False
-
-    def stages(self) -> dict[str, StageState]:
-        """None of ours."""
-        return {}
-
-    def clean(self, names: Sequence[str]) -> None:
-        """Nothing is deleted."""
-
-    def later(self, work: Callable[[], object]) -> None:
-        """Nothing is done."""
-
-
-class _Tour(Loop):
-    """The loop as far as PWact came."""
-
-    def __init__(self, config: RunConfig, resources: Resources, survey: _Survey) -> None:
-        self.survey = survey
-        super().__init__(config, engines_of(config, resources), self.survey)
-        last = len(config.explore.md_jobs)
-        try:
-            for iteration in range(last):
-                self.iterate(iteration)
-            self.train(last)
-        except _EndError:
-            pass
-
-    def chooses(self, iteration: int) -> bool:
-        """PWact labelled all candidates; the script chooses again from the rest."""
-        labelled = self.survey.tree.finished(Step(iteration, _MARKS["label"]))
-        return not labelled and self.engines.direct is not None
-
-    def show(self) -> None:
-        """Views are not touched."""
+def _steps(last: int) -> Iterator[tuple[int, steps.Step]]:
+    """Every step of a run, with its iteration."""
+    for iteration in range(last):
+        yield from ((iteration, step) for step in steps.STEPS)
+    yield from ((last, step) for step in steps.until(steps.MODELS))
 
 
 def take_over(campaign: Campaign, takeover: Optional[Takeover]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Union
 
 from pwact import layout
 from pwact.errors import InputError, TaskError
@@ -16,16 +17,50 @@ from pwact.report import selection as tables
 from pwact.report.records import ExploreRecord, LabelRecord, SelectRecord, TrainRecord
 from pwact.takeover.tree import PwactTree
 from pwact.workflow.explored import read_candidates
-from pwact.workflow.stage import StageOutput
-from pwact.workflow.stages.choose import ChooseStage
+from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.stages.explore import ExploreStage, systems_of
 from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
+from pwact.workflow.steps import Step, load
 from pwact.workflow.tasks.prepare import relative
+from pwact.workflow.turn import Turn
 
 
-def found_training(stage: Union[TrainStage, ReuseStage], tree: PwactTree) -> StageOutput:
+@dataclass(frozen=True)
+class Found:
+    """What a finished step of PWact left.
+
+    Attributes
+    ----------
+    remarks
+        What the user may wonder about.
+    """
+
+    output: StageOutput
+    remarks: Sequence[str] = ()
+
+
+def found_by(step: Step, stage: Stage, tree: PwactTree) -> Found:
+    """What PWact left of a step that it finished.
+
+    Raises
+    ------
+    InputError
+        Nobody can read it, or it is not there.
+    """
+    if not step.found:
+        iteration = stage.name.partition("/")[0].partition(".")[2]
+        raise InputError(
+            f"{stage.name} of PWact cannot be taken over; delete the lines from '{int(iteration)} "
+            f"{step.number}' on, and the exploration is done again",
+            tree.record,
+        )
+    found: Found = load(step.found)(stage, tree)
+    return found
+
+
+def found_training(stage: Union[TrainStage, ReuseStage], tree: PwactTree) -> Found:
     """The models of a training."""
     config = stage.config
     models = []
@@ -41,10 +76,10 @@ def found_training(stage: Union[TrainStage, ReuseStage], tree: PwactTree) -> Sta
     record = TrainRecord(valid.rmse_e, valid.rmse_f) if valid else TrainRecord()
     places = [relative(model.directory, tree.work_dir) for model in models]
     products = [path for model in models for path in model.files.values()]
-    return StageOutput(products, report={**record.to_json(), "models": places})
+    return Found(StageOutput(products, report={**record.to_json(), "models": places}))
 
 
-def found_exploration(stage: ExploreStage, tree: PwactTree) -> StageOutput:
+def found_exploration(stage: ExploreStage, tree: PwactTree) -> Found:
     """The trajectories that are there; what the input asks for by now may be something else."""
     places = [
         place
@@ -71,7 +106,8 @@ def found_exploration(stage: ExploreStage, tree: PwactTree) -> StageOutput:
     temps = sorted({float(temp) for job in jobs for temp in job.temps})
     normal_ends = sum(bool(entry["normal"]) for entry in paths)
     record = ExploreRecord(tuple(temps), len(paths), normal_ends)
-    return StageOutput(products, report={**record.to_json(), "paths": paths})
+    output = StageOutput(products, report={**record.to_json(), "paths": paths})
+    return Found(output, missing(stage, len(paths)))
 
 
 def _end(stage: ExploreStage, place: Path) -> tuple[bool, bool]:
@@ -84,7 +120,7 @@ def _end(stage: ExploreStage, place: Path) -> tuple[bool, bool]:
     return usable, usable and trajectory.ended_normally
 
 
-def found_selection(stage: SelectStage, tree: PwactTree) -> StageOutput:
+def found_selection(stage: SelectStage, tree: PwactTree) -> Found:
     """The tables of a selection."""
     names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
     present = [stage.directory / name for name in names if (stage.directory / name).is_file()]
@@ -101,7 +137,7 @@ def found_selection(stage: SelectStage, tree: PwactTree) -> StageOutput:
         "candidates": relative(candidate, tree.work_dir),
         "entry": tree.entries.get(stage.iteration, Entry()).select or made,
     }
-    return StageOutput(present, report=report)
+    return Found(StageOutput(present, report=report))
 
 
 def _rows(table: Path) -> int:
@@ -111,7 +147,7 @@ def _rows(table: Path) -> int:
         return sum(1 for _ in csv.DictReader(stream))
 
 
-def found_labels(stage: LabelStage, tree: PwactTree) -> StageOutput:
+def found_labels(stage: LabelStage, tree: PwactTree) -> Found:
     """The data set of a labelling; there is none if nothing was a candidate, or none converged."""
     entry = tree.entries.get(stage.iteration, Entry())
     data = _data(stage, tree)
@@ -125,7 +161,7 @@ def found_labels(stage: LabelStage, tree: PwactTree) -> StageOutput:
         "data": "" if data is None else relative(data, tree.work_dir),
         "entry": entry.label or tables.label_entry(count, []),
     }
-    return StageOutput([] if data is None else [data], report=report)
+    return Found(StageOutput([] if data is None else [data], report=report))
 
 
 def _data(stage: LabelStage, tree: PwactTree) -> Union[Path, None]:
@@ -151,35 +187,28 @@ def _holds(result: Path, data_format: str) -> Union[Path, None]:
     return result if known and data_set_format(data_format).find(result) else None
 
 
-def check_candidates(stage: Union[ChooseStage, LabelStage], tree: PwactTree) -> None:
-    """Raise InputError unless every frame that is to be labelled can be read."""
-    for candidate in read_candidates(stage.candidates, tree.work_dir):
+def check_candidates(name: str, turn: Turn, tree: PwactTree) -> None:
+    """Raise InputError unless every frame that a step is to work on can be read."""
+    for candidate in read_candidates(turn.candidates, tree.work_dir):
         try:
             place = tree.work_dir / candidate.trajectory
-            stage.explorer.read_result(place).frame(candidate.step)
+            turn.engines.explorer.read_result(place).frame(candidate.step)
         except (TaskError, OSError) as error:
-            reason = f"{stage.candidates} names step {candidate.step} of {place}: {error}"
-            raise _missing(tree, stage.name, reason) from error
+            reason = f"{turn.candidates} names step {candidate.step} of {place}: {error}"
+            raise _missing(tree, name, reason) from error
 
 
-def missing_words(config: Any, iteration: int, paths: Any) -> str:
+def missing(stage: ExploreStage, there: int) -> list[str]:
     """How the trajectories of a finished exploration differ from those that the input asks for."""
-    asked = sum(1 for system in systems_of(config, iteration) for _ in system.runs())
-    if asked == len(paths):
-        return ""
-    return (
-        f"iter.{iteration:04d}: PWact explored {len(paths)} trajectories, explore.md_jobs"
-        f"[{iteration}] asks for {asked} by now; what it did counts"
-    )
+    number = stage.iteration
+    asked = sum(1 for system in systems_of(stage.config, number) for _ in system.runs())
+    if asked == there:
+        return []
+    return [
+        f"iter.{number:04d}: PWact explored {there} trajectories, explore.md_jobs"
+        f"[{number}] asks for {asked} by now; what it did counts"
+    ]
 
 
 def _missing(tree: PwactTree, name: str, story: str) -> InputError:
     return InputError(f"says that {name} is done, but {story}", tree.record)
-
-
-FINDERS: Mapping[str, Callable[[Any, PwactTree], StageOutput]] = {
-    "train": found_training,
-    "explore": found_exploration,
-    "select": found_selection,
-    "label": found_labels,
-}

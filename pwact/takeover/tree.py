@@ -11,8 +11,8 @@ from pwact import layout
 from pwact.config.resources import Resources
 from pwact.errors import InputError, PwactError
 from pwact.executors.foreign import slurm_jobs_below
-from pwact.formats.al_record import STEPS, Entry, Step, read_record, read_summary
-from pwact.workflow import master
+from pwact.formats.al_record import MARKS, Entry, Step, read_record, read_summary
+from pwact.workflow import master, steps
 
 _NAMES = (layout.TRAIN, layout.EXPLORE, layout.LABEL)
 
@@ -45,7 +45,7 @@ class PwactTree:
         if self.last is None:
             return []
         numbers = range(self.last.iteration + 1)
-        steps = [Step(one, number) for one in numbers for number in range(len(STEPS))]
+        steps = [Step(one, number) for one in numbers for number in range(len(MARKS))]
         return [step for step in steps if self.finished(step)]
 
     def leftovers(self) -> list[Path]:
@@ -56,15 +56,12 @@ class PwactTree:
                 if not self.finished(Step(iteration, number)):
                     places = (directory / name, directory / layout.old_step_name(name))
                     found += [place for place in places if place.exists()]
-            if not self.finished(
-                Step(iteration, 2)
-            ):  # DIRECT chooses again, right before the labels
-                places = (
-                    directory / layout.EXPLORE,
-                    directory / layout.old_step_name(layout.EXPLORE),
-                )
-                kept = (place / layout.DIRECT for place in places if place not in found)
-                found += [place for place in kept if place.exists()]
+            for step in steps.STEPS:  # those that lie beside what is finished
+                if step.folder and not self.finished(Step(iteration, step.number)):
+                    first, *rest = step.folder
+                    above = (directory / first, directory / layout.old_step_name(first))
+                    kept = (place.joinpath(*rest) for place in above if place not in found)
+                    found += [place for place in kept if place.exists()]
         views = [self.work_dir / name for name in (layout.ITER_RESULT, layout.ITER_SELECT)]
         views += [self.record] if self.record is not None else []
         return found + [path for path in views if path.is_file() and not path.is_symlink()]

@@ -9,7 +9,7 @@ from typing import Optional
 
 from pwact import layout
 from pwact.errors import PwactError, UsageError
-from pwact.formats.al_record import STEPS, Step
+from pwact.formats.al_record import MARKS, Step
 from pwact.io import lease
 from pwact.io.journal import Journal
 from pwact.report.status import (
@@ -123,11 +123,11 @@ def _eta(
 def _of_pwact(tree: PwactTree) -> Status:
     """What a tree of PWact tells: its record, and its process if that lives on this machine."""
     done = [
-        StageFacts(_name(one), one.iteration, STEPS[one.number], "done") for one in tree.steps()
+        StageFacts(_name(one), one.iteration, MARKS[one.number], "done") for one in tree.steps()
     ]
     coming = Step(0, 0)
     if tree.last is not None:
-        turns, number = divmod(tree.last.number + 1, len(STEPS))
+        turns, number = divmod(tree.last.number + 1, len(MARKS))
         coming = Step(tree.last.iteration + turns, number)
     facts = _master_of_pwact(tree.work_dir)
     state = "running" if facts.alive else "unknown"
@@ -157,7 +157,7 @@ def _of_pwact(tree: PwactTree) -> Status:
 
 
 def _name(step: Step) -> str:
-    return f"{layout.iteration_name(step.iteration)}/{STEPS[step.number]}"
+    return f"{layout.iteration_name(step.iteration)}/{MARKS[step.number]}"
 
 
 def _master_of_pwact(work_dir: Path) -> MasterFacts:

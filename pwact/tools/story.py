@@ -10,8 +10,7 @@ from pwact.executors import history
 from pwact.executors.history import JobStory, job_stories
 from pwact.report.status import Failure, OpenJobFacts, StageFacts, TaskFacts
 from pwact.tools import estimate
-from pwact.workflow import facts, ledger, master, opening
-from pwact.workflow.ledger import STEPS
+from pwact.workflow import facts, ledger, master, opening, steps
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -192,7 +191,8 @@ def _turn(stage: StageFacts) -> tuple[int, int]:
     """Its place in a run; steps of an init_bulk stay as they came."""
     if stage.iteration is None:
         return -1, 0
-    return stage.iteration, STEPS.index(stage.step) if stage.step in STEPS else len(STEPS)
+    order = steps.names()
+    return stage.iteration, order.index(stage.step) if stage.step in order else len(order)
 
 
 def _owners(events: Events) -> dict[int, str]:

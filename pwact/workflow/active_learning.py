@@ -11,43 +11,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Optional, Protocol, Union
+from typing import Any, Callable, Protocol
 
 from pwact import layout
-from pwact.config.resources import ResourceBlock, Resources
+from pwact.config.resources import Resources
 from pwact.config.run import RunConfig
-from pwact.engines import explorer_for, run_labeler_for, trainer_for
-from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
 from pwact.engines.batch import BatchLabeler
-from pwact.engines.scripts.direct import DirectScript
 from pwact.io.journal import Journal
-from pwact.report import selection as tables
 from pwact.report.records import IterationRow
 from pwact.report.status import Failure
-from pwact.workflow import views
+from pwact.workflow import steps, views
 from pwact.workflow.as_begun import run_as_begun
 from pwact.workflow.campaign import Campaign
-from pwact.workflow.explored import candidates_of, contents_of
+from pwact.workflow.explored import candidates_of
 from pwact.workflow.facts import tell_plan
 from pwact.workflow.findings import all_findings, findings_at
-from pwact.workflow.ledger import STEPS, StageState, place_of, set_aside_before
+from pwact.workflow.ledger import StageState, place_of, set_aside_before
 from pwact.workflow.opening import counts_once
 from pwact.workflow.retry import in_hand
 from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
-from pwact.workflow.stages.choose import ChooseStage
-from pwact.workflow.stages.explore import ExploreStage, System
-from pwact.workflow.stages.kpu import KpuStage
-from pwact.workflow.stages.label import LabelStage
+from pwact.workflow.stages.explore import System
+from pwact.workflow.stages.label import LabelStep
 from pwact.workflow.stages.select import SelectStage
-from pwact.workflow.stages.train import ReuseStage, TrainStage
-from pwact.workflow.tasks.prepare import needed
-from pwact.workflow.uncertainty import uncertainty_of
+from pwact.workflow.steps import Step
+from pwact.workflow.turn import Engines, Entries, Work, engines_of, turn_of, work_of
 
 log = logging.getLogger(__name__)
-
-
-_Run = Callable[[Stage], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -79,51 +69,6 @@ class RunResult:
     early_ends: Sequence[Failure] = ()
 
 
-@dataclass(frozen=True)
-class Engines:
-    """Engines and resources of one run.
-
-    Attributes
-    ----------
-    direct
-        The script that chooses among the candidates; None without it.
-    """
-
-    trainer: Trainer
-    explorer: Explorer
-    labeler: Union[Labeler, BatchLabeler]
-    train: ResourceBlock
-    explore: ResourceBlock
-    dft: ResourceBlock
-    direct: Optional[DirectScript] = None
-
-
-def engines_of(config: RunConfig, resources: Resources) -> Engines:
-    """The engines that the input names.
-
-    Raises
-    ------
-    InputError
-        When an engine is not available or a block of the resource file is missing.
-    """
-    train = needed(resources.train, resources, "train")
-    explore = needed(resources.explore, resources, "explore")
-    dft = needed(resources.dft, resources, "DFT")
-    direct = None
-    if config.strategy.direct and config.strategy.direct_script is not None:
-        block = needed(resources.direct, resources, layout.DIRECT)
-        direct = DirectScript(config.strategy.direct_script, block, labels_needed=False)
-    return Engines(
-        trainer_for(config, train, explore),
-        explorer_for(config, explore),
-        run_labeler_for(config.dft, dft),
-        train,
-        explore,
-        dft,
-        direct,
-    )
-
-
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
     """Do every iteration that is not done yet."""
     last = len(config.explore.md_jobs)
@@ -133,13 +78,13 @@ def run_active_learning(config: RunConfig, resources: Resources, campaign: Campa
     for iteration in range(last):
         log.info("%s of %d", layout.iteration_name(iteration), last)
         loop.iterate(iteration)
-    loop.train(last)
-    models = [model.directory for model in loop.committee]
+    loop.finish(last)
+    models = [model.directory for model in loop.turn.committee]
     mine = {name: one for name, one in campaign.stages().items() if place_of(name)[0] is not None}
     return RunResult(
         config.work_dir,
         loop.rows(),
-        loop.data_sets,
+        loop.turn.data_sets,
         models,
         in_hand(mine.values()),
         [finding.words for finding in all_findings(mine)],
@@ -172,127 +117,88 @@ class Runner(Protocol):
 
 
 class Loop:
-    """The state that one iteration hands to the next."""
+    """Walks the steps of every iteration; see `pwact.workflow.steps`."""
 
     def __init__(self, config: RunConfig, engines: Engines, campaign: Runner) -> None:
         self.config = config
-        self.engines = engines
         self.campaign = campaign
-        self.data_sets: list[Path] = []
-        self.committee: list[TrainedModel] = []
-        self.uncertainty = uncertainty_of(config, engines.trainer, engines.explorer, engines.train)
-        self._labelled_last = True
+        distinct = counts_once(campaign.journal.events(), "run")
+        self.turn = turn_of(config, engines, campaign.stages, distinct)
         self._told = {finding.words for finding in all_findings(campaign.stages())}
 
     def iterate(self, iteration: int) -> None:
         """Train, explore, select and label once."""
-        config, engines, run = self.config, self.engines, self.campaign.run
-        self.train(iteration)
-        potential = engines.trainer.potential(self.committee)
-        explore = ExploreStage(config, engines.explorer, potential, engines.explore, iteration)
-        label = LabelStage(
-            config,
-            engines.labeler,
-            engines.explorer,
-            engines.dft,
-            iteration,
-            known=(*config.init_data, *self.data_sets),
-            distinct=counts_once(self.campaign.journal.events(), "run"),
-        )
-        if self._streams:
-            explore = replace(
-                explore, when_ended=partial(self._label_ahead, replace(label, ahead=True))
-            )
-        self._judge(iteration, run(explore), partial(self._with_frames, explore))
-        self.tell(iteration)
-        if self.chooses(iteration):
-            label = replace(label, table=self._chosen(iteration, explore))
-            self.show()
-        labelled = self._with_frames(explore, label)
-        self._labelled_last = bool(labelled["data"])
-        if labelled["data"]:
-            self.data_sets.append(config.work_dir / labelled["data"])
-        self.show()
-        self.tell(iteration)
-        names = [stage_name(iteration, step) for step in STEPS]
+        self.turn.begin(iteration)
+        self.turn.when_ended = self._label_ahead if self._streams else None
+        for step in steps.STEPS:
+            self._do(step)
+        names = [stage_name(iteration, step) for step in steps.names()]
         self.campaign.later(partial(self.campaign.clean, names))
 
-    def _judge(self, iteration: int, explored: Mapping[str, Any], run: _Run) -> None:
-        """Sort the explored frames."""
-        paths = self.uncertainty.evaluate(run, self.committee, iteration, explored["paths"])
-        self.campaign.run(SelectStage(self.config, self.uncertainty, iteration, paths))
-        self.show()
+    def finish(self, iteration: int) -> None:
+        """Train once more, on everything."""
+        self.turn.begin(iteration)
+        for step in steps.until(steps.MODELS):
+            self._do(step)
 
-    def _with_frames(self, explore: ExploreStage, stage: Stage) -> Mapping[str, Any]:
-        """Do a stage that reads explored frames; make these again if they are needed and gone."""
-        alone = replace(explore, when_ended=None)
-        if self.campaign.remakes(alone, stage):
-            explored = self.campaign.run(alone)
-            if not isinstance(stage, KpuStage):
-                self._judge(explore.iteration, explored, self.campaign.run)
-        if isinstance(stage, (LabelStage, ChooseStage)):
-            report = report_of(self.campaign.stages(), explore.iteration, "explore") or {}
-            stage = replace(stage, contents=contents_of(report.get("paths", ())))
-        return self.campaign.run(stage)
+    def _do(self, step: Step) -> None:
+        """Do a step that is asked for, unless its iteration was complete without it."""
+        turn, work = self.turn, work_of(step)
+        stages = self.campaign.stages()
+        report = report_of(stages, turn.iteration, step.name)
+        asked = work.asked(turn)
+        if step.optional and self._complete(stages):
+            if report is None:
+                return
+        elif not asked:
+            return
+        if asked:
+            report = self.campaign.run(self._stage(step, work))
+        assert report is not None
+        work.done(turn, report)
+        self.show()
+        self.tell(turn.iteration)
+
+    def _complete(self, stages: Mapping[str, StageState]) -> bool:
+        """Whether the labels of the iteration are done, and stay so."""
+        label = stages.get(stage_name(self.turn.iteration, steps.source_of(steps.LABELS).name))
+        if label is None or not label.done:
+            return False
+        return not set_aside_before(self.campaign.journal.events(), label)
+
+    def _stage(self, step: Step, work: Work) -> Stage:
+        """The stage of a step; frames that it needs and that were deleted are made again before."""
+        stage = work.stage(self.turn)
+        if steps.FRAMES not in step.needs:
+            return stage
+        source = steps.source_of(steps.FRAMES)
+        if not self.campaign.remakes(work_of(source).stage(self.turn), stage):
+            return stage
+        for earlier in steps.between(source, step):
+            self._do(earlier)
+        return work.stage(self.turn)
 
     @property
     def _streams(self) -> bool:
-        """Whether a system is labelled while others explore; scripts look at all candidates."""
-        scripts = self.engines.direct or isinstance(self.engines.labeler, BatchLabeler)
-        return self.config.streaming and self.uncertainty.streams and not scripts
+        """Whether a system is labelled while others explore."""
+        turn = self.turn
+        whole = isinstance(turn.engines.labeler, BatchLabeler)
+        whole |= any(not step.by_system and work_of(step).asked(turn) for step in steps.STEPS)
+        return self.config.streaming and turn.uncertainty.streams and not whole
 
-    def chooses(self, iteration: int) -> bool:
-        """Whether DIRECT chooses; of an iteration that was labelled already, whether it chose."""
-        stages = self.campaign.stages()
-        label = stages.get(stage_name(iteration, "label"))
-        if label and label.done and not set_aside_before(self.campaign.journal.events(), label):
-            return report_of(stages, iteration, layout.DIRECT) is not None
-        return self.engines.direct is not None
-
-    def _chosen(self, iteration: int, explore: ExploreStage) -> Path:
-        """Let DIRECT choose, if it is still asked for; the table of what it chose."""
-        config, engines = self.config, self.engines
-        if engines.direct is not None:
-            script, block = engines.direct, engines.direct.block
-            stage = ChooseStage(config, script, engines.explorer, block, iteration)
-            self._with_frames(explore, stage)
-        return layout.direct_dir(config.work_dir, iteration) / tables.CHOSEN
-
-    def _label_ahead(
-        self,
-        label: LabelStage,
-        services: Services,
-        system: System,
-        ends: Sequence[Mapping[str, Any]],
-    ) -> None:
+    def _label_ahead(self, services: Services, system: System, ends: Entries) -> None:
         """Begin to label a system whose trajectories have all ended well.
 
         One that failed may yet succeed: other frames are picked then.
         """
         if not all(end["usable"] for end in ends):
             return
-        select = SelectStage(self.config, self.uncertainty, label.iteration, ends)
+        turn = self.turn
+        select = SelectStage(self.config, turn.uncertainty, turn.iteration, ends)
+        label = replace(LabelStep().stage(turn), ahead=True)
         candidates = candidates_of(select.picked(services, system))
         if candidates and self.campaign.begin_early(label, select):
             label.begin_ahead(services, candidates)
-
-    def train(self, iteration: int) -> None:
-        """Train the committee of `iteration`, or keep that of the iteration before."""
-        config, engines = self.config, self.engines
-        previous = tuple(self.committee)
-        if self._labelled_last or not previous:
-            stage: Union[TrainStage, ReuseStage] = TrainStage(
-                config, engines.trainer, engines.train, iteration, tuple(self.data_sets), previous
-            )
-        else:
-            found = findings_at(self.campaign.stages(), iteration - 1)
-            because = found[0].kind.value if found else ""
-            stage = ReuseStage(config, engines.trainer, iteration, previous, because)
-        self.campaign.run(stage)
-        self.show()
-        members = range(config.strategy.model_num)
-        places = [layout.member_dir(config.work_dir, iteration, member) for member in members]
-        self.committee = [engines.trainer.read_result(place) for place in places]
 
     def tell(self, iteration: int) -> None:
         """Say why nothing, or hardly anything, was selected, unless the log has it already."""
@@ -304,15 +210,15 @@ class Loop:
     def show(self) -> None:
         """Write the views from what the journal holds."""
         stages = self.campaign.stages()
-        steps, entries = [], []
-        for number in self._iterations:
-            done = {step: report_of(stages, number, step) for step in STEPS}
-            for mark, step in enumerate(("train", "select", "label")):
-                if done[step] is not None:
-                    steps.append((number, mark))
-            reports = (done["select"], done[layout.DIRECT], done["label"])
-            entries += [report["entry"] for report in reports if report is not None]
-        views.write_record(self.config.work_dir / self.config.record_file, steps)
+        done = [
+            (number, step, report)
+            for number in self._iterations
+            for step in steps.STEPS
+            if (report := report_of(stages, number, step.name)) is not None
+        ]
+        record = [(number, step.number) for number, step, _ in done if step.closes]
+        views.write_record(self.config.work_dir / self.config.record_file, record)
+        entries = [report["entry"] for _, step, report in done if step.entry]
         views.write_iter_result(self.config.work_dir, entries)
 
     def rows(self) -> list[IterationRow]:

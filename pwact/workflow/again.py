@@ -9,15 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from pwact import layout
-from pwact.workflow import ledger
+from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
 
 _LOG = logging.getLogger(__name__)
-_READ_FRAMES = ("kpu", layout.DIRECT, "label")  # of the trajectories
-_LEADS_TO_THEM = "select"
+_EXPLORE = steps.source_of(steps.FRAMES).name
 
 
 def asked_names(redo: Sequence[str], known: Iterable[str]) -> list[str]:
@@ -56,18 +55,30 @@ def remade_by(
     found = {}
     for name, state in stages.items():
         iteration, step = ledger.place_of(name)
-        if iteration is None or step != "explore" or not state.done or name in asked:
+        if iteration is None or step != _EXPLORE or not state.done or name in asked:
             continue
         if not is_thinned(work_dir, state):
             continue
-        for reader in (*_READ_FRAMES, _LEADS_TO_THEM):
-            other = f"{layout.iteration_name(iteration)}/{reader}"
-            undone = other in stages and not stages[other].done and reader != _LEADS_TO_THEM
-            if other in asked or undone:
-                then = f"{layout.iteration_name(iteration)}/label"
-                found[name] = other if reader in _READ_FRAMES else f"{then}, which follows {other},"
-                break
+        if reader := _reader(iteration, stages, asked):
+            found[name] = reader
     return found
+
+
+def _reader(
+    iteration: int, stages: Mapping[str, StageState], asked: Collection[str]
+) -> Optional[str]:
+    """Which step of an iteration needs its trajectories, in words; None if none does."""
+    later = steps.after(_EXPLORE)
+    readers = [step.name for step in later if steps.FRAMES in step.needs]
+    for step in readers:
+        name = f"{layout.iteration_name(iteration)}/{step}"
+        if name in asked or (name in stages and not stages[name].done):
+            return name
+    for step in (one.name for one in later if one.name not in readers):  # readers follow these
+        name = f"{layout.iteration_name(iteration)}/{step}"
+        if name in asked:
+            return f"{layout.iteration_name(iteration)}/{readers[-1]}, which follows {name},"
+    return None
 
 
 def is_thinned(work_dir: Path, state: StageState) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from pwact import fingerprint, layout
+from pwact.workflow import steps
 
 STARTED = "stage_started"
 DONE = "stage_done"
@@ -17,7 +18,6 @@ REDO = "redo_asked"  # what is done again, until it was set aside
 ASIDE = "stage_set_aside"
 REOPENED = "stage_reopened"  # its lost tasks are tried again; what is done of it stays
 LEFT = "failures_left"  # the user gave its lost tasks up
-STEPS = ("train", "explore", "kpu", "select", layout.DIRECT, "label")  # not all in every run
 CHAIN = (
     layout.RELAX,
     layout.SUPER_CELL_SCALE,
@@ -124,9 +124,9 @@ def comes_before(one: str, other: str, order: Sequence[str]) -> bool:
         return turn < later_turn
     if turn is None and one[: -len(step)] != other[: -len(later_step)]:
         return False  # other entries of the same init_bulk
-    steps = CHAIN if turn is None else STEPS
-    if step in steps and later_step in steps:
-        return steps.index(step) < steps.index(later_step)
+    known = CHAIN if turn is None else steps.names()
+    if step in known and later_step in known:
+        return known.index(step) < known.index(later_step)
     return order.index(one) < order.index(other)
 
 

@@ -15,26 +15,15 @@ from typing import Any, Optional
 from pwact.executors.base import TaskResult
 from pwact.io.journal import Journal
 from pwact.verdict import Outcome
-from pwact.workflow import changes, ledger
+from pwact.workflow import changes, ledger, steps
 from pwact.workflow.ledger import StageState, place_of
 
 _LOG = logging.getLogger(__name__)
 
-# step → steps that run programs on what it leaves
-_PAID_AFTER = {
-    "explore": ("kpu", "direct", "label"),
-    "kpu": ("direct", "label"),
-    "aimd": ("direct", "scf"),
-    "bigmodel": ("direct", "scf"),
-}
-# step → the step that is made again, for nothing, when a task came late
-_FREE_AFTER = {
-    "explore": "select",
-    "kpu": "select",
-    "aimd": "collection",
-    "bigmodel": "collection",
-    "scf": "collection",
-}
+# of the chain: step → steps that run programs on what it leaves
+_PAID_AFTER = {"aimd": ("direct", "scf"), "bigmodel": ("direct", "scf")}
+# of the chain: step → steps that are made again, for nothing, when a task came late
+_FREE_AFTER = {"aimd": ("collection",), "bigmodel": ("collection",), "scf": ("collection",)}
 
 
 class Losses:
@@ -130,16 +119,25 @@ def built_on(state: StageState, stages: Mapping[str, StageState]) -> Optional[st
                 return name
         return None
     prefix = state.name[: -len(step)]
-    names = [f"{prefix}{what}" for what in _PAID_AFTER.get(step, ())]
+    names = [f"{prefix}{what}" for what in _after(state.name, free=False)]
     return next((name for name in names if name in stages and stages[name].begun), None)
 
 
 def made_again(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
     """Whether a stage that costs nothing is done again, since a task before it came late."""
     return any(
-        name[: -len(step)] + _FREE_AFTER.get(step, "") == state.name
+        name[: -len(step)] + free == state.name
         for name, step in _reopened_since(events, state)
+        for free in _after(name, free=True)
     )
+
+
+def _after(name: str, free: bool) -> Sequence[str]:
+    """The steps after one that run programs, or those that are made again for nothing."""
+    iteration, step = place_of(name)
+    if iteration is None:
+        return (_FREE_AFTER if free else _PAID_AFTER).get(step, ())
+    return [one.name for one in steps.after(step) if one.free is free]
 
 
 def caught_up(journal: Journal, state: StageState, inputs: Mapping[str, Any]) -> StageState:

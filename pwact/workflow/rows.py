@@ -15,7 +15,8 @@ from pwact.report.records import (
     TrainRecord,
 )
 from pwact.report.status import Failure
-from pwact.workflow.ledger import STEPS, StageState, together_s
+from pwact.workflow import steps
+from pwact.workflow.ledger import StageState, together_s
 
 
 def stage_name(iteration: int, step: str) -> str:
@@ -33,9 +34,9 @@ def report_of(
 
 def row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:
     """What the journal says of an iteration."""
-    reports = {step: report_of(stages, iteration, step) for step in STEPS}
+    reports = {step: report_of(stages, iteration, step) for step in steps.names()}
     explore, select, label = (reports[step] for step in ("explore", "select", "label"))
-    names = [stage_name(iteration, step) for step in STEPS]
+    names = [stage_name(iteration, step) for step in steps.names()]
     return IterationRow(
         layout.iteration_name(iteration),
         TrainRecord.from_json(reports["train"] or {}),

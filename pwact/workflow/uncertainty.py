@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Protocol
+from typing import Any, Optional, Protocol
 
 import numpy as np
 
 from pwact import layout
-from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import Explorer, TrainedModel, Trainer
+from pwact.engines.base import Explorer, Trainer
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.formats.model_devi import Deviations
 from pwact.query.kpu import base_of, kpu_window
 from pwact.query.window import Scores, Window
 from pwact.report.plots import deviation_histogram, kpu_histogram
-from pwact.workflow.stage import Stage
-from pwact.workflow.stages.kpu import KpuStage, kpu_place
-
-Entries = Sequence[Mapping[str, Any]]
+from pwact.workflow.stages.kpu import kpu_place
 
 
 class Uncertainty(Protocol):
@@ -36,23 +32,17 @@ class Uncertainty(Protocol):
         Whether a system can be judged as soon as its trajectories have ended.
     relative
         Whether each system has a window of its own, so that values are known up to a factor.
+    evaluator
+        Computes what the exploration does not leave; None where it leaves all.
     """
 
     words: str
     streams: bool
     relative: bool
 
-    def evaluate(
-        self,
-        run: Callable[[Stage], Mapping[str, Any]],
-        models: Sequence[TrainedModel],
-        iteration: int,
-        explored: Entries,
-    ) -> Entries:
-        """Compute what the exploration has not left; the trajectories that can be judged.
-
-        `run` does a stage of the campaign and returns its report.
-        """
+    @property
+    def evaluator(self) -> Optional[KpuEvaluator]:
+        """See the class."""
 
     def inputs(self) -> Mapping[str, Any]:
         """What the window depends on, as JSON."""
@@ -79,17 +69,7 @@ class CommitteeDeviation:
     words = "model deviation force"
     streams = True
     relative = False
-
-    def evaluate(
-        self,
-        run: Callable[[Stage], Mapping[str, Any]],
-        models: Sequence[TrainedModel],
-        iteration: int,
-        explored: Entries,
-    ) -> Entries:
-        """All that is usable; there is nothing to compute."""
-        del run, models, iteration
-        return explored
+    evaluator = None
 
     def inputs(self) -> Mapping[str, Any]:
         """The window of the user."""
@@ -127,25 +107,9 @@ class KalmanUncertainty:
     config: RunConfig
     explorer: Explorer
     evaluator: KpuEvaluator
-    block: ResourceBlock
     words = "Kalman prediction uncertainty of the forces"
     streams = False  # a stage of its own stands between the exploration and the choice
     relative = True
-
-    def evaluate(
-        self,
-        run: Callable[[Stage], Mapping[str, Any]],
-        models: Sequence[TrainedModel],
-        iteration: int,
-        explored: Entries,
-    ) -> Entries:
-        """Those that the stage ``kpu`` has evaluated."""
-        log = self.explorer.log
-        stage = KpuStage(
-            self.config, self.evaluator, models[0], self.block, iteration, explored, log
-        )
-        paths: Entries = run(stage)["paths"]
-        return paths
 
     def inputs(self) -> Mapping[str, Any]:
         """The factors of the user."""
@@ -195,9 +159,7 @@ def relative_window(
     return window, story
 
 
-def uncertainty_of(
-    config: RunConfig, trainer: Trainer, explorer: Explorer, train: ResourceBlock
-) -> Uncertainty:
+def uncertainty_of(config: RunConfig, trainer: Trainer, explorer: Explorer) -> Uncertainty:
     """What `strategy.uncertainty` names.
 
     Raises
@@ -206,5 +168,5 @@ def uncertainty_of(
         The trainer has no Kalman filter.
     """
     if config.strategy.uncertainty == "kpu":
-        return KalmanUncertainty(config, explorer, trainer.kpu(), train)
+        return KalmanUncertainty(config, explorer, trainer.kpu())
     return CommitteeDeviation(config, explorer)

@@ -52,7 +52,7 @@ class Kpu:
 
     def select(self, paths: Any) -> Any:
         rig = self.rig
-        judge = KalmanUncertainty(rig.config, rig.explorer, ToyKpu(), rig.block)
+        judge = KalmanUncertainty(rig.config, rig.explorer, ToyKpu())
         stage = SelectStage(rig.config, judge, 0, paths)
         return stage, rig.services.run(stage)
 

@@ -15,8 +15,8 @@ from pwact.errors import InputError
 from pwact.executors import programs
 from pwact.executors.once import run_once
 from pwact.executors.script import environment
-from pwact.workflow.active_learning import engines_of
 from pwact.workflow.init_bulk.chain import chain_of
+from pwact.workflow.turn import engines_of
 
 LIMIT_S = 60.0
 _HIDDEN = {"CUDA_VISIBLE_DEVICES": ""}  # of a machine that others use as well

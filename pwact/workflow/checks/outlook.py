@@ -14,7 +14,7 @@ from pwact.errors import PwactError
 from pwact.fingerprint import canonical, extended
 from pwact.io.journal import Journal
 from pwact.workflow import again, changes, crash, ledger, retry
-from pwact.workflow.active_learning import Loop, engines_of
+from pwact.workflow.active_learning import Loop
 from pwact.workflow.as_begun import init_as_begun, run_as_begun
 from pwact.workflow.fate import Decision, Fate, Situation, decide
 from pwact.workflow.init_bulk import parts
@@ -24,6 +24,7 @@ from pwact.workflow.init_bulk.part_campaign import PartCampaign
 from pwact.workflow.ledger import StageState
 from pwact.workflow.opening import UNCHANGED, CampaignOptions, check_redo, root_of
 from pwact.workflow.stage import Stage
+from pwact.workflow.turn import engines_of
 
 _WORDS = {
     Fate.BEGIN: "begun",
@@ -203,7 +204,7 @@ def _look_at_loop(config: RunConfig, resources: Resources, looker: _Looker) -> N
     last = len(config.explore.md_jobs)
     for iteration in range(last):
         tour.iterate(iteration)
-    tour.train(last)
+    tour.finish(last)
 
 
 def _look_at_chain(pair: LoadedPair, looker: _Looker) -> None:

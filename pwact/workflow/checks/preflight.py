@@ -21,12 +21,12 @@ from pwact.executors import check_block
 from pwact.formats.structure_remarks import remarks
 from pwact.formats.structures import read_structure
 from pwact.geometry import flaw, super_cell
-from pwact.workflow.active_learning import engines_of
 from pwact.workflow.as_begun import as_begun
 from pwact.workflow.checks.check_atoms import check_chain_atoms, check_run_atoms
 from pwact.workflow.checks.check_data import check_data, check_known
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.stages.explore import condition
+from pwact.workflow.turn import engines_of
 from pwact.workflow.uncertainty import uncertainty_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
     direct = engines.direct
     _check_inputs(config, engines.explorer)
     engines.trainer.validate()
-    uncertainty_of(config, engines.trainer, engines.explorer, engines.train)
+    uncertainty_of(config, engines.trainer, engines.explorer)
     if direct is not None:
         direct.validate()
     found: dict[str, tuple[str, Path]] = {}

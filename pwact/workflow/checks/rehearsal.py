@@ -25,11 +25,11 @@ from pwact.executors.script import quote
 from pwact.formats.frames import ordered
 from pwact.io.journal import Journal
 from pwact.verdict import DONE, Verdict, incomplete
-from pwact.workflow.active_learning import engines_of
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.stages.explore import systems_of
 from pwact.workflow.tasks.first_principles import Calculation, task_of
 from pwact.workflow.tasks.origin import assigned
+from pwact.workflow.turn import engines_of
 
 _FOUND, _SECONDS = "found.txt", "seconds.txt"
 _PROBE = """\

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
@@ -18,11 +18,14 @@ from pwact.fingerprint import extended
 from pwact.formats.extxyz import frame_text
 from pwact.io import files
 from pwact.report import selection as tables
-from pwact.workflow.explored import Candidate, Explored, read_candidates
+from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.label import GATE_HINT
 from pwact.workflow.tasks.gate import Gate
 from pwact.workflow.tasks.script import run_script
+
+if TYPE_CHECKING:
+    from pwact.workflow.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,8 @@ class ChooseStage:
     ----------
     contents
         Trajectory → hash of its frames when its MD had ended.
+    table
+        What it chooses from; by default all picked candidates.
     """
 
     config: RunConfig
@@ -43,6 +48,7 @@ class ChooseStage:
     block: ResourceBlock
     iteration: int
     contents: Mapping[str, str] = field(default_factory=dict)
+    table: Optional[Path] = None
 
     @property
     def name(self) -> str:
@@ -56,7 +62,9 @@ class ChooseStage:
 
     @property
     def candidates(self) -> Path:
-        """``candidate.csv``."""
+        """``candidate.csv``, unless another step has chosen before."""
+        if self.table is not None:
+            return self.table
         return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
 
     @property
@@ -119,3 +127,30 @@ class ChooseStage:
             )
         elif given > 1 and chosen == given:
             log.warning("%s: the script chose all %d candidates", self.name, given)
+
+
+class ChooseStep:
+    """Lets the user's script choose."""
+
+    def asked(self, turn: Turn) -> bool:
+        """Whether there is a script."""
+        return turn.engines.direct is not None
+
+    def stage(self, turn: Turn) -> ChooseStage:
+        """One run of it."""
+        script = turn.engines.direct
+        assert script is not None
+        return ChooseStage(
+            turn.config,
+            script,
+            turn.engines.explorer,
+            script.block,
+            turn.iteration,
+            contents_of(turn.explored),
+            turn.table,
+        )
+
+    def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
+        """The table of what it chose."""
+        del report
+        turn.table = layout.direct_dir(turn.config.work_dir, turn.iteration) / tables.CHOSEN

@@ -29,6 +29,8 @@ from pwact.workflow.tasks.starts import started_once
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from pwact.workflow.turn import Turn
+
 DEFAULT_LIMIT = 100  # candidates of one system, when neither select_sys nor max_select is given
 MAX_FAILED_RATE = 0.1
 SHOWN_ENDS = 10
@@ -308,3 +310,30 @@ def tell_early_ends(what: str, trajectories: Sequence[Mapping[str, Any]]) -> Non
     if len(early) > SHOWN_ENDS:
         text = "%s: … and %d more trajectories ended early; error_traj.log will list them"
         log.warning(text, what, len(early) - SHOWN_ENDS)
+
+
+class ExploreStep:
+    """Explores with the models of the iteration."""
+
+    def asked(self, turn: Turn) -> bool:
+        """Always."""
+        del turn
+        return True
+
+    def stage(self, turn: Turn) -> ExploreStage:
+        """The MD of all systems."""
+        engines = turn.engines
+        potential = engines.trainer.potential(turn.committee)
+        return ExploreStage(
+            turn.config,
+            engines.explorer,
+            potential,
+            engines.explore,
+            turn.iteration,
+            turn.when_ended,
+        )
+
+    def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
+        """The trajectories; frames that are made again later wait for nobody."""
+        turn.explored = turn.judged = report["paths"]
+        turn.when_ended = None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
@@ -19,6 +19,9 @@ from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import MAX_FAILED_RATE
 from pwact.workflow.stages.train import model_content
 from pwact.workflow.tasks.prepare import content, link_inside, prepare
+
+if TYPE_CHECKING:
+    from pwact.workflow.turn import Turn
 
 
 @dataclass(frozen=True)
@@ -110,3 +113,29 @@ def kpu_place(work_dir: Path, iteration: int, trajectory: Path) -> Path:
     """Where the trajectory in a directory of the exploration is evaluated."""
     place = trajectory.relative_to(layout.md_dir(work_dir, iteration))
     return layout.kpu_dir(work_dir, iteration) / place
+
+
+class KpuStep:
+    """Computes an uncertainty that the exploration does not leave."""
+
+    def asked(self, turn: Turn) -> bool:
+        """Whether frames are judged by one."""
+        return turn.uncertainty.evaluator is not None
+
+    def stage(self, turn: Turn) -> KpuStage:
+        """The evaluation by the first model."""
+        evaluator, engines = turn.uncertainty.evaluator, turn.engines
+        assert evaluator is not None
+        return KpuStage(
+            turn.config,
+            evaluator,
+            turn.committee[0],
+            engines.train,
+            turn.iteration,
+            turn.explored,
+            engines.explorer.log,
+        )
+
+    def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
+        """The trajectories that were evaluated."""
+        turn.judged = report["paths"]

@@ -24,7 +24,7 @@ from pwact.io import files
 from pwact.report import selection as tables
 from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.records import LabelRecord
-from pwact.workflow.explored import Candidate, Explored, read_candidates
+from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
 from pwact.workflow.labels.known import structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Sources
 from pwact.workflow.labels.store import LabelStore
@@ -38,6 +38,8 @@ from pwact.workflow.tasks.prepare import relative
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from pwact.workflow.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -309,3 +311,33 @@ class LabelStage:
             "entry": tables.label_entry(labelled, gathered.lost, repeated),
         }
         return StageOutput(products, transient, report)
+
+
+class LabelStep:
+    """Labels what was chosen."""
+
+    def asked(self, turn: Turn) -> bool:
+        """Always."""
+        del turn
+        return True
+
+    def stage(self, turn: Turn) -> LabelStage:
+        """The labelling."""
+        config, engines = turn.config, turn.engines
+        return LabelStage(
+            config,
+            engines.labeler,
+            engines.explorer,
+            engines.dft,
+            turn.iteration,
+            table=turn.table,
+            contents=contents_of(turn.explored),
+            known=(*config.init_data, *turn.data_sets),
+            distinct=turn.distinct,
+        )
+
+    def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
+        """The data set; without one the next iteration keeps the models."""
+        turn.labelled_last = bool(report["data"])
+        if report["data"]:
+            turn.data_sets.append(turn.config.work_dir / report["data"])

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import System, systems_of
 from pwact.workflow.tasks.prepare import content, link_inside, relative
 from pwact.workflow.uncertainty import Uncertainty
+
+if TYPE_CHECKING:
+    from pwact.workflow.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -166,3 +169,21 @@ def _system_record(name: str, scores: Sequence[Scores], window: Window) -> Syste
     return SystemRecord(
         name, len(usable), accurate, candidate, failed, lost, lower, quantiles(usable)
     )
+
+
+class SelectStep:
+    """Sorts the frames that were judged."""
+
+    def asked(self, turn: Turn) -> bool:
+        """Always."""
+        del turn
+        return True
+
+    def stage(self, turn: Turn) -> SelectStage:
+        """The selection."""
+        return SelectStage(turn.config, turn.uncertainty, turn.iteration, turn.judged)
+
+    def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
+        """All candidates are labelled unless a later step chooses among them."""
+        del report
+        turn.table = None

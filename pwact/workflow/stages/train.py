@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
@@ -18,6 +18,7 @@ from pwact.executors.base import Task
 from pwact.io import files
 from pwact.report.records import TrainRecord
 from pwact.workflow.checks.data_sets import DataSets
+from pwact.workflow.findings import findings_at
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.prepare import (
     content,
@@ -27,6 +28,9 @@ from pwact.workflow.tasks.prepare import (
     relative,
 )
 from pwact.workflow.tasks.starts import started_once
+
+if TYPE_CHECKING:
+    from pwact.workflow.turn import Turn
 
 log = logging.getLogger(__name__)
 
@@ -236,3 +240,37 @@ def output(work_dir: Path, directory: Path, models: Sequence[TrainedModel]) -> S
     places = [relative(model.directory, work_dir) for model in models]
     report = {**record.to_json(), "models": places}
     return StageOutput(products, report=report, lasting=[model.directory for model in models])
+
+
+class TrainStep:
+    """Trains the committee of an iteration, or keeps that of the one before."""
+
+    def asked(self, turn: Turn) -> bool:
+        """Always."""
+        del turn
+        return True
+
+    def stage(self, turn: Turn) -> Union[TrainStage, ReuseStage]:
+        """A training, unless there is nothing new to learn."""
+        config, engines, previous = turn.config, turn.engines, tuple(turn.committee)
+        if turn.labelled_last or not previous:
+            return TrainStage(
+                config,
+                engines.trainer,
+                engines.train,
+                turn.iteration,
+                tuple(turn.data_sets),
+                previous,
+            )
+        found = findings_at(turn.stages(), turn.iteration - 1)
+        because = found[0].kind.value if found else ""
+        return ReuseStage(config, engines.trainer, turn.iteration, previous, because)
+
+    def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
+        """The committee."""
+        del report
+        members = range(turn.config.strategy.model_num)
+        places = [
+            layout.member_dir(turn.config.work_dir, turn.iteration, member) for member in members
+        ]
+        turn.committee = [turn.engines.trainer.read_result(place) for place in places]

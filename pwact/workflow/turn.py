@@ -1,0 +1,158 @@
+"""One turn of the loop: what its steps hand to each other, and what a step has to offer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Optional, Protocol, Union
+
+from pwact import layout
+from pwact.config.resources import ResourceBlock, Resources
+from pwact.config.run import RunConfig
+from pwact.engines import explorer_for, run_labeler_for, trainer_for
+from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
+from pwact.engines.batch import BatchLabeler
+from pwact.engines.scripts.direct import DirectScript
+from pwact.report import selection as tables
+from pwact.workflow.ledger import StageState
+from pwact.workflow.stage import Services, Stage
+from pwact.workflow.steps import Step, load
+from pwact.workflow.tasks.prepare import needed
+from pwact.workflow.uncertainty import Uncertainty, uncertainty_of
+
+Entries = Sequence[Mapping[str, Any]]
+WhenEnded = Callable[[Services, Any, Entries], None]
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Engines and resources of one run.
+
+    Attributes
+    ----------
+    direct
+        The script that chooses among the candidates; None without it.
+    """
+
+    trainer: Trainer
+    explorer: Explorer
+    labeler: Union[Labeler, BatchLabeler]
+    train: ResourceBlock
+    explore: ResourceBlock
+    dft: ResourceBlock
+    direct: Optional[DirectScript] = None
+
+
+def engines_of(config: RunConfig, resources: Resources) -> Engines:
+    """The engines that the input names.
+
+    Raises
+    ------
+    InputError
+        When an engine is not available or a block of the resource file is missing.
+    """
+    train = needed(resources.train, resources, "train")
+    explore = needed(resources.explore, resources, "explore")
+    dft = needed(resources.dft, resources, "DFT")
+    direct = None
+    if config.strategy.direct and config.strategy.direct_script is not None:
+        block = needed(resources.direct, resources, layout.DIRECT)
+        direct = DirectScript(config.strategy.direct_script, block, labels_needed=False)
+    return Engines(
+        trainer_for(config, train, explore),
+        explorer_for(config, explore),
+        run_labeler_for(config.dft, dft),
+        train,
+        explore,
+        dft,
+        direct,
+    )
+
+
+@dataclass
+class Turn:
+    """The state of the loop.
+
+    Attributes
+    ----------
+    stages
+        What is known of all stages, by name.
+    distinct
+        Whether a structure counts once; see `pwact.workflow.stages.label.LabelStage`.
+    data_sets
+        Labelled data sets, one an iteration that labelled something.
+    committee
+        The models of this iteration, before its training those of the one before.
+    labelled_last
+        Whether the iteration before labelled anything.
+    explored
+        One entry a trajectory, as the exploration reports them.
+    judged
+        The same; ``usable`` are those with an uncertainty.
+    table
+        Lists what is labelled, if it is not all that was selected.
+    when_ended
+        What to do when all trajectories of a system have ended; None if it can wait.
+    """
+
+    config: RunConfig
+    engines: Engines
+    stages: Callable[[], Mapping[str, StageState]]
+    distinct: bool
+    uncertainty: Uncertainty
+    iteration: int = 0
+    data_sets: list[Path] = field(default_factory=list)
+    committee: list[TrainedModel] = field(default_factory=list)
+    labelled_last: bool = True
+    explored: Entries = ()
+    judged: Entries = ()
+    table: Optional[Path] = None
+    when_ended: Optional[WhenEnded] = None
+
+    def begin(self, iteration: int) -> None:
+        """Begin an iteration: what belongs to the one before is forgotten."""
+        self.iteration = iteration
+        self.explored, self.judged, self.table, self.when_ended = (), (), None, None
+
+    @property
+    def candidates(self) -> Path:
+        """The table of the frames that are labelled as far as steps have chosen."""
+        chosen = layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
+        return self.table or chosen
+
+
+def turn_of(
+    config: RunConfig,
+    engines: Engines,
+    stages: Callable[[], Mapping[str, StageState]],
+    distinct: bool,
+) -> Turn:
+    """The loop before its first iteration.
+
+    Raises
+    ------
+    InputError
+        The trainer does not know the uncertainty that is asked for.
+    """
+    uncertainty = uncertainty_of(config, engines.trainer, engines.explorer)
+    return Turn(config, engines, stages, distinct, uncertainty)
+
+
+class Work(Protocol):
+    """What a step has to offer; it keeps nothing between two calls."""
+
+    def asked(self, turn: Turn) -> bool:
+        """Whether the input asks for this step."""
+
+    def stage(self, turn: Turn) -> Stage:
+        """The stage that does it in this iteration."""
+
+    def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
+        """Hand on what later steps need, from the report of the finished stage."""
+
+
+def work_of(step: Step) -> Work:
+    """What does a step, imported on use."""
+    work: Work = load(step.work)()
+    return work
