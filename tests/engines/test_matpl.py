@@ -203,6 +203,8 @@ def test_without_valid_data(tmp_path: Path, train: dict[str, Any], expected: lis
     assert written(trainer(train), tmp_path / "new", data=data)["valid_data"] == expected
 
 
+CURVES = "model_record/epoch_train.dat $(ls model_record/epoch_valid.dat 2> /dev/null)"
+TEXT = "model_record/nep5.txt"
 MARK = "model_record/torch_script_module.pt"
 TRAIN = (
     'rm -f train.ended && input=$({python}) && {{ [ -z "$input" ] || '
@@ -211,7 +213,7 @@ TRAIN = (
 )
 SCRIPT = (
     f"rm -f {MARK} && MatPL script ./model_record/{{name}}.ckpt {MARK} >> train.log 2>&1"
-    f" && wc -c {MARK} model_record/dp_model.ckpt > train.ended"
+    f" && cksum {MARK} model_record/dp_model.ckpt {CURVES} > train.ended"
 )
 CPU = "export CUDA_VISIBLE_DEVICES='' && "
 SMALL = "model_record/cmp_dp_model.ckpt"
@@ -229,7 +231,12 @@ COMPRESS = (
         (dp(), 0, False, CPU + SCRIPT.format(name="dp_model")),
         (dp(), 1, False, SCRIPT.format(name="dp_model")),
         (dp(), 0, True, COMPRESS + CPU + SCRIPT.format(name="cmp_dp_model")),
-        (nep(), 0, False, "wc -c model_record/nep5.txt model_record/nep_model.ckpt > train.ended"),
+        (
+            nep(),
+            0,
+            False,
+            f"cksum model_record/nep5.txt model_record/nep_model.ckpt {CURVES} > train.ended",
+        ),
     ],
 )
 def test_commands(train: dict[str, Any], gpus: int, compress: bool, after: str) -> None:

@@ -230,5 +230,6 @@ def test_command(command: str) -> None:
     pod = PodTrainer(config(), SimpleNamespace(command=command), BLOCK)  # type: ignore[arg-type]
     fit = "mpirun -np 2 lmp -in in.fitpod > train.log"
     assert pod.command() == (
-        f"rm -f train.ended && {fit} && wc -c pod_coefficients.pod > train.ended"
+        f"rm -f train.ended && {fit} && cksum pod_coefficients.pod train.log "
+        "$(ls pod_test_errors.pod 2> /dev/null) > train.ended"
     )

@@ -15,6 +15,7 @@ from pwact.engines.cp2k.task import COORDINATES, INPUT, LOG, put_in, write_coord
 from pwact.engines.heading import Heading
 from pwact.engines.links import link_files
 from pwact.errors import InputError, NotConvergedError, TaskError
+from pwact.formats.cp2k_files import CELLS, FORCES, POSITIONS, find, read_cells, read_steps
 from pwact.formats.cp2k_input import cell_vectors, read_input, write_input
 from pwact.formats.cp2k_output import Log, read_log
 from pwact.formats.cp2k_trajectory import md_frames, relaxed_frame
@@ -101,6 +102,8 @@ class Cp2kLabeler:
             if purpose is not Purpose.SCF:  # which is judged by its convergence first
                 log.demand_end()
             _frames(log, directory, purpose)
+            if purpose is Purpose.AIMD:
+                _demand_last_steps(log, directory)
         except NotConvergedError as error:
             return unusable(str(error))
         except (TaskError, InputError) as error:
@@ -176,3 +179,28 @@ def read_task(directory: Path) -> Atoms:
             symbols.append(words[0])
             positions.append(lines.numbers(words[1:]))
     return Frame(symbols, np.array(positions), cell=cell, pbc=True)
+
+
+def _demand_last_steps(log: Log, directory: Path) -> None:
+    """Raise TaskError unless the files of an AIMD that has ended come to the step of its log.
+
+    How often CP2K writes each of them stands in ``&EACH`` of the input; else at every step.
+    """
+    printed = read_input(directory / INPUT).section("MOTION", "PRINT")
+    last = max((one.step for one in log.evaluations if one.step is not None), default=0)
+    wanted = [("TRAJECTORY", POSITIONS), ("FORCES", FORCES)]
+    wanted += [("CELL", CELLS)] if log.cell_changes else []
+    for name, pattern in wanted:
+        section = printed.section(name, "EACH") if printed else None
+        every = section.value("MD") if section else ""
+        width = int(every) if every.isdigit() and int(every) else 1
+        path = find(directory, pattern)
+        steps = _numbers_in(path, pattern)
+        if max(steps, default=-1) < last - last % width:
+            raise TaskError(f"{path or directory / pattern} does not come to step {last}")
+
+
+def _numbers_in(path: Optional[Path], pattern: str) -> list[int]:
+    if path is None:
+        return []
+    return list(read_cells(path) if pattern == CELLS else read_steps(path))

@@ -14,9 +14,15 @@ from pwact.engines.base import Potential, TrainedModel
 from pwact.engines.deepmd import pytorch_keys as keys
 from pwact.engines.deepmd.input import CURVE, native_warnings
 from pwact.engines.deepmd.kpu import KALMAN, MODEL, START, DeepmdKpu
-from pwact.engines.deepmd.training import LOG, MODEL_ROLE, DeepmdTraining, demand_files
+from pwact.engines.deepmd.training import (
+    LOG,
+    MODEL_ROLE,
+    TEST_LOG,
+    DeepmdTraining,
+    demand_files,
+)
 from pwact.engines.evaluator import KpuEvaluator
-from pwact.engines.training_task import ENDED, record_end, unless_ended
+from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.worker import interpreter, python_module
 from pwact.errors import InputError
 
@@ -71,7 +77,7 @@ class DeepmdPytorchTrainer(DeepmdTraining):
         """Train, and test where the learning curve does not tell all."""
         worker = python_module("pwact.engines.deepmd.lkf", python=self.program)
         test = self.test_step(f"{interpreter(self.program)} -m deepmd --pt")
-        end = record_end(MODEL, KALMAN, CURVE)
+        end = record_end(MODEL, KALMAN, CURVE, perhaps=(TEST_LOG,))
         trained = unless_ended(SPLIT, MODEL, f"{worker} > {LOG} 2>&1")
         return f"rm -f {ENDED} && {trained} && {test} && {end}"
 

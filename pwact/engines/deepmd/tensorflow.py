@@ -12,9 +12,15 @@ from pwact.engines.deepmd.input import CURVE, native_warnings, seed_warnings
 from pwact.engines.deepmd.keys import check_compressible
 from pwact.engines.deepmd.restart import ENDED as STEPS_ENDED
 from pwact.engines.deepmd.restart import START, checkpoint_step
-from pwact.engines.deepmd.training import LOG, MODEL_ROLE, DeepmdTraining, demand_files
+from pwact.engines.deepmd.training import (
+    LOG,
+    MODEL_ROLE,
+    TEST_LOG,
+    DeepmdTraining,
+    demand_files,
+)
 from pwact.engines.evaluator import KpuEvaluator
-from pwact.engines.training_task import ENDED, record_end, unless_ended
+from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.worker import python_module
 from pwact.errors import InputError
 
@@ -96,7 +102,8 @@ class DeepmdTrainer(DeepmdTraining):
             made = f"{made} && mv small.pb {COMPRESSED}"
             steps.append(unless_ended("compress.ended", COMPRESSED, made))
             models.append(COMPRESSED)
-        return " && ".join([*steps, self.test_step(dp), record_end(*models, CURVE)])
+        ended = record_end(*models, CURVE, perhaps=(TEST_LOG,))
+        return " && ".join([*steps, self.test_step(dp), ended])
 
     def reached(self, directory: Path) -> float:
         """The step of the last checkpoint, and one more when only what follows is missing."""

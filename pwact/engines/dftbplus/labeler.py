@@ -47,7 +47,8 @@ LOG = "dft.log"
 TAGS = "results.tag"
 DETAILS = "detailed.out"
 FINAL = f"{control.PREFIX}.gen"
-OUTPUTS = (TAGS, DETAILS, FINAL, f"{control.PREFIX}.xyz", "md.out", "charges.bin")
+MD_XYZ, MD_OUT = f"{control.PREFIX}.xyz", "md.out"
+OUTPUTS = (TAGS, DETAILS, FINAL, MD_XYZ, MD_OUT, "charges.bin")
 _KEPT = frozenset({INPUT, control.GEOMETRY, LOG, TAGS, DETAILS})
 _OPAQUE = frozenset({"geometry"})
 _WANTED = ("mermin_energy", "total_energy", "forces", "stress", "cell_volume")
@@ -169,7 +170,8 @@ class DftbPlusLabeler:
         except CutOffError as error:
             return incomplete(str(error))
         except (TaskError, InputError) as error:
-            return unusable(str(error)) if ended else incomplete(str(error))
+            whole = ended and not _lacking(directory, purpose)
+            return unusable(str(error)) if whole else incomplete(str(error))
         return DONE
 
     def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
@@ -196,6 +198,15 @@ def _moved(atoms: Atoms) -> list[int]:
     """Atoms that move, from 1 on, where some are held; else none."""
     still = set(held(atoms))
     return [number + 1 for number in range(len(atoms)) if number not in still] if still else []
+
+
+def _lacking(directory: Path, purpose: Purpose) -> list[str]:
+    """Outputs that are needed and not there, or not yet, as on a network."""
+    needed = [TAGS, DETAILS, *([FINAL] if purpose is Purpose.RELAX else [])]
+    if purpose is Purpose.AIMD:
+        needed = [MD_OUT, MD_XYZ]
+    paths = [directory / name for name in (*needed, control.GEOMETRY)]
+    return [path.name for path in paths if not path.is_file() or not path.stat().st_size]
 
 
 def _frames(directory: Path, screen: Screen, purpose: Purpose) -> list[Atoms]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pwact.engines.heading import Heading
 from pwact.io.files import log_tail
 
 WALL_TIME = "Total wall time"
+_WALL_TIME = re.compile(rf"\s*{WALL_TIME}: .*\d:\d\d:\d\d")
 
 
 def lammps_program(command: str) -> str:
@@ -31,4 +33,4 @@ def ended_well(log: Path) -> bool:
 
     MPI, or a wrapper, may print a few lines behind that.
     """
-    return any(line.lstrip().startswith(WALL_TIME) for line in log_tail(log).splitlines())
+    return any(map(_WALL_TIME.match, log_tail(log).splitlines()))

@@ -52,6 +52,16 @@ def epochs_done(directory: Path) -> int:
     return epoch if loss else 0
 
 
+def demand_same_epoch(record: Path) -> None:
+    """Raise TaskError unless the errors on training and validation data are of one epoch."""
+    if not (record / VALID_CURVE).exists():
+        return
+    trained, judged = (_last_epoch(record / name)[0] for name in (TRAIN_CURVE, VALID_CURVE))
+    if trained != judged:
+        message = f"{record / VALID_CURVE} ends with epoch {judged}, {TRAIN_CURVE} with {trained}"
+        raise TaskError(message)
+
+
 def _last_epoch(path: Path) -> tuple[int, float]:
     """Number and loss of the last epoch. Raises TaskError."""
     row = _last_row(path)

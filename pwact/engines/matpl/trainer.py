@@ -26,12 +26,14 @@ from pwact.engines.matpl.results import (
     VALID_CURVE,
     demand_archive,
     demand_nep,
+    demand_same_epoch,
     epochs_done,
     progress,
     read_errors,
 )
 from pwact.engines.matpl.words import remedy_for
-from pwact.engines.training_task import ENDED, TrainingTask, record_end, unless_ended
+from pwact.engines.training_end import ENDED, record_end, unless_ended
+from pwact.engines.training_task import TrainingTask
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
 from pwact.io.files import write_json
@@ -132,8 +134,11 @@ class MatplTrainer(TrainingTask):
             f'{{ [ -z "$input" ] || {{ {program} train "$input" {end} && '
             f"wc -c < {checkpoint} > {EPOCHS_ENDED}; }}; }}",
         ]
+        model = f"{RECORD}/{NEP_TEXT if self._is_nep else SCRIPTED}"
+        curves = (f"{RECORD}/{TRAIN_CURVE}", f"{RECORD}/{VALID_CURVE}")
+        ended = record_end(model, checkpoint, curves[0], perhaps=curves[1:])
         if self._is_nep:
-            return " && ".join([*steps, record_end(f"{RECORD}/{NEP_TEXT}", checkpoint)])
+            return " && ".join([*steps, ended])
         strategy, source = self._config.strategy, f"./{checkpoint}"
         if strategy.compress:
             small = f"{RECORD}/{COMPRESSED}"
@@ -145,9 +150,8 @@ class MatplTrainer(TrainingTask):
             source = f"./{small}"
         if not self._explore.gpu_per_node:
             steps.append("export CUDA_VISIBLE_DEVICES=''")
-        model = f"{RECORD}/{SCRIPTED}"
         steps += [f"rm -f {model}", f"{program} script {source} {model} {end}"]
-        return " && ".join([*steps, record_end(model, checkpoint)])
+        return " && ".join([*steps, ended])
 
     def check(self, directory: Path) -> Verdict:
         """Whether MatPL came to its last epoch, and its models can be read.
@@ -177,6 +181,7 @@ class MatplTrainer(TrainingTask):
                 raise TaskError(f"{path} is missing")
         (demand_nep if self._is_nep else demand_archive)(files[MODEL_ROLE])
         read_errors(record / TRAIN_CURVE)
+        demand_same_epoch(record)
         return TrainedModel(directory, files, self._valid_error(record / VALID_CURVE))
 
     def _valid_error(self, path: Path) -> Optional[ValidError]:

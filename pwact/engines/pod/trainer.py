@@ -22,7 +22,8 @@ from pwact.engines.pod import fit as pod_fit
 from pwact.engines.pod.deviation import LOG as DEVIATION_LOG
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.pod.kpu import ROLE, PodKpu, read_factor
-from pwact.engines.training_task import ENDED, TrainingTask, record_end
+from pwact.engines.training_end import ENDED, record_end
+from pwact.engines.training_task import TrainingTask
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import Settings
@@ -111,7 +112,8 @@ class PodTrainer(TrainingTask):
         if self._alone:
             run = f"{pod_fit.command(self._program, self._settings)} > {pod_files.LOG} 2>&1"
         models = [pod_files.COEFFICIENTS, *([FACTOR] if self._alone else [])]
-        return f"rm -f {ENDED} && {run} && {record_end(*models)}"
+        ended = record_end(*models, pod_files.LOG, perhaps=(pod_files.ERRORS,))
+        return f"rm -f {ENDED} && {run} && {ended}"
 
     def check(self, directory: Path) -> Verdict:
         """Whether the fit ended and left all coefficients."""

@@ -1,0 +1,346 @@
+"""A finished task of every engine, for the contract that all of them keep.
+
+Each case writes the inputs of a task, has them worked on by the real program where that is cheap,
+else by a stand-in, and says how the engine judges the directory. A new engine needs a case here.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from ase import Atoms
+from ase.build import bulk
+
+from pwact.config.labeling import LabelConfig
+from pwact.config.resources import ResourceBlock
+from pwact.engines import run_labeler_for
+from pwact.engines.base import Condition, Explorer, Potential, Purpose, Trainer, TrainingData
+from pwact.engines.lammps.explorer import LammpsExplorer
+from pwact.formats.frames import write_frames
+from pwact.verdict import Verdict
+from tests.engines import (
+    cp2k_inputs,
+    dftbplus_helpers,
+    pod_helpers,
+    pwmat_helpers,
+    test_ase,
+    test_ase_md,
+    test_deepmd,
+    test_deepmd_pytorch,
+    test_label_script,
+    test_matpl,
+    test_pod_kpu,
+    vasp_helpers,
+)
+from tests.engines.test_deepmd import copper
+from tests.workflow.matpl_campaign import write_program
+
+RECORDED_MD = Path(__file__).parents[1] / "formats" / "cp2k_md"
+RECORDED_SCF = Path(__file__).parents[1] / "data" / "cp2k"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task that is done.
+
+    Attributes
+    ----------
+    check
+        The engine's verdict on a directory.
+    inputs
+        Names of what was there before the program ran.
+    read
+        Reads the result of a done task.
+    """
+
+    directory: Path
+    check: Callable[[Path], Verdict]
+    inputs: frozenset[str]
+    read: Callable[[Path], Any]
+
+    def outputs(self) -> list[str]:
+        """Files that the command left, in the order in which they were written."""
+        files = [path for path in self.directory.rglob("*") if path.is_file()]
+        names = {path.relative_to(self.directory).as_posix(): path for path in files}
+        new = [name for name in names if name not in self.inputs]
+        return sorted(new, key=lambda name: (names[name].stat().st_mtime_ns, name))
+
+    def copy(self, directory: Path) -> Path:
+        """The task in another directory, with its times."""
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(self.directory, directory, symlinks=True)
+        return directory
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a finished task of an engine is made.
+
+    Attributes
+    ----------
+    engine
+        Registry and name of the engine.
+    proof
+        The file that stands for the exit status, where nothing else tells that the program ended.
+    """
+
+    engine: str
+    make: Callable[[Path], Finished]
+    proof: str = ""
+
+
+def names_in(directory: Path) -> frozenset[str]:
+    return frozenset(
+        path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()
+    )
+
+
+def run(directory: Path, command: str, **environment: str) -> None:
+    """Run the command of a task as a job does; it must end well."""
+    there = {**os.environ, **environment}
+    subprocess.run(["bash", "-c", command], cwd=directory, env=there, check=True)
+
+
+# trainers
+
+
+def train(
+    directory: Path, made: Trainer, data: TrainingData, start: Optional[Path] = None, **env: str
+) -> Finished:
+    directory.mkdir(parents=True)
+    made.write_input(directory, data, 1, start)
+    inputs = names_in(directory)
+    run(directory, made.command(), **env)
+    return Finished(directory, made.check, inputs, made.read_result)
+
+
+def copper_data(folder: Path) -> TrainingData:
+    """Training and validation frames, the latter of one composition."""
+    folder.mkdir(parents=True)
+    write_frames(folder / "train.xyz", [copper(seed) for seed in range(4)], "extxyz")
+    write_frames(folder / "valid.xyz", [copper(10), copper(11, (2, 1, 1))], "extxyz")
+    return TrainingData((folder / "train.xyz",), (folder / "valid.xyz",), "extxyz")
+
+
+def pod(folder: Path) -> Finished:
+    frames = [pod_helpers.labelled(pod_helpers.alloy(seed)) for seed in range(6)]
+    data = pod_helpers.data_set(folder / "data", frames[:4], frames[4:])
+    return train(folder / "task", pod_helpers.trainer(), data)
+
+
+def pod_alone(folder: Path) -> Finished:
+    frames = [pod_helpers.labelled(pod_helpers.alloy(seed)) for seed in range(6)]
+    data = pod_helpers.data_set(folder / "data", frames[:4], frames[4:])
+    return train(folder / "task", test_pod_kpu.kpu_trainer(), data)
+
+
+def deepmd(folder: Path) -> Finished:
+    program = folder / "dp"
+    folder.mkdir(exist_ok=True)
+    program.write_text(test_deepmd.PRETENDED)
+    program.chmod(0o755)
+    made = test_deepmd.trainer(command=f"{shlex.quote(str(program))} --tf")
+    return train(folder / "task", made, copper_data(folder / "data"))
+
+
+def deepmd_pytorch(folder: Path) -> Finished:
+    program = folder / "python"
+    folder.mkdir(exist_ok=True)
+    program.write_text(test_deepmd_pytorch.PRETENDED)
+    program.chmod(0o755)
+    made = test_deepmd_pytorch.trainer(shlex.quote(str(program)))
+    return train(folder / "task", made, copper_data(folder / "data"))
+
+
+def matpl(settings: Mapping[str, Any], compress: bool = False) -> Callable[[Path], Finished]:
+    def make(folder: Path) -> Finished:
+        folder.mkdir(exist_ok=True)
+        write_program(folder / "MatPL", "tests.stubs.matpl")
+        data = copper_data(folder / "data")
+        strategy = replace(test_matpl.StrategyConfig(), compress=compress)
+        made = test_matpl.trainer(
+            {**settings, "atom_type": ("Cu",)}, strategy=strategy, valid_data=data.valid
+        )
+        path = f"{folder}:{os.environ['PATH']}"
+        return train(folder / "task", made, data, PATH=path)
+
+    return make
+
+
+# explorers
+
+
+def explore(
+    directory: Path,
+    explorer: Explorer,
+    atoms: Atoms,
+    potential: Potential,
+    motion: Condition,
+) -> Finished:
+    directory.mkdir(parents=True)
+    explorer.write_input(directory, atoms, potential, motion, 7)
+    inputs = names_in(directory)
+    run(directory, explorer.command(potential))
+
+    def check(place: Path) -> Verdict:
+        return explorer.check(place, False, motion, potential)
+
+    return Finished(directory, check, inputs, explorer.read_result)
+
+
+def lammps(folder: Path) -> Finished:
+    """A committee of POD, whose deviations come after the MD."""
+    frames = [pod_helpers.labelled(pod_helpers.alloy(seed)) for seed in range(5)]
+    data = pod_helpers.data_set(folder / "data", frames, [])
+    made = pod_helpers.trainer()
+    models = [pod_helpers.fit(made, folder / f"train.{seed}", data, seed) for seed in (1, 2)]
+    return explore(
+        folder / "task",
+        LammpsExplorer(pod_helpers.BLOCK),
+        pod_helpers.alloy(9, rattle=0.02),
+        made.potential(models),
+        pod_helpers.SHORT,
+    )
+
+
+def lammps_alone(folder: Path) -> Finished:
+    """A pair potential, which has no deviation."""
+    potential = Potential(
+        types=("Cu",),
+        links={},
+        pair_lines=("pair_style lj/cut 6.0", "pair_coeff * * 0.4 2.3"),
+        deviates=False,
+    )
+    atoms = bulk("Cu", cubic=True, a=3.7).repeat(2)
+    explorer = LammpsExplorer(pod_helpers.BLOCK)
+    return explore(folder / "task", explorer, atoms, potential, pod_helpers.SHORT)
+
+
+def ase_md(folder: Path) -> Finished:
+    motion = replace(test_ase_md.NVE, nsteps=20, trj_freq=5)
+    atoms = test_ase_md.tilted()
+    explorer = test_ase_md.EXPLORER
+    return explore(folder / "task", explorer, atoms, test_ase_md.POTENTIAL, motion)
+
+
+# labelers
+
+
+def label(made: Any, task: Path, purpose: Purpose, inputs: frozenset[str]) -> Finished:
+    def check(place: Path) -> Verdict:
+        found: Verdict = made.check(place, purpose)
+        return found
+
+    return Finished(task, check, inputs, lambda place: made.read_result(place, purpose))
+
+
+def ase(purpose: Purpose) -> Callable[[Path], Finished]:
+    def make(folder: Path) -> Finished:
+        made, task = test_ase.prepared(folder, test_ase.EMT_SETTINGS, purpose)
+        inputs = names_in(task)
+        run(task, made.command(purpose))
+        return label(made, task, purpose, inputs)
+
+    return make
+
+
+def vasp(purpose: Purpose) -> Callable[[Path], Finished]:
+    def make(folder: Path) -> Finished:
+        made, task = vasp_helpers.prepared(folder, purpose)
+        inputs = names_in(task)
+        run(task, made.command(purpose))
+        return label(made, task, purpose, inputs)
+
+    return make
+
+
+def pwmat(purpose: Purpose, style: str = "pwmat", more: str = "") -> Callable[[Path], Finished]:
+    def make(folder: Path) -> Finished:
+        made = pwmat_helpers.labeler(folder, pwmat_helpers.CONTROLS[purpose] + more, style)
+        task = pwmat_helpers.prepared(made, folder / "task", purpose, pwmat_helpers.alloy())
+        inputs = names_in(task)
+        run(task, made.command(purpose))
+        return label(made, task, purpose, inputs)
+
+    return make
+
+
+def dftbplus(purpose: Purpose) -> Callable[[Path], Finished]:
+    def make(folder: Path) -> Finished:
+        made, task = dftbplus_helpers.prepared(folder, purpose)
+        inputs = names_in(task)
+        run(task, made.command(purpose))
+        return label(made, task, purpose, inputs)
+
+    return make
+
+
+def cp2k_md(folder: Path) -> Finished:
+    """As CP2K itself has left it."""
+    made = cp2k_inputs.labeler(folder, cp2k_inputs.cp2k_input("MD", motion=cp2k_inputs.MD))
+    task = folder / "task"
+    task.mkdir()
+    made.write_input(task, bulk("Si", a=5.43), Purpose.AIMD, 7)
+    inputs = names_in(task)
+    for name in ("si-pos-1.xyz", "si-frc-1.xyz", "si-1.cell", "dft.log"):
+        shutil.copyfile(RECORDED_MD / name, task / name)
+    return label(made, task, Purpose.AIMD, inputs)
+
+
+# labels of a whole run
+
+SCRIPT = """\
+from tests.engines.test_label_script import labelled
+from pwact.formats.extxyz import write_extxyz
+from pathlib import Path
+write_extxyz(Path("train.xyz"), labelled(Path()))
+"""
+
+
+def bigmodel(folder: Path) -> Finished:
+    folder.mkdir(exist_ok=True)
+    script = folder / "label.py"
+    script.write_text(SCRIPT)
+    block = ResourceBlock(name="DFT", command=f"{sys.executable} label.py")
+    made: Any = run_labeler_for(LabelConfig(style="bigmodel", bigmodel_script=script), block)
+    task = folder / "task"
+    task.mkdir()
+    made.write_batch(task, test_label_script.frames(3))
+    inputs = names_in(task)
+    root = str(Path(__file__).parents[2])
+    run(task, made.command(), PYTHONPATH=root)
+    (task / "tag.bigmodel.success").touch()
+    return Finished(task, made.check, inputs, made.read_batch)
+
+
+DFTB = "USE_DFTB = T\nDFTB_DETAIL = 3\n"
+TRAINING = {"optimizer": {"epochs": 3}}
+CASES: dict[str, Case] = {
+    "pod": Case("trainer pod", pod),
+    "pod alone": Case("trainer pod", pod_alone),
+    "deepmd": Case("trainer deepmd", deepmd, proof="train.ended"),
+    "deepmd-pytorch": Case("trainer deepmd-pytorch", deepmd_pytorch, proof="train.ended"),
+    "matpl DP": Case("trainer matpl", matpl(test_matpl.dp(**TRAINING)), proof="train.ended"),
+    "matpl DP compressed": Case(
+        "trainer matpl", matpl(test_matpl.dp(**TRAINING), True), proof="train.ended"
+    ),
+    "matpl NEP": Case("trainer matpl", matpl(test_matpl.nep(**TRAINING)), proof="train.ended"),
+    "lammps committee": Case("explorer lammps", lammps),
+    "lammps alone": Case("explorer lammps", lammps_alone),
+    "ase md": Case("explorer ase", ase_md),
+    **{f"ase {one.value}": Case("labeler ase", ase(one)) for one in Purpose},
+    **{f"vasp {one.value}": Case("labeler vasp", vasp(one)) for one in Purpose},
+    **{f"pwmat {one.value}": Case("labeler pwmat", pwmat(one)) for one in Purpose},
+    "dftb": Case("labeler dftb", pwmat(Purpose.SCF, "dftb", DFTB)),
+    **{f"dftb+ {one.value}": Case("labeler dftb+", dftbplus(one)) for one in Purpose},
+    "cp2k aimd": Case("labeler cp2k", cp2k_md),
+    "bigmodel": Case("labeler bigmodel", bigmodel, proof="tag.bigmodel.success"),
+}
