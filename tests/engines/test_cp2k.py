@@ -435,7 +435,7 @@ class TestRefused:
         for other, why in (
             (cp2k_input("ENERGY_FORCE", NAMED + GPW, kind.format("")), "no full &KIND for Si"),
             (cp2k_input("ENERGY_FORCE", GPW, kind.format("POT GTH")), "no BASIS_SET_FILE_NAME"),
-            (text.replace("KIND Si", "KIND Si1"), "no full &KIND for Si"),
+            (text.replace("KIND Si", "KIND O1"), "no full &KIND for Si"),
         ):
             with pytest.raises(InputError, match=message + why):
                 labeler(tmp_path, other, key="").validate(Purpose.SCF, SI)

@@ -10,6 +10,7 @@ from typing import Optional
 from pwact.config.labeling import GaussianConfig, LabelConfig
 from pwact.config.schema import nearest
 from pwact.engines.base import Purpose
+from pwact.engines.cp2k.kinds import further_kinds, is_orbital_basis, kind_of
 from pwact.engines.cp2k.task import (
     BASIS_FILES,
     COORDINATES,
@@ -18,9 +19,7 @@ from pwact.engines.cp2k.task import (
     LOG,
     TOPOLOGY_GEOMETRY,
     basis_is_needed,
-    is_orbital_basis,
     is_other_form,
-    kind_of,
     uses_orbital_transformation,
 )
 from pwact.errors import InputError
@@ -153,9 +152,13 @@ def _subsystems(root: Section) -> list[Section]:
 
 
 def _is_full(kinds: list[Section], element: str) -> bool:
-    kind = kind_of(kinds, element)
-    if kind is None:
-        return False
+    """Whether all kinds of an element have basis set and potential, and there is one."""
+    named = kind_of(kinds, element)
+    mine = [*([named] if named is not None else ()), *further_kinds(kinds, element)]
+    return bool(mine) and all(map(_has_basis, mine))
+
+
+def _has_basis(kind: Section) -> bool:
     basis = any(is_orbital_basis(item) for item in kind.items) or bool(kind.sections("BASIS"))
     potential = kind.keyword("POTENTIAL", "POT") is not None or bool(kind.sections("POTENTIAL"))
     return basis and potential

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from pwact.engines.assignment import taken
 from pwact.engines.base import Purpose
 from pwact.engines.cp2k import checks
+from pwact.engines.cp2k.kinds import assign, element_of
 from pwact.engines.cp2k.task import COORDINATES, INPUT, LOG, put_in, write_coordinates
 from pwact.engines.heading import Heading
 from pwact.engines.links import link_files
@@ -63,8 +63,8 @@ class Cp2kLabeler:
         checks.tell_changes(root, path)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
-        """The structure; raises InputError where it has what CP2K is not given."""
-        return taken(atoms, "CP2K", ())
+        """The structure with kinds and moments of its atoms. Raises InputError."""
+        return assign(read_input(self.input.path), atoms)
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The input, the files that it refers to, and names of basis sets and potentials."""
@@ -163,10 +163,11 @@ def read_task(directory: Path) -> Atoms:
         It is not there any more, or damaged.
     """
     from ase import Atoms as Frame  # noqa: PLC0415
-    from ase.data import atomic_numbers  # noqa: PLC0415
 
     root = read_input(directory / INPUT)
     cell, coord = cell_vectors(root), root.section("FORCE_EVAL", "SUBSYS", "COORD")
+    subsys = root.section("FORCE_EVAL", "SUBSYS")
+    kinds = {one.parameter: one for one in (subsys.sections("KIND") if subsys else ())}
     included = coord.keyword("@INCLUDE") if coord else None
     if cell is None or included is None:
         raise TaskError(f"{directory / INPUT}: holds no cell and coordinates of pwact")
@@ -174,9 +175,10 @@ def read_task(directory: Path) -> Atoms:
     with Lines(directory / included.value) as lines:
         for line in lines:
             words = line.split()
-            if len(words) != 4 or words[0] not in atomic_numbers:
+            symbol = element_of(words[0], kinds.get(words[0])) if len(words) == 4 else ""
+            if not symbol or (symbol != words[0] and words[0] not in kinds):
                 raise lines.error("an element and 3 numbers are expected")
-            symbols.append(words[0])
+            symbols.append(symbol)
             positions.append(lines.numbers(words[1:]))
     return Frame(symbols, np.array(positions), cell=cell, pbc=True)
 

@@ -6,7 +6,6 @@ none, and print keys is touched, and untouched lines keep every byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from pwact.config.labeling import GaussianConfig
 from pwact.engines.base import Purpose
+from pwact.engines.cp2k.kinds import kind_text, kinds_of
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
 from pwact.fixed_atoms import AXES, along_axes, any_fixed, ranges
 from pwact.formats.cp2k_input import Item, Line, Section
@@ -161,12 +161,18 @@ def _subsystem(
     ]
     text = ["    &CELL\n", *vectors, *map(_whole, kept), "    &END CELL\n"]
     text += ["    &COORD\n", f"      @INCLUDE {coordinates}\n", "    &END COORD\n"]
+    kinds, wanted = subsys.sections("KIND"), list(dict.fromkeys(kinds_of(atoms)))
     if gaussian is not None:
-        kinds = subsys.sections("KIND")
         subsys.remove(lambda item: isinstance(item, Section) and item.name == "KIND")
-        present = set(atoms.get_chemical_symbols())
         rows = zip(gaussian.atom_list, gaussian.basis_set_list, gaussian.potential_list)
-        text += [_kind(kinds, *row) for row in rows if row[0] in present]
+        text += [
+            kind_text(kinds, one, basis, potential)
+            for symbol, basis, potential in rows
+            for one in wanted
+            if one.symbol == symbol
+        ]
+    else:
+        text += [kind_text(kinds, one) for one in wanted if one.moment is not None]
     subsys.remove(lambda item: isinstance(item, Section) and item.name in OF_OTHER_ATOMS)
     for topology in subsys.sections("TOPOLOGY"):
         topology.remove(lambda item: isinstance(item, Line) and item.name in TOPOLOGY_GEOMETRY)
@@ -200,39 +206,6 @@ def symmetry_fits(word: str, cell: np.ndarray) -> bool:
     return word in same and all(abs(a - length) < 1e-8 for length in same[word])
 
 
-def kind_of(kinds: Iterable[Section], element: str) -> Optional[Section]:
-    """The user's kind that atoms of an element get: by its name, else the default."""
-    named = {kind.parameter.upper(): kind for kind in kinds}
-    return named.get(element.upper()) or named.get("DEFAULT")
-
-
-def _kind(kinds: Sequence[Section], element: str, basis: str, potential: str) -> str:
-    """Our kind, with whatever else the user says about it."""
-    found = kind_of(kinds, element)
-    kept = [item.render() for item in found.items if _stays_in_kind(item)] if found else []
-    lines = [f"ELEMENT {element}", f"BASIS_SET {basis}", f"POTENTIAL {potential}"]
-    own = [f"      {line}\n" for line in lines]
-    return "".join([f"    &KIND {element}\n", *own, *map(_whole, kept), "    &END KIND\n"])
-
-
-def _stays_in_kind(item: Item) -> bool:
-    if not item.active or isinstance(item, Section):
-        return item.active
-    if is_orbital_basis(item):
-        return False
-    return item.name not in {"ELEMENT", "ELEMENT_SYMBOL", "POTENTIAL", "POT"} and not (
-        item.name.startswith("@")
-    )
-
-
-def is_orbital_basis(item: Item) -> bool:
-    """Whether a line names the basis set of the orbitals, not one of other use (``AUX_FIT`` …)."""
-    if not isinstance(item, Line) or item.name not in {"BASIS_SET", "ORBITAL_BASIS_SET"}:
-        return False
-    words = item.value.upper().split()
-    return len(words) == 1 or words[:1] == ["ORB"]
-
-
 def _printing(root: Section, evaluation: Section, purpose: Purpose) -> None:
     printed = _there(evaluation, "PRINT")
     if purpose is not Purpose.AIMD:  # which has its forces in a file
@@ -263,6 +236,6 @@ def is_other_form(line: Line) -> bool:
 
 
 def write_coordinates(path: Path, atoms: Atoms) -> None:
-    """Write element and position (Å) of each atom, to be read back bit by bit."""
-    rows = zip(atoms.get_chemical_symbols(), atoms.positions.tolist())
-    path.write_text("".join(f"{symbol} {x!r} {y!r} {z!r}\n" for symbol, (x, y, z) in rows))
+    """Write kind (mostly the element) and position (Å) of each atom, to be read back bit by bit."""
+    rows = zip(kinds_of(atoms), atoms.positions.tolist())
+    path.write_text("".join(f"{kind.label} {x!r} {y!r} {z!r}\n" for kind, (x, y, z) in rows))
