@@ -22,7 +22,7 @@ from tests.requirements import need_program
 from tests.workflow import small_campaign
 
 # a time-out must not leave a cluster behind
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(200, method="signal")]
 
 SECOND_TIME = "if [ -e begun ]; then echo done > out; else touch begun; sleep 60; fi"
 PWACT = str(Path(__file__).parents[2] / "bin" / "pwact")
@@ -97,7 +97,7 @@ def test_a_warning_with_a_failure_status_is_a_submission(bench, grid, log):
     """Qsub says that it failed, and has submitted the job: it must not be submitted again."""
 
     def admit(users):
-        grid.run("qconf", "-mattr", "queue", "user_lists", users, "all.q")
+        grid.run("qconf", "-rattr", "queue", "user_lists", users, "all.q")
 
     admit("deadlineusers")
     try:
