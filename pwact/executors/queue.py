@@ -106,7 +106,7 @@ class QueueExecutor(ABC):
         What its complaints mean.
     """
 
-    believes_records = True
+    trusts_records = True
     grace_s = 30.0
     settle_s = 60.0
     stuck_s = 120.0

@@ -15,7 +15,7 @@ import pytest
 from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError, SchedulerError
 from pwact.executors import check_block, executor_for, lsf, pbs, sge
-from pwact.executors.base import Fault, JobPhase, JobSpec, LimitError, OutageError, Task
+from pwact.executors.base import Executor, Fault, JobPhase, JobSpec, LimitError, OutageError, Task
 from pwact.executors.commands import Answer, in_one_line
 from pwact.executors.dialect import short_name
 from pwact.executors.lsf import LsfExecutor
@@ -94,6 +94,7 @@ def test_every_scheduler_has_a_dialect(name):
     block = ResourceBlock(name="DFT", command="x", scheduler=name)
     check_block(block)
     executor = executor_for(block)
+    assert [one for one in Executor.__annotations__ if not hasattr(executor, one)] == []
     place = Path("/work/it's")
     spec = JobSpec(NAME, "scf", 0, place, (Task(place, "x", lambda path: DONE, "log"),), block)
     text = render(spec, executor.dialect)

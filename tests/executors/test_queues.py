@@ -80,7 +80,7 @@ def test_a_refusal_for_good(bench):
 
 def test_an_outage_is_no_outcome(bench, state, caplog):
     tasks = bench.tasks(1, "touch begun; while [ ! -e go ]; do sleep 0.02; done; echo done > out")
-    bench.executor.believes_records = False
+    bench.executor.trusts_records = False
     real = bench.executor.poll
 
     def poll(jobs):
@@ -129,7 +129,7 @@ def test_why_a_job_waits_is_said(bench, state, scheduler, caplog):
 def test_what_the_queue_forgot(bench, state, scheduler):
     """LSF's history knows it; the server of PBS forgets for good, and the outputs decide."""
     (state / "forget").touch()
-    bench.executor.believes_records = False
+    bench.executor.trusts_records = False
     (result,) = bench.run(bench.tasks(1), real_time=True)
     assert (result.verdict.done, result.attempts) == (True, 1)
     (asked,), (submitted,) = bench.events("job_asked"), bench.events("job_submitted")

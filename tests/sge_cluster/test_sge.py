@@ -157,7 +157,7 @@ def test_a_forgotten_job_is_found_by_its_name(bench):
 
 def test_an_outage_is_no_outcome(bench, grid, log):
     tasks = bench.tasks(2, "touch begun; sleep 3; echo done > out")
-    bench.executor.believes_records = False  # or nobody would notice
+    bench.executor.trusts_records = False  # or nobody would notice
 
     def meddle():
         grid.wait(lambda: all((task.directory / "begun").exists() for task in tasks))
