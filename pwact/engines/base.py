@@ -215,6 +215,9 @@ class Explorer(Protocol):
     def validate(self, motion: Motion) -> None:
         """Raise InputError unless this MD can be run."""
 
+    def check_held(self, atoms: Atoms, motion: Motion) -> str:
+        """Remark on atoms that are held, "" if this MD holds them; InputError where it cannot."""
+
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """Everything of the MD that the result depends on, as JSON (files by hash)."""
 

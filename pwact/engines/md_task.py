@@ -20,7 +20,8 @@ from pwact.engines.lammps.input import DATA, DEVIATION, DUMP, FOREIGN_DUMP, TYPE
 from pwact.engines.lammps.program import ended_well
 from pwact.engines.links import link_files
 from pwact.engines.md_end import cause, death, was_killed
-from pwact.errors import TaskError
+from pwact.errors import InputError, TaskError
+from pwact.fixed_atoms import any_fixed, held, held_in_part
 from pwact.formats.lammps_data import write_lammps_data
 from pwact.formats.lammps_dump import DumpTrajectory
 from pwact.formats.model_devi import Deviations, read_all_parts
@@ -93,6 +94,34 @@ class MdTask:
         write_lammps_data(directory / DATA, atoms, potential.types)
         write_text(directory / TYPES, " ".join(potential.types) + "\n")
         link_files(directory, potential.links)
+
+    def check_held(self, atoms: Atoms, motion: Motion) -> str:
+        """What becomes of atoms that are held, where it is to be said; "" where they are held.
+
+        Raises
+        ------
+        InputError
+            This MD cannot hold them.
+        """
+        if not any_fixed(atoms):
+            return ""
+        if not isinstance(motion, Condition):
+            return (
+                f"{len(held(atoms)) + len(held_in_part(atoms))} atoms are held, but an MD input of "
+                f"the user says itself what moves: {motion.path} must hold them"
+            )
+        if held_in_part(atoms):
+            raise InputError(
+                "atoms are held along some directions alone, which explored MD cannot do; hold "
+                "them altogether or free them: fix_atoms of the entry"
+            )
+        if motion.ensemble.startswith("npt"):
+            raise InputError(
+                f"{len(held(atoms))} atoms are held, and a cell that changes would move them; "
+                f"found ensemble {motion.ensemble}, expected nvt or nve, or free them: fix_atoms "
+                "of the entry"
+            )
+        return ""
 
     def check(
         self, directory: Path, tolerance: bool, motion: Motion, potential: Potential

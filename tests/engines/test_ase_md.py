@@ -17,6 +17,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.engines.ase.explorer import AseExplorer
 from pwact.engines.base import Condition, Potential, UserInput
 from pwact.errors import InputError, TaskError
+from pwact.fixed_atoms import fix
 from pwact.geometry import lower_triangular
 from pwact.verdict import Outcome
 
@@ -97,6 +98,28 @@ def test_a_thermostat_holds_the_temperature(tmp_path: Path) -> None:
     assert run(tmp_path, condition) == 0
     # without it, half the kinetic energy would become potential energy
     assert table(tmp_path)["temp"][40:].mean() == pytest.approx(500.0, rel=0.1)
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt"])
+def test_held_atoms_stay_and_have_the_forces_of_the_model(tmp_path: Path, ensemble: str) -> None:
+    atoms = tilted()
+    fixed = np.zeros(len(atoms))
+    fixed[[0, 5, 31]] = 1
+    fix(atoms, fixed)
+    condition = replace(NVE, ensemble=ensemble, nsteps=60, dt_ps=0.001)
+    for name in ("one", "two"):
+        assert run(tmp_path / name, condition, atoms) == 0
+    trajectory = EXPLORER.read_result(tmp_path / "one")
+    first, last = trajectory.frame(0), trajectory.frame(60)
+    moved = np.linalg.norm(last.get_scaled_positions() - first.get_scaled_positions(), axis=1)
+    assert moved[[0, 5, 31]].max() < 1e-9
+    assert np.delete(moved, [0, 5, 31]).min() > 1e-4
+    assert table(tmp_path / "one")["temp"][0] == pytest.approx(300.0)
+    last.calc = EMT()
+    np.testing.assert_allclose(last.arrays["forces"], last.get_forces(), atol=1e-9)
+    assert np.abs(last.arrays["forces"][[0, 5, 31]]).min() > 1e-3
+    dumps = [(tmp_path / name / "traj.lammpstrj").read_bytes() for name in ("one", "two")]
+    assert dumps[0] == dumps[1]
 
 
 @pytest.mark.slow

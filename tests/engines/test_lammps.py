@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
 
-from pwact.engines.base import Condition, Potential
+from pwact.engines.base import Condition, Potential, UserInput
 from pwact.engines.lammps.explorer import LammpsExplorer
+from pwact.engines.lammps.input import render
 from pwact.engines.md_task import MdTrajectory
-from pwact.errors import TaskError
+from pwact.errors import InputError, TaskError
+from pwact.fixed_atoms import fix
 from pwact.geometry import lower_triangular
 from pwact.verdict import Outcome
 from tests.engines.pod_helpers import BLOCK, SHORT, alloy, explore, shell, thermo
@@ -230,14 +233,20 @@ def test_ensembles_move_what_they_should(tmp_path: Path, ensemble: str) -> None:
     assert (np.abs(skew).max() > 1e-6) == (ensemble == "npt-tri")
 
 
-@pytest.mark.parametrize("ensemble", ["nve", "nvt", "npt-iso", "npt-aniso", "npt-tri"])
-def test_stopped_and_continued_it_gives_the_same_frames(tmp_path: Path, ensemble: str) -> None:
+@pytest.mark.parametrize(
+    ("ensemble", "held"),
+    [*((name, False) for name in ("nve", "nvt", "npt-iso", "npt-aniso", "npt-tri")), ("nvt", True)],
+)
+def test_stopped_and_continued_it_gives_the_same_frames(
+    tmp_path: Path, ensemble: str, held: bool
+) -> None:
     need_program("lmp")
     condition = Condition(ensemble, 60, 5, 300.0, press_bar=1e3)
     alone = replace(LENNARD_JONES, deviates=False)
     whole, torn = tmp_path / "whole run", tmp_path / "torn"
     whole.mkdir()
-    EXPLORER.write_input(whole, alloy(81), alone, condition, 7)
+    atoms = with_held(alloy(81)) if held else alloy(81)
+    EXPLORER.write_input(whole, atoms, alone, condition, 7)
     text = (whole / "in.lammps").read_text()
     assert "\nrestart 10000 lmps.restart\n" in text
     (whole / "in.lammps").write_text(text.replace("\nrestart 10000 ", "\nrestart 15 "))
@@ -264,6 +273,57 @@ def test_stopped_and_continued_it_gives_the_same_frames(tmp_path: Path, ensemble
 def test_unknown_element(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match="do not know Au"):
         EXPLORER.write_input(tmp_path, alloy(1), replace(LENNARD_JONES, types=("Ag",)), SHORT, 1)
+
+
+def with_held(atoms: Atoms) -> Atoms:
+    """Its first three atoms and the fifth are held."""
+    fixed = np.zeros(len(atoms))
+    fixed[[0, 1, 2, 4]] = 1
+    fix(atoms, fixed)
+    return atoms
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt"])
+def test_held_atoms_stay_and_have_the_forces_of_the_model(tmp_path: Path, ensemble: str) -> None:
+    need_program("lmp")
+    condition = Condition(ensemble, 20, 10, 400.0)
+    assert explore(tmp_path / "md", with_held(alloy(81)), LENNARD_JONES, condition) == 0
+    assert explore(tmp_path / "free", alloy(81), LENNARD_JONES, condition) == 0
+    assert thermo(tmp_path / "md")["Temp"] == pytest.approx(400.0)
+    run, free = MdTrajectory(tmp_path / "md"), MdTrajectory(tmp_path / "free")
+    moved = np.abs(run.frame(20).positions - run.frame(0).positions).max(axis=1)
+    assert moved[[0, 1, 2, 4]].max() == 0
+    assert np.delete(moved, [0, 1, 2, 4]).min() > 1e-4
+    forces = run.frame(0).arrays["forces"]
+    np.testing.assert_array_equal(forces, free.frame(0).arrays["forces"])
+    assert np.abs(forces[[0, 1, 2, 4]]).max() > 1e-3
+
+
+def test_a_structure_without_held_atoms_has_the_input_that_it_had(tmp_path: Path) -> None:
+    for name in ("still", "free"):
+        assert f"group {name}" not in render(LENNARD_JONES, SHORT, 7)
+    text = render(LENNARD_JONES, SHORT, 7, [1, 2, 3, 7])
+    assert "group still id 1:3 7\ngroup free subtract all still\n" in text
+
+
+HELD_FAULTS = [
+    ("nvt", 2, "held along some directions alone"),
+    ("npt-iso", 3, "found ensemble npt-iso, expected nvt or nve"),
+]
+
+
+@pytest.mark.parametrize(("ensemble", "width", "words"), HELD_FAULTS)
+def test_what_cannot_be_held(tmp_path: Path, ensemble: str, width: int, words: str) -> None:
+    atoms = alloy(81)
+    fixed = np.zeros((len(atoms), 3))
+    fixed[0, :width] = 1
+    fix(atoms, fixed)
+    with pytest.raises(InputError, match=words):
+        EXPLORER.check_held(atoms, Condition(ensemble, 20, 10, 400.0))
+    own = UserInput(tmp_path / "in.lammps", 10)
+    assert "1 atoms are held, but an MD input of the user" in EXPLORER.check_held(atoms, own)
+    fix(atoms, np.zeros(len(atoms)))
+    assert EXPLORER.check_held(atoms, own) == ""
 
 
 LONG = Condition("nvt", 10400, 200, 300.0, dt_ps=0.0005)

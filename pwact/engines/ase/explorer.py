@@ -3,7 +3,8 @@
 Velocity Verlet (nve), a Nosé–Hoover chain (nvt), and Martyna, Tobias and Klein's equations
 (npt-iso, npt-tri): the ensembles that LAMMPS would run, with the same damping times. The files are
 those of LAMMPS: structure, dump, log. A task that was cut off begins again and makes the same
-trajectory, since its only random numbers are the start velocities.
+trajectory, since all its random numbers come from one seed. Where atoms are held, nvt is Langevin's
+equation with the friction 1/taut, for ASE's chain knows no held atoms.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pwact.engines.ranks import FORGET
 from pwact.engines.worker import python_module
 from pwact.errors import InputError
 from pwact.fingerprint import settings_of
+from pwact.fixed_atoms import held
 from pwact.io.files import write_json
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
 
 SETTINGS = "md.json"
+HELD = "held"  # atoms that do not move, from 0 on
 ENSEMBLES = ("nve", "nvt", "npt-iso", "npt-tri")
 
 
@@ -61,6 +64,8 @@ class AseExplorer(MdTask):
         """Write the structure, the links, and the settings."""
         self.write_start(directory, atoms, potential)
         settings = {**potential.calculator, "condition": self.fingerprint(motion), "seed": seed}
+        if still := held(atoms):
+            settings[HELD] = still
         write_json(directory / SETTINGS, settings)
 
     def command(self, potential: Potential) -> str:

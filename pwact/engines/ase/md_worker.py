@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from pwact.engines.ase.explorer import SETTINGS
+from pwact.engines.ase.explorer import HELD, SETTINGS
 from pwact.engines.ase.labeler import calculator_class
 from pwact.engines.lammps.input import DATA, DUMP, TYPES
 from pwact.engines.lammps.program import WALL_TIME
@@ -46,15 +46,22 @@ def heat(atoms: Atoms, temp_k: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     spread = np.sqrt(atoms.get_masses() * units.kB * temp_k)[:, None]
     atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * spread)
-    if len(atoms) > 1:
+    if len(atoms) > 1 and not atoms.constraints:
         Stationary(atoms, preserve_temperature=False)
     force_temperature(atoms, temp_k)
 
 
-def dynamics_of(atoms: Atoms, condition: Mapping[str, Any]) -> Any:
-    """ASE's integrator of a `pwact.engines.base.Condition` (times in ps, pressure in bar)."""
+def dynamics_of(atoms: Atoms, condition: Mapping[str, Any], seed: int) -> Any:
+    """ASE's integrator of a `pwact.engines.base.Condition` (times in ps, pressure in bar).
+
+    Parameters
+    ----------
+    seed
+        Of the thermostat, where atoms are held.
+    """
     from ase import units  # noqa: PLC0415
     from ase.md import nose_hoover_chain as chain  # noqa: PLC0415
+    from ase.md.langevin import Langevin  # noqa: PLC0415
     from ase.md.verlet import VelocityVerlet  # noqa: PLC0415
 
     ps = 1000.0 * units.fs
@@ -62,6 +69,15 @@ def dynamics_of(atoms: Atoms, condition: Mapping[str, Any]) -> Any:
     ensemble = condition["ensemble"]
     if ensemble == "nve":
         return VelocityVerlet(atoms, step)
+    if ensemble == "nvt" and atoms.constraints:
+        return Langevin(
+            atoms,
+            step,
+            temperature_K=condition["temp_k"],
+            friction=1 / (condition["taut_ps"] * ps),
+            fixcm=False,
+            rng=np.random.RandomState(seed),
+        )
     bath = {"temperature_K": condition["temp_k"], "tdamp": condition["taut_ps"] * ps}
     if ensemble == "nvt":
         return chain.NoseHooverChainNVT(atoms, step, **bath)
@@ -78,7 +94,8 @@ def keep(atoms: Atoms, step: int, types: list[str], dump: TextIO) -> None:
     NotFiniteError
         There is nothing to write.
     """
-    potential, forces = float(atoms.get_potential_energy()), atoms.get_forces()
+    potential = float(atoms.get_potential_energy())
+    forces = atoms.get_forces(apply_constraint=False)  # the models', on held atoms too
     kinetic, volume = float(atoms.get_kinetic_energy()), atoms.get_volume()
     numbers = [potential, kinetic, volume, *forces.ravel(), *atoms.positions.ravel()]
     if not np.isfinite(numbers).all():
@@ -93,6 +110,8 @@ def keep(atoms: Atoms, step: int, types: list[str], dump: TextIO) -> None:
 
 def work(directory: Path) -> None:
     """Run the MD."""
+    from ase.constraints import FixAtoms  # noqa: PLC0415
+
     began = time.monotonic()
     settings = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
     condition = settings["condition"]
@@ -102,8 +121,10 @@ def work(directory: Path) -> None:
     number = rank()
     if number:  # it computes as the others do, and is silent
         logging.getLogger().setLevel(logging.ERROR)
+    if still := settings.get(HELD):
+        atoms.set_constraint(FixAtoms(still))
     heat(atoms, condition["temp_k"], settings["seed"])
-    dynamics = dynamics_of(atoms, condition)
+    dynamics = dynamics_of(atoms, condition, settings["seed"])
     log.info(COLUMNS)
     target = Path(os.devnull) if number else directory / DUMP
     with target.open("w", encoding="utf-8") as dump:

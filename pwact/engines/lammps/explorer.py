@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -22,6 +23,7 @@ from pwact.engines.lammps.user_input import included, remarks, rewrite
 from pwact.engines.md_task import EXIT, LOG, MdTask
 from pwact.engines.worker import python_module
 from pwact.fingerprint import settings_of
+from pwact.fixed_atoms import held
 from pwact.io.files import tree_hash, write_text
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class LammpsExplorer(MdTask):
 
     def validate(self, motion: Motion) -> None:
         """Raise InputError unless an input of the user can be used."""
-        _text(Potential((), {}, ()), motion, 1)
+        _text(Potential((), {}, ()), motion, 1, [])
         if isinstance(motion, UserInput):
             for remark in remarks(motion.path):
                 log.warning("%s", remark)
@@ -67,7 +69,7 @@ class LammpsExplorer(MdTask):
         """Write ``in.lammps``, ``lmp.config``, ``atom_type.txt`` and the links."""
         potential = for_structure(potential, frozenset(atoms.get_chemical_symbols()))
         self.write_start(directory, atoms, potential)
-        write_text(directory / INPUT, _text(potential, motion, seed))
+        write_text(directory / INPUT, _text(potential, motion, seed, held(atoms)))
 
     def command(self, potential: Potential) -> str:
         """Shell text that runs the MD, or goes on from its last restart file.
@@ -107,7 +109,7 @@ class LammpsExplorer(MdTask):
         return [path for path in candidates if path.exists()]
 
 
-def _text(potential: Potential, motion: Motion, seed: int) -> str:
+def _text(potential: Potential, motion: Motion, seed: int, still: Sequence[int]) -> str:
     if isinstance(motion, Condition):
-        return render(potential, motion, seed)
+        return render(potential, motion, seed, [number + 1 for number in still])
     return rewrite(motion.path, potential, motion.trj_freq, seed)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pwact import layout
 from pwact.engines.base import Condition, Potential
 from pwact.errors import InputError
+from pwact.fixed_atoms import ranges
 from pwact.formats.masses import mass_of
 
 INPUT = "in.lammps"
@@ -27,7 +30,7 @@ DUMP_LINES = (
 _COUPLING = {"npt-iso": "iso", "npt-aniso": "aniso", "npt-tri": "tri"}
 
 
-def render(potential: Potential, condition: Condition, seed: int) -> str:
+def render(potential: Potential, condition: Condition, seed: int, still: Sequence[int] = ()) -> str:
     """Return the text of ``in.lammps``.
 
     ``restart`` is a variable that the command line may set to 1; then the newest restart file is
@@ -37,6 +40,9 @@ def render(potential: Potential, condition: Condition, seed: int) -> str:
     ----------
     seed
         Seed of the starting velocities.
+    still
+        Numbers of atoms that are held, from 1 on. They are not integrated; their forces, which are
+        those of the models, stay in the dump.
     """
     parts = (
         list(potential.head_lines),
@@ -45,7 +51,7 @@ def render(potential: Potential, condition: Condition, seed: int) -> str:
         masses(potential.types),
         [line.replace("{out_freq}", "${DUMP_FREQ}") for line in potential.pair_lines],
         _output(),
-        _motion(condition, seed),
+        _motion(condition, seed, still),
     )
     return "\n".join(line for part in parts for line in part) + "\n"
 
@@ -94,20 +100,35 @@ def _output() -> list[str]:
     ]
 
 
-def _motion(condition: Condition, seed: int) -> list[str]:
+def _motion(condition: Condition, seed: int, still: Sequence[int]) -> list[str]:
     heat = "temp ${TEMP} ${TEMP} ${TAU_T}"
+    group = "free" if still else "all"
     if condition.ensemble in _COUPLING:
         coupling = _COUPLING[condition.ensemble]
         fix = f"fix 1 all npt {heat} {coupling} ${{PRESS}} ${{PRESS}} ${{TAU_P}}"
     elif condition.ensemble == "nvt":
-        fix = f"fix 1 all nvt {heat}"
+        fix = f"fix 1 {group} nvt {heat}"
     elif condition.ensemble == "nve":
-        fix = "fix 1 all nve"
+        fix = f"fix 1 {group} nve"
     else:
         raise InputError(f"unknown ensemble {condition.ensemble}", key="explore.md_jobs.ensemble")
     return [
-        f'if "${{restart}} == 0" then "velocity all create ${{TEMP}} {seed}"',
+        *_groups(still),
+        f'if "${{restart}} == 0" then "velocity {group} create ${{TEMP}} {seed}"',
         fix,
         f"timestep {condition.dt_ps}",
         "run ${NSTEPS} upto",
+    ]
+
+
+def _groups(still: Sequence[int]) -> list[str]:
+    """Two groups where atoms are held, and the temperature of the free ones in the log."""
+    if not still:
+        return []
+    numbers = " ".join(one.replace("..", ":") for one in ranges(still))
+    return [
+        f"group still id {numbers}",
+        "group free subtract all still",
+        "compute warmth free temp",
+        "thermo_modify temp warmth",
     ]
