@@ -10,8 +10,7 @@ from typing import Any, Optional
 
 from pwact.config.kinds import Anything, Flag, Items, Nodes, Real, Text, Whole, existing, is_there
 from pwact.config.schema import Key, Node, Usual, declare, keys_of, obsolete, read
-from pwact.errors import InputError
-from pwact.formats.structure_guess import guess
+from pwact.config.structure_file import StructureFile, structure_file, structure_of
 
 ENSEMBLES = {
     **{"nve": "nve", "nvt": "nvt"},
@@ -36,14 +35,6 @@ class Ensemble:
         if word not in ENSEMBLES:
             raise node.wrong(self.words)
         return ENSEMBLES[word]
-
-
-@dataclass(frozen=True)
-class StructureFile:
-    """A structure file and the name of its format, in lower case."""
-
-    path: Path
-    format: str
 
 
 @dataclass(frozen=True)
@@ -157,15 +148,6 @@ KEYS = (
         required=True,
     ),
 )
-SYSTEM_KEYS = (
-    Key("config", Text(one_line=True), help="The structure file.", required=True),
-    Key(
-        "format",
-        Text(one_line=True),
-        help="Format of the structure file, any case. A format that is given always counts.",
-        default_words="by name and content",
-    ),
-)
 MD_KEYS = (
     *keys_of(MdJob),
     obsolete("mass", Anything(), "Masses come from the table of elements."),
@@ -190,37 +172,8 @@ def load_explore(node: Node) -> ExploreConfig:
 
 
 def _system(node: Node, prefix: Path) -> tuple[StructureFile, ...]:
-    place, given = _structure_of(node)
-    return tuple(structure_file(place, path, given) for path in _matches(place, prefix))
-
-
-def _structure_of(node: Node) -> tuple[Node, Optional[str]]:
-    """The place of the path, and the format, of an entry: a path or {config, format}."""
-    if isinstance(node.value, str):
-        return node, None
-    if not isinstance(node.value, dict):
-        raise node.wrong("a path or an object {config, format}")
-    values = read(node, SYSTEM_KEYS)
-    return node.child("config", values["config"]), values["format"]
-
-
-def structure_file(place: Node, path: Path, given: Optional[str]) -> StructureFile:
-    """The structure file of an entry, whose format is guessed where none is `given`.
-
-    Raises
-    ------
-    InputError
-        Name and content contradict each other, or neither tells a format.
-    """
-    if given is not None:
-        return StructureFile(path, given.lower())
-    try:
-        found = guess(path)
-    except InputError as error:
-        raise place.error(str(error)) from error
-    if found.remark:
-        place.warn(f"{path}: {found.remark}")
-    return StructureFile(path, found.format)
+    place, given, held = structure_of(node)
+    return tuple(structure_file(place, path, given, held) for path in _matches(place, prefix))
 
 
 def _matches(node: Node, prefix: Path) -> list[Path]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact.config.document import WrittenFloat, WrittenInt
-from pwact.config.exploration import SYSTEM_KEYS, StructureFile, check_indices, structure_file
+from pwact.config.exploration import check_indices
 from pwact.config.kinds import Flag, Items, Real, Text, Whole, existing
 from pwact.config.schema import Node, Usual, declare, keys_of, read
+from pwact.config.structure_file import SYSTEM_KEYS, StructureFile, structure_file
 
 _LARGEST_CELL = 100_000  # copies of the cell; more is a slip of the pen
 _INDEX = Whole(0)
@@ -176,7 +177,7 @@ def load_entry(node: Node, index: int, prefix: Path, counts: Mapping[str, int]) 
     values = read(node, KEYS)
     place = node.child("config", values["config"])
     path = existing(place, prefix / values.pop("config"))
-    structure = structure_file(place, path, values.pop("format"))
+    structure = structure_file(place, path, values.pop("format"), values.pop("fix_atoms"))
     _check_steps(node, values, counts)
     texts = [factor.text for factor in values["scale"]]
     if len(set(texts)) < len(texts):

@@ -16,6 +16,7 @@ from pwact.config import (
     resources,
     run,
     strategy,
+    structure_file,
     train_keys,
     training,
 )
@@ -44,7 +45,7 @@ def tables() -> Iterator[Table]:
             yield f"#### `{place}`, engine {engine}", words if not section else "", keys
     yield "### `strategy`", "", strategy.KEYS
     yield "### `explore`", "", exploration.KEYS
-    yield "#### `explore.sys_configs[]`", "Or the path alone.", exploration.SYSTEM_KEYS
+    yield "#### `explore.sys_configs[]`", "Or the path alone.", structure_file.SYSTEM_KEYS
     yield "#### `explore.md_jobs[]`", "", exploration.MD_KEYS
     yield "### `DFT`", "", labeling.DFT_KEYS
     yield "#### `gaussian_param`", "In `DFT`, or in the param.json of init_bulk.", _GAUSSIAN

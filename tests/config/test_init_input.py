@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pwact.config.exploration import StructureFile
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import ScaleFactor
 from pwact.config.labeling import DftInput
 from pwact.config.param import load_pair
+from pwact.config.structure_file import StructureFile
 from pwact.errors import InputError
 from tests.config.inputs import DROP, INIT, RESOURCE, changed, load
 

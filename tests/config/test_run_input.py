@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from pwact.config.exploration import MdJob, StructureFile
+from pwact.config.exploration import MdJob
 from pwact.config.labeling import DftInput
 from pwact.config.param import LoadedPair
 from pwact.config.run import RunConfig
+from pwact.config.structure_file import StructureFile
 from pwact.errors import InputError
 from tests.config.inputs import DROP, RESOURCE, RUN, changed, load
 

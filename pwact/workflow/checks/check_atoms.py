@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Optional
 
 from pwact import layout
 from pwact.atom_properties import SETTING, properties_of, told
-from pwact.config.exploration import StructureFile
 from pwact.config.init_bulk import InitConfig
 from pwact.config.labeling import LabelConfig
 from pwact.config.run import RunConfig
+from pwact.config.structure_file import StructureFile
 from pwact.engines.assignment import Assigner
 from pwact.engines.lammps.identity import changes_atoms
 from pwact.errors import InputError

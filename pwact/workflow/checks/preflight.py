@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pwact.config.exploration import StructureFile
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair
 from pwact.config.resources import Resources
 from pwact.config.run import RunConfig
+from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Explorer, Labeler, Motion, Purpose, UserInput
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError

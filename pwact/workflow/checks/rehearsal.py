@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, Union
 
-from pwact.config.exploration import StructureFile
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
+from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Labeler, Purpose
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError, PwactError, QuorumError

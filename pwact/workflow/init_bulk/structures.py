@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from pwact import layout
 from pwact.atom_properties import drop
-from pwact.config.exploration import StructureFile
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.resources import ResourceBlock
+from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Labeler, Purpose
 from pwact.errors import TaskError
 from pwact.fingerprint import settings_of

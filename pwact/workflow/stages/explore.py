@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from pwact import layout
-from pwact.config.exploration import MdJob, StructureFile
+from pwact.config.exploration import MdJob
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
+from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Condition, Explorer, Motion, Potential, UserInput
 from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings

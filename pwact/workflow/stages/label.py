@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact import layout
 from pwact.atom_properties import digest
-from pwact.config.exploration import StructureFile
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
+from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Explorer, Labeler, Purpose
 from pwact.engines.batch import BatchLabeler
 from pwact.fingerprint import Settings

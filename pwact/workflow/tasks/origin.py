@@ -20,9 +20,9 @@ from pwact.atom_properties import (
     properties_of,
     rotation,
 )
-from pwact.config.exploration import StructureFile
 from pwact.config.init_entry import SystemEntry
 from pwact.config.labeling import LabelConfig
+from pwact.config.structure_file import StructureFile
 from pwact.engines.assignment import Assigner
 from pwact.errors import InputError, TaskError
 from pwact.formats.frames import ordered
