@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.fixed_atoms import FIXED
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -38,18 +40,22 @@ class Property:
         The value that says nothing.
     turns
         Whether rows of three numbers are vectors that turn with the lattice.
+    of_labels
+        Whether a label depends on it.
     """
 
     word: str
     words: str
     nothing: Any = 0
     turns: bool = False
+    of_labels: bool = True
 
 
 PROPERTIES: Mapping[str, Property] = {
     MOMENTS: Property("magnetic moment", "magnetic moments", 0.0, turns=True),
     CHARGES: Property("charge", "charges", 0.0),
     KINDS: Property("kind", "kinds of atoms", 0),
+    FIXED: Property("held along a, b, c:", "held atoms", 0, of_labels=False),
 }
 
 

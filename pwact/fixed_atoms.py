@@ -55,6 +55,11 @@ def fix(atoms: Atoms, fixed: np.ndarray) -> None:
         atoms.set_array(FIXED, flags)
 
 
+def free(atoms: Atoms) -> None:
+    """Hold no atom."""
+    atoms.arrays.pop(FIXED, None)
+
+
 def from_axes(cell: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     """Rows of `FIXED` for atoms that are held along x, y and z, shape (N, 3).
 

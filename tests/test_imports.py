@@ -20,7 +20,7 @@ LEAVES = {
 }
 MAY_IMPORT = {
     "registry": {"registry"},
-    "atom_properties": set(),
+    "atom_properties": {"fixed_atoms"},
     "fixed_atoms": set(),
     "layout": {"registry"},
     "errors": set(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pwact.atom_properties import KINDS, PROPERTIES, SETTING, drop, properties_of
 from pwact.errors import InputError
+from pwact.fixed_atoms import FIXED, along_axes
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -33,10 +34,49 @@ class Assigner(Protocol):
         """
 
 
+class Holder(Protocol):
+    """Part of a labeler: atoms that are held in relaxations and AIMD (`pwact.fixed_atoms`).
+
+    Attributes
+    ----------
+    forces_on_held
+        Whether frames of an AIMD have the forces of the energy on held atoms, not zeros.
+    """
+
+    forces_on_held: bool
+
+    def check_held(self, atoms: Atoms) -> str:
+        """What becomes of atoms that are held: a remark for the user, "" where they are.
+
+        Structures in which no atom is held are not asked about.
+
+        Raises
+        ------
+        InputError
+            The program cannot hold them.
+        """
+
+
+def hold_along_axes(atoms: Atoms) -> str:
+    """For programs that hold atoms along x, y and z: nothing is to be said where that will do.
+
+    Raises
+    ------
+    InputError
+        Atoms are held in part, in other directions.
+    """
+    try:
+        along_axes(atoms)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return ""
+
+
 def taken(atoms: Atoms, program: str, takes: Collection[str]) -> Atoms:
     """Copy of a structure with those of its properties that a program takes.
 
     Kinds of atoms (ASE's tags) count for programs that take them, and mean nothing to others.
+    Which atoms are held stays: what becomes of it, `check_held` says.
 
     Parameters
     ----------
@@ -49,7 +89,7 @@ def taken(atoms: Atoms, program: str, takes: Collection[str]) -> Atoms:
         It has another property.
     """
     for name in properties_of(atoms):
-        if name in takes or name == KINDS:
+        if name in takes or name in {KINDS, FIXED}:
             continue
         setting = name.startswith(SETTING)
         words = f"a block {name[len(SETTING) :]}" if setting else PROPERTIES[name].words
@@ -58,5 +98,5 @@ def taken(atoms: Atoms, program: str, takes: Collection[str]) -> Atoms:
             "them out of the structure file, or choose a program that can"
         )
     made = atoms.copy()
-    drop(made, but=takes)
+    drop(made, but={*takes, FIXED})
     return made

@@ -27,7 +27,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
 
-from pwact.engines.assignment import Assigner
+from pwact.engines.assignment import Assigner, Holder
 from pwact.engines.heading import Heading
 from pwact.verdict import Verdict
 
@@ -46,7 +46,7 @@ class Purpose(Enum):
     SCF = "scf"
 
 
-class Labeler(Assigner, Protocol):
+class Labeler(Assigner, Holder, Protocol):
     """Computes energies and forces from first principles, or stands in for that.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Columns of extended XYZ for what belongs to an atom: moments, charges, kinds."""
+"""Columns of extended XYZ for what belongs to an atom: moments, charges, kinds, held or not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from pwact.atom_properties import CHARGES, KINDS, MOMENTS, properties_of
 from pwact.formats.extxyz_head import Head
+from pwact.formats.moving import mask_columns, put_mask
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -41,11 +42,12 @@ def put_properties(atoms: Atoms, head: Head, words: Sequence[Sequence[str]]) -> 
                 raise ValueError(f"{name} must be whole numbers")
             values = values.astype(int)
         atoms.set_array(name, values[:, 0] if column.width == 1 else values)
+    put_mask(atoms, head, words)
 
 
 def property_columns(atoms: Atoms) -> tuple[str, list[str]]:
     """What `Properties` says of them, and the words of each atom; empty where there is nothing."""
-    heads, texts = "", [""] * len(atoms)
+    heads, texts = mask_columns(atoms)
     for name, values in properties_of(atoms).items():
         if name not in _COLUMNS:
             continue

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pwact.atom_properties import properties_of
+from pwact.atom_properties import PROPERTIES, properties_of
 from pwact.errors import TaskError
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def structure_key(atoms: Atoms, grid: float = GRID) -> str:
     for lengths in (atoms.cell.array, atoms.positions[order]):
         digest.update(np.rint(lengths / grid).astype("<i8").tobytes())
     for name, values in properties_of(atoms).items():
+        if name in PROPERTIES and not PROPERTIES[name].of_labels:
+            continue
         digest.update(name.encode() + _bytes(values[order]))
     return digest.hexdigest()[:32]
 

@@ -2,7 +2,7 @@
 
 PWmat, VASP, CP2K, LAMMPS and extxyz files are read here, every other format through ASE, by its own
 name. A structure has elements, positions, a cell, and what belongs to its atoms
-(`pwact.atom_properties`); its velocities, constraints and labels are left out.
+(`pwact.atom_properties`); its velocities and labels are left out.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pwact.formats.cp2k_trajectory import read_cp2k_md, read_cp2k_scf
 from pwact.formats.extxyz import iterate_extxyz, write_extxyz
 from pwact.formats.lammps_data import read_lammps_data, write_lammps_data
 from pwact.formats.movement import last_frame
+from pwact.formats.moving import take_constraints
 from pwact.formats.outcar import last_ionic_step
 from pwact.formats.poscar import read_poscar, write_poscar
 from pwact.formats.structure_guess import by_content
@@ -145,6 +146,10 @@ def _read(path: Path, name: str) -> Atoms:
     if atoms is None:
         raise InputError(f"holds no structure in format {name}", path)
     _check_sites(atoms, path)
+    try:
+        take_constraints(atoms)
+    except ValueError as error:
+        raise InputError(str(error), path) from error
     return atoms
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from pwact.config.exploration import MdJob
+from pwact.config.init_bulk import InitConfig
 from pwact.config.labeling import DftInput
 from pwact.config.param import LoadedPair
 from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
 from pwact.errors import InputError
-from tests.config.inputs import DROP, RESOURCE, RUN, changed, load
+from tests.config.inputs import DROP, INIT, RESOURCE, RUN, changed, load
 
 MD = "explore.md_jobs.0"
 
@@ -392,3 +393,28 @@ def test_formats_are_guessed_a_file_at_a_time(site: Path, tmp_path: Path) -> Non
     (folder / "d").write_text("x")
     with pytest.raises(InputError, match=r"explore\.sys_configs\[0\].*/d: .*tell no format"):
         loaded(site, tmp_path, {"explore.sys_configs": systems, f"{MD}.sys_idx": 0})
+
+
+HELD: list[tuple[Any, Any]] = [
+    (False, ()),
+    ("1-8, 12", ("1-8", "12")),
+    ("Cu 3", ("Cu", "3")),
+]
+
+
+@pytest.mark.parametrize(("given", "wanted"), HELD)
+def test_held_atoms(site: Path, tmp_path: Path, given: Any, wanted: Any) -> None:
+    system = {"config": "a.poscar", "fix_atoms": given}
+    config, _ = loaded(site, tmp_path, {"explore.sys_configs": system, f"{MD}.sys_idx": 0})
+    assert config.explore.systems[0][0].fix_atoms == wanted
+    pair = load(site, tmp_path, changed(INIT, {"sys_configs.0.fix_atoms": given}))
+    assert isinstance(pair.config, InitConfig)
+    assert [one.structure.fix_atoms for one in pair.config.systems] == [wanted, None]
+
+
+@pytest.mark.parametrize("given", [True, "", "0", "5-3", "Xx", "1.5", 3, ["1"]])
+def test_held_atoms_that_are_none(site: Path, tmp_path: Path, given: Any) -> None:
+    system = {"config": "a.poscar", "fix_atoms": given}
+    with pytest.raises(InputError) as caught:
+        loaded(site, tmp_path, {"explore.sys_configs": system, f"{MD}.sys_idx": 0})
+    assert caught.value.key == "explore.sys_configs.fix_atoms"

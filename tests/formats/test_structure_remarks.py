@@ -10,31 +10,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.constraints import FixAtoms
+from ase.constraints import FixAtoms, FixBondLength
 
 from pwact.formats.structure_remarks import remarks
 from pwact.formats.structures import read_structure
 
-POSCAR = """Ag
-1.0
-5 0 0
-0 5 0
-0 0 5
-S{wrapped}
-{counts}
-{selective}Direct
-0 0 0 {first}
-0.5 0.5 0.5 {second}
-"""
-CONFIG = """2 atoms
-Lattice vector
- 2.87 0.0 0.0
- 0.0 2.87 0.0
- 0.0 0.0 2.87
-Position, move_x, move_y, move_z
- 26 0.0 0.0 0.0 {flags}
- 26 0.5 0.5 0.5 1 1 1
-{block}"""
 XYZ = """2
 Lattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3{columns} pbc="{pbc}"
 Fe 0 0 0{first}
@@ -49,44 +29,6 @@ def said(path: Path, text: str, structure_format: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("selective", "first", "count"),
-    [
-        ("Selective dynamics\n", "F F F", 1),
-        ("selective\n", "T T F", 1),
-        ("Selective dynamics\n", ".FALSE. T T", 1),
-        ("Selective dynamics\n", "T T T", 0),
-        ("", "F F F", 0),  # a comment
-    ],
-)
-@pytest.mark.parametrize("wrapped", ["", "\nSi"])
-def test_selective_dynamics(
-    tmp_path: Path, selective: str, first: str, count: int, wrapped: str
-) -> None:
-    counts = "1\n1" if wrapped else "2"
-    text = POSCAR.format(
-        selective=selective, first=first, second="T T T", wrapped=wrapped, counts=counts
-    )
-    found = said(tmp_path / "POSCAR", text, "poscar")
-    wanted = [f"{count} atoms are held (Selective dynamics), but all atoms move here"]
-    assert found == (wanted if count else [])
-
-
-@pytest.mark.parametrize(
-    ("flags", "block", "words"),
-    [
-        ("1 1 1", "", []),
-        ("1 1 0", "", ["1 atoms are held (move flags of 0)"]),
-        ("1 1 1", "MAGNETIC\n 26 2.2\n 26 -2.2\n", []),
-        ("0 0 0", " CONSTRAINT_MAG\n 26 2.2 1\n 26 2.2 1\n", ["1 atoms"]),
-    ],
-)
-def test_atom_config(tmp_path: Path, flags: str, block: str, words: list[str]) -> None:
-    found = said(tmp_path / "a.config", CONFIG.format(flags=flags, block=block), "pwmat/config")
-    assert len(found) == len(words)
-    assert all(word in text for word, text in zip(words, found))
-
-
-@pytest.mark.parametrize(
     ("columns", "first", "pbc", "words"),
     [
         ("", "", "T T T", []),
@@ -94,7 +36,7 @@ def test_atom_config(tmp_path: Path, flags: str, block: str, words: list[str]) -
         (":initial_charges:R:1", " 1", "T T T", []),
         (":magmoms:R:1", " 2.2", "T T T", ["start from is called initial_magmoms"]),
         (":charge:R:1", " 1", "T T T", ["start from is called initial_charges"]),
-        (":move_mask:L:1", " F", "T T T", ["a column move_mask of fixed atoms"]),
+        (":move_mask:L:1", " F", "T T T", []),  # carried along
         ("", "", "T T F", ["it is open along an axis (pbc T T F)"]),
     ],
 )
@@ -107,7 +49,7 @@ def test_extxyz(tmp_path: Path, columns: str, first: str, pbc: str, words: list[
 
 def test_what_ase_reads(tmp_path: Path) -> None:
     slab: Atoms = fcc111("Ag", (1, 1, 3), vacuum=6.0)
-    slab.set_constraint(FixAtoms([0]))
+    slab.set_constraint([FixAtoms([0]), FixBondLength(1, 2)])
     slab.set_initial_magnetic_moments([1.0, 0.0, 0.0])
     slab.set_initial_charges([0.1, 0.0, 0.0])
     ase.io.write(tmp_path / "slab.json", slab)
@@ -116,6 +58,7 @@ def test_what_ase_reads(tmp_path: Path) -> None:
         "it is open along an axis",
         "it has constraints",
     ]
+    assert found[1] == "it has constraints (FixBondLengths) that nothing keeps"
     slab.set_initial_charges(None)
     results = SinglePointCalculator(slab, energy=0.0, magmoms=np.ones(3), charges=np.ones(3))
     slab.calc = results

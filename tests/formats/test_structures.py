@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from ase.constraints import FixAtoms
+from ase.constraints import FixAtoms, FixCartesian
 
 from pwact.errors import InputError
+from pwact.fixed_atoms import FIXED, held
 from pwact.formats.frames import ordered
 from pwact.formats.structures import (
     check_format_name,
@@ -64,14 +65,22 @@ def test_of_several_frames_the_last(tmp_path: Path, frames: list[Atoms]) -> None
         np.testing.assert_allclose(found.positions, frames[-1].positions, atol=1e-7)
 
 
-def test_velocities_and_constraints_are_left_out(tmp_path: Path, frames: list[Atoms]) -> None:
+def test_velocities_are_left_out_held_atoms_are_not(
+    tmp_path: Path, frames: list[Atoms]
+) -> None:
     atoms = frames[0].copy()
     atoms.set_constraint(FixAtoms([0]))
     atoms.set_velocities(np.ones((8, 3)))
     ase.io.write(tmp_path / "a.traj", atoms)
     found = read_structure(tmp_path / "a.traj", "traj")
     assert not found.constraints
-    assert set(found.arrays) == {"numbers", "positions"}
+    assert set(found.arrays) == {"numbers", "positions", FIXED}
+    assert held(found) == [0]
+    atoms.set_constraint(FixCartesian(0, [True, False, False]))
+    atoms.set_cell([[4, 0, 0], [1, 4, 0], [0, 0, 4]])
+    ase.io.write(tmp_path / "a.traj", atoms)
+    with pytest.raises(InputError, match="a.traj: atoms that are held along x alone"):
+        read_structure(tmp_path / "a.traj", "traj")
 
 
 FILES = [

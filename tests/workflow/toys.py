@@ -226,6 +226,7 @@ class ToyLabeler:
     log = "dft.log"
     shell_check = "true"
     heading = None
+    forces_on_held = True
 
     def __init__(self, config: Any, input_idx: int, block: Any) -> None:
         self.input_idx = input_idx
@@ -236,6 +237,9 @@ class ToyLabeler:
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         return atoms
+
+    def check_held(self, atoms: Atoms) -> str:
+        return ""
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:
         return {"engine": "toy", "input": self.input_idx}

@@ -17,7 +17,7 @@ from pwact.config.schema import nearest
 from pwact.engines.ase import making as ase_making
 from pwact.engines.ase import paths as ase_paths
 from pwact.engines.ase.settings import AseSettings, read_settings
-from pwact.engines.assignment import taken
+from pwact.engines.assignment import hold_along_axes, taken
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.engines.ranks import FORGET
@@ -80,6 +80,7 @@ class AseLabeler:
     structure_postfix = ".poscar"
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    forces_on_held = True
     heading: Optional[Heading] = None  # every process of a parallel Python is the same program
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
@@ -138,6 +139,10 @@ class AseLabeler:
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
         """The structure with its moments, charges and tags: the calculator gets all of them."""
         return taken(atoms, self.settings.calculator, PROPERTIES)
+
+    def check_held(self, atoms: Atoms) -> str:
+        """Held by ASE's constraints. See `pwact.engines.assignment.Holder`."""
+        return hold_along_axes(atoms)
 
     def _check_arguments(self, found: Any) -> None:
         try:

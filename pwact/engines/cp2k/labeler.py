@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.engines.assignment import hold_along_axes
 from pwact.engines.base import Purpose
 from pwact.engines.cp2k import checks
 from pwact.engines.cp2k.kinds import assign, element_of
@@ -40,6 +41,7 @@ class Cp2kLabeler:
     structure_postfix = ".poscar"
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    forces_on_held = False  # CP2K writes zeros, in its log and its files
     heading: Optional[Heading] = Heading(
         LOG,
         r"PROGRAM STARTED AT ",
@@ -65,6 +67,18 @@ class Cp2kLabeler:
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
         """The structure with kinds and moments of its atoms. Raises InputError."""
         return assign(read_input(self.input.path), atoms)
+
+    def check_held(self, atoms: Atoms) -> str:
+        """Held by ``&FIXED_ATOMS``, unless the input has its own. Raises InputError."""
+        constraint = read_input(self.input.path).section("MOTION", "CONSTRAINT")
+        if constraint is not None and constraint.sections("FIXED_ATOMS"):
+            raise InputError(
+                "found atoms that are held by their numbers here, and others by the structure; "
+                "take them out of one of the two (fix_atoms: false frees those of the structure)",
+                self.input.path,
+                "&MOTION &CONSTRAINT &FIXED_ATOMS",
+            )
+        return hold_along_axes(atoms)
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The input, the files that it refers to, and names of basis sets and potentials."""

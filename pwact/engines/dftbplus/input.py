@@ -67,6 +67,26 @@ def check_driver(root: Node, path: Path, purpose: Purpose) -> None:
         raise InputError("expected a number of steps", path, f"{key}/Steps")
 
 
+def check_moved(root: Node, path: Path) -> None:
+    """Refuse a choice of atoms that move, beside that of a structure.
+
+    Raises
+    ------
+    InputError
+        There is one.
+    """
+    driver = root.child("Driver")
+    method = driver.method if driver is not None else None
+    for name in ("MovedAtoms", "Constraints"):
+        if method is not None and method.child(name) is not None:
+            raise InputError(
+                "found atoms that are chosen by their numbers here, and others by the structure; "
+                "take them out of one of the two (fix_atoms: false frees those of the structure)",
+                path,
+                f"Driver/{method.name}/{name}",
+            )
+
+
 def check_options(root: Node, path: Path) -> None:
     """Check switches with which DFTB+ would not compute, or not what is read.
 

@@ -16,7 +16,7 @@ from pwact.engines.dftbplus.files import Links, check_slater_koster, link_names
 from pwact.engines.heading import Heading
 from pwact.engines.links import link_files
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
-from pwact.fixed_atoms import held
+from pwact.fixed_atoms import held, held_in_part
 from pwact.formats.dftbplus_md import read_md
 from pwact.formats.dftbplus_output import (
     BOHR,
@@ -68,6 +68,7 @@ class DftbPlusLabeler:
     structure_postfix = ".poscar"
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    forces_on_held = True
     heading: Optional[Heading] = Heading(
         LOG, r"^\| +DFTB\+ release ", r"^MPI processes: +(\d+)", r"^DFTB\+ running times"
     )
@@ -101,6 +102,17 @@ class DftbPlusLabeler:
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
         """The structure; raises InputError where it has what DFTB+ is not given."""
         return taken(atoms, "DFTB+", ())
+
+    def check_held(self, atoms: Atoms) -> str:
+        """Held by ``MovedAtoms``, unless the input has its own. Raises InputError."""
+        root, _, _ = self._read()
+        control.check_moved(root, self.input.path)
+        if held_in_part(atoms):
+            raise InputError(
+                "atoms are held along some directions alone, which the driver of DFTB+ cannot do; "
+                "hold them altogether or free them: fix_atoms of the entry"
+            )
+        return ""
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The input with what it includes, and the files that it names, by content."""

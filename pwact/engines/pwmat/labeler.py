@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.engines.assignment import hold_along_axes
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
@@ -60,6 +61,7 @@ class PwmatLabeler:
     log = LOG
     heading: Optional[Heading] = None  # what PWmat prints at its start is not known here
     shell_check = f"tail -n 1 {report.REPORT} 2>/dev/null | grep -q time"
+    forces_on_held = True
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
         self.config = config
@@ -95,6 +97,10 @@ class PwmatLabeler:
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
         """The structure with its moments, and the U of its elements. Raises InputError."""
         return assign(self.control, atoms)
+
+    def check_held(self, atoms: Atoms) -> str:
+        """Held by move flags. See `pwact.engines.assignment.Holder`."""
+        return hold_along_axes(atoms)
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The control file, what generates the k-points, and the files behind the elements."""

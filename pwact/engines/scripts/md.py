@@ -18,6 +18,7 @@ from pwact.atom_properties import drop
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.errors import CutOffError, InputError, TaskError
+from pwact.fixed_atoms import held, held_in_part
 from pwact.formats.extxyz import read_extxyz
 from pwact.formats.structures import write_structure
 from pwact.io import files
@@ -111,6 +112,7 @@ class MdScript(Script):
     kind = layout.BIGMODEL
     structure_format = "vasp/poscar"
     structure_postfix = ".poscar"
+    forces_on_held = True
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:  # noqa: ARG002
         """Raise InputError when the script has the name of a data file."""
@@ -121,6 +123,11 @@ class MdScript(Script):
         made = atoms.copy()
         drop(made)
         return made
+
+    def check_held(self, atoms: Atoms) -> str:
+        """A script says itself what moves."""
+        number = len(held(atoms)) + len(held_in_part(atoms))
+        return f"{number} atoms are held, but {self.path.name} says itself what moves"
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """The script and its arguments."""

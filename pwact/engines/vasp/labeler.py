@@ -62,6 +62,7 @@ class VaspLabeler:
     structure_postfix = ".poscar"
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    forces_on_held = True
     heading: Optional[Heading] = Heading(
         LOG,
         r"^ *running(?: on)? +\d+ (?:total cores|mpi-ranks)",
@@ -98,6 +99,10 @@ class VaspLabeler:
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with what INCAR's lists say of its atoms. Raises InputError."""
         return assign(self.incar, atoms, times)
+
+    def check_held(self, atoms: Atoms) -> str:  # noqa: ARG002
+        """Held by selective dynamics, which says all that can be said of them."""
+        return ""
 
     def _potcars(self, elements: frozenset[str]) -> dict[str, Path]:
         key = f"{self.config.key}.pseudo".lstrip(".")

@@ -18,12 +18,13 @@ from pwact.engines.base import Explorer, Labeler, Motion, Purpose, UserInput
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import InputError
 from pwact.executors import check_block
+from pwact.formats.starts import read_start
 from pwact.formats.structure_remarks import remarks
-from pwact.formats.structures import read_structure
 from pwact.geometry import flaw, super_cell
 from pwact.workflow.as_begun import as_begun
 from pwact.workflow.checks.check_atoms import check_chain_atoms, check_run_atoms
 from pwact.workflow.checks.check_data import check_data, check_known
+from pwact.workflow.checks.check_held import check_chain_held, check_run_held
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.stages.explore import condition
 from pwact.workflow.turn import engines_of
@@ -75,7 +76,7 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
         labeler.validate(frozenset(found))
     else:
         labeler.validate(Purpose.SCF, frozenset(found))
-    said = check_run_atoms(config, labeler)
+    said = [*check_run_held(config, engines.explorer), *check_run_atoms(config, labeler)]
     said += _not_carried(structure for _, structure in explored(config))
     return [*said, *check_data(config, found, strict)]
 
@@ -160,7 +161,7 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> list[str]:
         for labelers, purpose in steps:
             if number in labelers:
                 labelers[number].validate(purpose, elements)
-    return check_chain_atoms(config, chain)
+    return [*check_chain_held(config, chain), *check_chain_atoms(config, chain)]
 
 
 def _check_geometry(atoms: Atoms, closest: float, where: tuple[Path, Path, str]) -> None:
@@ -173,7 +174,7 @@ def _check_geometry(atoms: Atoms, closest: float, where: tuple[Path, Path, str])
 def _read(structure: StructureFile, file: Path, key: str) -> Atoms:
     """The structure, whose cell must have a volume."""
     try:
-        atoms = read_structure(structure.path, structure.format)
+        atoms = read_start(structure.path, structure.format, structure.fix_atoms)
     except InputError as error:
         raise InputError(str(error), file, key) from error
     if not atoms.cell.volume > 0:

@@ -24,6 +24,7 @@ from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.first_principles import Calculation, calculate
 from pwact.workflow.tasks.gate import Gate
+from pwact.workflow.tasks.held_forces import demand_forces
 from pwact.workflow.tasks.origin import mark, onto, unperturbed
 from pwact.workflow.tasks.prepare import relative
 
@@ -123,6 +124,7 @@ class MdStage:
         ]
         rate = self.config.aimd.max_failed_rate
         good = check_quorum(results, rate, self.name, services.work_dir)
+        self._demand_forces([owners[result.task.directory] for result in good])
         entries = {place: layout.init_config(entry.index) for place, (entry, _) in owners.items()}
         name_lost_groups(results, entries, self.name, "it gives no data")
         usable = {result.task.directory for result in good}
@@ -133,6 +135,14 @@ class MdStage:
         ]
         report = {"trajectories": trajectories, "left_out": gate.rows()}
         return StageOutput([directory for directory in owners if directory in usable], (), report)
+
+    def _demand_forces(self, good: Sequence[tuple[SystemEntry, Calculation]]) -> None:
+        """Refuse frames as labels whose forces on held atoms are zeros: the first of each entry."""
+        first = {entry.index: (entry, one) for entry, one in reversed(good)}
+        for entry, one in first.values():
+            if not self.config.relabelled(entry):
+                frames = one.labeler.read_result(one.directory, Purpose.AIMD)
+                demand_forces(one.structure(), frames, one.directory)
 
     def _cut_off(
         self,

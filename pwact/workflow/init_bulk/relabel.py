@@ -196,7 +196,7 @@ class RelabelStage:
     def _start(self, entry: int) -> Atoms:
         """The atoms of the structures of an entry, with what the labeler is given of them."""
         systems = {one.index: one for one in self.config.systems}
-        return unperturbed(self.labelers[entry], self.config.scf, systems[entry])
+        return unperturbed(self.labelers[entry], self.config.scf, systems[entry], moving=False)
 
     def _once(self, frames: Sequence[_Frame]) -> list[_Frame]:
         """The first of the frames with one structure."""

@@ -22,7 +22,8 @@ from pwact.engines.base import Labeler, Purpose
 from pwact.errors import TaskError
 from pwact.fingerprint import settings_of
 from pwact.formats.frames import ordered
-from pwact.formats.structures import read_structure, write_structure
+from pwact.formats.starts import read_start
+from pwact.formats.structures import write_structure
 from pwact.geometry import flaw, perturb, scale, super_cell
 from pwact.io import files
 from pwact.workflow.stage import Services, StageOutput
@@ -53,7 +54,7 @@ class Source:
 
     def read(self) -> Atoms:
         """The structure; if `bare` without what belongs to its atoms."""
-        atoms = read_structure(self.file.path, self.file.format)
+        atoms = read_start(self.file.path, self.file.format, self.file.fix_atoms)
         if self.bare:
             drop(atoms)
         return atoms

@@ -18,7 +18,8 @@ from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Condition, Explorer, Motion, Potential, UserInput
 from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings
-from pwact.formats.structures import read_structure
+from pwact.fixed_atoms import free, held
+from pwact.formats.starts import read_start
 from pwact.io import files
 from pwact.report.records import ExploreRecord
 from pwact.verdict import Verdict
@@ -178,17 +179,22 @@ class ExploreStage:
             "pair_lines": list(self.potential.pair_lines),
             "lmps_tolerance": self.config.strategy.lmps_tolerance,
             "systems": {
-                system.name: {
-                    "structure": files.tree_hash(system.structure.path),
-                    "format": system.structure.format,
-                    "md": {
-                        run.name: self.explorer.fingerprint(run.motion) for run in system.runs()
-                    },
-                }
+                system.name: self._of_system(system)
                 for system in systems_of(self.config, self.iteration)
             },
         }
         return Settings(values, {"types": ANY})
+
+    def _of_system(self, system: System) -> Settings:
+        """A system in `inputs`; of atoms only where some are held."""
+        still = held(self._start(system))
+        values = {
+            "structure": files.tree_hash(system.structure.path),
+            "format": system.structure.format,
+            "md": {run.name: self.explorer.fingerprint(run.motion) for run in system.runs()},
+            **({"held": still} if still else {}),
+        }
+        return Settings(values, {"held": None})
 
     def work(self, services: Services) -> StageOutput:
         """Run the trajectories; a tenth of them, or one, may come to nothing, but never all."""
@@ -228,7 +234,7 @@ class ExploreStage:
                 self.when_ended(services, system, ends)
 
     def _tasks(self, services: Services, system: System) -> Iterator[Task]:
-        atoms = read_structure(system.structure.path, system.structure.format)
+        atoms = self._start(system)
         for run in system.runs():
             directory = self.directory / system.name / run.name
             seed = services.seed(self.iteration, "md", system.md, system.number, *run.key)
@@ -241,6 +247,14 @@ class ExploreStage:
                 self.explorer.shell_check,
                 self.explorer.reached,
             )
+
+    def _start(self, system: System) -> Atoms:
+        """The structure of a system; in campaigns that version 0.5.0 began no atom is held."""
+        structure = system.structure
+        atoms = read_start(structure.path, structure.format, structure.fix_atoms)
+        if self.config.dft.bare_atoms:
+            free(atoms)
+        return atoms
 
     def _write(self, atoms: Atoms, motion: Motion, seed: int, directory: Path) -> None:
         self.explorer.write_input(directory, atoms, self.potential, motion, seed)

@@ -137,7 +137,8 @@ class LabelStage:
 
     def _start(self, system: str) -> Atoms:
         """The structure from which a system began, with what the labeler is given of its atoms."""
-        return assigned(self.labeler, self.config.dft, self._systems[system])
+        structure = self._systems[system]
+        return assigned(self.labeler, self.config.dft, structure, moving=False)
 
     def _explored(self, services: Services) -> Explored:
         return Explored(self.explorer, services.work_dir, self.contents, self._start)

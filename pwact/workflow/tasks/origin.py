@@ -25,8 +25,9 @@ from pwact.config.labeling import LabelConfig
 from pwact.config.structure_file import StructureFile
 from pwact.engines.assignment import Assigner
 from pwact.errors import InputError, TaskError
+from pwact.fixed_atoms import free
 from pwact.formats.frames import ordered
-from pwact.formats.structures import read_structure
+from pwact.formats.starts import read_start
 from pwact.geometry import super_cell
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 
 
 def assigned(
-    assigner: Assigner, label: Optional[LabelConfig], structure: StructureFile, times: int = 1
+    assigner: Assigner,
+    label: Optional[LabelConfig],
+    structure: StructureFile,
+    times: int = 1,
+    moving: bool = True,
 ) -> Atoms:
     """The user's structure with what the labeler is given of its atoms.
 
@@ -42,13 +47,17 @@ def assigned(
     ----------
     label
         Its configuration; None for a script.
+    moving
+        Whether atoms move in what is calculated; where not, it does not matter which are held.
 
     Raises
     ------
     InputError
         The labeler cannot be given what is there; names the structure.
     """
-    atoms = read_structure(structure.path, structure.format)
+    atoms = read_start(structure.path, structure.format, structure.fix_atoms)
+    if not moving:
+        free(atoms)
     if label is not None and label.bare_atoms:
         drop(atoms)
         return atoms
@@ -60,12 +69,14 @@ def assigned(
         raise InputError(f"{error.message} ({structure.path})", error.file, error.key) from error
 
 
-def unperturbed(assigner: Assigner, label: Optional[LabelConfig], entry: SystemEntry) -> Atoms:
+def unperturbed(
+    assigner: Assigner, label: Optional[LabelConfig], entry: SystemEntry, moving: bool = True
+) -> Atoms:
     """The structure of an entry with the atoms, in their order, of all that is made of it.
 
-    Its cell is that of the super cell, before relaxation and scaling.
+    Its cell is that of the super cell, before relaxation and scaling. `moving` as in `assigned`.
     """
-    atoms = assigned(assigner, label, entry.structure, times_of(entry))
+    atoms = assigned(assigner, label, entry.structure, times_of(entry), moving)
     if entry.relax:
         atoms = ordered(atoms)
     if entry.super_cell is not None:
