@@ -65,9 +65,7 @@ def test_of_several_frames_the_last(tmp_path: Path, frames: list[Atoms]) -> None
         np.testing.assert_allclose(found.positions, frames[-1].positions, atol=1e-7)
 
 
-def test_velocities_are_left_out_held_atoms_are_not(
-    tmp_path: Path, frames: list[Atoms]
-) -> None:
+def test_velocities_are_left_out_held_atoms_are_not(tmp_path: Path, frames: list[Atoms]) -> None:
     atoms = frames[0].copy()
     atoms.set_constraint(FixAtoms([0]))
     atoms.set_velocities(np.ones((8, 3)))

@@ -260,7 +260,8 @@ def test_every_documented_format_gives_the_same_start(
     spelling = "vasp/POSCAR" if text else name.upper() if "/" in name else name
     entry = {"config": "start", "format": spelling, "aimd": True}
     document = {**init_param(), "sys_configs": entry, "reserve_work": True}
-    held = [f"{path}: 4 atoms are held (Selective dynamics), but all atoms move here"]
+    words = "(2 atoms): held along a, b, c: 0 1 0"
+    held = [f"{path}: aimd gets Au {words}; Ag {words}"]
     said = preflight(load(tmp_path, document, resources()))
     assert said == (held if name == "selective" else [])
     run_chain(tmp_path, document, ToyExecutor())

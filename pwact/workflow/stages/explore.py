@@ -18,13 +18,13 @@ from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Condition, Explorer, Motion, Potential, UserInput
 from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings
-from pwact.fixed_atoms import free, held
-from pwact.formats.starts import read_start
+from pwact.fixed_atoms import held
 from pwact.io import files
 from pwact.report.records import ExploreRecord
 from pwact.verdict import Verdict
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.tasks.origin import explored_start
 from pwact.workflow.tasks.prepare import demand_all, prepare, relative
 from pwact.workflow.tasks.starts import started_once
 
@@ -187,7 +187,7 @@ class ExploreStage:
 
     def _of_system(self, system: System) -> Settings:
         """A system in `inputs`; of atoms only where some are held."""
-        still = held(self._start(system))
+        still = held(explored_start(system.structure, self.config.dft))
         values = {
             "structure": files.tree_hash(system.structure.path),
             "format": system.structure.format,
@@ -234,7 +234,7 @@ class ExploreStage:
                 self.when_ended(services, system, ends)
 
     def _tasks(self, services: Services, system: System) -> Iterator[Task]:
-        atoms = self._start(system)
+        atoms = explored_start(system.structure, self.config.dft)
         for run in system.runs():
             directory = self.directory / system.name / run.name
             seed = services.seed(self.iteration, "md", system.md, system.number, *run.key)
@@ -247,14 +247,6 @@ class ExploreStage:
                 self.explorer.shell_check,
                 self.explorer.reached,
             )
-
-    def _start(self, system: System) -> Atoms:
-        """The structure of a system; in campaigns that version 0.5.0 began no atom is held."""
-        structure = system.structure
-        atoms = read_start(structure.path, structure.format, structure.fix_atoms)
-        if self.config.dft.bare_atoms:
-            free(atoms)
-        return atoms
 
     def _write(self, atoms: Atoms, motion: Motion, seed: int, directory: Path) -> None:
         self.explorer.write_input(directory, atoms, self.potential, motion, seed)

@@ -69,6 +69,14 @@ def assigned(
         raise InputError(f"{error.message} ({structure.path})", error.file, error.key) from error
 
 
+def explored_start(structure: StructureFile, label: LabelConfig) -> Atoms:
+    """The structure of explored MD; in campaigns that version 0.5.0 began no atom is held."""
+    atoms = read_start(structure.path, structure.format, structure.fix_atoms)
+    if label.bare_atoms:
+        free(atoms)
+    return atoms
+
+
 def unperturbed(
     assigner: Assigner, label: Optional[LabelConfig], entry: SystemEntry, moving: bool = True
 ) -> Atoms:
