@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from pwact.engines.assignment import taken
 from pwact.engines.base import Purpose
 from pwact.engines.dftbplus import input as control
+from pwact.engines.dftbplus import spins
 from pwact.engines.dftbplus.files import Links, check_slater_koster, link_names
 from pwact.engines.heading import Heading
 from pwact.engines.links import link_files
@@ -100,8 +100,9 @@ class DftbPlusLabeler:
                 logger.warning("%s: %s", path, doubt)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
-        """The structure; raises InputError where it has what DFTB+ is not given."""
-        return taken(atoms, "DFTB+", ())
+        """The structure with the spins that its atoms begin with. Raises InputError."""
+        root, _ = read_hsd(self.input.path, _OPAQUE)
+        return spins.assign(root, self.input.path, atoms)
 
     def check_held(self, atoms: Atoms) -> str:
         """Held by ``MovedAtoms``, unless the input has its own. Raises InputError."""
@@ -142,6 +143,7 @@ class DftbPlusLabeler:
         own += "" if own.endswith("\n") else "\n"
         own += "# what pwact needs\n"
         own += control.kpoints(root, atoms.cell.array, self.input.kspacing)
+        own += "" if self.config.bare_atoms else spins.lines_of(root, atoms)
         moved = _moved(atoms)
         task = (root, purpose, version, seed)
         write_text(directory / INPUT, own + control.appended(*task, moved=moved))
