@@ -14,6 +14,7 @@ MODULES = (
     "tests.slurm_cluster.test_campaign",
     "tests.slurm_cluster.test_faults",
     "tests.slurm_cluster.test_slurm",
+    "tests.slurm_cluster.test_time_limits",
     "tests.workflow.test_disk_faults",
     "tests.workflow.test_interrupt",
 )

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ CHECKPOINTS = {"DP": "dp_model.ckpt", "NEP": "nep_model.ckpt"}
 COUNTED = "STUB_COUNTS_EPOCHS_IN"  # environment variable: a file that gets a line an epoch
 FAILED = "STUB_FAILS_IN"  # environment variable: the command that torch's caution ends
 KILLED_AFTER = "STUB_KILLED_AFTER_EPOCH"  # environment variable: as if a time limit struck
+WAITS_AFTER = "STUB_WAITS_AFTER_EPOCH"  # environment variable: until something ends it
+WAITS, GOES = (
+    "waits",
+    "STUB_GOES_WHERE",
+)  # says so in this file; unless that of this variable is there
 TOP: dict[str, type | tuple[type, ...]] = {
     "model_type": str,
     "atom_type": list,
@@ -131,8 +137,16 @@ def train(asked: dict[str, Any]) -> None:
         for which, trained in used.items():
             curve(RECORD / f"epoch_{which}.dat", epoch, len(model.history) if trained else 0)
         save(model, asked.get("save_p_matrix", False), epoch)
-        if os.environ.get(KILLED_AFTER) == str(epoch):
-            os.kill(os.getpid(), signal.SIGKILL)
+        interrupt(epoch)
+
+
+def interrupt(epoch: int) -> None:
+    """What may happen to a training after an epoch."""
+    if os.environ.get(KILLED_AFTER) == str(epoch):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if os.environ.get(WAITS_AFTER) == str(epoch) and not Path(os.environ[GOES]).exists():
+        Path(WAITS).touch()
+        time.sleep(3600)
 
 
 def save(model: PairModel, p_matrix: bool, epoch: int) -> None:
