@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pwact.engines.pod_files import COEFFICIENTS
+from pwact.engines.pod.files import COEFFICIENTS
 from pwact.executors.cancel import open_jobs
 from tests.commands import pwact
 from tests.faults import assert_read, fault

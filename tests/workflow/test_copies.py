@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def as_of_0_5_0(work_dir: Path) -> None:
 
 
 def beside(work_dir: Path, word: str) -> Path:
-    return work_dir.with_name(f"{work_dir.name} {word}")
+    """A place for another directory; the one given may be gone, and its name be used again."""
+    return Path(tempfile.mkdtemp(dir=work_dir.parent)) / word
 
 
 def test_kill_in_a_copy_touches_nothing(sleeping: Master, tmp_path: Path) -> None:
