@@ -15,6 +15,7 @@ from pwact.layout import failed_tag, success_tag
 
 _SHELL_WORDS = ("source", "export", "module", "conda")
 LOCK_WAIT_S = 3600  # for another run that still works in a task's directory
+SIGNAL_S = 0.3  # a scheduler ends the programs and the script, one process after the other
 
 
 def quote(text: object) -> str:
@@ -98,16 +99,20 @@ def render(spec: JobSpec, dialect: Dialect) -> str:
     for (command, check), function in functions.items():
         lines += _function(spec.kind, function, command, check)
     lines += _waves(spec, functions)
+    lines += ["count", f"[ $missing -eq 0 ] || sleep {SIGNAL_S}  # the end of the job, too?"]
     lines += ["finish end", "exit $((missing > 0))"]
     return "\n".join(lines) + "\n"
 
 
 _PROLOGUE = """\
-finish() {  # $1: "end", "set-up" if that ended the script, or the signal that ends the job
+count() {
     missing=0
     for task in "${pwact_tasks[@]}"; do
         [ -f "$task/@OK@" ] || missing=$((missing + 1))
     done
+}
+finish() {  # $1: "end", "set-up" if that ended the script, or the signal that ends the job
+    count
     echo "$pwact_job $missing $((SECONDS - pwact_start)) $1" > "$pwact_record.tmp" &&
         mv -f "$pwact_record.tmp" "$pwact_record"
     rm -f "$pwact_record.waits"

@@ -333,6 +333,16 @@ def test_a_signal_leaves_a_record_and_no_program(tmp_path, number):
     assert not (slow.directory / "out").exists()
 
 
+def test_a_signal_that_ended_the_program_first_is_seen(tmp_path, monkeypatch):
+    """A scheduler ends a job's processes one by one: the script must not take it for a failure."""
+    monkeypatch.setattr("pwact.executors.script.SIGNAL_S", 2)  # on a busy machine as well
+    command = "{ sleep 0.1; kill -TERM $$; } & kill -TERM $BASHPID"
+    spec = spec_of(tmp_path, [task_in(tmp_path / "task", command)])
+    assert run(spec).returncode == 1
+    record = read_record(spec.record)
+    assert (record.missing, record.how) == (1, "TERM")
+
+
 @pytest.mark.parametrize("text", ["", "a b", "name x 3 end", "name 1 2 end more", "\xff"])
 def test_an_unreadable_record_is_none(tmp_path, text):
     path = tmp_path / "3-scf.exit"
