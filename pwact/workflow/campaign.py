@@ -249,8 +249,7 @@ class Campaign:
 
     def _tries_again(self, state: StageState) -> bool:
         """Whether a finished stage is opened again for tasks that an earlier start lost."""
-        leave = self._options.leave_failed
-        fresh = state.name not in self._worked
+        leave, fresh = self._options.leave_failed, state.name not in self._worked
         return fresh and retry.tried_again(self.journal, state, self.stages(), leave)
 
     def remakes(self, source: Stage, stage: Stage) -> bool:
@@ -258,7 +257,8 @@ class Campaign:
         made, state = self._state(source), self._state(stage)
         if not made.done or not again.is_thinned(self.work_dir, made):
             return False
-        if self._decide(stage, state, self.inputs_of(stage)).fate is Fate.SKIP:
+        skips = self._decide(stage, state, self.inputs_of(stage)).fate is Fate.SKIP
+        if skips and not retry.will_be_tried(state, self.stages(), self._options.leave_failed):
             return False
         self.journal.append(ledger.REDO, **again.remake(source.name, stage.name))
         return True

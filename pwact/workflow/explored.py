@@ -91,8 +91,14 @@ class Explored:
     def _opened(self, name: str) -> Trajectory:
         trajectory = self._explorer.read_result(self._work_dir / name)
         known, found = self._contents.get(name, ""), trajectory.content()
-        if known and found and found != known:
-            stage = f"{Path(name).parts[0]}/explore"
+        stage = f"{Path(name).parts[0]}/explore"
+        if known and not found:
+            raise StageChangedError(
+                f"{self._work_dir / name}: the trajectory is gone, so none of its frames can be "
+                f"labelled. Put it back, or start with --redo {stage}: the same seeds give the "
+                "same frames"
+            )
+        if known and found != known:
             raise StageChangedError(
                 f"{self._work_dir / name}: the trajectory was altered since {stage} ended, so none "
                 f"of its frames is labelled. Undo the change, or start with --redo {stage} to run "

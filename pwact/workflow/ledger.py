@@ -53,6 +53,8 @@ class StageState:
         Directory → where it goes, both relative, while the stage waits to be done again.
     lost
         Directories of tasks that failed, without which it is done, relative to the work directory.
+    reopened
+        Whether it was opened again for lost tasks since it was begun.
     started_at, ended_at
         Seconds since the epoch; the time between two turns of a stage is left out.
     version
@@ -74,6 +76,7 @@ class StageState:
     version: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
     lost: tuple[str, ...] = ()
+    reopened: bool = False
 
     @property
     def begun(self) -> bool:
@@ -208,7 +211,9 @@ def _results(files: Mapping[str, str]) -> dict[str, str]:
 def _reopened(before: StageState, event: Mapping[str, Any]) -> StageState:
     took = (before.ended_at or 0.0) - before.started_at
     began = event.get("time", 0.0) - took
-    return replace(before, done=False, lost=(), started_at=began, ended_at=None)
+    return replace(
+        before, done=False, lost=(), started_at=began, ended_at=None, reopened=True
+    )
 
 
 def _left(before: StageState, _: Mapping[str, Any]) -> StageState:

@@ -105,6 +105,11 @@ def tried_again(
     return True
 
 
+def will_be_tried(state: StageState, stages: Mapping[str, StageState], leave: bool) -> bool:
+    """Whether the next turn of a finished stage opens it again for its lost tasks."""
+    return bool(state.lost) and not leave and built_on(state, stages) is None
+
+
 def built_on(state: StageState, stages: Mapping[str, StageState]) -> Optional[str]:
     """Name a stage that must not change and stands on the results of this one; None if none does.
 

@@ -16,7 +16,7 @@ from pwact.report.records import (
 )
 from pwact.report.status import Failure
 from pwact.workflow import steps
-from pwact.workflow.ledger import StageState, together_s
+from pwact.workflow.ledger import StageState, place_of, together_s
 
 
 def stage_name(iteration: int, step: str) -> str:
@@ -30,6 +30,17 @@ def report_of(
     """Report of a finished stage, else None."""
     state = stages.get(stage_name(iteration, step))
     return state.report if state is not None and state.done else None
+
+
+def later_data(work_dir: Path, stages: Mapping[str, StageState], iteration: int) -> list[Path]:
+    """Data sets that iterations behind this one have labelled."""
+    found = []
+    for state in stages.values():
+        number, step = place_of(state.name)
+        later = number is not None and number > iteration
+        if step == "label" and later and state.done and state.report["data"]:
+            found.append(work_dir / state.report["data"])
+    return found
 
 
 def row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:

@@ -10,9 +10,10 @@ import pytest
 from pwact.fingerprint import extended
 from pwact.workflow.campaign import CampaignOptions, open_campaign
 from pwact.workflow.stage import Services, StageOutput
+from tests.finished import finished_run
 from tests.small_pictures import small_pictures
 
-__all__ = ["small_pictures"]
+__all__ = ["finished_run", "small_pictures"]
 
 
 @dataclass

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ase import Atoms
 
 from pwact import engines, layout
 from pwact.errors import PwactError, UsageError
@@ -28,7 +27,6 @@ from pwact.workflow import ledger, uncertainty
 from pwact.workflow.init_bulk import parts
 from tests.workflow.pairs import deep_update, init_param, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, run_loop, use_toys
-from tests.workflow.toys import ToyExplorer, ToyTrajectory, from_json
 
 JOURNAL = Path(layout.STATE_DIR) / layout.JOURNAL
 ADDED = {"config": "structures/b.poscar", "format": "vasp/poscar", "perturb": 1, "aimd": True}
@@ -141,25 +139,6 @@ def content(work_dir: Path) -> dict[str, bytes]:
     }
 
 
-class StartTrajectory(ToyTrajectory):
-    """Step 0 is the start structure, so that several trajectories share a label."""
-
-    def frame(self, step: int) -> Atoms:
-        """As that of the parent, but for step 0."""
-        atoms = super().frame(step)
-        if step == 0:
-            atoms.positions = from_json(self._input["atoms"]).positions
-        return atoms
-
-
-class StartExplorer(ToyExplorer):
-    """Its trajectories begin with the structure that they were given."""
-
-    def read_result(self, directory: Path) -> StartTrajectory:
-        """The trajectory."""
-        return StartTrajectory(directory)
-
-
 def begin(work_dir: Path) -> None:
     """A label store is filled, and asked by the second iteration."""
     run_loop(work_dir, deep_update(run_param(), LOOP), ToyExecutor())
@@ -205,7 +184,7 @@ def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
 def use(patch: pytest.MonkeyPatch) -> None:
     """Toy engines, and no waiting for the disk."""
     use_toys(patch)
-    patch.setitem(engines.EXPLORERS, "lammps", f"{__name__}:StartExplorer")
+    patch.setitem(engines.EXPLORERS, "lammps", "tests.workflow.toys:StartExplorer")
     patch.setattr(os, "fsync", lambda _: None)
     patch.setattr(uncertainty, "deviation_histogram", lambda *_: False)
 

@@ -22,7 +22,6 @@ from tests.workflow.pairs import deep_update, labelled, run_param, write_files
 from tests.workflow.script_campaign import ScriptExecutor
 from tests.workflow.test_streaming import DeathError, DiesLater, SlowSystem, results
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
-from tests.workflow.toys import ToyExplorer, ToyTrajectory, from_json
 
 TEMPS = [100, 110]
 ITERATIONS = 2
@@ -32,29 +31,10 @@ NEW = 2 * len(TEMPS) * (STEPS - 1)  # an iteration
 DISTINCT = 1 + ITERATIONS * NEW
 
 
-class StartTrajectory(ToyTrajectory):
-    """Step 0 is the start structure, as in any MD."""
-
-    def frame(self, step: int) -> Atoms:
-        """As that of the parent, but for step 0."""
-        atoms = super().frame(step)
-        if step == 0:
-            atoms.positions = from_json(self._input["atoms"]).positions
-        return atoms
-
-
-class StartExplorer(ToyExplorer):
-    """Its trajectories begin with the structure that they were given."""
-
-    def read_result(self, directory: Path) -> StartTrajectory:
-        """The trajectory."""
-        return StartTrajectory(directory)
-
-
 @pytest.fixture(autouse=True)
 def _toys(monkeypatch: pytest.MonkeyPatch) -> None:
     use_toys(monkeypatch)
-    monkeypatch.setitem(engines.EXPLORERS, "lammps", f"{__name__}:StartExplorer")
+    monkeypatch.setitem(engines.EXPLORERS, "lammps", "tests.workflow.toys:StartExplorer")
 
 
 def changes(**more: Any) -> dict[str, Any]:

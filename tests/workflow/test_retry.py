@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from pwact import engines
 from pwact.errors import StageChangedError
 from pwact.formats.frames import read_frames
+from pwact.formats.same_frame import structure_key
 from pwact.io.journal import Journal
 from pwact.workflow import ledger, retry
 from pwact.workflow.active_learning import RunResult
@@ -297,3 +299,103 @@ def test_killed_at_any_event_of_the_second_start(
         assert not any("00.train" in name for name in killed.ran)
         killed.run()
         assert killed.ran == []
+
+
+def test_a_label_that_came_from_another_iteration_since_is_not_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both iterations begin with the same structure, whose label the first one lost."""
+    starts, changes = same_start(tmp_path, monkeypatch)
+    lost = "iter.0000/02.label/scf/md.000.sys.000/md.000.sys.000.t.000/0-scf"
+    assert starts.run({lost: BROKEN}, **changes).lost == [lost]
+    before = keys_by_iteration(tmp_path)
+    assert [len(keys) for keys in before] == [1, 2]
+    result = starts.run(**changes)
+    assert starts.ran == []
+    assert result.lost == []
+    assert keys_by_iteration(tmp_path) == before
+    assert [row.label.failed for row in result.rows if row.label] == [0, 0]
+    starts.run(**changes)
+    assert starts.ran == []
+
+
+def test_a_label_that_is_kept_is_not_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The later iteration has computed the label, and died before its data set was there."""
+    starts, changes = same_start(tmp_path, monkeypatch)
+    lost = "iter.0000/02.label/scf/md.000.sys.000/md.000.sys.000.t.000/0-scf"
+    whole = LabelStage._output
+
+    def dying(stage: LabelStage, *words: Any) -> Any:
+        if stage.iteration == 1:
+            raise KeyboardInterrupt
+        return whole(stage, *words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LabelStage, "_output", dying)
+        with pytest.raises(KeyboardInterrupt):
+            starts.run({lost: BROKEN}, **changes)
+    assert starts.run(**changes).lost == []
+    assert not any("02.label" in name for name in starts.ran)
+    assert [len(keys) for keys in keys_by_iteration(tmp_path)] == [2, 1]
+    starts.run(**changes)
+    assert starts.ran == []
+
+
+def same_start(work_dir: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Starts, dict[str, Any]]:
+    """A campaign of two iterations with one trajectory each, from the same structure."""
+    monkeypatch.setitem(engines.EXPLORERS, "lammps", "tests.workflow.toys:StartExplorer")
+    job = {"sys_idx": [0], "ensemble": "nvt", "nsteps": 10, "trj_freq": 10, "temps": [100]}
+    structure = {"config": "structures/a.poscar", "format": "vasp/poscar"}
+    changes = {
+        "strategy.lower_model_devi_f": 0.0,
+        "strategy.upper_model_devi_f": 5.0,
+        "explore.sys_configs": [structure],
+        "explore.md_jobs": [{**job, "select_sys": [10]}] * 2,
+    }
+    return Starts(work_dir), changes
+
+
+def keys_by_iteration(work_dir: Path) -> list[set[str]]:
+    """The structures in the data set of each iteration; none stands twice."""
+    found = []
+    for path in sorted(work_dir.glob("iter.????/02.label/result/train.xyz")):
+        keys = [structure_key(frame) for frame in read_frames(path, "extxyz")]
+        assert len(set(keys)) == len(keys)
+        found.append(set(keys))
+    assert len(set().union(*found)) == sum(map(len, found))
+    return found
+
+
+def test_trajectories_that_a_lost_label_needs_are_made_again(
+    with_lost_label: Starts, lost_label: tuple[Path, str], finished_run: Path
+) -> None:
+    starts = with_lost_label
+    for dump in starts.work_dir.glob("iter.0000/01.explore/md/*/*/traj"):
+        dump.unlink()
+    assert starts.run().lost == []
+    labels = [name for name in starts.ran if "01.explore" not in name]
+    assert labels == [lost_label[1]]
+    assert len(starts.ran) == 1 + 2
+    assert (starts.work_dir / LABELS).read_bytes() == (finished_run / LABELS).read_bytes()
+    assert starts.dumps(0) == 0
+    starts.run()
+    assert starts.ran == []
+
+
+def test_trajectories_that_were_kept_and_are_gone_are_asked_for(
+    tmp_path: Path, finished_run: Path
+) -> None:
+    lost = first_label(finished_run)
+    starts = Starts(tmp_path)
+    changes = {"reserve_md_traj": True}
+    assert starts.run({lost: BROKEN}, **changes).lost == [lost]
+    for dump in tmp_path.glob("iter.0000/01.explore/md/*/*/traj"):
+        dump.unlink()
+    with pytest.raises(StageChangedError, match=r"gone.*--redo iter.0000/explore"):
+        starts.run(**changes)
+    assert starts.ran == []
+    starts.run(**changes, options={"redo": ("iter.0000/explore",)})
+    assert {name for name in starts.ran if "02.label" in name} == {lost}
+    assert (tmp_path / LABELS).read_bytes() == (finished_run / LABELS).read_bytes()

@@ -218,6 +218,25 @@ class ToyExplorer:
         return [path for path in [directory / "traj"] if path.exists()]
 
 
+class StartTrajectory(ToyTrajectory):
+    """Step 0 is the start structure, as in any MD."""
+
+    def frame(self, step: int) -> Atoms:
+        """As that of the parent, but for step 0."""
+        atoms = super().frame(step)
+        if step == 0:
+            atoms.positions = from_json(self._input["atoms"]).positions
+        return atoms
+
+
+class StartExplorer(ToyExplorer):
+    """Its trajectories begin with the structure that they were given, so that labels are shared."""
+
+    def read_result(self, directory: Path) -> StartTrajectory:
+        """The trajectory."""
+        return StartTrajectory(directory)
+
+
 class ToyLabeler:
     """The true energy, after one step for scf, three for AIMD; a relaxation shrinks the cell."""
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
@@ -71,6 +71,14 @@ class Sources:
         self._changed = self._changed or new != place
         self._places[key] = new
         return own if kept is None else kept
+
+    def from_store(self, key: str, frame: Atoms) -> Optional[Atoms]:
+        """The label itself, whatever was decided before; None if the store has none."""
+        kept = self.store.get(key, frame)
+        if kept is not None:
+            self._changed = self._changed or self._places.get(key) != _STORE
+            self._places[key] = _STORE
+        return kept
 
     def write(self) -> None:
         """Put on record what was decided."""
@@ -199,9 +207,19 @@ class Labelling:
             frame = one.structure()
             key = label_key(structure_key(frame), fingerprints[number])
             source = self.sources.of(key, frame, one.directory, self.own_first)
+            if isinstance(source, Path) and not self.own_first:
+                source = self._come_since(one, key, frame, source)
             decided.append(_Decided(one, key, source))
         self.sources.write()
         return decided
+
+    def _come_since(self, asked: Calculation, key: str, frame: Atoms, task: Path) -> Source:
+        """The label, if another stage has it by now and this one's task for it is not done."""
+        if not self.sources.store.path(key).exists():
+            return task
+        if task.is_dir() and asked.labeler.check(task, Purpose.SCF).done:
+            return task
+        return self.sources.from_store(key, frame) or task
 
     def _compute(
         self, services: Services, tasks: Mapping[Path, _Decided]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from pwact import layout
 from pwact.atom_properties import digest
@@ -28,6 +28,7 @@ from pwact.workflow.explored import Candidate, Explored, contents_of, read_candi
 from pwact.workflow.labels.known import structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Sources
 from pwact.workflow.labels.store import LabelStore
+from pwact.workflow.rows import later_data, stage_name
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
 from pwact.workflow.stages.explore import systems_of
@@ -75,6 +76,9 @@ class LabelStage:
     known
         Data sets with frames that are not labelled again: the user's, and those of the iterations
         before.
+    later
+        Gives data sets of later iterations that stand beside this one, when labels that were lost
+        are tried again.
     distinct
         Whether a structure counts once, as in every campaign since versions say so in the journal;
         older ones keep what they began with.
@@ -90,6 +94,7 @@ class LabelStage:
     contents: Mapping[str, str] = field(default_factory=dict)
     known: tuple[Path, ...] = ()
     distinct: bool = True
+    later: Callable[[], Sequence[Path]] = tuple
 
     @property
     def name(self) -> str:
@@ -174,7 +179,7 @@ class LabelStage:
         """Those whose structure is neither in the data nor asked for already; how many are."""
         if not self.distinct:
             return list(asked), 0
-        known = structures_of(self.known, self.config.data_format)
+        known = structures_of((*self.known, *self.later()), self.config.data_format)
         found: dict[str, Candidate] = {}
         there = 0
         for one in asked:
@@ -314,6 +319,15 @@ class LabelStage:
         return StageOutput(products, transient, report)
 
 
+def _later_data(turn: Turn) -> Sequence[Path]:
+    """Data sets of later iterations that stay while lost labels of this one are tried again."""
+    stages, iteration = turn.stages(), turn.iteration
+    own = stages.get(stage_name(iteration, "label"))
+    if own is None or not own.reopened:
+        return ()
+    return later_data(turn.config.work_dir, stages, iteration)
+
+
 class LabelStep:
     """Labels what was chosen."""
 
@@ -335,6 +349,7 @@ class LabelStep:
             contents=contents_of(turn.explored),
             known=(*config.init_data, *turn.data_sets),
             distinct=turn.distinct,
+            later=partial(_later_data, turn),
         )
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
