@@ -21,11 +21,14 @@ class BatchLabeler(Assigner, Protocol):
     ----------
     kind
         Word for its directory, jobs and tags.
+    given
+        Names of the files with frames that `write_batch` writes.
     log, shell_check
         As those of `pwact.engines.base.Labeler`.
     """
 
     kind: str
+    given: Sequence[str]
     log: str
     shell_check: str
 

@@ -36,6 +36,7 @@ def settled(work_dir: Path, output: StageOutput) -> dict[str, Any]:
         "files": {name: files.tree_hash(path) for name, path in products.items()},
         "sizes": {name: size_of(path) for name, path in products.items()},
         "transient": [relative(path, work_dir) for path in output.transient],
+        "lost": [relative(path, work_dir) for path in output.lost],
     }
 
 

@@ -89,22 +89,32 @@ class Explored:
         return onto(self._starts[system], frame, self._work_dir / name)
 
     def _opened(self, name: str) -> Trajectory:
-        trajectory = self._explorer.read_result(self._work_dir / name)
-        known, found = self._contents.get(name, ""), trajectory.content()
-        stage = f"{Path(name).parts[0]}/explore"
-        if known and not found:
+        self.demand(name, "none of its frames is labelled")
+        return self._explorer.read_result(self._work_dir / name)
+
+    def demand(self, name: str, so: str) -> None:
+        """Raise StageChangedError unless a trajectory is what the MD left.
+
+        Parameters
+        ----------
+        so
+            What follows for the work that reads it, in words.
+        """
+        known = self._contents.get(name, "")
+        if not known:
+            return
+        place, stage = self._work_dir / name, f"{Path(name).parts[0]}/explore"
+        found = self._explorer.read_result(place).content()
+        if not found:
             raise StageChangedError(
-                f"{self._work_dir / name}: the trajectory is gone, so none of its frames can be "
-                f"labelled. Put it back, or start with --redo {stage}: the same seeds give the "
-                "same frames"
+                f"{place}: the trajectory is gone, so {so}. Put it back, or start with "
+                f"--redo {stage}: the same seeds give the same frames"
             )
-        if known and found != known:
+        if found != known:
             raise StageChangedError(
-                f"{self._work_dir / name}: the trajectory was altered since {stage} ended, so none "
-                f"of its frames is labelled. Undo the change, or start with --redo {stage} to run "
-                "the MD again"
+                f"{place}: the trajectory was altered since {stage} ended, so {so}. Undo the "
+                f"change, or start with --redo {stage} to run the MD again"
             )
-        return trajectory
 
 
 def contents_of(explored: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -48,16 +48,18 @@ class Losses:
         Parameters
         ----------
         left
-            Its ``files`` and ``transient``.
+            Its ``files``, ``transient`` and, of tasks that only the stage saw to be lost, ``lost``.
         leave
             The user gives failed tasks up.
         """
         failed = self._failed.get(stage, {})
-        lost = sorted(
+        mine = {
             directory
             for directory, outcome in failed.items()
             if outcome is Outcome.INCOMPLETE and directory not in left["files"]
-        )
+        }
+        left, lost = dict(left), sorted(mine | set(left.get("lost", ())))
+        left.pop("lost", None)
         places = {PurePosixPath(directory) for directory in failed}
         transient = [
             name

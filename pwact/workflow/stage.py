@@ -30,12 +30,15 @@ class StageOutput:
     lasting
         Files or directories that later stages read without a hash, or that the user gets: they
         survive a power cut as the products do.
+    lost
+        Directories of tasks that ended well, but whose result is none; another try may mend that.
     """
 
     files: Sequence[Path] = ()
     transient: Sequence[Path] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
     lasting: Sequence[Path] = ()
+    lost: Sequence[Path] = ()
 
 
 class Services(Protocol):

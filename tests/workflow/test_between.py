@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from pwact.errors import StageChangedError
+from pwact.executors.base import JobSpec
 from pwact.formats.frames import read_frames
+from tests.workflow import script_campaign
+from tests.workflow.script_campaign import ScriptExecutor
 from tests.workflow.test_streaming import DeathError, DiesLater, loop, results
 from tests.workflow.toy_campaign import ToyExecutor, use_toys
 
@@ -94,3 +97,77 @@ def test_a_label_of_another_structure_is_none(
     assert "of another structure than was asked for" in caplog.text
     aside = task.with_name(f"{task.name}-bk-1")
     assert json.loads((aside / "out.json").read_text()) == made
+    assert go_on(tmp_path).ran == [str(task)]
+    assert len(read_frames(tmp_path / DATA, "extxyz")) == 4
+    assert go_on(tmp_path).ran == []
+
+
+def test_inputs_that_were_altered_while_a_label_waited_are_noticed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same structure, but other settings: only the hash of the input tells."""
+    go_on(tmp_path / "undisturbed")
+    work_dir = tmp_path / "work"
+
+    class Meddling(ToyExecutor):
+        def submit(self, spec: JobSpec) -> str:
+            if spec.kind == "scf" and not self.ran_labels():
+                path = spec.tasks[0].directory / "in.json"
+                path.write_text(json.dumps({**json.loads(path.read_text()), "seed": -1}))
+            return super().submit(spec)
+
+        def ran_labels(self) -> list[str]:
+            return [name for name in self.ran if "02.label" in name]
+
+    loop(work_dir, Meddling(), streaming=False)
+    assert "its input in.json was altered while it waited or ran, so it is no label" in caplog.text
+    assert len(read_frames(work_dir / DATA, "extxyz")) == 3
+    assert len(list((work_dir / "iter.0000/02.label/scf").rglob("*-scf-bk-1"))) == 1
+    assert len(go_on(work_dir).ran) == 1
+    assert (work_dir / DATA).read_bytes() == (tmp_path / "undisturbed" / DATA).read_bytes()
+
+
+CHOOSING = {"strategy.direct": True, "strategy.direct_script": "direct.py"}
+LABELLING = {"DFT": {"dft_style": "bigmodel", "bigmodel_script": "label.py"}}
+SPOIL = "\nPath('{0}').write_text(Path('{0}').read_text() + '\\n')\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "name"),
+    [
+        (CHOOSING, script_campaign.DIRECT, "candidate.xyz"),
+        (LABELLING, f"{script_campaign.LABEL}/bigmodel", "select.xyz"),
+    ],
+    ids=["direct", "label"],
+)
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_what_a_script_is_given_stays_as_it_was(
+    tmp_path: Path, changes: dict[str, object], place: str, name: str, by_hand: bool
+) -> None:
+    whole, work_dir = tmp_path / "whole", tmp_path / "work"
+    script_campaign.write_scripts(whole)
+    script_campaign.loop(whole, ScriptExecutor(), changes)
+    spoil = "" if by_hand else SPOIL.format(name)
+    direct = script_campaign.EVERY_OTHER + (spoil if name == "candidate.xyz" else "")
+    label = script_campaign.HARMONIC + (spoil if name == "select.xyz" else "")
+    script_campaign.write_scripts(work_dir, direct, label)
+    given = work_dir / place / name
+
+    class Stopping(ScriptExecutor):
+        def submit(self, spec: JobSpec) -> str:
+            if by_hand and spec.tasks[0].directory == given.parent:
+                raise DeathError
+            return super().submit(spec)
+
+    refused = pytest.raises(StageChangedError, match=f"{name}: was altered since .*next start runs")
+    if by_hand:
+        with pytest.raises(DeathError):
+            script_campaign.loop(work_dir, Stopping(), changes)
+        given.write_text(given.read_text() + "\n")
+    with refused:
+        script_campaign.loop(work_dir, ScriptExecutor(), changes)
+    assert not (work_dir / DATA).exists()
+    assert not given.exists()
+    if by_hand:
+        script_campaign.loop(work_dir, ScriptExecutor(), changes)
+        assert (work_dir / DATA).read_bytes() == (whole / DATA).read_bytes()

@@ -45,7 +45,8 @@ class Kpu:
 
     def stage(self, paths: Any) -> KpuStage:
         (model,) = self.rig.models()
-        return KpuStage(self.rig.config, ToyKpu(), model, self.rig.block, 0, paths, "md.log")
+        rig = self.rig
+        return KpuStage(rig.config, ToyKpu(), model, rig.block, 0, paths, rig.explorer)
 
     def evaluated(self) -> Any:
         return self.rig.services.run(self.stage(self.explored().report["paths"]))
@@ -217,6 +218,42 @@ def test_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [event["event"] for event in later] == ["master_started", "master_ended"]
     with pytest.raises(StageChangedError, match="kpu_upper"):
         run_loop(tmp_path, param(strategy={**STRATEGY, "kpu_upper": 2.0}), executor)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_trajectories_that_are_not_what_the_md_left_are_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Jobs wait for long, and a dump that another one has written is not seen by its log."""
+    use_toys(monkeypatch)
+    whole, work_dir = tmp_path / "whole", tmp_path / "work"
+    for place in (whole, work_dir):
+        write_files(place, {"calculator": "emt"})
+    run_loop(whole, param(), ToyExecutor())
+    dump = work_dir / EXPLORE / "md" / PLACES[1] / "traj"
+
+    class Meddling(ToyExecutor):
+        def submit(self, spec: Any) -> str:
+            if spec.kind == "kpu" and dump.exists():
+                if when == "before":
+                    raise Stopped
+                dump.write_text("of another MD")
+            return super().submit(spec)
+
+    refused = pytest.raises(StageChangedError, match=f"{PLACES[1]}: the trajectory was altered")
+    if when == "meanwhile":
+        with refused:
+            run_loop(work_dir, param(), Meddling())
+    else:
+        with pytest.raises(Stopped):
+            run_loop(work_dir, param(), Meddling())
+        dump.write_text("of another MD")
+        with refused:
+            run_loop(work_dir, param(), ToyExecutor())
+    dump.write_text("frames")
+    run_loop(work_dir, param(), ToyExecutor())
+    made = {name: text for name, text in products(work_dir).items() if "-bk-" not in name}
+    assert made == products(whole)
 
 
 def test_redone_trajectories_are_judged_anew(

@@ -56,6 +56,7 @@ class DirectScript(Script):
     """
 
     kind = layout.DIRECT
+    given: Sequence[str] = (CANDIDATES, OWNERS)
 
     def __init__(self, path: Path, block: ResourceBlock, labels_needed: bool) -> None:
         super().__init__(path, block)

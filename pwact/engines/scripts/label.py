@@ -31,6 +31,7 @@ class LabelScript(Script):
     """Writes ``select.xyz``, reads ``train.xyz``. See `pwact.engines.batch.BatchLabeler`."""
 
     kind = layout.BIGMODEL
+    given: Sequence[str] = (SELECTED,)
     # of a chain that has scripts only
     structure_format = "vasp/poscar"
     structure_postfix = ".poscar"

@@ -23,7 +23,7 @@ from pwact.formats.same_frame import structure_key
 from pwact.io import files
 from pwact.workflow.init_bulk.direct import Run
 from pwact.workflow.init_bulk.structures import Places
-from pwact.workflow.labels.labelling import Labelling, Sources
+from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.first_principles import Calculation
@@ -156,10 +156,11 @@ class RelabelStage:
             for one in asked
         ]
         answers = self._labelling(services).answers(services, calculations)
-        labelled = []
+        labelled, spoilt = [], []
         for one, answer in zip(asked, answers):
             if isinstance(answer, str):
                 gate.refuse(answer, one.file_path, one.number)
+                spoilt += [one.directory] if isinstance(answer, Spoilt) else []
             else:
                 labelled.append(answer)
         gate.write(left_out, self.name)
@@ -169,7 +170,8 @@ class RelabelStage:
             write_extxyz(data, labelled)
         else:
             log.warning("%s: no frame was labelled", self.name)
-        return StageOutput([data] if labelled else [], (), {"left_out": gate.rows()})
+        report = {"left_out": gate.rows()}
+        return StageOutput([data] if labelled else [], (), report, lost=spoilt)
 
     def _frames(self, work_dir: Path) -> list[_Frame]:
         """All frames that may be labelled, in the order of the data set."""

@@ -33,6 +33,12 @@ _STORE = ""  # in place of a directory: the label was in the store when it was a
 Source = Union[Path, "Atoms"]
 
 
+class Spoilt(str):
+    """Why a task that ended well gives no label; another try may mend that."""
+
+    __slots__ = ()
+
+
 class Sources:
     """Where the label of each structure of a stage comes from: a task, or the store.
 
@@ -175,13 +181,16 @@ class Labelling:
 
     def _prepared(self, calculations: Sequence[Calculation]) -> list[Task]:
         """Write what is not written yet. Raises StageChangedError for what was altered since."""
-        untouched = Untouched(self.sources.path.parent / layout.TASK_INPUTS)
+        untouched = self._untouched()
         begun = [one.directory for one in calculations if one.directory.is_dir()]
         untouched.demand(begun, self.stage)
         tasks = [task_of(one, Purpose.SCF, self.block) for one in calculations]
         written = {one.directory for one in calculations} - set(begun)
         untouched.note([task.directory for task in tasks if task.directory in written])
         return tasks
+
+    def _untouched(self) -> Untouched:
+        return Untouched(self.sources.path.parent / layout.TASK_INPUTS)
 
     def transient(self, asked: Sequence[Calculation]) -> list[Path]:
         """What the tasks of these frames leave that need not stay."""
@@ -230,19 +239,24 @@ class Labelling:
         prepared = self._prepared(calculations)
         begun = services.dispatch(Purpose.SCF.value, self.directory, prepared, self.block)
         results: list[TaskResult] = []
+        untouched = self._untouched()
         answers: dict[Path, Union[Atoms, str]] = {}
         for result in list(begun):
             place = result.task.directory
             if place in tasks:
-                judged, answers[place] = self._read(tasks[place], result)
+                judged, answers[place] = self._read(tasks[place], result, untouched)
                 results.append(judged)
         return results, answers
 
-    def _read(self, asked: _Decided, result: TaskResult) -> tuple[TaskResult, Union[Atoms, str]]:
+    def _read(
+        self, asked: _Decided, result: TaskResult, untouched: Untouched
+    ) -> tuple[TaskResult, Union[Atoms, str]]:
         """Read and keep the label of a task that is done, unless it is of another structure."""
         place = result.task.directory
         if not result.verdict.done:
             return result, result.verdict.reason
+        if path := untouched.altered(place):
+            return _put_aside(result, f"its input {path.name} was altered while it waited or ran")
         try:
             frame = asked.calculation.labeler.read_result(place, Purpose.SCF)[-1]
         except (TaskError, InputError) as error:
@@ -251,14 +265,19 @@ class Labelling:
             if same_frame(asked.calculation.structure(), frame):
                 self.sources.store.put(asked.key, frame)
                 return result, frame
-            aside = free_backup(place)
-            place.rename(aside)
-            reason = (
-                "the result is of another structure than was asked for, so it is no label; "
-                f"its files are now in {aside}"
-            )
+            return _put_aside(result, "the result is of another structure than was asked for")
         story = f"{place}: {reason}"
         return replace(result, verdict=incomplete(reason), explanation=story), reason
+
+
+def _put_aside(result: TaskResult, why: str) -> tuple[TaskResult, str]:
+    """A result that is no label: its files make way for another try."""
+    place = result.task.directory
+    aside = free_backup(place)
+    place.rename(aside)
+    reason = Spoilt(f"{why}, so it is no label; its files are now in {aside}")
+    story = f"{place}: {reason}"
+    return replace(result, verdict=incomplete(reason), explanation=story), reason
 
 
 @dataclass(frozen=True)

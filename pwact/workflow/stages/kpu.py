@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import TrainedModel
+from pwact.engines.base import Explorer, TrainedModel
 from pwact.engines.evaluator import KpuEvaluator
+from pwact.errors import StageChangedError
 from pwact.executors.base import Task
+from pwact.workflow.changes import free_backup
+from pwact.workflow.explored import Explored, contents_of
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import MAX_FAILED_RATE
@@ -32,8 +35,8 @@ class KpuStage:
     ----------
     explored
         The ``paths`` of the exploration's report: one entry a trajectory.
-    md_log
-        Name of the file that stands for a trajectory: it stays when the dump is deleted.
+    explorer
+        What ran the MD; its log stands for a trajectory, since it stays when the dump is deleted.
     """
 
     config: RunConfig
@@ -42,7 +45,7 @@ class KpuStage:
     block: ResourceBlock
     iteration: int
     explored: Sequence[Mapping[str, Any]]
-    md_log: str
+    explorer: Explorer
 
     @property
     def name(self) -> str:
@@ -66,7 +69,7 @@ class KpuStage:
             "kpu": self.evaluator.fingerprint(),
             "model": model_content(self.model),
             "trajectories": {
-                entry["directory"]: content([work_dir / entry["directory"] / self.md_log])
+                entry["directory"]: content([work_dir / entry["directory"] / self.explorer.log])
                 for entry in self._usable
             },
         }
@@ -78,7 +81,9 @@ class KpuStage:
         is not usable any more.
         """
         tasks = {entry["directory"]: self._task(entry) for entry in self._usable}
+        self._demand_untouched(services, tasks)
         results = list(services.dispatch("kpu", self.directory, list(tasks.values()), self.block))
+        self._demand_untouched(services, tasks)  # jobs may have waited for long
         check_quorum(results, MAX_FAILED_RATE, self.name, services.work_dir)
         systems = {tasks[entry["directory"]].directory: entry["system"] for entry in self._usable}
         name_lost_groups(results, systems, self.name, "none of its frames can be a candidate")
@@ -94,6 +99,19 @@ class KpuStage:
             waste += self.evaluator.transient_files(place)
         transient = [] if self.config.reserve_work else waste
         return StageOutput(products, transient, {"paths": paths}, links)
+
+    def _demand_untouched(self, services: Services, tasks: Mapping[str, Task]) -> None:
+        """Raise StageChangedError if a dump is not what the MD left.
+
+        What was computed from it, if anything was, is put aside: it would pass for a result.
+        """
+        explored = Explored(self.explorer, services.work_dir, contents_of(self.explored))
+        for name, task in tasks.items():
+            try:
+                explored.demand(name, "its uncertainty is not computed")
+            except StageChangedError:
+                task.directory.rename(free_backup(task.directory))
+                raise
 
     @property
     def _usable(self) -> list[Mapping[str, Any]]:
@@ -133,7 +151,7 @@ class KpuStep:
             engines.train,
             turn.iteration,
             turn.explored,
-            engines.explorer.log,
+            engines.explorer,
         )
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:

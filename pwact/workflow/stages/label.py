@@ -26,7 +26,7 @@ from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.records import LabelRecord
 from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
 from pwact.workflow.labels.known import structures_of, write_structures
-from pwact.workflow.labels.labelling import Labelling, Sources
+from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.rows import later_data, stage_name
 from pwact.workflow.stage import Services, StageOutput
@@ -59,6 +59,7 @@ class _Gathered:
     structures: list[str] = field(default_factory=list)
     errors: list[LabelError] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    spoilt: list[Path] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -277,6 +278,8 @@ class LabelStage:
         for candidate, frame in zip(asked, answers):
             if isinstance(frame, str):
                 gathered.lost.append(self._place(candidate))
+                if isinstance(frame, Spoilt):
+                    gathered.spoilt.append(self._task_dir(candidate))
                 continue
             asked_frame = explored.frame(candidate)
             predicted = ordered(asked_frame).arrays["forces"]
@@ -316,7 +319,7 @@ class LabelStage:
             "data": relative(data, self.config.work_dir) if labelled else "",
             "entry": tables.label_entry(labelled, gathered.lost, repeated),
         }
-        return StageOutput(products, transient, report)
+        return StageOutput(products, transient, report, lost=gathered.spoilt)
 
 
 def _later_data(turn: Turn) -> Sequence[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional
 
 from pwact.errors import StageChangedError
 from pwact.io import files
@@ -23,7 +24,9 @@ class Untouched:
         self._path = path
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            self._known = {str(place): dict(content) for place, content in stored.items()}
+            self._known: dict[str, dict[str, str]] = {
+                str(place): dict(content) for place, content in stored.items()
+            }
         except (OSError, ValueError, AttributeError, TypeError):
             self._known = {}
 
@@ -33,28 +36,44 @@ class Untouched:
         Links are left out: what they point at is an input of the stage.
         """
         for directory in directories:
-            self._known[self._name(directory)] = {
-                item.name: files.tree_hash(item)
-                for item in sorted(directory.iterdir())
-                if item.is_file() and not item.is_symlink()
-            }
+            self._note(
+                directory,
+                [item for item in sorted(directory.iterdir()) if not item.is_symlink()],
+            )
         if directories:
             files.write_json(self._path, self._known)
 
-    def demand(self, directories: Sequence[Path], stage: str) -> None:
-        """Raise StageChangedError if a file of these directories is not what was written.
+    def note_files(self, directory: Path, names: Sequence[str]) -> None:
+        """Take note of these files of a directory, unless that was done."""
+        if self._name(directory) not in self._known:
+            self._note(directory, [directory / name for name in names])
+            files.write_json(self._path, self._known)
+
+    def _note(self, directory: Path, paths: Sequence[Path]) -> None:
+        hashes = {path.name: files.tree_hash(path) for path in paths if path.is_file()}
+        self._known[self._name(directory)] = hashes
+
+    def altered(self, directory: Path) -> Optional[Path]:
+        """A file of a directory that is not what was written; None if there is none.
 
         One that is gone is none of that: a finished iteration keeps results only.
         """
+        for name, known in self._known.get(self._name(directory), {}).items():
+            path = directory / name
+            if path.is_file() and files.tree_hash(path) != known:
+                return path
+        return None
+
+    def demand(self, directories: Sequence[Path], stage: str) -> None:
+        """Raise StageChangedError if a file of these directories is not what was written."""
         for directory in directories:
-            for name, known in self._known.get(self._name(directory), {}).items():
-                path = directory / name
-                if path.is_file() and files.tree_hash(path) != known:
-                    raise StageChangedError(
-                        f"{path}: was altered since {stage} wrote it, so what is computed from it "
-                        f"is no label. Undo the change, or delete {directory} to have it "
-                        "written and computed again"
-                    )
+            path = self.altered(directory)
+            if path is not None:
+                raise StageChangedError(
+                    f"{path}: was altered since {stage} wrote it, so what is computed from it "
+                    f"is no label. Undo the change, or delete {directory} to have it "
+                    "written and computed again"
+                )
 
     def _name(self, directory: Path) -> str:
         return directory.relative_to(self._path.parent).as_posix()
