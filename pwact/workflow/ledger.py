@@ -211,9 +211,7 @@ def _results(files: Mapping[str, str]) -> dict[str, str]:
 def _reopened(before: StageState, event: Mapping[str, Any]) -> StageState:
     took = (before.ended_at or 0.0) - before.started_at
     began = event.get("time", 0.0) - took
-    return replace(
-        before, done=False, lost=(), started_at=began, ended_at=None, reopened=True
-    )
+    return replace(before, done=False, lost=(), started_at=began, ended_at=None, reopened=True)
 
 
 def _left(before: StageState, _: Mapping[str, Any]) -> StageState:

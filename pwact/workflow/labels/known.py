@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Callable, TypeVar
 
 from pwact import layout
 from pwact.formats.frames import data_paths, read_frames
 from pwact.formats.same_frame import structure_key
 from pwact.io import files
+
+_One = TypeVar("_One")
+log = logging.getLogger(__name__)
 
 
 def structures_of(data_sets: Iterable[Path], data_format: str) -> frozenset[str]:
@@ -24,6 +29,34 @@ def structures_of(data_sets: Iterable[Path], data_format: str) -> frozenset[str]
             found |= _read(place, data_format, _state(place))
         found |= _listed(path.parent.parent / layout.STRUCTURES)
     return frozenset(found)
+
+
+def new_of(
+    asked: Sequence[_One], key_of: Callable[[_One], str], known: frozenset[str], stage: str
+) -> tuple[list[_One], int]:
+    """Those whose structure is neither in the data nor asked for already; how many are.
+
+    Parameters
+    ----------
+    key_of
+        Gives the hash of a structure.
+    """
+    found: dict[str, _One] = {}
+    there = 0
+    for one in asked:
+        key = key_of(one)
+        there += key in known
+        if key not in known:
+            found.setdefault(key, one)
+    if len(found) < len(asked):
+        log.info(
+            "%s: %d frames: %d distinct that are to be labelled, %d are in the data already",
+            stage,
+            len(asked),
+            len(found),
+            there,
+        )
+    return list(found.values()), len(asked) - len(found)
 
 
 def write_structures(path: Path, structures: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ from pwact.report import selection as tables
 from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.records import LabelRecord
 from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
-from pwact.workflow.labels.known import structures_of, write_structures
+from pwact.workflow.labels.known import new_of, structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.rows import later_data, stage_name
@@ -181,22 +181,7 @@ class LabelStage:
         if not self.distinct:
             return list(asked), 0
         known = structures_of((*self.known, *self.later()), self.config.data_format)
-        found: dict[str, Candidate] = {}
-        there = 0
-        for one in asked:
-            key = structure_key(explored.frame(one))
-            there += key in known
-            if key not in known:
-                found.setdefault(key, one)
-        if len(found) < len(asked):
-            log.info(
-                "%s: %d frames: %d distinct that are to be labelled, %d are in the data already",
-                self.name,
-                len(asked),
-                len(found),
-                there,
-            )
-        return list(found.values()), len(asked) - len(found)
+        return new_of(asked, lambda one: structure_key(explored.frame(one)), known, self.name)
 
     def _all_at_once(
         self,
