@@ -14,10 +14,12 @@ from ase.build import bulk
 from pwact.config.labeling import GaussianConfig
 from pwact.engines.base import Purpose
 from pwact.engines.cp2k.labeler import Cp2kLabeler
-from pwact.errors import NotConvergedError
+from pwact.errors import NotConvergedError, TaskError
+from pwact.fixed_atoms import fix
 from pwact.formats.frames import ordered
 from pwact.formats.labels import Labels, labels_of
 from pwact.verdict import Outcome
+from pwact.workflow.tasks.held_forces import demand_forces
 from tests.engines.cp2k_inputs import DFTB, GPW, MD, MESH, cp2k_input, labeler
 from tests.requirements import need_program
 
@@ -206,3 +208,31 @@ def test_frames_of_an_aimd(ensemble: str, tmp_path: Path) -> None:
         assert labels.energy == pytest.approx(other.energy, abs=1e-6)
         np.testing.assert_allclose(labels.forces, other.forces, atol=1e-5)
         np.testing.assert_allclose(labels.virial, other.virial, atol=1e-3)
+
+
+def test_held_atoms(tmp_path: Path) -> None:
+    """They stay, and CP2K gives them forces of 0 in MD: labels are computed without a hold."""
+    atoms = ordered(silicon())
+    fixed = np.zeros((8, 3))
+    fixed[[0, 5]] = 1
+    fixed[3, 2] = 1
+    fix(atoms, fixed)
+    for purpose, text in (
+        (Purpose.AIMD, cp2k_input("MD", DFTB, motion=MD)),
+        (Purpose.RELAX, cp2k_input("GEO_OPT", DFTB, motion=OPTIMIZE.format("GEO_OPT", 50))),
+    ):
+        made = labeler(tmp_path / purpose.value, text)
+        task = computed(made, tmp_path / purpose.value, atoms, purpose)
+        assert made.check(task, purpose).done, made.check(task, purpose).reason
+        frame = made.read_result(task, purpose)[-1]
+        moved = np.abs(frame.positions - atoms.positions)
+        assert moved[[0, 5]].max() < 1e-6
+        assert moved[3, 2] < 1e-6
+        assert np.delete(moved, [0, 5], axis=0)[:, :2].max(axis=1).min() > 1e-4
+        if purpose is Purpose.AIMD:
+            assert not labels_of(frame).forces[[0, 5]].any()
+            assert not made.forces_on_held
+            with pytest.raises(TaskError, match="forces on the 2 held atoms are 0"):
+                demand_forces(atoms, made.read_result(task, purpose), task)
+    made = labeler(tmp_path / "scf", cp2k_input("ENERGY_FORCE", DFTB))
+    check_derivatives(made, tmp_path / "scf", atoms, [(0, 0), (3, 2), (5, 1)], virial=False)

@@ -14,19 +14,25 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
+from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair
 from pwact.errors import InputError, TaskError
 from pwact.fixed_atoms import fix, held
 from pwact.formats.frames import read_frames
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.structures import read_structure, write_structure
+from pwact.workflow.as_begun import init_as_begun
 from pwact.workflow.campaign import open_campaign
+from pwact.workflow.checks.check_held import check_chain_held
 from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.init_bulk.campaign import run_init_bulk
+from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.tasks.held_forces import demand_forces
 from tests.requirements import need_program
 from tests.workflow import small_campaign
-from tests.workflow.pairs import LOCAL, load
+from tests.workflow.pairs import LOCAL, deep_update, init_param, load, resources, write_files
+from tests.workflow.toy_campaign import use_toys
+from tests.workflow.toys import ToyLabeler
 
 ROOT = Path(__file__).parents[2]
 PYTHON = f"env PYTHONPATH={shlex.quote(str(ROOT))} {shlex.quote(sys.executable)}"
@@ -196,3 +202,55 @@ def test_the_whole_loop(tmp_path: Path) -> None:
         assert moved[:3].max() < 1e-6
         assert set(frame.arrays) == {"numbers", "positions"}
     assert max(off(places(one), places(start))[3:].max() for one in frames) > 1e-3
+
+
+def test_a_program_whose_md_gives_no_forces_on_held_atoms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its frames are labelled again, or nothing begins."""
+    use_toys(monkeypatch)
+    monkeypatch.setattr(ToyLabeler, "forces_on_held", False)
+    write_files(tmp_path, {"calculator": "emt"})
+
+    def told(**changes: Any) -> list[str]:
+        held = {"sys_configs.0.fix_atoms": "1", **changes}
+        return preflight(load(tmp_path, deep_update(init_param(), held), resources()))
+
+    with pytest.raises(InputError, match="gives forces of 0") as caught:
+        told()
+    assert caught.value.key == "sys_configs[0].scf"
+    told(**{"scf_input": "calculator.json", "sys_configs.0.scf": True})
+    told(**{"sys_configs.0.aimd": False})
+    told(**{"sys_configs.0.fix_atoms": False})
+
+
+def test_structures_of_an_older_campaign_move_and_it_is_said(tmp_path: Path) -> None:
+    pair = chain(tmp_path)
+    assert isinstance(pair.config, InitConfig)
+    config = init_as_begun(pair.config, [{"event": "campaign_started", "command": "init_bulk"}])
+    assert config.relax.bare_atoms
+    (words,) = check_chain_held(config, chain_of(config, pair.resources))
+    assert "POSCAR: it holds atoms, which move here: version 0.5.0" in words
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ({"ensemble": "npt", "press": 0}, "cu.poscar: 3 atoms are held, and a cell that changes"),
+        ({"ensemble": "nvt"}, ""),
+    ],
+)
+def test_explored_cells_that_change(tmp_path: Path, job: dict[str, Any], words: str) -> None:
+    need_program("lmp")
+    small_campaign.write_inputs(tmp_path / "it")
+    param = json.loads((tmp_path / "it/param.json").read_text())
+    param["explore"]["sys_configs"][0]["fix_atoms"] = "1-3"
+    param["explore"]["md_jobs"][0].update(job)
+    resource = json.loads((tmp_path / "it/resource.json").read_text())
+    pair = load(tmp_path / "it", param, resource)
+    if words:
+        with pytest.raises(InputError, match=words):
+            preflight(pair)
+    else:
+        said = preflight(pair)
+        assert said == [f"{tmp_path / 'it/cu.poscar'}: 3 of 8 atoms are held in explored MD"]

@@ -45,7 +45,8 @@ def check_chain_atoms(config: InitConfig, chain: Chain) -> list[str]:
         for word, labelers, label in steps:
             if number not in labelers:
                 continue
-            atoms = assigned(labelers[number], label, entry.structure, times_of(entry))
+            moving, times = word != layout.SCF, times_of(entry)
+            atoms = assigned(labelers[number], label, entry.structure, times, moving)
             if words := told(atoms):
                 line = f"{entry.structure.path}: {{}} gets {words}"
                 said.setdefault(line, []).append(word)
@@ -64,7 +65,7 @@ def check_run_atoms(config: RunConfig, labeler: Assigner) -> list[str]:
     said = []
     found: list[tuple[StructureFile, Atoms]] = []
     for structure, inputs in _explored(config):
-        atoms = assigned(labeler, config.dft, structure)
+        atoms = assigned(labeler, config.dft, structure, moving=False)
         if not properties_of(atoms):
             continue
         found.append((structure, atoms))

@@ -15,7 +15,7 @@ from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Explorer, Labeler, Motion
 from pwact.errors import InputError
-from pwact.fixed_atoms import any_fixed
+from pwact.fixed_atoms import any_fixed, held, held_in_part
 from pwact.formats.starts import read_start
 from pwact.geometry import perturb
 from pwact.workflow.init_bulk.chain import Chain
@@ -91,7 +91,7 @@ def _asked(labeler: Labeler, atoms: Atoms, where: tuple[InitConfig, SystemEntry]
 
 
 def check_run_held(config: RunConfig, explorer: Explorer) -> list[str]:
-    """Remarks on atoms that are not held in explored MD.
+    """Remarks on atoms that are held in explored MD, or are not.
 
     Raises
     ------
@@ -112,7 +112,9 @@ def check_run_held(config: RunConfig, explorer: Explorer) -> list[str]:
             except InputError as error:
                 message = f"{structure.path}: {error.message}"
                 raise InputError(message, config.file, "explore.sys_configs") from error
-            said += [f"{structure.path}: {words}"] if words else []
+            number = len(held(atoms)) + len(held_in_part(atoms))
+            words = words or f"{number} of {len(atoms)} atoms are held in explored MD"
+            said.append(f"{structure.path}: {words}")
     return list(dict.fromkeys(said))
 
 
