@@ -167,6 +167,13 @@ def convert(parser: Parser) -> None:
         more = f"extxyz: the name of the {label}, {example} for instance"
         add(f"--{label}-key", metavar="NAME", default="", help=more)
     _names(parser)
+    add(
+        "--virial-sign",
+        type=str.lower,
+        choices=("as-given", "opposite"),
+        default="as-given",
+        help="opposite: turn the virials, of data that PWact collected from PWmat",
+    )
     more = "an input that cannot be read ends the call, and nothing is written"
     add("--strict", action="store_true", help=f"{more} (default: the others are converted)")
     start = "where relative paths start (default: here)"

@@ -81,6 +81,7 @@ def to_pwdata(options: Namespace) -> int:
         seed=options.seed if options.data_shuffle else None,
         by_content=options.seed if share is not None else None,
         strict=options.strict,
+        virial_factor=-1 if options.virial_sign == "opposite" else 1,
         merge=options.merge,
         gap=options.gap,
         names=label_names(input_format, *keys),

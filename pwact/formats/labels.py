@@ -68,6 +68,13 @@ def set_labels(
     atoms.calc = LabelCalculator(atoms, virial, **results)
 
 
+def turn_virial(atoms: Atoms) -> None:
+    """Give a labelled frame minus its virial, if it has one."""
+    labels = labels_of(atoms)
+    if labels.virial is not None:
+        set_labels(atoms, labels.energy, labels.forces, -labels.virial)
+
+
 def labels_of(atoms: Atoms) -> Labels:
     """Labels of `atoms`, as set by `set_labels` or by an ASE calculator.
 

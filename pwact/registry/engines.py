@@ -16,9 +16,12 @@ class Labels(Entry):
     all_at_once
         Whether a script of the user labels all frames in one task: a `BatchLabeler`, which has no
         control files.
+    turned_by_pwact
+        Whether PWact collected its virials with the opposite sign.
     """
 
     all_at_once: bool = False
+    turned_by_pwact: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,10 @@ class Trains(Entry):
 
 LABELERS: Registry[Labels] = Registry(
     {
-        "pwmat": Labels("pwact.engines.pwmat.labeler:PwmatLabeler"),
+        "pwmat": Labels("pwact.engines.pwmat.labeler:PwmatLabeler", turned_by_pwact=True),
         "vasp": Labels("pwact.engines.vasp.labeler:VaspLabeler"),
         "cp2k": Labels("pwact.engines.cp2k.labeler:Cp2kLabeler"),
-        "dftb": Labels("pwact.engines.pwmat.labeler:PwmatDftbLabeler"),
+        "dftb": Labels("pwact.engines.pwmat.labeler:PwmatDftbLabeler", turned_by_pwact=True),
         "dftb+": Labels("pwact.engines.dftbplus.labeler:DftbPlusLabeler"),
         "ase": Labels("pwact.engines.ase.labeler:AseLabeler"),
         "bigmodel": Labels("pwact.engines.scripts.label:LabelScript", all_at_once=True),

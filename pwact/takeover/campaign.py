@@ -130,7 +130,7 @@ def _walk(config: RunConfig, resources: Resources, tree: PwactTree, journal: Jou
             break
         one = found_by(step, stage, tree)
         found.append((stage, one.output))
-        remarks += one.remarks
+        remarks += [words for words in one.remarks if words not in remarks]
         work.done(turn, one.output.report)
     return Takeover(tree, found, remarks)
 

@@ -6,12 +6,14 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
+from typing import TYPE_CHECKING, Union
 
 from pwact import layout
 from pwact.errors import InputError, TaskError
 from pwact.formats.al_record import Entry
 from pwact.formats.frames import data_set_format, read_frames
+from pwact.formats.labels import labels_of
+from pwact.registry.engines import LABELERS
 from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
 from pwact.report import selection as tables
 from pwact.report.records import ExploreRecord, LabelRecord, SelectRecord, TrainRecord
@@ -25,6 +27,9 @@ from pwact.workflow.stages.train import ReuseStage, TrainStage
 from pwact.workflow.steps import Step, load
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.turn import Turn
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,8 @@ def found_labels(stage: LabelStage, tree: PwactTree) -> Found:
     """The data set of a labelling; there is none if nothing was a candidate, or none converged."""
     entry = tree.entries.get(stage.iteration, Entry())
     data = _data(stage, tree)
-    count = len(read_frames(data, stage.config.data_format)) if data is not None else 0
+    frames = read_frames(data, stage.config.data_format) if data is not None else []
+    count = len(frames)
     if data is None and entry.converged != 0 and _rows(stage.candidates):
         result = layout.result_dir(tree.work_dir, stage.iteration)
         raise _missing(tree, stage.name, f"{result} holds no labelled frames")
@@ -161,7 +167,20 @@ def found_labels(stage: LabelStage, tree: PwactTree) -> Found:
         "data": "" if data is None else relative(data, tree.work_dir),
         "entry": entry.label or tables.label_entry(count, []),
     }
-    return Found(StageOutput([] if data is None else [data], report=report))
+    output = StageOutput([] if data is None else [data], report=report)
+    return Found(output, _turned(stage.config.dft.style, frames))
+
+
+def _turned(style: str, frames: Sequence[Atoms]) -> list[str]:
+    """What is said of labels whose virials PWact left with the opposite sign."""
+    with_virial = any(labels_of(frame).virial is not None for frame in frames)
+    if not LABELERS[style].turned_by_pwact or not with_virial:
+        return []
+    return [
+        f"PWact left the virials of its labels by {style} with the opposite sign, new ones do not "
+        "have it: to train virials, turn those of PWact (pwact to_pwdata --virial-sign opposite); "
+        "see docs/formats.md"
+    ]
 
 
 def _data(stage: LabelStage, tree: PwactTree) -> Union[Path, None]:

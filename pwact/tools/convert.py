@@ -14,6 +14,7 @@ from pwact.errors import InputError, UsageError
 from pwact.formats.data_format import Remarks
 from pwact.formats.extxyz_labels import OF_TABLES, LabelNames
 from pwact.formats.frames import data_set_format
+from pwact.formats.labels import turn_virial
 from pwact.formats.spool import Spool
 from pwact.io import files
 from pwact.registry.formats import ALL_OR_NONE, FORMATS, PWACT, WRITTEN
@@ -62,6 +63,8 @@ class Conversion:
         Every how many-th frame is kept: of each file, with `merge` of all together.
     names
         Of the labels in the extended XYZ that is read.
+    virial_factor
+        -1 turns the virials, 1 leaves them.
     written
         Whose names of labels are written, one of `LABEL_NAMES`.
     """
@@ -78,6 +81,7 @@ class Conversion:
     gap: int = 1
     names: LabelNames = OF_TABLES
     written: str = PWACT
+    virial_factor: int = 1
 
 
 @dataclass
@@ -190,6 +194,8 @@ def _read(
         try:
             for atoms in iterate_labelled(path, settings.input_format, remarks, settings.names):
                 tick(number)
+                if settings.virial_factor != 1:
+                    turn_virial(atoms)
                 spools.append(number, path, atoms)
         except InputError as error:
             if settings.strict or len(settings.inputs) == 1:

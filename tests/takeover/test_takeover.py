@@ -6,20 +6,24 @@ import json
 import logging
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
+import numpy as np
 import pytest
 
 from pwact.cli.main import main
 from pwact.config.param import LoadedPair
 from pwact.errors import InputError, StageChangedError
 from pwact.formats.frames import read_frames, write_frames
+from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.results import find_results
 from pwact.io.journal import Journal
+from pwact.registry.engines import LABELERS
 from pwact.takeover import campaign as takeovers
 from pwact.takeover.campaign import Takeover, plan, take_over
-from pwact.tools.gather import gather
+from pwact.tools.gather import gather, sources_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from tests.workflow import matpl_campaign
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
@@ -122,7 +126,8 @@ def test_the_campaign_goes_on_after_the_last_finished_step(
     assert [row.select.candidate for row in result.rows[:2] if row.select] == [
         *candidates_of(finished[name])
     ]
-    assert len(gather(find_results(tmp_path), tmp_path / "all")) == 2
+    sources = sources_of(find_results(tmp_path), None)
+    assert len(gather(sources, tmp_path / "all").train) == 2
 
 
 def candidates_of(work_dir: Path) -> list[int]:
@@ -455,3 +460,20 @@ def test_models_and_dumps_of_matpl(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (theirs / name).read_bytes() == (ours / name).read_bytes()
     train = "iter.0001/00.train/train.001/train.json"
     assert json.loads((theirs / train).read_text()) == json.loads((ours / train).read_text())
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_virials_that_pwact_left_turned_are_named_once(
+    tmp_path: Path, finished: dict[str, Path], monkeypatch: pytest.MonkeyPatch, turned: bool
+) -> None:
+    entry = replace(LABELERS["ase"], turned_by_pwact=turned)
+    monkeypatch.setitem(LABELERS, "ase", entry)
+    pair = start(tmp_path, finished, next(iter(VARIANTS)), (1, 2))
+    for data in tmp_path.glob("iter.*/*label/result/train.xyz"):
+        frames = read_frames(data, "extxyz")
+        for frame in frames:
+            set_labels(frame, -1.0, labels_of(frame).forces, np.eye(3))
+        write_frames(data, frames, "extxyz")
+    found = [words for words in planned(pair).words if "with the opposite sign" in words]
+    assert len(found) == turned
+    assert all("--virial-sign opposite" in words for words in found)

@@ -566,3 +566,16 @@ def test_one_structure_is_never_in_both_parts(here: Path, capsys: Said, words: l
     assert not every["train"] & every["valid"]
     moved = "frames to validate have the structure of a frame to train" in capsys.readouterr().err
     assert moved == (words[-1] != "0.5" or words[-2] != "--train")
+
+
+@pytest.mark.parametrize("output", WRITTEN)
+def test_virials_are_turned_where_it_is_asked_for(here: Path, output: str) -> None:
+    put_movement(here / "a", *series("CSi", 1, 2))
+    words = ["to_pwdata", "-i", "a", "--output_format", output]
+    assert main(words) == 0
+    assert main([*words, "-s", "turned", "--virial-sign", "opposite"]) == 0
+    plain, turned = (read_frames(here / name, output) for name in ("PWdata", "turned"))
+    for one, other in zip(plain, turned):
+        assert np.array_equal(labels_of(one).virial, -labels_of(other).virial)
+        assert np.array_equal(labels_of(one).forces, labels_of(other).forces)
+        assert one == other

@@ -11,6 +11,7 @@ from pwact.errors import InputError, UsageError
 from pwact.formats.frames import format_found
 from pwact.formats.results import find_results
 from pwact.workflow.checks.data_sets import DataSets, Place, elements_of
+from pwact.workflow.checks.virials import collected_by_pwact, growing_words
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -62,6 +63,9 @@ def check_data(
     if strict and remarks:
         raise remarks[0]
     few = _batches(config, end, len(data) - end)
+    if growing := growing_words(data.growing()):
+        few.append(str(InputError(growing, config.file, "init_data")))
+    few += collected_by_pwact(config)
     return [*map(str, remarks), *few, *_without_data(config, explored, elements)]
 
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 import numpy as np
 
+from pwact.config.elements import SYMBOLS
 from pwact.formats.frames import iterate_frames
 from pwact.formats.labels import labels_as_read
 from pwact.formats.same_frame import structure_key
 from pwact.query.outliers import Labelled, Outliers, outliers
+from pwact.workflow.checks.virials import grows_with_volume
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -52,6 +54,7 @@ class DataSets:
         self._compositions: list[tuple[tuple[int, int], ...]] = []
         self._known: dict[tuple[tuple[int, int], ...], int] = {}
         self._kinds = array("l")
+        self._traces = array("d")
         self._seen: dict[str, int] = {}
         self._twins: list[tuple[int, int]] = []
         self._contradictions: list[tuple[int, int]] = []
@@ -87,6 +90,7 @@ class DataSets:
         self._kinds.append(self._kind(atoms))
         strength = np.linalg.norm(labels.forces, axis=1)
         virial = np.nan if labels.virial is None else np.abs(labels.virial).max()
+        self._traces.append(np.nan if labels.virial is None else np.trace(labels.virial))
         self._numbers.extend(
             [labels.energy, strength.max(), strength.mean(), abs(atoms.cell.volume), virial]
         )
@@ -97,6 +101,17 @@ class DataSets:
         if first != number:
             differ = self._differ(first, number)
             (self._contradictions if differ else self._twins).append((first, number))
+
+    def growing(self) -> list[str]:
+        """Formulas of compositions whose pressure, by the virials, grows with the volume."""
+        if not len(self):
+            return []
+        volumes = np.frombuffer(self._numbers, dtype=float).reshape(-1, _NUMBERS)[:, 3]
+        kinds = grows_with_volume(np.array(self._kinds), volumes, np.array(self._traces))
+        return [
+            "".join(f"{SYMBOLS[element - 1]}{count}" for element, count in composition)
+            for composition in map(self._compositions.__getitem__, kinds)
+        ]
 
     def _kind(self, atoms: Atoms) -> int:
         elements, counts = np.unique(atoms.numbers, return_counts=True)
