@@ -26,14 +26,24 @@ settings.load_profile("steady")
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which puts the groups into the tests' names
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests on files beside the repository, unless PWACT_REAL_OUTPUTS names them."""
+    """Leave out what has to be asked for: other people's loaders, files beside the repository.
+
+    The former are selected by ``-m consumers``, the latter where PWACT_REAL_OUTPUTS names them.
+    """
     group_what_shares(items)
-    if os.environ.get("PWACT_REAL_OUTPUTS"):
-        return
-    extra = [item for item in items if item.get_closest_marker("real_outputs")]
+    asked = str(config.getoption("markexpr"))
+    left_out = {
+        "real_outputs": not os.environ.get("PWACT_REAL_OUTPUTS"),
+        "consumers": "consumers" not in asked,
+    }
+    extra = [
+        item
+        for item in items
+        if any(left and item.get_closest_marker(name) for name, left in left_out.items())
+    ]
     if extra:
         config.hook.pytest_deselected(items=extra)
-        items[:] = [item for item in items if not item.get_closest_marker("real_outputs")]
+        items[:] = [item for item in items if item not in extra]
 
 
 @pytest.fixture(scope="session")
