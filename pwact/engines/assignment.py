@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pwact.atom_properties import KINDS, PROPERTIES, SETTING, drop, properties_of
@@ -11,6 +13,9 @@ from pwact.fixed_atoms import FIXED, along_axes
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+logger = logging.getLogger(__name__)
 
 
 class Assigner(Protocol):
@@ -100,3 +105,25 @@ def taken(atoms: Atoms, program: str, takes: Collection[str]) -> Atoms:
     made = atoms.copy()
     drop(made, but={*takes, FIXED})
     return made
+
+
+def tell_totals(
+    said: set[str], file: Path, totals: Mapping[str, object], atoms: Atoms, times: int
+) -> None:
+    """Warn, once, of numbers of the input that count for all atoms together, of a super cell.
+
+    Parameters
+    ----------
+    said
+        What was said already.
+    totals
+        Key → value of such numbers; None where the input does not give it.
+    """
+    for key, value in totals.items() if times > 1 else ():
+        words = (
+            f"{key} = {value} counts for the whole super cell of {times * len(atoms)} atoms, not "
+            f"for each of the {times} structures in it"
+        )
+        if value is not None and words not in said:
+            said.add(words)
+            logger.warning("%s: %s", file, words)

@@ -78,6 +78,8 @@ def turn_virial(atoms: Atoms) -> None:
 def labels_of(atoms: Atoms) -> Labels:
     """Labels of `atoms`, as set by `set_labels` or by an ASE calculator.
 
+    Of a calculator's energies that which the forces are the derivatives of (``free_energy``).
+
     Raises
     ------
     TaskError
@@ -90,12 +92,19 @@ def labels_of(atoms: Atoms) -> Labels:
         forces = calc.results["forces"].copy()
         return Labels(calc.results["energy"], forces, _virial(atoms))
     try:
-        energy = float(atoms.get_potential_energy())
+        energy = _energy(atoms)
         forces = np.array(atoms.get_forces(apply_constraint=False), dtype=float)
     except (CalculatorError, PropertyNotImplementedError) as error:
         formula = atoms.get_chemical_formula()
         raise TaskError(f"the labels of a frame of {formula} are incomplete: {error}") from error
     return Labels(energy, forces, _virial(atoms))
+
+
+def _energy(atoms: Atoms) -> float:
+    try:
+        return float(atoms.get_potential_energy(force_consistent=True))
+    except (NotImplementedError, TypeError):  # ASE's own error is one; there is only one energy
+        return float(atoms.get_potential_energy())
 
 
 def labels_as_read(atoms: Atoms) -> Labels:

@@ -183,6 +183,15 @@ def test_what_cp2k_would_not_use_is_refused(
         made_with(tmp_path, kind, dft).assign(atoms)
 
 
+def test_totals_count_for_the_super_cell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = made_with(tmp_path, "", UKS + "    CHARGE 1\n    MULTIPLICITY 2\n")
+    made.assign(oxide())
+    assert not caplog.text
+    made.assign(oxide(), 2)
+    for words in ("CHARGE = 1", "MULTIPLICITY = 2"):
+        assert f"{words} counts for the whole super cell of 8 atoms" in caplog.text
+
+
 LDA = """\
     UKS
     &MGRID

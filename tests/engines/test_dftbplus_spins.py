@@ -140,3 +140,15 @@ def test_charges_by_number_are_refused(tmp_path: Path, charges: str, fine: bool)
         return
     with pytest.raises(InputError, match="counts atoms in the order of your geometry"):
         made.assign(alloy())
+
+
+def test_totals_count_for_the_super_cell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = labeler(tmp_path)
+    made.assign(alloy(), 2)
+    assert not caplog.text  # UnpairedElectrons = 0.0
+    text = hsd(Purpose.SCF).replace("  Filling", "  Charge = -1.0\n  Filling")
+    made = with_text(tmp_path / "charged", text)
+    made.assign(alloy())
+    assert not caplog.text
+    made.assign(alloy(), 2)
+    assert "Charge = -1.0 counts for the whole super cell of 8 atoms" in caplog.text

@@ -127,3 +127,11 @@ def test_blocks_that_are_not_of_these_atoms(tmp_path: Path, block: str, words: s
     path.write_text(f"4\nLattice\n4 0 0\n0 4 0\n0 0 4\nPosition\n{rows}{block}")
     with pytest.raises(InputError, match=words):
         read_atom_config(path)
+
+
+def test_totals_count_for_the_super_cell(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = labeler(tmp_path, "NUM_ELECTRON = 43\n")
+    made.assign(alloy())
+    assert not caplog.text
+    made.assign(alloy(), 2)
+    assert "NUM_ELECTRON = 43 counts for the whole super cell of 8 atoms" in caplog.text

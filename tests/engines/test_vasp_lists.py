@@ -185,3 +185,39 @@ def test_other_statements_of_a_line_stay() -> None:
         "# A = 1 ; LDAUU = 1 2; B=2 # c\n A = 1\n B=2\n LDAUU = 2 1\n"
         "# MAGMOM = 1 \\\n#  2 3\n MAGMOM = 3*0\nSYSTEM = x\n# magmom = 9\n ROPT = 1\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("electrons", "said", "refused"),
+    [("4", "", False), ("3.5", "a charge of +0.5 e", False), ("5", "a charge of -1 e", False)]
+    + [("8", "", True), ("1", "", True)],
+)
+def test_the_number_of_electrons(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, electrons: str, said: str, refused: bool
+) -> None:
+    """The POTCARs of these tests have one electron each."""
+    made = labeler(tmp_path, f"NELECT = {electrons}\n")
+    if refused:
+        with pytest.raises(InputError, match="the 4 atoms have 4 valence electrons"):
+            made.assign(oxide(tmp_path))
+        return
+    made.assign(oxide(tmp_path))
+    assert said in caplog.text
+    assert bool(caplog.text) == bool(said)
+
+
+def test_the_number_of_electrons_of_a_super_cell(tmp_path: Path) -> None:
+    labeler(tmp_path, "NELECT = 8\n").assign(oxide(tmp_path), 2)
+    with pytest.raises(InputError, match="the 8 atoms have 8 valence electrons"):
+        labeler(tmp_path, "NELECT = 4\n").assign(oxide(tmp_path), 2)
+
+
+def test_a_total_moment_counts_for_the_super_cell(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = labeler(tmp_path, "NUPDOWN = 2\n")
+    made.assign(oxide(tmp_path))
+    assert not caplog.text
+    for _ in range(2):
+        made.assign(oxide(tmp_path), 3)
+    assert caplog.text.count("NUPDOWN = 2 counts for the whole super cell of 12 atoms") == 1

@@ -8,6 +8,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from pwact.errors import TaskError
 from pwact.formats.labels import labels_of, set_labels
@@ -52,6 +53,15 @@ def test_ase_sees_the_stress() -> None:
     set_labels(atoms, -1.0, np.zeros((4, 3)), np.diag([1.0, 2.0, 3.0]))
     expected = -np.array([1, 2, 3, 0, 0, 0]) / atoms.get_volume()
     np.testing.assert_allclose(atoms.get_stress(), expected)
+
+
+def test_of_two_energies_that_of_the_forces_counts() -> None:
+    atoms = bulk("Cu", cubic=True)
+    results = {"energy": -1.0, "forces": np.zeros((4, 3))}
+    atoms.calc = SinglePointCalculator(atoms, free_energy=-1.5, **results)
+    assert labels_of(atoms).energy == -1.5
+    atoms.calc = SinglePointCalculator(atoms, **results)
+    assert labels_of(atoms).energy == -1.0
 
 
 def test_a_cluster_has_labels_without_stress() -> None:

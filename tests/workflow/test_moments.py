@@ -133,6 +133,10 @@ def test_the_whole_loop(tmp_path: Path) -> None:
 def ase_labeler(folder: Path) -> Labeler:
     folder.mkdir(exist_ok=True)
     (folder / "spins.json").write_text(json.dumps(SPINS))
+    return ase_labeler_of(folder)
+
+
+def ase_labeler_of(folder: Path) -> Labeler:
     config = LabelConfig(
         file=folder / "param.json", style="ase", inputs=(DftInput(folder / "spins.json"),)
     )
@@ -165,6 +169,24 @@ def test_forces_of_a_label_are_minus_the_slope_of_its_energy(tmp_path: Path) -> 
     turned.arrays[MOMENTS] = np.abs(turned.arrays[MOMENTS])
     ferro = labels_of(label(tmp_path / "ferro", turned)).energy
     assert abs(ferro - labels_of(label(tmp_path / "again", atoms)).energy) > 0.1
+
+
+def test_moments_as_an_argument_are_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They would meet other atoms in a super cell or in data."""
+    for arguments, words in (
+        ({"magmoms": [1, 2, 3, 4]}, "give the structure initial magnetic moments"),
+        ({"charge": 1}, ""),
+    ):
+        (tmp_path / "spins.json").write_text(json.dumps({**SPINS, "arguments": arguments}))
+        made = ase_labeler_of(tmp_path)
+        if words:
+            with pytest.raises(InputError, match=words):
+                made.assign(crystal())
+        else:
+            made.assign(crystal(), 2)
+            assert "arguments.charge = 1 counts for the whole super cell" in caplog.text
 
 
 def explored(atoms: Atoms, folder: Path) -> Atoms:

@@ -17,7 +17,7 @@ from pwact.config.schema import nearest
 from pwact.engines.ase import making as ase_making
 from pwact.engines.ase import paths as ase_paths
 from pwact.engines.ase.settings import AseSettings, read_settings
-from pwact.engines.assignment import hold_along_axes, taken
+from pwact.engines.assignment import hold_along_axes, taken, tell_totals
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.engines.ranks import FORGET
@@ -46,6 +46,8 @@ LOG = "ase.log"
 # what a label's energy is; the first one where the calculator has it
 FREE = "free_energy"
 ENERGY = "energy"
+_BY_ATOM = ("magmom", "magmoms", "initial_magmoms", "initial_magnetic_moments")
+_TOTALS = ("charge", "total_charge", "tot_charge", "nelect", "multiplicity", "uhf", "nupdown")
 _EQUAL_EV_PER_ATOM = 1e-7  # closer than any fit
 
 # calculators of separate packages under the names that people use
@@ -136,8 +138,19 @@ class AseLabeler:
                 self._said.add(words)
                 logger.warning("%s", words)
 
-    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with its moments, charges and tags: the calculator gets all of them."""
+        arguments = self.settings.arguments
+        for key in _BY_ATOM:
+            if isinstance(arguments.get(key), list):
+                raise InputError(
+                    f"found a list of {len(arguments[key])} values, in an order of atoms that "
+                    "super cells and data do not keep; give the structure initial magnetic moments",
+                    self.input_file,
+                    f"arguments.{key}",
+                )
+        totals = {f"arguments.{key}": arguments[key] for key in _TOTALS if arguments.get(key)}
+        tell_totals(self._said, self.input_file, totals, atoms, times)
         return taken(atoms, self.settings.calculator, PROPERTIES)
 
     def check_held(self, atoms: Atoms) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from pwact.engines.assignment import hold_along_axes
+from pwact.engines.assignment import hold_along_axes, tell_totals
 from pwact.engines.base import Purpose
 from pwact.engines.cp2k import checks
 from pwact.engines.cp2k.kinds import assign, element_of
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_TOTALS = ("CHARGE", "MULTIPLICITY")
+
 
 class Cp2kLabeler:
     """Writes and reads tasks of CP2K. See `pwact.engines.base.Labeler`."""
@@ -53,6 +55,7 @@ class Cp2kLabeler:
         self.config = config
         self.input = config.inputs[input_idx]
         self.block = block
+        self._said: set[str] = set()
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the input fits the purpose and has a basis for each element."""
@@ -64,9 +67,13 @@ class Cp2kLabeler:
         checks.check_kpoints(dft, path, self.config, self.input.kspacing)
         checks.tell_changes(root, path)
 
-    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with kinds and moments of its atoms. Raises InputError."""
-        return assign(read_input(self.input.path), atoms)
+        root = read_input(self.input.path)
+        dft = root.section("FORCE_EVAL", "DFT")
+        totals = {key: dft.value(key) for key in _TOTALS if dft and dft.keyword(key)}
+        tell_totals(self._said, self.input.path, totals, atoms, times)
+        return assign(root, atoms)
 
     def check_held(self, atoms: Atoms) -> str:
         """Held by ``&FIXED_ATOMS``, unless the input has its own. Raises InputError."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.engines.assignment import tell_totals
 from pwact.engines.base import Purpose
 from pwact.engines.dftbplus import input as control
 from pwact.engines.dftbplus import spins
@@ -99,9 +100,10 @@ class DftbPlusLabeler:
                 self._said.add(doubt)
                 logger.warning("%s: %s", path, doubt)
 
-    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with the spins that its atoms begin with. Raises InputError."""
         root, _ = read_hsd(self.input.path, _OPAQUE)
+        tell_totals(self._said, self.input.path, spins.totals(root), atoms, times)
         return spins.assign(root, self.input.path, atoms)
 
     def check_held(self, atoms: Atoms) -> str:

@@ -84,6 +84,13 @@ def _polarisation(root: Node) -> Optional[Node]:
     return None
 
 
+def totals(root: Node) -> dict[str, str]:
+    """What the input says of all atoms together: their charge, their unpaired electrons."""
+    nodes = (_method(root), "Charge"), (_polarisation(root), "UnpairedElectrons")
+    found = {key: node.value(key) for node, key in nodes if node is not None}
+    return {key: value for key, value in found.items() if value.strip("0. ")}
+
+
 def _counts_atoms(node: Node, every: str) -> bool:
     """Whether a block lists all atoms, or some by their numbers."""
     if node.child(every) is not None:

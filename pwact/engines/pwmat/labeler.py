@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
-from pwact.engines.assignment import hold_along_axes
+from pwact.engines.assignment import hold_along_axes, tell_totals
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
@@ -67,6 +67,7 @@ class PwmatLabeler:
         self.config = config
         self.given = config.inputs[input_idx]
         self.block = block
+        self._said: set[str] = set()
 
     @cached_property
     def control(self) -> EtotInput:
@@ -94,8 +95,10 @@ class PwmatLabeler:
             raise control.error(SINGLE_POINT, "found F; forces are read from it, expected T")
         self.basis.check(elements)
 
-    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:  # noqa: ARG002
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with its moments, and the U of its elements. Raises InputError."""
+        totals = {"NUM_ELECTRON": self.control.values.get("NUM_ELECTRON")}
+        tell_totals(self._said, self.given.path, totals, atoms, times)
         return assign(self.control, atoms)
 
     def check_held(self, atoms: Atoms) -> str:

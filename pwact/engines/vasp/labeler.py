@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.engines.assignment import tell_totals
 from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.engines.vasp.incar import (
@@ -19,8 +20,8 @@ from pwact.engines.vasp.incar import (
     read_incar,
     with_lists,
 )
-from pwact.engines.vasp.lists import assign, lists_of, species_of
-from pwact.engines.vasp.potcar import families, potcars_of, write_potcar
+from pwact.engines.vasp.lists import assign, charge_words, length_doubts, lists_of, species_of
+from pwact.engines.vasp.potcar import families, potcars_of, valence, write_potcar
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.formats.frames import ordered
 from pwact.formats.labels import labels_of, set_labels
@@ -98,7 +99,14 @@ class VaspLabeler:
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with what INCAR's lists say of its atoms. Raises InputError."""
-        return assign(self.incar, atoms, times)
+        made, values = assign(self.incar, atoms, times), self.incar.values
+        tell_totals(self._said, self.input.path, {"NUPDOWN": values.get("NUPDOWN")}, atoms, times)
+        if "NELECT" in values:
+            chosen = self._potcars(frozenset(atoms.get_chemical_symbols()))
+            electrons = sum(valence(chosen[one]) for one in atoms.get_chemical_symbols())
+            if words := charge_words(self.incar, times * electrons, times * len(atoms)):
+                self._say(words)
+        return made
 
     def check_held(self, atoms: Atoms) -> str:  # noqa: ARG002
         """Held by selective dynamics, which says all that can be said of them."""
@@ -152,7 +160,8 @@ class VaspLabeler:
         write_potcar(directory / POTCAR, [chosen[element] for element, _ in species])
         content = self.input.path.read_bytes()
         if self.config.bare_atoms:
-            self._check_lengths(made, len(species))
+            for doubt in length_doubts(self.incar, made, len(species)):
+                self._say(doubt)
         elif lists := lists_of(self.incar, made):
             text = with_lists(content.decode("utf-8", "surrogateescape"), lists)
             content = text.encode("utf-8", "surrogateescape")
@@ -161,20 +170,6 @@ class VaspLabeler:
             content += end + f"KSPACING = {self.input.kspacing!r}\n".encode("ascii")
         with files.replacing(directory / INCAR) as aside:
             aside.write_bytes(content)
-
-    def _check_lengths(self, atoms: Atoms, kinds: int) -> None:
-        """Warn where INCAR has one number an atom or an element, and not as many."""
-        vectors = self.incar.flag("LNONCOLLINEAR") or self.incar.flag("LSORBIT")
-        wanted = {"MAGMOM": 3 * len(atoms) if vectors else len(atoms)}
-        if self.incar.flag("LDAU"):
-            wanted.update(dict.fromkeys(("LDAUL", "LDAUU", "LDAUJ"), kinds))
-        for key, number in wanted.items():
-            found = self.incar.count(key)
-            if found is not None and found != number:
-                self._say(
-                    f"{key} has {found} numbers, {atoms.get_chemical_formula()} needs {number}; "
-                    "atoms and elements are in the order of atomic numbers"
-                )
 
     def command(self, purpose: Purpose) -> str:  # noqa: ARG002
         """Run VASP with its screen output in ``dft.log``."""

@@ -29,6 +29,7 @@ PER_ATOM = ("M_CONSTR",)  # three numbers each; MAGMOM is the property of its ow
 _BY_PLACE = ("NSUBSYS", "CLNT")
 _U = ("LDAUL", "LDAUU", "LDAUJ")
 _CLOSE = 1e-8
+_ABSURD = 0.25  # of the electrons; no structure has that charge
 
 
 def assign(incar: Incar, atoms: Atoms, times: int = 1) -> Atoms:
@@ -99,6 +100,34 @@ def _set_moments(incar: Incar, made: Atoms, atoms: Atoms, times: int) -> None:
     if moments is not None:
         made.set_array(MOMENTS, None)
         made.set_array(MOMENTS, moments)
+
+
+def charge_words(incar: Incar, electrons: float, atoms: int) -> str:
+    """What charge NELECT gives to a structure, in words; "" for none, or where it is not known.
+
+    Parameters
+    ----------
+    electrons, atoms
+        How many the neutral structure has that is calculated.
+
+    Raises
+    ------
+    InputError
+        The charge is out of all proportion: NELECT is of another structure.
+    """
+    number = _number(incar.values["NELECT"].split()[0], incar, "NELECT")
+    charge = electrons - number
+    if not abs(charge) > _CLOSE:  # nan as well
+        return ""
+    words = f"the {atoms} atoms have {electrons:g} valence electrons"
+    if abs(charge) > _ABSURD * electrons:
+        raise InputError(
+            f"found {number:g}, and {words}: it counts for the whole structure that is calculated, "
+            "super cells included; correct it or take it out",
+            incar.file,
+            "NELECT",
+        )
+    return f"NELECT = {number:g}: {words}, so they are calculated with a charge of {charge:+g} e"
 
 
 def _number(word: str, incar: Incar, key: str) -> float:
@@ -199,3 +228,16 @@ def lists_of(incar: Incar, atoms: Atoms) -> dict[str, str]:
     elif "MAGMOM" in incar.values and has_spins(incar):
         lists["MAGMOM"] = f"{len(atoms) * (3 if is_noncollinear(incar) else 1)}*0"
     return lists
+
+
+def length_doubts(incar: Incar, atoms: Atoms, kinds: int) -> list[str]:
+    """Where lists that stay as they are have not one number an atom or an element."""
+    wanted = {"MAGMOM": len(atoms) * (3 if is_noncollinear(incar) else 1)}
+    if incar.flag("LDAU"):
+        wanted.update(dict.fromkeys(_U, kinds))
+    return [
+        f"{key} has {found} numbers, {atoms.get_chemical_formula()} needs {number}; "
+        "atoms and elements are in the order of atomic numbers"
+        for key, number in wanted.items()
+        if (found := incar.count(key)) is not None and found != number
+    ]

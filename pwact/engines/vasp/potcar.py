@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from pwact.errors import InputError
 from pwact.io.files import replacing
 
 _END = b"End of Dataset"
+_ZVAL = re.compile(rb"ZVAL\s*=\s*([\d.]+)")
+_HEAD = 20_000  # bytes in which it stands
 
 
 def element_of(path: Path) -> str:
@@ -73,6 +76,12 @@ def write_potcar(target: Path, parts: Sequence[Path]) -> None:
         for part in parts:
             content = part.read_bytes()
             stream.write(content if content.endswith(b"\n") else content + b"\n")
+
+
+def valence(path: Path) -> float:
+    """Number of valence electrons, ``ZVAL``; nan where it is not there."""
+    found = _ZVAL.search(path.read_bytes()[:_HEAD])
+    return float(found[1]) if found else float("nan")
 
 
 def _title(path: Path) -> str:
