@@ -16,9 +16,10 @@ import pytest
 from pwact import layout
 from pwact.errors import EXIT_DONE, EXIT_FAILED
 from pwact.executors.cancel import open_jobs
+from pwact.executors.processes import read_process
 from pwact.io.journal import Journal
 from tests.faults import assert_read, fault
-from tests.requirements import need_program
+from tests.requirements import need_program, need_root
 from tests.workflow import small_campaign
 
 # a time-out must not leave a cluster behind
@@ -118,12 +119,11 @@ def test_kill_when_pwact_is_dead(cluster, endless):
     assert living(cluster) == []
 
 
-def submit_master(cluster, work_dir) -> str:
+def submit_master(cluster, work_dir, text=shlex.join(RUN), *more) -> str:
     """Run pwact inside a job of its own; return that job's id."""
     script = work_dir / "master.sh"
-    words = " ".join(shlex.quote(word) for word in RUN)
-    script.write_text(f"#!/bin/bash\n{words}\necho status $?\n")
-    options = ("--parsable", f"--chdir={work_dir}", f"--output={work_dir}/master.out")
+    script.write_text(f"#!/bin/bash\n{text}\necho status $?\n")
+    options = ("--parsable", f"--chdir={work_dir}", f"--output={work_dir}/master.out", *more)
     return cluster.run("sbatch", *options, "--job-name=master", str(script)).strip()
 
 
@@ -163,3 +163,68 @@ def test_a_whole_run_inside_a_job(cluster, expected, tmp_path):
     assert f"job {job_id}" not in (work_dir / "pwact.log").read_text()
     assert small_campaign.results(work_dir) == expected
     assert not (work_dir / small_campaign.TWICE).exists()
+
+
+@pytest.fixture
+def waiting(cluster, tmp_path):
+    """A campaign whose trainings, on the node of its own partition, wait for the file ``go``."""
+    need_program("lmp")
+    need_root("other hosts")
+    work_dir = tmp_path / "in a job"
+    hold = "touch begun; while [ ! -e ../../../go ]; do sleep 0.1; done; lmp"
+    write_inputs(work_dir, train={"command": hold})
+    resource = json.loads((work_dir / "resource.json").read_text())
+    (work_dir / "resource.json").write_text(json.dumps({**resource, "queue_name": "gpu"}))
+    yield work_dir
+    cluster.run("scancel", "--user=root")
+
+
+def on_hosts_of_their_own(*words: str) -> str:
+    """Shell text that runs a command on a host that has the name of the node, and its own start."""
+    inner = """
+hostname "$SLURMD_NODENAME"
+echo "$SLURMD_NODENAME" > "boot-$SLURMD_NODENAME"
+mount --bind "boot-$SLURMD_NODENAME" /proc/sys/kernel/random/boot_id
+exec "$@"
+"""
+    return shlex.join(["unshare", "--uts", "--mount", "bash", "-ec", inner, "bash", *words])
+
+
+def masters(work_dir) -> list[dict]:
+    return [event for event in journal(work_dir).events() if event["event"] == "master_started"]
+
+
+def start_again(cluster, work_dir, job_id):
+    """Let a requeued job start at once, not in some minutes, when its processes are gone."""
+    pid = masters(work_dir)[-1]["pid"]
+    cluster.wait(lambda: "PD" in cluster.run("squeue", "-h", "-j", job_id, "-o", "%t"))
+    cluster.wait(lambda: read_process(pid) is None)
+    time.sleep(1.0)  # let the first run's end arrive, or SLURM takes it for the second's
+    cluster.run("scontrol", "update", f"jobid={job_id}", "StartTime=now")
+
+
+@fault("pwact inside a job that is requeued")
+@pytest.mark.parametrize("how", ["requeue", "node"])
+def test_a_requeued_master_goes_on(cluster, expected, waiting, how):
+    """By hand, when it is told to stop; or because its node died, and then on another host."""
+    job_id = submit_master(cluster, waiting, on_hosts_of_their_own(*RUN), "--requeue")
+    wait_for_jobs(cluster, waiting)
+    (first,) = masters(waiting)
+    assert first["host"] in ("c1", "c2", "c3")
+    if how == "requeue":
+        cluster.run("scontrol", "requeue", job_id)
+    else:
+        cluster.kill_node(first["host"])
+        os.kill(first["pid"], signal.SIGKILL)
+    start_again(cluster, waiting, job_id)
+    cluster.wait(lambda: len(masters(waiting)) == 2)
+    (waiting / "go").touch()
+    output = waiting / "master.out"
+    cluster.wait(lambda: "\nstatus 0\n" in output.read_text(), 200)
+    if how == "node":
+        cluster.start_node(first["host"])
+        assert masters(waiting)[1]["host"] != first["host"]
+        assert_read("pwact inside a job that is requeued", (waiting / "pwact.log").read_text())
+    assert small_campaign.results(waiting) == expected
+    assert not (waiting / small_campaign.TWICE).exists()
+    assert len([event for event in journal(waiting).events() if event["event"] == "job_asked"]) == 10
