@@ -119,10 +119,10 @@ def test_kill_when_pwact_is_dead(cluster, endless):
     assert living(cluster) == []
 
 
-def submit_master(cluster, work_dir, text=shlex.join(RUN), *more) -> str:
+def submit_master(cluster, work_dir, text="", *more) -> str:
     """Run pwact inside a job of its own; return that job's id."""
     script = work_dir / "master.sh"
-    script.write_text(f"#!/bin/bash\n{text}\necho status $?\n")
+    script.write_text(f"#!/bin/bash\n{text or shlex.join(RUN)}\necho status $?\n")
     options = ("--parsable", f"--chdir={work_dir}", f"--output={work_dir}/master.out", *more)
     return cluster.run("sbatch", *options, "--job-name=master", str(script)).strip()
 
@@ -180,14 +180,57 @@ def waiting(cluster, tmp_path):
 
 
 def on_hosts_of_their_own(*words: str) -> str:
-    """Shell text that runs a command on a host that has the name of the node, and its own start."""
+    """Shell text that runs a command on a host with a start of its own.
+
+    It has the name of the node, or that of the variable OTHER.
+    """
     inner = """
-hostname "$SLURMD_NODENAME"
-echo "$SLURMD_NODENAME" > "boot-$SLURMD_NODENAME"
-mount --bind "boot-$SLURMD_NODENAME" /proc/sys/kernel/random/boot_id
+hostname "${OTHER:-$SLURMD_NODENAME}"
+hostname > "boot-$(hostname)"
+mount --bind "boot-$(hostname)" /proc/sys/kernel/random/boot_id
 exec "$@"
 """
     return shlex.join(["unshare", "--uts", "--mount", "bash", "-ec", inner, "bash", *words])
+
+
+NO_LOCKS = """
+import fcntl
+import pwact.io.lease
+fcntl.flock = lambda *_: None
+pwact.io.lease.BEAT_S = 0.3
+"""
+
+
+@fault("two masters at once")
+def test_of_masters_on_two_hosts_without_common_locks_one_works(cluster, expected, waiting):
+    """The other is refused; when the first is killed, it goes on with its jobs."""
+    site = waiting.parent / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(NO_LOCKS)
+    path = f"export PYTHONPATH={shlex.quote(f'{site}:{Path(PWACT).parents[1]}')}"
+
+    def on(host: str) -> subprocess.Popen:
+        text = f"{path} OTHER={host}\nexec {on_hosts_of_their_own(*RUN)}"
+        return start(["bash", "-c", text], waiting)
+
+    both = {host: on(host) for host in ("one", "two")}
+    wait_for_jobs(cluster, waiting)
+    cluster.wait(lambda: any(process.poll() is not None for process in both.values()))
+    (refused,) = [host for host, process in both.items() if process.poll() is not None]
+    said = both[refused].communicate()[0]
+    assert_read("two masters at once", said)
+    (first,) = masters(waiting)
+    assert first["host"] in said
+    assert {first["host"], refused} == {"one", "two"}
+    os.kill(first["pid"], signal.SIGKILL)
+    both[first["host"]].communicate(timeout=30)
+    heir = on(refused)
+    cluster.wait(lambda: len(masters(waiting)) == 2)
+    (waiting / "go").touch()
+    assert "no sign of life" in heir.communicate(timeout=200)[0]
+    assert heir.returncode == EXIT_DONE
+    assert small_campaign.results(waiting) == expected
+    assert not (waiting / small_campaign.TWICE).exists()
 
 
 def masters(work_dir) -> list[dict]:
@@ -227,4 +270,6 @@ def test_a_requeued_master_goes_on(cluster, expected, waiting, how):
         assert_read("pwact inside a job that is requeued", (waiting / "pwact.log").read_text())
     assert small_campaign.results(waiting) == expected
     assert not (waiting / small_campaign.TWICE).exists()
-    assert len([event for event in journal(waiting).events() if event["event"] == "job_asked"]) == 10
+    assert (
+        len([event for event in journal(waiting).events() if event["event"] == "job_asked"]) == 10
+    )
