@@ -148,6 +148,12 @@ def kpu_dir(work_dir: Path, iteration: int) -> Path:
     return explore_dir(work_dir, iteration) / "kpu"
 
 
+def evaluated(trajectory: Path) -> Path:
+    """Where the uncertainty of a trajectory, of any tree, is computed: ``kpu`` beside ``md``."""
+    system = trajectory.parent
+    return system.parent.with_name("kpu") / system.name / trajectory.name
+
+
 def select_dir(work_dir: Path, iteration: int) -> Path:
     """Where the classes of frames are listed."""
     return explore_dir(work_dir, iteration) / "select"

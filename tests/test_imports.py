@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "config": LEAVES | {"config", "formats", "io"},
     "query": LEAVES | {"query"},
     "report": LEAVES | {"report", "io"},
+    "uncertainties": LEAVES | {"uncertainties", "formats", "io", "query", "report"},
     "engines": LEAVES | {"engines", "config", "formats", "io", "query"},
     "executors": LEAVES | {"executors", "config", "io"},
     "workflow": LEAVES
@@ -46,13 +47,15 @@ MAY_IMPORT = {
         "io",
         "query",
         "report",
+        "uncertainties",
     },
     "takeover": LEAVES
     | {"takeover", "config", "engines", "executors", "formats", "io", "report", "workflow"},
     "tools": LEAVES
     | {"tools", "takeover", "workflow", "config", "engines", "executors", "formats", "io"}
-    | {"query", "report"},
-    "cli": LEAVES | {"cli", "config", "formats", "report", "takeover", "tools", "workflow"},
+    | {"query", "report", "uncertainties"},
+    "cli": LEAVES
+    | {"cli", "config", "formats", "query", "report", "takeover", "tools", "workflow"},
 }
 # Heavy modules, and the places that may import them when they are imported themselves.
 HEAVY = {

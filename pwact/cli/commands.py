@@ -23,6 +23,7 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
 from pwact.errors import EXIT_DONE, StageChangedError, UsageError
+from pwact.query.window import Limits
 from pwact.report.selection import classes_text, record
 from pwact.report.status import status_text
 from pwact.report.table import iteration_table
@@ -32,7 +33,7 @@ from pwact.takeover.campaign import take_over
 from pwact.tools.draw import draw as draw_all
 from pwact.tools.draw import subject_of
 from pwact.tools.explored_trees import ExploredTree
-from pwact.tools.filter import RESULT, Limits, count, judged_tree, select_all, words_of
+from pwact.tools.filter import RESULT, count, judged_tree, select_all
 from pwact.tools.filter import write as write_filtered
 from pwact.tools.kill import kill as kill_campaign
 from pwact.tools.status import status_of
@@ -149,16 +150,14 @@ def filter(options: Namespace) -> int:
             pairs = [(pair.lower, pair.upper) for pair in limits]
             counts = count(tree, limits)
             frames = max(record.frames for record in counts if record is not None)
-            heading = f"Total structures {frames}, judged by {words_of(tree)}"
+            heading = f"Total structures {frames}, judged by {tree.uncertainty.measure.words}"
             console.say(f"{heading}\n\n{trial_table(pairs, counts)}")
     return EXIT_DONE
 
 
 def _one_filter(tree: ExploredTree, limits: Limits, result: Optional[Path]) -> str:
     selection, basis = select_all(tree, limits)
-    heading = f"lower limit {limits.lower:g} eV/Å, upper limit {limits.upper:g} eV/Å"
-    if tree.kpu:
-        heading = f"kpu_lower {limits.lower:g}, kpu_upper {limits.upper:g}"
+    heading = tree.uncertainty.measure.limits_text(limits.lower, limits.upper)
     if result is not None:
         return f"{heading}\n\n{write_filtered(result, selection, basis)}\n\nfiles are in {result}"
     return f"{heading}\n\n{classes_text(record(selection), basis, with_files=False)}"

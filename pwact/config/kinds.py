@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -128,7 +129,7 @@ class Text:
 class Choice:
     """One of a few words, in any case."""
 
-    allowed: tuple[str, ...]
+    allowed: Collection[str]
 
     @property
     def words(self) -> str:

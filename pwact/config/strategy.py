@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from pwact.config.kinds import Anything, Choice, Flag, Located, Real, Whole
 from pwact.config.schema import Node, declare, keys_of, obsolete, read
+from pwact.registry.uncertainties import UNCERTAINTIES
 
 SMALLEST_COMMITTEE = 3
 
@@ -18,7 +19,7 @@ class StrategyConfig:
     """How candidates are chosen. The window is lower <= max_devi_f < upper, in eV/Å."""
 
     uncertainty: str = declare(
-        "committee", Choice(("committee", "kpu")), "Where the uncertainty comes from."
+        "committee", Choice(UNCERTAINTIES), "Where the uncertainty comes from."
     )
     model_num: int = declare(
         4, Whole(1, 100), "Models of the committee, at least 3; with kpu always 1."
@@ -85,7 +86,7 @@ def load_strategy(node: Node) -> StrategyConfig:
         A key is wrong or contradicts another.
     """
     values = read(node, KEYS)
-    if values["uncertainty"] == "kpu":
+    if UNCERTAINTIES[values["uncertainty"]].single:
         values["model_num"] = 1
     for name, fault in _faults(values):
         if fault:
@@ -97,7 +98,9 @@ def _faults(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Keys and what is wrong with them; "" where nothing is."""
     models = values["model_num"]
     lower, upper = values["lower_model_devi_f"], values["upper_model_devi_f"]
-    few = values["uncertainty"] == "committee" and models < SMALLEST_COMMITTEE
+    judge = values["uncertainty"]
+    single = UNCERTAINTIES[judge].single
+    few = not single and models < SMALLEST_COMMITTEE
     return [
         ("model_num", f"found {models}; a committee has at least 3 models" if few else ""),
         (
@@ -116,9 +119,7 @@ def _faults(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("compress_order", "found 4; expected 3 or 5" if values["compress_order"] == 4 else ""),
         (
             "compress",
-            "kpu and compress exclude each other"
-            if values["compress"] and values["uncertainty"] == "kpu"
-            else "",
+            f"{judge} and compress exclude each other" if values["compress"] and single else "",
         ),
         (
             "direct_script",

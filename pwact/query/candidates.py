@@ -39,20 +39,20 @@ class FrameTable:
 
     Attributes
     ----------
-    devi_force
+    values
         What was compared with the window, shape (n,).
-    config_index
+    steps
         MD step, int, shape (n,).
-    file_path
+    trajectories
         Directory of the trajectory, str objects, shape (n,).
     """
 
-    devi_force: np.ndarray
-    config_index: np.ndarray
-    file_path: np.ndarray
+    values: np.ndarray
+    steps: np.ndarray
+    trajectories: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.devi_force)
+        return len(self.values)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def select_candidates(
     deleted = []
     for group in groups:
         table, failed = _gathered(group)
-        classes = classify(table.devi_force, failed, group.window.lower, group.window.upper)
+        classes = classify(table.values, failed, group.window.lower, group.window.upper)
         for kind in (ACCURATE, FAILED):
             parts[kind].append(_rows(table, classes == kind))
         candidates = np.flatnonzero(classes == CANDIDATE)
@@ -120,12 +120,12 @@ def _gathered(group: Group) -> tuple[FrameTable, np.ndarray]:
 
 
 def _rows(table: FrameTable, which: np.ndarray) -> FrameTable:
-    return FrameTable(table.devi_force[which], table.config_index[which], table.file_path[which])
+    return FrameTable(table.values[which], table.steps[which], table.trajectories[which])
 
 
 def _joined(tables: Sequence[FrameTable]) -> FrameTable:
     return FrameTable(
-        np.concatenate([table.devi_force for table in tables] or [np.empty(0)]),
-        np.concatenate([table.config_index for table in tables] or [np.empty(0, dtype=np.int64)]),
-        np.concatenate([table.file_path for table in tables] or [np.empty(0, dtype=object)]),
+        np.concatenate([table.values for table in tables] or [np.empty(0)]),
+        np.concatenate([table.steps for table in tables] or [np.empty(0, dtype=np.int64)]),
+        np.concatenate([table.trajectories for table in tables] or [np.empty(0, dtype=object)]),
     )

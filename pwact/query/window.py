@@ -12,6 +12,14 @@ FAILED = 2
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Two limits as a user gives them; what they mean is said by the uncertainty."""
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
 class Window:
     """Candidates are the frames with lower <= value < upper."""
 
@@ -28,7 +36,7 @@ class Scores:
     steps
         MD steps, int, shape (n,).
     values
-        Deviations in eV/Å, or Kalman prediction uncertainties, shape (n,).
+        Uncertainties in the unit of their kind, shape (n,).
     failed
         Frames that failed whatever their value, bool, shape (n,).
     """
@@ -50,9 +58,9 @@ def classify(values: np.ndarray, failed: np.ndarray, lower: float, upper: float)
     Parameters
     ----------
     values
-        Deviations, shape (n,).
+        Uncertainties, shape (n,).
     failed
-        Frames that failed whatever their deviation, bool, shape (n,).
+        Frames that failed whatever their value, bool, shape (n,).
     lower, upper
         The window, in the unit of `values`.
 

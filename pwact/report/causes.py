@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Optional
 
+from pwact.report.measure import Measure
 from pwact.report.records import ExploreRecord, LabelRecord, SelectRecord, SpreadRecord
 
 HARDLY = 0.01  # share of candidates, below which there is hardly one
@@ -31,24 +32,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """The window of the user, by the names of its keys.
-
-    Attributes
-    ----------
-    lower, upper
-        In eV/Å; with KPU the factors ``kpu_lower`` and ``kpu_upper``.
-    """
+    """The limits of the user, and what they are compared with."""
 
     lower: float
     upper: float
-    kpu: bool = False
-
-    @property
-    def keys(self) -> tuple[str, str]:
-        """Names of the keys."""
-        if self.kpu:
-            return "kpu_lower", "kpu_upper"
-        return "lower_model_devi_f", "upper_model_devi_f"
+    measure: Measure
 
 
 @dataclass(frozen=True)
@@ -85,7 +73,7 @@ class Case:
     def wrong(self) -> Optional[bool]:
         """Whether a measured error lies above the lower limit; None where none can be compared."""
         errors = [error for error in (self.valid, self.new) if error is not None]
-        if self.limits.kpu or not errors:
+        if self.limits.measure.relative or not errors:
             return None
         return max(errors) > self.limits.lower
 

@@ -50,7 +50,7 @@ def _no_frames(_: Case) -> str:
 
 
 def _no_spread(case: Case) -> str:
-    what = "KPU" if case.limits.kpu else "deviation"
+    what = case.limits.measure.noun
     return (
         f"nothing is selected: the {what} of {_frames(case.select.frames)} is exactly 0, which "
         "says nothing: the models are identical, no data decide about these atoms, or all forces "
@@ -68,7 +68,7 @@ def _unusable(case: Case) -> str:
 def _no_limits(case: Case) -> str:
     return (
         f"nothing is selected: for {_frames(case.select.frames)} no limits can be derived, for the "
-        "first frames have a KPU of zero"
+        f"first frames have a {case.limits.measure.noun} of zero"
     )
 
 
@@ -153,7 +153,8 @@ def _limit(case: Case, which: int) -> str:
     """The lower (0) or upper (1) limit by its key."""
     limits = case.limits
     value = (limits.lower, limits.upper)[which]
-    return f"{limits.keys[which]} {value:g}" + ("" if limits.kpu else " eV/Å")
+    measure = limits.measure
+    return f"{measure.keys[which]} {value:g}" + ("" if measure.relative else f" {measure.unit}")
 
 
 def _measured(case: Case) -> str:
@@ -177,14 +178,16 @@ def _measured(case: Case) -> str:
 
 def _spread(case: Case) -> str:
     """How the values are spread, and a window to try."""
-    words = []
+    words, measure = [], case.limits.measure
     if case.spread.quantiles:
-        unit = "KPU in multiples of the lower limit" if case.limits.kpu else "deviations in eV/Å"
+        unit = f"{measure.noun} in multiples of the lower limit"
+        if not measure.relative:
+            unit = f"{measure.noun}s in {measure.unit}"
         words.append(f"{unit}: {_quantiles(case.spread.quantiles)}")
-    if case.window is None and case.select.failed and words and not case.limits.kpu:
+    if case.window is None and case.select.failed and words and not measure.relative:
         words.append(f"models that differ by {HOPELESS:g} eV/Å and more know nothing")
     if case.window is not None:
-        pairs = (f"{key} {value:g}" for key, value in zip(case.limits.keys, case.window))
+        pairs = (f"{key} {value:g}" for key, value in zip(measure.keys, case.window))
         words.append(f"a window to try: {', '.join(pairs)}")
     return "; ".join(words) or "pwact filter counts the frames of other limits"
 

@@ -21,20 +21,20 @@ class LabelError:
 
     Attributes
     ----------
-    file_path
+    trajectory
         Trajectory directory relative to the work directory.
-    config_index
+    step
         MD step of the frame.
-    devi_force
+    uncertainty
         The deviation by which it was chosen (eV/Å).
     rmse_force, max_force
         Root-mean-square over all force components, and the largest error vector of an atom, of the
         exploring model against the label (eV/Å).
     """
 
-    file_path: str
-    config_index: int
-    devi_force: float
+    trajectory: str
+    step: int
+    uncertainty: float
     rmse_force: float
     max_force: float
 
@@ -72,8 +72,8 @@ def write_label_error(path: Path, rows: Sequence[LabelError]) -> Optional[float]
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
-            errors = (f"{row.devi_force:.8g}", f"{row.rmse_force:.8g}", f"{row.max_force:.8g}")
-            writer.writerow((row.file_path, row.config_index, *errors))
+            errors = (f"{row.uncertainty:.8g}", f"{row.rmse_force:.8g}", f"{row.max_force:.8g}")
+            writer.writerow((row.trajectory, row.step, *errors))
     if not rows:
         return None
     return float(np.sqrt(np.mean([row.rmse_force**2 for row in rows])))

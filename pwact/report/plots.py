@@ -8,11 +8,12 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
 from pwact.io import files
+from pwact.report.measure import Measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,59 +36,61 @@ class _Axis:
     largest: float = np.inf
 
 
-def deviation_histogram(path: Path, max_devi_f: np.ndarray, lower: float, upper: float) -> bool:
+def histogram(
+    path: Path, values: np.ndarray, limits: tuple[float, float], measure: Measure
+) -> bool:
     """Draw ``model_devi_distribution.png``.
 
     Parameters
     ----------
     path
         The picture to write.
-    max_devi_f
-        Deviations of all frames, shape (n,), in eV/Å; those that are not finite are failed frames
-        without a usable deviation, drawn at the right end.
-    lower, upper
-        Limits of the window, ``lower <= deviation < upper`` is a candidate; without limits -inf and
-        inf, and no classes are named.
+    values
+        Uncertainties of all frames, shape (n,); those that are not finite are failed frames without
+        a usable value, drawn at the right end. On an axis of decades values that are not above
+        zero are drawn at the left end.
+    limits
+        Lower and upper limit of the window, ``lower <= value < upper`` is a candidate; without
+        limits -inf and inf, and no classes are named.
 
     Returns
     -------
     bool
-        Whether a picture was drawn: not without matplotlib or without a finite deviation.
+        Whether a picture was drawn: not without matplotlib or without a value that can be drawn.
     """
-    values = np.asarray(max_devi_f, dtype=float)
+    values = np.asarray(values, dtype=float)
+    axis = (_decades if measure.decades else _linear)(values, limits, measure)
+    return axis is not None and _draw(path, values, limits, axis)
+
+
+def _linear(values: np.ndarray, limits: tuple[float, float], measure: Measure) -> Optional[_Axis]:
     finite = _finite(values)
     if not finite.size:
-        return False
-    edge = 1.05 * max(float(min(finite.max(), SHOWN_MAX)), lower) or SHOWN_MAX
-    axis = _Axis(
-        "largest force deviation of a frame (eV/Å)",
+        return None
+    edge = 1.05 * max(float(min(finite.max(), SHOWN_MAX)), limits[0]) or SHOWN_MAX
+    return _Axis(
+        measure.of_a_frame,
         np.linspace(0.0, edge, _bins(values.size) + 1),
-        heading(values, lower, upper),
+        heading(values, *limits, measure.unit),
         largest=SHOWN_MAX,
     )
-    return _draw(path, values, (lower, upper), axis)
 
 
-def kpu_histogram(path: Path, f_kpu_mean: np.ndarray, lower: float, upper: float) -> bool:
-    """Draw the same of Kalman prediction uncertainties, which spread over decades.
-
-    Values that are not above zero are drawn at the left end.
-    """
-    values = np.asarray(f_kpu_mean, dtype=float)
+def _decades(values: np.ndarray, limits: tuple[float, float], measure: Measure) -> Optional[_Axis]:
     finite = _finite(values)
     positive = finite[finite > 0]
     if not positive.size:
-        return False
+        return None
     low, high = 0.9 * float(positive.min()), 1.1 * float(positive.max())
+    lower, upper = limits
     window = f", window {lower:.4g} to {upper:.4g}" if np.isfinite(upper) else ""
-    axis = _Axis(
-        "Kalman prediction uncertainty of the forces of a frame",
+    largest = f"largest {finite.max():.4g} {measure.unit}".rstrip()
+    return _Axis(
+        measure.of_a_frame,
         np.geomspace(low, high, _bins(values.size) + 1),
-        f"{values.size} frames, mean {finite.mean():.4g}, largest {finite.max():.4g}{window}"
-        f"{_unusable(values)}",
+        f"{values.size} frames, mean {finite.mean():.4g}, {largest}{window}{_unusable(values)}",
         "log",
     )
-    return _draw(path, values, (lower, upper), axis)
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
@@ -138,14 +141,14 @@ def save(figure: Figure, path: Path) -> None:
         FigureCanvasAgg(figure).print_figure(str(aside), format=form, metadata=stamp, dpi=120)
 
 
-def heading(values: np.ndarray, lower: float, upper: float) -> str:
-    """Count, mean, largest deviation and window; and how many frames lie beyond the picture."""
+def heading(values: np.ndarray, lower: float, upper: float, unit: str) -> str:
+    """Count, mean, largest value and window; and how many frames lie beyond the picture."""
     finite = _finite(values)
     beyond = int(np.count_nonzero(finite > SHOWN_MAX))
     window = f", window {lower:g} to {upper:g}" if np.isfinite(upper) else ""
-    words = f"{values.size} frames, mean {finite.mean():.4g}, largest {finite.max():.4g} eV/Å"
+    words = f"{values.size} frames, mean {finite.mean():.4g}, largest {finite.max():.4g} {unit}"
     if beyond:
-        window += f"\n{beyond} frames above {SHOWN_MAX:g} eV/Å are drawn there"
+        window += f"\n{beyond} frames above {SHOWN_MAX:g} {unit} are drawn there"
     return words + window + _unusable(values)
 
 

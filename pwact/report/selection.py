@@ -84,10 +84,10 @@ def write_classes(directory: Path, selection: Selection) -> None:
 
 
 def write_table(path: Path, table: FrameTable) -> None:
-    """Write one class of frames as CSV: deviation (eV/Å) or KPU, MD step, trajectory directory."""
+    """Write one class of frames as CSV: uncertainty, MD step, trajectory directory."""
     write_rows(
         path,
-        zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist()),
+        zip(table.values.tolist(), table.steps.tolist(), table.trajectories.tolist()),
     )
 
 

@@ -15,14 +15,15 @@ from pwact import layout
 from pwact.engines.lammps.input import INPUT
 from pwact.errors import InputError, PwactError, UsageError
 from pwact.io.journal import Journal
-from pwact.query.window import Scores
+from pwact.query.window import Limits, Scores
 from pwact.report import pictures, plots
 from pwact.report.pictures import Curve, Scale
 from pwact.report.records import IterationRow
 from pwact.takeover.rows import rows_of_pwact
 from pwact.takeover.tree import tree_in
 from pwact.tools.explored_trees import ExploredTree, find_explored, judged_systems
-from pwact.tools.filter import Limits
+from pwact.uncertainties import recorded_in
+from pwact.uncertainties.base import Uncertainty
 from pwact.workflow import ledger
 from pwact.workflow.rows import row
 
@@ -41,8 +42,7 @@ class Subject:
     iterations
         By number, the directories of those that are to be drawn.
     limits
-        Of each iteration, lower and upper limit, or with KPU the two factors; what is absent is not
-        drawn.
+        Of each iteration, as its uncertainty understands them; what is absent is not drawn.
     rows
         One an iteration, for the learning curve.
     """
@@ -104,17 +104,15 @@ def _check_limits(limits: Limits, places: Sequence[Path]) -> None:
             tree = _explored(place)
         except InputError:
             continue
-        if not limits.possible(tree.kpu):
-            raise UsageError(limits.objection(tree.kpu))
+        if fault := tree.uncertainty.objection(limits):
+            raise UsageError(fault)
 
 
 def _limits(stages: Mapping[str, ledger.StageState], iteration: int) -> Optional[Limits]:
     state = stages.get(f"{layout.iteration_name(iteration)}/select")
     given: Mapping[str, Any] = state.inputs if state else {}
-    for names in (("lower_model_devi_f", "upper_model_devi_f"), ("kpu_lower", "kpu_upper")):
-        if all(name in given for name in names):
-            return Limits(float(given[names[0]]), float(given[names[1]]))
-    return None
+    judge = recorded_in(given)
+    return Limits(*(float(given[key]) for key in judge.measure.keys)) if judge else None
 
 
 def _rows(
@@ -157,7 +155,7 @@ def draw(
         try:
             tree = _explored(place)
             for system, scores in judged_systems(tree):
-                one = _System(f"{name} {system.directory.name}", tree.kpu, scores)
+                one = _System(f"{name} {system.directory.name}", tree.uncertainty, scores)
                 base = directory / name / system.directory.name
                 made += one.draw(base, formats, subject.limits.get(number))
         except InputError as error:
@@ -187,26 +185,25 @@ class _System:
     """One structure in one iteration: its trajectories and their uncertainties."""
 
     title: str
-    kpu: bool
+    uncertainty: Uncertainty
     scores: Sequence[tuple[Path, Scores]]
 
     def draw(self, base: Path, formats: Sequence[str], limits: Optional[Limits]) -> list[Path]:
         found = [one for _, one in self.scores]
-        window = limits.window(found, self.kpu)[0] if limits else None
-        label = "KPU of the forces" if self.kpu else "largest force deviation (eV/Å)"
+        window = self.uncertainty.window(limits, found)[0] if limits else None
+        measure = self.uncertainty.measure
         pair = (window.lower, window.upper) if window else None
-        scale = Scale(label, pair)
+        scale = Scale(measure.with_unit, pair)
         curves = [Curve(one.steps, one.usable, temperature(path)) for path, one in self.scores]
         values = np.concatenate([one.usable for one in found])
-        histogram = plots.kpu_histogram if self.kpu else plots.deviation_histogram
-        lower, upper = pair or (-np.inf, np.inf)
+        shown = pair or (-np.inf, np.inf)
 
         def by_step(path: Path) -> bool:
             pictures.by_step(path, self.title, curves, scale)
             return True
 
         painters: dict[str, Callable[[Path], bool]] = {
-            "histogram": lambda path: histogram(path, values, lower, upper),
+            "histogram": lambda path: plots.histogram(path, values, shown, measure),
             "by_step": by_step,
             "by_temperature": lambda path: pictures.by_temperature(path, self.title, curves, scale),
         }

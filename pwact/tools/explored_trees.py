@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pwact import layout
 from pwact.errors import InputError, TaskError
-from pwact.formats.model_devi import read_all_parts
 from pwact.query.window import Scores
-from pwact.workflow.uncertainty import committee_scores, kpu_scores
+from pwact.uncertainties import uncertainties
+from pwact.uncertainties.base import Uncertainty
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,26 +44,21 @@ class ExploredTree:
     ----------
     directory
         Of the systems, absolute.
-    kpu
-        Whether frames are judged by Kalman prediction uncertainty: that is so when no trajectory
-        has the deviations of a committee.
+    uncertainty
+        What frames are judged by: the first of all kinds that any trajectory has.
     """
 
     directory: Path
     systems: tuple[FoundSystem, ...]
-    kpu: bool
+    uncertainty: Uncertainty
 
     def judged(self, trajectory: Path) -> bool:
         """Whether there is a file with the uncertainty of a trajectory."""
-        if self.kpu:
-            return kpu_file(trajectory).is_file()
-        return (trajectory / layout.MODEL_DEVI).is_file()
+        return any(path.is_file() for path in self.uncertainty.files(trajectory))
 
     def scores(self, trajectory: Path) -> Scores:
         """The uncertainty of each frame of a trajectory. Raises TaskError."""
-        if self.kpu:
-            return kpu_scores(kpu_file(trajectory))
-        return committee_scores(read_all_parts(trajectory))
+        return self.uncertainty.scores(trajectory)
 
 
 def find_explored(directory: Path) -> ExploredTree:
@@ -89,11 +84,12 @@ def find_explored(directory: Path) -> ExploredTree:
     everything = [one for system in systems for one in system.trajectories]
     if not everything:
         raise InputError(f"holds no trajectory {_SYSTEM}/{_SYSTEM}{_nearest(directory)}", directory)
-    for kpu in (False, True):
-        tree = ExploredTree(place, systems, kpu)
+    known = [one for _, one in uncertainties()]
+    for kind in known:
+        tree = ExploredTree(place, systems, kind)
         if any(tree.judged(one) for one in everything):
             return tree
-    names = f"{layout.MODEL_DEVI} or {layout.KPU_MODEL_DEVI}"
+    names = " or ".join(kind.result for kind in known)
     raise InputError(f"none of its {len(everything)} trajectories has a {names}", place)
 
 
@@ -123,15 +119,6 @@ def judged_systems(
         _LOG.warning("left out, without a file of deviations: %d (%s)", len(absent), named)
     if not judged:
         raise InputError("none of its trajectories can be judged", tree.directory)
-
-
-def kpu_file(trajectory: Path) -> Path:
-    """``kpu_model_devi.out``: beside the trajectory, else where it was computed."""
-    beside = trajectory / layout.KPU_MODEL_DEVI
-    if beside.is_file():
-        return beside
-    md = trajectory.parent.parent
-    return md.with_name("kpu") / trajectory.relative_to(md) / layout.KPU_MODEL_DEVI
 
 
 def _systems(directory: Path) -> list[Path]:

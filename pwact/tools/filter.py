@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
@@ -13,58 +12,14 @@ import numpy as np
 from pwact.errors import InputError
 from pwact.io import files
 from pwact.query.candidates import Group, Selection, select_candidates
-from pwact.query.window import ACCURATE, CANDIDATE, FAILED, Scores, Window, classify
+from pwact.query.window import ACCURATE, CANDIDATE, FAILED, Limits, classify
 from pwact.report import selection as tables
 from pwact.report.records import SelectRecord
 from pwact.tools.explored_trees import ExploredTree, find_explored, judged_systems
-from pwact.workflow.uncertainty import (
-    CommitteeDeviation,
-    KalmanUncertainty,
-    relative_window,
-)
 
 _LOG = logging.getLogger(__name__)
 
 RESULT = "filter_test_result"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """A pair of limits on trial.
-
-    Attributes
-    ----------
-    lower, upper
-        In eV/Å for the deviations of a committee. For KPU the factors ``kpu_lower`` and
-        ``kpu_upper``: `lower` times the base of a system, and `upper` times that.
-    """
-
-    lower: float
-    upper: float
-
-    def possible(self, kpu: bool) -> bool:
-        """Whether there are values between the two."""
-        return self.lower > 0 and self.upper > 1 if kpu else self.lower < self.upper
-
-    def objection(self, kpu: bool) -> str:
-        """Why there are none."""
-        if not kpu:
-            return f"lower {self.lower:g} is not below upper {self.upper:g}"
-        return (
-            f"lower {self.lower:g} and upper {self.upper:g}: with KPU upper multiplies lower; "
-            "lower must be above 0 and upper above 1"
-        )
-
-    def window(self, trajectories: Sequence[Scores], kpu: bool) -> tuple[Window, str]:
-        """The window of one system, and with KPU where it comes from."""
-        if kpu:
-            return relative_window(trajectories, self.lower, self.upper)
-        return Window(self.lower, self.upper), ""
-
-
-def words_of(tree: ExploredTree) -> str:
-    """What the frames are judged by, as ``select_summary.txt`` calls it."""
-    return KalmanUncertainty.words if tree.kpu else CommitteeDeviation.words
 
 
 def judged_tree(md_dir: Path, limits: Sequence[Limits]) -> ExploredTree:
@@ -76,8 +31,9 @@ def judged_tree(md_dir: Path, limits: Sequence[Limits]) -> ExploredTree:
         There is nothing to be judged, or no pair has values between its limits.
     """
     tree = find_explored(md_dir)
-    if not any(pair.possible(tree.kpu) for pair in limits):
-        raise InputError(limits[0].objection(tree.kpu))
+    faults = [tree.uncertainty.objection(pair) for pair in limits]
+    if all(faults):
+        raise InputError(faults[0])
     return tree
 
 
@@ -89,11 +45,12 @@ def count(tree: ExploredTree, limits: Sequence[Limits]) -> list[Optional[SelectR
     list
         None for a pair that has no values between its limits.
     """
-    totals = {pair: np.zeros(3, dtype=int) for pair in limits if pair.possible(tree.kpu)}
+    judge = tree.uncertainty
+    totals = {pair: np.zeros(3, dtype=int) for pair in limits if not judge.objection(pair)}
     for _, rows in judged_systems(tree):
         trajectories = [scores for _, scores in rows]
         for pair in totals:
-            window, _ = pair.window(trajectories, tree.kpu)
+            window, _ = judge.window(pair, trajectories)
             for one in trajectories:
                 classes = classify(one.values, one.failed, window.lower, window.upper)
                 totals[pair] += np.bincount(classes, minlength=3)
@@ -113,17 +70,17 @@ def select_all(tree: ExploredTree, limits: Limits) -> tuple[Selection, tables.Ba
     Selection
         Trajectories by their absolute directories.
     Basis
-        What the frames are judged by, and with KPU the limits of each system.
+        What the frames are judged by, and the limits of systems that have their own.
     """
     groups, stories = [], []
     for number, (system, rows) in enumerate(judged_systems(tree)):
-        window, story = limits.window([scores for _, scores in rows], tree.kpu)
+        window, story = tree.uncertainty.window(limits, [scores for _, scores in rows])
         named = [(str(path), scores) for path, scores in rows]
         groups.append(Group(0, number, None, named, window))
         if story:
             stories.append(f"{system.directory.name}: {story}")
     selection = select_candidates(groups, lambda _md, _sys: np.random.default_rng(0))
-    return selection, tables.Basis(words_of(tree), stories)
+    return selection, tables.Basis(tree.uncertainty.measure.words, stories)
 
 
 def write(directory: Path, selection: Selection, basis: tables.Basis) -> str:

@@ -31,7 +31,7 @@ class Candidate:
         Directory of the trajectory relative to the work directory.
     """
 
-    devi_force: float
+    uncertainty: float
     step: int
     trajectory: str
 
@@ -124,8 +124,8 @@ def contents_of(explored: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def candidates_of(table: FrameTable) -> list[Candidate]:
     """Picked frames as candidates."""
-    rows = zip(table.devi_force.tolist(), table.config_index.tolist(), table.file_path.tolist())
-    return [Candidate(deviation, step, trajectory) for deviation, step, trajectory in rows]
+    rows = zip(table.values.tolist(), table.steps.tolist(), table.trajectories.tolist())
+    return [Candidate(value, step, trajectory) for value, step, trajectory in rows]
 
 
 def read_candidates(path: Path, work_dir: Path) -> list[Candidate]:

@@ -17,10 +17,9 @@ from pwact.report.records import (
     SpreadRecord,
     TrainRecord,
 )
+from pwact.uncertainties import recorded_in
 from pwact.workflow.ledger import StageState
 from pwact.workflow.rows import report_of, stage_name
-
-_KEYS = (("lower_model_devi_f", "upper_model_devi_f"), ("kpu_lower", "kpu_upper"))
 
 
 def findings_at(stages: Mapping[str, StageState], iteration: int) -> list[Finding]:
@@ -75,14 +74,14 @@ def _later(
 
 
 def limits_of(stages: Mapping[str, StageState], iteration: int) -> Optional[Limits]:
-    """The window with which an iteration selects, or the factors of KPU."""
+    """The limits with which an iteration selects."""
     state = stages.get(stage_name(iteration, "select"))
     given: Mapping[str, Any] = state.inputs if state else {}
-    for names in _KEYS:
-        if all(name in given for name in names):
-            lower, upper = (float(given[name]) for name in names)
-            return Limits(lower, upper, kpu=names[0].startswith("kpu"))
-    return None
+    judge = recorded_in(given)
+    if judge is None:
+        return None
+    lower, upper = (float(given[name]) for name in judge.measure.keys)
+    return Limits(lower, upper, judge.measure)
 
 
 def _last_label_error(stages: Mapping[str, StageState], iteration: int) -> Optional[float]:
@@ -99,12 +98,13 @@ def _window(
     limits: Limits, counts: SelectRecord, spread: SpreadRecord
 ) -> Optional[tuple[float, float]]:
     below, above = counts.accurate > 0, counts.failed > spread.unusable
-    ratio = limits.upper if limits.kpu else limits.upper / limits.lower if limits.lower else 10.0
+    relative = limits.measure.relative
+    ratio = limits.upper if relative else limits.upper / limits.lower if limits.lower else 10.0
     if counts.candidate:  # hardly one: as if all lay on the side where most lie
         below, above = counts.accurate >= counts.failed, counts.failed > counts.accurate
     pair = window_to_try(spread.quantiles, below, above, ratio)
-    if pair is None or (above and not limits.kpu and pair[0] >= HOPELESS):
+    if pair is None or (above and not relative and pair[0] >= HOPELESS):
         return None
-    if not limits.kpu:
+    if not relative:
         return pair
     return float(f"{limits.lower * pair[0]:.3g}"), float(f"{pair[1] / pair[0]:.3g}")

@@ -13,13 +13,15 @@ from pwact.config.run import RunConfig
 from pwact.engines import explorer_for, run_labeler_for, trainer_for
 from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
 from pwact.engines.batch import BatchLabeler
+from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.scripts.direct import DirectScript
 from pwact.report import selection as tables
+from pwact.uncertainties import uncertainty
+from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.steps import Step, load
 from pwact.workflow.tasks.prepare import needed
-from pwact.workflow.uncertainty import Uncertainty, uncertainty_of
 
 Entries = Sequence[Mapping[str, Any]]
 WhenEnded = Callable[[Services, Any, Entries], None]
@@ -80,6 +82,8 @@ class Turn:
         What is known of all stages, by name.
     distinct
         Whether a structure counts once; see `pwact.workflow.stages.label.LabelStage`.
+    evaluator
+        Computes what the exploration does not leave of the uncertainty; None where it leaves all.
     data_sets
         Labelled data sets, one an iteration that labelled something.
     committee
@@ -101,6 +105,7 @@ class Turn:
     stages: Callable[[], Mapping[str, StageState]]
     distinct: bool
     uncertainty: Uncertainty
+    evaluator: Optional[KpuEvaluator] = None
     iteration: int = 0
     data_sets: list[Path] = field(default_factory=list)
     committee: list[TrainedModel] = field(default_factory=list)
@@ -135,8 +140,9 @@ def turn_of(
     InputError
         The trainer does not know the uncertainty that is asked for.
     """
-    uncertainty = uncertainty_of(config, engines.trainer, engines.explorer)
-    return Turn(config, engines, stages, distinct, uncertainty)
+    judge = uncertainty(config.strategy.uncertainty)
+    evaluator = judge.evaluator(engines.trainer)
+    return Turn(config, engines, stages, distinct, judge, evaluator)
 
 
 class Work(Protocol):

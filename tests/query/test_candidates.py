@@ -32,9 +32,7 @@ def group(
 
 
 def rows(table: FrameTable) -> list[tuple[str, int, float]]:
-    return list(
-        zip(table.file_path.tolist(), table.config_index.tolist(), table.devi_force.tolist())
-    )
+    return list(zip(table.trajectories.tolist(), table.steps.tolist(), table.values.tolist()))
 
 
 def test_every_frame_is_in_one_table_in_order() -> None:
@@ -72,7 +70,7 @@ def test_limits_belong_to_their_group() -> None:
         group(0, 1, 3, [("a", trajectory([0.15] * 20))]),
         group(1, 1, 5, [("b", trajectory([0.15] * 20))]),
     )
-    assert found.candidate.file_path.tolist() == ["a"] * 3 + ["b"] * 5
+    assert found.candidate.trajectories.tolist() == ["a"] * 3 + ["b"] * 5
 
 
 def test_each_group_has_a_pick_of_its_own() -> None:
@@ -89,7 +87,7 @@ def test_each_group_has_a_pick_of_its_own() -> None:
 def test_nothing_to_select(groups: list[Group]) -> None:
     found = select(*groups)
     assert found.frames == 0
-    assert found.candidate.config_index.tolist() == []
+    assert found.candidate.steps.tolist() == []
 
 
 def test_each_group_has_a_window_of_its_own() -> None:
@@ -99,6 +97,6 @@ def test_each_group_has_a_window_of_its_own() -> None:
         Group(0, 1, None, same, Window(0.2, 0.3)),
         Group(0, 2, None, same, Window(float("nan"), float("nan"))),
     )
-    assert found.accurate.config_index.tolist() == [0, 0, 10]
-    assert found.candidate.config_index.tolist() == [10, 20]
-    assert found.failed.config_index.tolist() == [20, 0, 10, 20]
+    assert found.accurate.steps.tolist() == [0, 0, 10]
+    assert found.candidate.steps.tolist() == [10, 20]
+    assert found.failed.steps.tolist() == [20, 0, 10, 20]

@@ -52,9 +52,9 @@ def test_recorded_files_by_hand(tmp_path: Path) -> None:
     assert (window.lower, window.upper) == pytest.approx((150.0, 1500.0))
     group = Group(0, 0, None, [("cold", cold), ("hot", hot)], window)
     found = select_candidates([group], lambda md, sys: np.random.default_rng(0))
-    assert found.accurate.config_index.tolist() == [0, 10, 20, 30, 40, 50, 0, 10]
-    assert found.candidate.devi_force.tolist() == [150.0, 1499.99]  # lower <= v < upper
-    assert found.failed.config_index.tolist() == [80, 20]
+    assert found.accurate.steps.tolist() == [0, 10, 20, 30, 40, 50, 0, 10]
+    assert found.candidate.values.tolist() == [150.0, 1499.99]  # lower <= v < upper
+    assert found.failed.steps.tolist() == [80, 20]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,11 @@ from pwact.report.records import (
     SpreadRecord,
     SystemRecord,
 )
+from pwact.uncertainties.committee import CommitteeDeviation
+from pwact.uncertainties.kpu import KalmanUncertainty
 
-LIMITS = Limits(0.05, 0.15)
-KPU = Limits(5.0, 10.0, kpu=True)
+LIMITS = Limits(0.05, 0.15, CommitteeDeviation.measure)
+KPU = Limits(5.0, 10.0, KalmanUncertainty.measure)
 NUMBERS = (0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.007)
 
 

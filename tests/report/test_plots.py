@@ -12,8 +12,11 @@ import pytest
 from pwact.errors import PwactError
 from pwact.report import plots
 from pwact.tools.draw import Subject, draw
+from pwact.uncertainties.committee import CommitteeDeviation
 
 BROKEN = "numpy.core.multiarray failed to import\nlong story"
+
+DEVIATION = CommitteeDeviation.measure
 
 
 @pytest.fixture
@@ -41,7 +44,9 @@ def test_a_broken_matplotlib_is_named_once(
 ) -> None:
     values = np.array([0.1, 0.2])
     for _ in range(2):
-        assert not plots.deviation_histogram(tmp_path / "a.png", values, 0.05, 0.15)
+        assert not plots.histogram(
+            tmp_path / "a.png", values, (0.05, 0.15), CommitteeDeviation.measure
+        )
     assert list(tmp_path.iterdir()) == []
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
@@ -59,7 +64,9 @@ def test_a_matplotlib_that_is_not_there_is_no_warning(
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
     _forget()
     caplog.set_level(logging.INFO)
-    assert not plots.deviation_histogram(tmp_path / "a.png", np.array([0.1]), 0.05, 0.15)
+    assert not plots.histogram(
+        tmp_path / "a.png", np.array([0.1]), (0.05, 0.15), CommitteeDeviation.measure
+    )
     _forget()
     assert [record.levelname for record in caplog.records] == ["INFO"]
     assert "matplotlib is not installed" in caplog.text

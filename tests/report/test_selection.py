@@ -29,9 +29,9 @@ class Table:
     count: int
 
     def __post_init__(self) -> None:
-        self.devi_force = np.linspace(0.1, 0.2, self.count)
-        self.config_index = np.arange(self.count) * 10
-        self.file_path = np.array(['iter.0000/a, "b"'] * self.count, dtype=object)
+        self.values = np.linspace(0.1, 0.2, self.count)
+        self.steps = np.arange(self.count) * 10
+        self.trajectories = np.array(['iter.0000/a, "b"'] * self.count, dtype=object)
 
     def __len__(self) -> int:
         return self.count

@@ -9,7 +9,7 @@ import pytest
 
 from pwact.query.window import Scores, classify
 from pwact.report.label_error import LabelError, force_errors, write_label_error
-from pwact.report.plots import classes, deviation_histogram, heading, kpu_histogram
+from pwact.report.plots import classes, heading, histogram
 from pwact.report.records import (
     ExploreRecord,
     IterationRow,
@@ -18,6 +18,10 @@ from pwact.report.records import (
     TrainRecord,
 )
 from pwact.report.table import iteration_table
+from pwact.uncertainties.committee import CommitteeDeviation
+from pwact.uncertainties.kpu import KalmanUncertainty
+
+DEVIATION, KPU = CommitteeDeviation.measure, KalmanUncertainty.measure
 
 
 def test_the_table_shows_each_iteration_and_the_last_training() -> None:
@@ -111,11 +115,11 @@ def test_label_error_file(tmp_path: Path) -> None:
 def test_histogram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "model_devi_distribution.png"
     values = np.array([0.05, 0.1, 0.2, 7.0, np.nan])
-    assert deviation_histogram(path, values, 0.1, 0.2)
+    assert histogram(path, values, (0.1, 0.2), DEVIATION)
     assert path.read_bytes().startswith(b"\x89PNG")
-    assert not deviation_histogram(tmp_path / "none.png", np.array([np.nan]), 0.1, 0.2)
+    assert not histogram(tmp_path / "none.png", np.array([np.nan]), (0.1, 0.2), DEVIATION)
     monkeypatch.setattr("pwact.report.plots._drawable", lambda: False)
-    assert not deviation_histogram(tmp_path / "none.png", values, 0.1, 0.2)
+    assert not histogram(tmp_path / "none.png", values, (0.1, 0.2), DEVIATION)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -123,12 +127,12 @@ def test_histogram_of_uncertainties(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = tmp_path / "model_devi_distribution.png"
     values = np.array([0.0, 1e-9, 3e-4, 2.0, 7e5, np.nan, np.inf])
     for limits in ((1e-5, 1.0), (0.0, 0.0), (np.nan, np.nan), (1e9, 1e10)):
-        assert kpu_histogram(path, values, *limits)
+        assert histogram(path, values, limits, KPU)
         assert path.read_bytes().startswith(b"\x89PNG")
         path.unlink()
-    assert not kpu_histogram(path, np.array([0.0, np.nan]), 0.0, 0.0)
+    assert not histogram(path, np.array([0.0, np.nan]), (0.0, 0.0), KPU)
     monkeypatch.setattr("pwact.report.plots._drawable", lambda: False)
-    assert not kpu_histogram(path, values, 1e-5, 1.0)
+    assert not histogram(path, values, (1e-5, 1.0), KPU)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -165,8 +169,8 @@ def test_failed_frames_without_a_value_are_drawn_and_counted(
     found: list[Any] = []
     monkeypatch.setattr("pwact.report.plots.save", lambda figure, path: found.append(figure))
     values = np.array([0.05, 0.1, 0.3, np.nan, np.nan])
-    assert deviation_histogram(tmp_path / "a.png", values, 0.1, 0.2)
-    assert kpu_histogram(tmp_path / "b.png", values, 0.1, 0.2)
+    assert histogram(tmp_path / "a.png", values, (0.1, 0.2), DEVIATION)
+    assert histogram(tmp_path / "b.png", values, (0.1, 0.2), KPU)
     for figure in found:
         (axes,) = figure.axes
         labels = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -178,9 +182,9 @@ def test_failed_frames_without_a_value_are_drawn_and_counted(
 
 
 def test_the_heading_counts_what_lies_beyond_the_picture() -> None:
-    title = heading(np.array([0.1, 0.2, 0.3, 7.0]), 0.05, 0.25).splitlines()
+    title = heading(np.array([0.1, 0.2, 0.3, 7.0]), 0.05, 0.25, "eV/Å").splitlines()
     assert title == [
         "4 frames, mean 1.9, largest 7 eV/Å, window 0.05 to 0.25",
         "1 frames above 1 eV/Å are drawn there",
     ]
-    assert len(heading(np.array([0.1, 1.0]), 0.05, 0.25).splitlines()) == 1
+    assert len(heading(np.array([0.1, 1.0]), 0.05, 0.25, "eV/Å").splitlines()) == 1

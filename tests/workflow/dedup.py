@@ -46,7 +46,7 @@ class DedupStage:
             if all(np.abs(here - there).max() > NEAREST for there in others):
                 kept.append(one)
         table = self.directory / tables.CANDIDATE
-        tables.write_rows(table, [(one.devi_force, one.step, one.trajectory) for one in kept])
+        tables.write_rows(table, [(one.uncertainty, one.step, one.trajectory) for one in kept])
         entry = f"Dedup: candidates {len(listed)}, kept {len(kept)}\n"
         return StageOutput([table], report={"entry": entry, "kept": len(kept)})
 

@@ -13,11 +13,11 @@ from pwact import engines
 from pwact.errors import InputError, QuorumError, StageChangedError
 from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.io.journal import Journal
+from pwact.uncertainties.kpu import KalmanUncertainty
 from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.stages.explore import ExploreStage
 from pwact.workflow.stages.kpu import KpuStage
 from pwact.workflow.stages.select import SelectStage
-from pwact.workflow.uncertainty import KalmanUncertainty
 from tests.workflow.pairs import deep_update, load, resources, run_param, write_files
 from tests.workflow.test_loop import products
 from tests.workflow.test_stages import Rig, rows_of
@@ -53,8 +53,7 @@ class Kpu:
 
     def select(self, paths: Any) -> Any:
         rig = self.rig
-        judge = KalmanUncertainty(rig.config, rig.explorer, ToyKpu())
-        stage = SelectStage(rig.config, judge, 0, paths)
+        stage = SelectStage(rig.config, KalmanUncertainty(), 0, paths)
         return stage, rig.services.run(stage)
 
 

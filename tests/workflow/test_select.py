@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pwact.formats.model_devi import write_model_devi
+from pwact.uncertainties.committee import CommitteeDeviation
 from pwact.workflow.stages.select import SelectStage
-from pwact.workflow.uncertainty import CommitteeDeviation
 from tests.workflow.pairs import run_param
 from tests.workflow.test_stages import Rig, rows_of
 
@@ -27,7 +27,7 @@ def select(rig: Rig, deviations: dict[str, list[float]]) -> SelectStage:
     paths = rig.explore().report["paths"]
     for entry in paths:
         set_deviations(rig.work_dir / entry["directory"], deviations[entry["system"]])
-    stage = SelectStage(rig.config, CommitteeDeviation(rig.config, rig.explorer), 0, paths)
+    stage = SelectStage(rig.config, CommitteeDeviation(), 0, paths)
     rig.services.run(stage)
     return stage
 

@@ -17,12 +17,12 @@ from pwact.errors import QuorumError
 from pwact.fingerprint import canonical, differences
 from pwact.formats.frames import read_frames, write_frames
 from pwact.formats.labels import labels_of
+from pwact.uncertainties.committee import CommitteeDeviation
 from pwact.workflow.stages.explore import ExploreStage, systems_of
 from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
 from pwact.workflow.tasks.prepare import prepare
-from pwact.workflow.uncertainty import CommitteeDeviation
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
 from tests.workflow.toys import (
     BROKEN,
@@ -73,8 +73,7 @@ class Rig:
 
     def select(self, iteration: int = 0) -> Any:
         paths = self.explore(iteration).report["paths"]
-        uncertainty = CommitteeDeviation(self.config, self.explorer)
-        return self.services.run(SelectStage(self.config, uncertainty, iteration, paths))
+        return self.services.run(SelectStage(self.config, CommitteeDeviation(), iteration, paths))
 
     def label_stage(self, iteration: int = 0) -> LabelStage:
         return LabelStage(self.config, self.labeler, self.explorer, self.block, iteration)

@@ -95,7 +95,7 @@ class ChooseStage:
         gate.demand_some(len(sane), left_out, self.name, GATE_HINT)
         chosen = self._chosen(services, sane, explored) if sane else []
         table = self.directory / tables.CHOSEN
-        tables.write_rows(table, [(one.devi_force, one.step, one.trajectory) for one in chosen])
+        tables.write_rows(table, [(one.uncertainty, one.step, one.trajectory) for one in chosen])
         self._tell(len(sane), len(chosen))
         products = [table]
         if sane:

@@ -37,6 +37,8 @@ class KpuStage:
         The ``paths`` of the exploration's report: one entry a trajectory.
     explorer
         What ran the MD; its log stands for a trajectory, since it stays when the dump is deleted.
+    result
+        Name of the file that an evaluation leaves.
     """
 
     config: RunConfig
@@ -46,6 +48,7 @@ class KpuStage:
     iteration: int
     explored: Sequence[Mapping[str, Any]]
     explorer: Explorer
+    result: str = layout.KPU_MODEL_DEVI
 
     @property
     def name(self) -> str:
@@ -93,8 +96,8 @@ class KpuStage:
         products, links, waste = [], [], []
         for name in sorted(evaluated):
             place = tasks[name].directory
-            products.append(place / layout.KPU_MODEL_DEVI)
-            links.append(self.config.work_dir / name / layout.KPU_MODEL_DEVI)
+            products.append(place / self.result)
+            links.append(self.config.work_dir / name / self.result)
             link_inside(products[-1], links[-1])
             waste += self.evaluator.transient_files(place)
         transient = [] if self.config.reserve_work else waste
@@ -119,7 +122,7 @@ class KpuStage:
 
     def _task(self, entry: Mapping[str, Any]) -> Task:
         trajectory = self.config.work_dir / entry["directory"]
-        directory = kpu_place(self.config.work_dir, self.iteration, trajectory)
+        directory = layout.evaluated(trajectory)
         evaluator = self.evaluator
         prepare(directory, partial(evaluator.write_input, model=self.model, trajectory=trajectory))
         return Task(
@@ -127,22 +130,16 @@ class KpuStage:
         )
 
 
-def kpu_place(work_dir: Path, iteration: int, trajectory: Path) -> Path:
-    """Where the trajectory in a directory of the exploration is evaluated."""
-    place = trajectory.relative_to(layout.md_dir(work_dir, iteration))
-    return layout.kpu_dir(work_dir, iteration) / place
-
-
 class KpuStep:
     """Computes an uncertainty that the exploration does not leave."""
 
     def asked(self, turn: Turn) -> bool:
         """Whether frames are judged by one."""
-        return turn.uncertainty.evaluator is not None
+        return turn.evaluator is not None
 
     def stage(self, turn: Turn) -> KpuStage:
         """The evaluation by the first model."""
-        evaluator, engines = turn.uncertainty.evaluator, turn.engines
+        evaluator, engines = turn.evaluator, turn.engines
         assert evaluator is not None
         return KpuStage(
             turn.config,
@@ -152,6 +149,7 @@ class KpuStep:
             turn.iteration,
             turn.explored,
             engines.explorer,
+            turn.uncertainty.result,
         )
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:

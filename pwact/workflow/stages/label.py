@@ -273,7 +273,7 @@ class LabelStage:
             gathered.structures.append(structure_key(asked_frame))
             gathered.errors.append(
                 LabelError(
-                    candidate.trajectory, candidate.step, candidate.devi_force, rmse, largest
+                    candidate.trajectory, candidate.step, candidate.uncertainty, rmse, largest
                 )
             )
         return gathered

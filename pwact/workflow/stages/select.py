@@ -16,13 +16,15 @@ from pwact.config.run import RunConfig
 from pwact.fingerprint import extended
 from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
 from pwact.query.spread import quantiles
-from pwact.query.window import Scores, Window, classify
+from pwact.query.window import Limits, Scores, Window, classify
 from pwact.report import selection as tables
+from pwact.report.plots import histogram
 from pwact.report.records import SPREAD, SpreadRecord, SystemRecord
+from pwact.uncertainties import recorded_in
+from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import System, systems_of
 from pwact.workflow.tasks.prepare import content, link_inside, relative
-from pwact.workflow.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from pwact.workflow.turn import Turn
@@ -69,16 +71,26 @@ class SelectStage:
         """Window, limits and the uncertainties."""
         work_dir = self.config.work_dir
         return extended(
-            self.uncertainty.inputs(),
+            self._by(),
             limits={system.name: system.limit for system in self._systems()},
             deviations={
-                entry["directory"]: content(
-                    self.uncertainty.files(self.iteration, work_dir / entry["directory"])
-                )
+                entry["directory"]: content(self.uncertainty.files(work_dir / entry["directory"]))
                 for entry in self.explored
                 if entry["usable"]
             },
         )
+
+    def _limits(self) -> dict[str, float]:
+        """The user's limits by their keys, the lower one first."""
+        strategy = self.config.strategy
+        return {key: getattr(strategy, key) for key in self.uncertainty.measure.keys}
+
+    def _by(self) -> Mapping[str, Any]:
+        """The limits, and of which uncertainty they are if their keys do not tell."""
+        limits = self._limits()
+        if type(recorded_in(limits)) is type(self.uncertainty):
+            return limits
+        return {"uncertainty": self.config.strategy.uncertainty, **limits}
 
     def work(self, services: Services) -> StageOutput:
         """Write the tables and the summary; the pictures can wait."""
@@ -92,7 +104,7 @@ class SelectStage:
                 log.info("%s: %s", self.name, stories[-1])
         selection = self._selection(services, groups)
         ends = [md_end(entry) for entry in self.explored]
-        basis = tables.Basis(self.uncertainty.words, stories)
+        basis = tables.Basis(self.uncertainty.measure.words, stories)
         tables.write_selection(self.directory, selection, ends, basis)
         for system, group in zip(self._systems(), groups):
             services.later(partial(self._picture, system, group))
@@ -129,7 +141,7 @@ class SelectStage:
             usable = np.concatenate([one.usable for one in scores] or [np.empty(0)])
             zeros += sum(int(np.count_nonzero(one.values == 0)) for one in scores)
             systems.append(_system_record(system.name, scores, group.window))
-            scale = group.window.lower if self.uncertainty.relative else 1.0
+            scale = group.window.lower if self.uncertainty.measure.relative else 1.0
             if scale > 0:
                 pooled.append(usable / scale)
         everything = np.concatenate(pooled or [np.empty(0)])
@@ -144,9 +156,10 @@ class SelectStage:
         for entry in self.explored:
             if entry["system"] == system.name and entry["usable"]:
                 directory = self.config.work_dir / entry["directory"]
-                scores = self.uncertainty.scores(self.iteration, directory)
+                scores = self.uncertainty.scores(directory)
                 trajectories.append((entry["directory"], scores))
-        window, story = self.uncertainty.window([scores for _, scores in trajectories])
+        limits = Limits(*self._limits().values())
+        window, story = self.uncertainty.window(limits, [one for _, one in trajectories])
         return Group(system.md, system.number, system.limit, trajectories, window), story
 
     def _picture(self, system: System, group: Group) -> None:
@@ -154,7 +167,8 @@ class SelectStage:
         values = [scores.usable for _, scores in group.trajectories]
         parent = layout.md_dir(self.config.work_dir, self.iteration) / system.name
         picture = parent / layout.HISTOGRAM
-        if values and self.uncertainty.picture(picture, np.concatenate(values), group.window):
+        limits, measure = (group.window.lower, group.window.upper), self.uncertainty.measure
+        if values and histogram(picture, np.concatenate(values), limits, measure):
             stem, postfix = picture.stem, picture.suffix
             link_inside(picture, self.directory / f"{stem}-{system.name}{postfix}")
 

@@ -1,0 +1,64 @@
+"""An uncertainty of its own, as somebody adds one: how large the largest force is that one saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pwact import layout
+from pwact.formats.step_table import read_step_table
+from pwact.query.window import Limits, Scores, Window
+from pwact.report.measure import Measure
+from pwact.verdict import DONE, Verdict, incomplete
+from tests.workflow.toys import ToyKpu
+
+RESULT = "force_size.out"
+
+
+class ForceSizeEvaluator(ToyKpu):
+    """Leaves ``force_size.out``."""
+
+    def command(self) -> str:
+        return "toy-size"
+
+    def check(self, directory: Path) -> Verdict:
+        return DONE if (directory / RESULT).exists() else incomplete(f"no {RESULT}")
+
+
+def toy_size(directory: Path) -> None:
+    """The program: 0.05, 0.15, 0.25 … eV/Å."""
+    rows = [f"{10 * n} {0.05 + 0.1 * n}" for n in range(5)]
+    (directory / RESULT).write_text("\n".join(["# step size", *rows]) + "\n")
+
+
+class ForceSize:
+    """The uncertainty; its limits are the window of committees, in eV/Å."""
+
+    measure = Measure(
+        "size of the largest force",
+        "size",
+        "largest force",
+        ("lower_model_devi_f", "upper_model_devi_f"),
+        unit="eV/Å",
+    )
+    result = RESULT
+    streams = False
+
+    def evaluator(self, trainer: Any) -> ForceSizeEvaluator:
+        return ForceSizeEvaluator()
+
+    def files(self, trajectory: Path) -> list[Path]:
+        return [layout.evaluated(trajectory) / RESULT]
+
+    def scores(self, trajectory: Path) -> Scores:
+        table = read_step_table(self.files(trajectory)[0], [("size",)])
+        return Scores(table.steps, table.columns["size"], np.zeros(len(table.steps), dtype=bool))
+
+    def objection(self, limits: Limits) -> str:
+        return "" if limits.lower < limits.upper else "no force is larger and smaller"
+
+    def window(self, limits: Limits, trajectories: Sequence[Scores]) -> tuple[Window, str]:
+        return Window(limits.lower, limits.upper), ""
