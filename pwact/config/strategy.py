@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from pwact.config.kinds import Anything, Choice, Flag, Located, Real, Whole
 from pwact.config.schema import Node, declare, keys_of, obsolete, read
+from pwact.registry.picks import PICKS
 from pwact.registry.uncertainties import UNCERTAINTIES
 
 SMALLEST_COMMITTEE = 3
@@ -45,6 +46,11 @@ class StrategyConfig:
         Whole(1),
         "At most this many candidates of each explored structure, where select_sys is absent.",
         default_words="100",
+    )
+    pick: str = declare(
+        "random",
+        Choice(PICKS),
+        "How candidates are chosen where there are more than asked for.",
     )
     lmps_tolerance: bool = declare(
         True, Flag(), "MD that dies early still counts if it left deviations."

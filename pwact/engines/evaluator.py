@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 from pwact.verdict import Verdict
 
@@ -41,3 +41,6 @@ class KpuEvaluator(Protocol):
 
     def transient_files(self, directory: Path) -> list[Path]:
         """Files and folders of a done task that are deleted once the iteration is complete."""
+
+    def with_features(self) -> Optional[KpuEvaluator]:
+        """The same, that leaves features too (`pwact.formats.features`); None if it cannot."""

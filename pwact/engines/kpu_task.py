@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from pwact import layout
 from pwact.errors import TaskError
 from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.verdict import DONE, Verdict, incomplete
+
+if TYPE_CHECKING:
+    from pwact.engines.evaluator import KpuEvaluator
 
 LOG = "kpu.log"
 
@@ -19,6 +23,10 @@ class KpuTask:
 
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+
+    def with_features(self) -> Optional[KpuEvaluator]:
+        """Most give none."""
+        return None
 
     def frames(self, directory: Path) -> np.ndarray:
         """MD steps of the frames to evaluate, ascending, int, shape (n,). Raises TaskError."""

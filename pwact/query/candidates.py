@@ -8,7 +8,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from pwact.query.pick import pick_random
+from pwact.query.picks import RANDOM, Frames, Pick, Pool
 from pwact.query.window import ACCURATE, CANDIDATE, FAILED, Scores, Window, classify
 
 
@@ -24,6 +24,8 @@ class Group:
         The most candidates to be picked; None for all.
     trajectories
         Directory (relative to the work directory) and scores of each.
+    frames
+        Structures and features, for rules that look at them.
     """
 
     md: int
@@ -31,6 +33,7 @@ class Group:
     limit: Optional[int]
     trajectories: Sequence[tuple[str, Scores]]
     window: Window
+    frames: Optional[Frames] = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ class Selection:
 
 
 def select_candidates(
-    groups: Sequence[Group], rng_for: Callable[[int, int], np.random.Generator]
+    groups: Sequence[Group],
+    rng_for: Callable[[int, int], np.random.Generator],
+    pick: Pick = RANDOM,
 ) -> Selection:
     """Classify the frames of all groups by their windows and pick candidates within each limit.
 
@@ -81,6 +86,8 @@ def select_candidates(
         In the order in which the tables list them.
     rng_for
         Gives the generator of the pick for (md, sys).
+    pick
+        The rule by which candidates are picked.
 
     Returns
     -------
@@ -88,23 +95,26 @@ def select_candidates(
         Rows in the order of groups, trajectories, steps.
     """
     parts: dict[int, list[FrameTable]] = {ACCURATE: [], CANDIDATE: [], FAILED: []}
-    deleted = []
+    pools = []
     for group in groups:
         table, failed = _gathered(group)
         classes = classify(table.values, failed, group.window.lower, group.window.upper)
-        for kind in (ACCURATE, FAILED):
-            parts[kind].append(_rows(table, classes == kind))
-        candidates = np.flatnonzero(classes == CANDIDATE)
-        picked = np.zeros(len(candidates), dtype=bool)
-        picked[pick_random(len(candidates), group.limit, rng_for(group.md, group.sys))] = True
-        parts[CANDIDATE].append(_rows(table, candidates[picked]))
-        deleted.append(_rows(table, candidates[~picked]))
+        for kind, found in parts.items():
+            found.append(_rows(table, classes == kind))
+        pools.append(_pool(group, parts[CANDIDATE][-1], rng_for(group.md, group.sys)))
+    picked, deleted = [], []
+    for table, chosen in zip(parts[CANDIDATE], pick.choose(pools)):
+        which = np.zeros(len(table), dtype=bool)
+        which[chosen] = True
+        picked.append(_rows(table, which))
+        deleted.append(_rows(table, ~which))
     return Selection(
-        _joined(parts[ACCURATE]),
-        _joined(parts[CANDIDATE]),
-        _joined(deleted),
-        _joined(parts[FAILED]),
+        _joined(parts[ACCURATE]), _joined(picked), _joined(deleted), _joined(parts[FAILED])
     )
+
+
+def _pool(group: Group, table: FrameTable, rng: np.random.Generator) -> Pool:
+    return Pool(table.values, table.steps, table.trajectories, group.limit, rng, group.frames)
 
 
 def _gathered(group: Group) -> tuple[FrameTable, np.ndarray]:

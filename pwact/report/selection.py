@@ -43,10 +43,13 @@ class Basis:
         What the frames were judged by.
     limits
         One line a system about its limits, where they are not the user's own.
+    pick
+        How candidates were picked where there are more than the limit.
     """
 
     words: str = "model deviation force"
     limits: Sequence[str] = ()
+    pick: str = "randomly"
 
 
 def record(selection: Selection) -> SelectRecord:
@@ -122,7 +125,7 @@ def summary_text(counts: SelectRecord, md_ends: Sequence[MdEnd], basis: Basis = 
 def classes_text(counts: SelectRecord, basis: Basis = Basis(), with_files: bool = True) -> str:
     """How many frames each class has, and, if `with_files`, in which tables they are listed."""
     left_out = counts.candidate - counts.selected
-    limited = f", randomly select {counts.selected}, delete {left_out}" if left_out else ""
+    limited = f", {basis.pick} select {counts.selected}, delete {left_out}" if left_out else ""
     details = {name: f", details in file {name}" for name in (ACCURATE, FAILED) if with_files}
     lines = [
         summary_line(counts),

@@ -33,7 +33,7 @@ from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.explore import System
 from pwact.workflow.stages.label import LabelStep
-from pwact.workflow.stages.select import SelectStage
+from pwact.workflow.stages.select import SelectStep
 from pwact.workflow.steps import Step
 from pwact.workflow.turn import Engines, Entries, Work, engines_of, turn_of, work_of
 
@@ -167,14 +167,18 @@ class Loop:
         return not set_aside_before(self.campaign.journal.events(), label)
 
     def _stage(self, step: Step, work: Work) -> Stage:
-        """The stage of a step; frames that it needs and that were deleted are made again before."""
+        """The stage of a step; what it needs and was deleted is made again before."""
         stage = work.stage(self.turn)
-        if steps.FRAMES not in step.needs:
+        wanted = {steps.FRAMES, steps.FEATURES} & {*step.needs, *stage.reads}
+        gone = []
+        for source in steps.between(steps.STEPS[0], step) if wanted else ():
+            maker = work_of(source)
+            makes = bool(wanted & set(source.leaves)) and maker.asked(self.turn)
+            if makes and self.campaign.remakes(maker.stage(self.turn), stage):
+                gone.append(source)
+        if not gone:
             return stage
-        source = steps.source_of(steps.FRAMES)
-        if not self.campaign.remakes(work_of(source).stage(self.turn), stage):
-            return stage
-        for earlier in steps.between(source, step):
+        for earlier in steps.between(gone[0], step):
             self._do(earlier)
         return work.stage(self.turn)
 
@@ -184,7 +188,8 @@ class Loop:
         turn = self.turn
         whole = isinstance(turn.engines.labeler, BatchLabeler)
         whole |= any(not step.by_system and work_of(step).asked(turn) for step in steps.STEPS)
-        return self.config.streaming and turn.uncertainty.streams and not whole
+        alone = turn.uncertainty.streams and turn.pick.by_system
+        return self.config.streaming and alone and not whole
 
     def _label_ahead(self, services: Services, system: System, ends: Entries) -> None:
         """Begin to label a system whose trajectories have all ended well.
@@ -194,7 +199,7 @@ class Loop:
         if not all(end["usable"] for end in ends):
             return
         turn = self.turn
-        select = SelectStage(self.config, turn.uncertainty, turn.iteration, ends)
+        select = replace(SelectStep().stage(turn), explored=ends)
         label = replace(LabelStep().stage(turn), ahead=True)
         candidates = candidates_of(select.picked(services, system))
         if candidates and self.campaign.begin_early(label, select):

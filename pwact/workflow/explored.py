@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from pwact import layout
 from pwact.engines.base import Explorer, Trajectory
 from pwact.errors import StageChangedError
+from pwact.formats.features import Features
 from pwact.workflow.tasks.origin import onto
 
 if TYPE_CHECKING:
+    import numpy as np
     from ase import Atoms
 
     from pwact.query.candidates import FrameTable
@@ -115,6 +117,29 @@ class Explored:
                 f"{place}: the trajectory was altered since {stage} ended, so {so}. Undo the "
                 f"change, or start with --redo {stage} to run the MD again"
             )
+
+
+class CandidateFrames:
+    """Structures and features of explored frames, for the rule that chooses among them.
+
+    See `pwact.query.picks.Frames`. Features stay on the disk until they are looked at.
+    """
+
+    def __init__(self, explored: Explored, work_dir: Path) -> None:
+        self._explored = explored
+        self._work_dir = work_dir
+        self._features: dict[str, Features] = {}
+
+    def structure(self, trajectory: str, step: int) -> Atoms:
+        """The frame as it was explored."""
+        return self._explored.frame(Candidate(float("nan"), step, trajectory))
+
+    def features(self, trajectory: str, step: int) -> np.ndarray:
+        """What the evaluation of the uncertainty has left. Raises TaskError."""
+        if trajectory not in self._features:
+            place = layout.evaluated(self._work_dir / trajectory) / layout.FEATURES
+            self._features[trajectory] = Features(place)
+        return self._features[trajectory].of(step)
 
 
 def contents_of(explored: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -20,6 +20,7 @@ TRAIN, EXPLORE, LABEL = MARKS
 # what steps leave for later ones
 MODELS = "models"
 FRAMES = "frames"  # trajectories; deleted when the iteration is complete, unless they are reserved
+FEATURES = "features"  # see `pwact.formats.features`; deleted likewise
 SCORES = "scores"  # how uncertain each frame is
 CANDIDATES = "candidates"
 LABELS = "labels"
@@ -100,7 +101,7 @@ STEPS: tuple[Step, ...] = (
         "pwact.workflow.stages.kpu:KpuStep",
         EXPLORE,
         needs=(MODELS, FRAMES),
-        leaves=(SCORES,),
+        leaves=(SCORES, FEATURES),
         by_system=False,
     ),
     Step(

@@ -15,6 +15,9 @@ from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
 from pwact.engines.batch import BatchLabeler
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.scripts.direct import DirectScript
+from pwact.errors import InputError
+from pwact.query.picks import FEATURES, RANDOM, Pick
+from pwact.registry.picks import PICKS
 from pwact.report import selection as tables
 from pwact.uncertainties import uncertainty
 from pwact.uncertainties.base import Uncertainty
@@ -84,6 +87,8 @@ class Turn:
         Whether a structure counts once; see `pwact.workflow.stages.label.LabelStage`.
     evaluator
         Computes what the exploration does not leave of the uncertainty; None where it leaves all.
+    pick
+        How candidates are chosen where there are more than asked for.
     data_sets
         Labelled data sets, one an iteration that labelled something.
     committee
@@ -106,6 +111,7 @@ class Turn:
     distinct: bool
     uncertainty: Uncertainty
     evaluator: Optional[KpuEvaluator] = None
+    pick: Pick = RANDOM
     iteration: int = 0
     data_sets: list[Path] = field(default_factory=list)
     committee: list[TrainedModel] = field(default_factory=list)
@@ -140,9 +146,35 @@ def turn_of(
     InputError
         The trainer does not know the uncertainty that is asked for.
     """
+    judge, evaluator, pick = judging(config, engines.trainer)
+    return Turn(config, engines, stages, distinct, judge, evaluator, pick)
+
+
+def judging(
+    config: RunConfig, trainer: Trainer
+) -> tuple[Uncertainty, Optional[KpuEvaluator], Pick]:
+    """By what frames are judged, what computes it, and the rule that chooses.
+
+    Raises
+    ------
+    InputError
+        The trainer does not know the uncertainty that is asked for, or the rule asks for features
+        that nothing gives.
+    """
     judge = uncertainty(config.strategy.uncertainty)
-    evaluator = judge.evaluator(engines.trainer)
-    return Turn(config, engines, stages, distinct, judge, evaluator)
+    evaluator = judge.evaluator(trainer)
+    pick: Pick = PICKS[config.strategy.pick].load()()
+    if FEATURES not in pick.reads:
+        return judge, evaluator, pick
+    evaluator = evaluator.with_features() if evaluator is not None else None
+    if evaluator is None:
+        raise InputError(
+            f"found {config.strategy.pick}; it chooses by features of the frames, which engine "
+            f"{config.train.engine} with uncertainty {config.strategy.uncertainty} does not give",
+            config.file,
+            "strategy.pick",
+        )
+    return judge, evaluator, pick
 
 
 class Work(Protocol):

@@ -16,6 +16,8 @@ from pwact.engines.pod.fit import FACTOR
 from pwact.engines.pod.kpu import evaluate, main
 from pwact.engines.pod.trainer import PodTrainer
 from pwact.errors import TaskError
+from pwact.fingerprint import differences
+from pwact.formats.features import Features
 from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.formats.lammps_data import write_lammps_data
 from pwact.formats.lammps_dump import frame_text
@@ -78,10 +80,10 @@ def run(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def evaluated(directory: Path, model: Any, run: Path) -> np.ndarray:
+def evaluated(directory: Path, model: Any, run: Path, evaluator: Any = None) -> np.ndarray:
     """Table of a task that ran as a job would run it."""
     directory.mkdir(parents=True)
-    evaluator = kpu_trainer().kpu()
+    evaluator = evaluator or kpu_trainer().kpu()
     evaluator.write_input(directory, model, run)
     assert not evaluator.check(directory).done
     assert shell(directory, evaluator.command()) == 0, (directory / "kpu.log").read_text()
@@ -131,6 +133,26 @@ def test_equals_dense_algebra(
         np.testing.assert_allclose(row[1:], expected, rtol=2e-8)  # the file has nine digits
         cells.append(frame.cell.volume)
     assert np.ptp(cells) > 1.0
+
+
+def test_the_squares_of_the_features_are_the_uncertainty(
+    model: Any, run: Path, tmp_path: Path
+) -> None:
+    evaluator = kpu_trainer().kpu().with_features()
+    place = tmp_path / "task"
+    table = evaluated(place, model, run, evaluator)
+    features = Features(place / "features.npy")
+    for row in table:
+        of_frame = features.of(int(row[0]))
+        assert of_frame.dtype == np.float32
+        assert np.square(of_frame, dtype=float).sum() == pytest.approx(row[2], rel=1e-5)
+    np.testing.assert_allclose(table, evaluated(tmp_path / "plain", model, run), rtol=1e-8)
+    assert not (tmp_path / "plain" / "features.npy").exists()
+    assert place / "features.npy" in evaluator.transient_files(place)
+    assert not any(differences({"engine": "pod"}, kpu_trainer().kpu().fingerprint()))
+    assert any(differences({"engine": "pod"}, evaluator.fingerprint()))
+    (place / "features.npy").unlink()
+    assert not evaluator.check(place).done
 
 
 def test_descriptors_times_coefficients_are_energy_and_forces(

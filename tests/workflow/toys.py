@@ -25,6 +25,7 @@ from pwact.engines.base import (
 )
 from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
+from pwact.formats.features import writing_features
 from pwact.formats.frames import read_frames
 from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.formats.labels import set_labels
@@ -109,11 +110,17 @@ class ToyTrainer:
 
 
 class ToyKpu:
-    """Uncertainty of row n is ``temperature * (1 + n)``."""
+    """Uncertainty of row n is ``temperature * (1 + n)``; its features are a row of two numbers."""
 
     log = "kpu.log"
     shell_check = "true"
     heading = None
+    features = False
+
+    def with_features(self) -> ToyKpu:
+        made = type(self)()
+        made.features = True
+        return made
 
     def fingerprint(self) -> dict[str, Any]:
         return {"engine": "toy"}
@@ -123,14 +130,15 @@ class ToyKpu:
         (directory / "md.json").write_bytes((trajectory / "md.json").read_bytes())
 
     def command(self) -> str:
-        return "toy-kpu"
+        return "toy-kpu-features" if self.features else "toy-kpu"
 
     def check(self, directory: Path) -> Verdict:
         done = filled(directory / "kpu_model_devi.out")
         return DONE if done else incomplete("no kpu_model_devi.out")
 
     def transient_files(self, directory: Path) -> list[Path]:
-        return [directory / "md.json"]
+        features = [directory / "features.npy"] if self.features else []
+        return [directory / "md.json", *features]
 
 
 class ToyTrajectory:
@@ -313,6 +321,15 @@ def _kpu(directory: Path) -> None:
     write_kpu_devi(directory / "kpu_model_devi.out", steps, rows)
 
 
+def _kpu_with_features(directory: Path) -> None:
+    """Row n points to another direction than its neighbours: 0, 90, 0, 90 … degrees."""
+    _kpu(directory)
+    steps = np.array(json.loads((directory / "md.json").read_text())["steps"])
+    with writing_features(directory / "features.npy", steps, 2) as put:
+        for place in range(len(steps)):
+            put(place, np.eye(2)[[place % 2]] * (1 + place))
+
+
 def _labels(frames: int, scale: float = 1.0) -> Callable[[Path], None]:
     def run(directory: Path) -> None:
         atoms = from_json(json.loads((directory / "in.json").read_text()))
@@ -331,6 +348,7 @@ RUN: dict[str, Callable[[Path], None]] = {
     "toy-train": _train,
     "toy-md": _md,
     "toy-kpu": _kpu,
+    "toy-kpu-features": _kpu_with_features,
     "toy-scf": _labels(1),
     "toy-aimd": _labels(3),
     "toy-relax": _labels(1, 0.98),

@@ -19,8 +19,9 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -35,23 +36,32 @@ from pwact.engines.pod.deviation import dump_steps
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.worker import exit_status, python_module
 from pwact.errors import TaskError
+from pwact.fingerprint import Settings
+from pwact.formats.features import Features, Put, writing_features
 from pwact.formats.kpu_devi import write_kpu_devi
+from pwact.verdict import Verdict, incomplete
 
 logger = logging.getLogger(__name__)
 
 ROLE = "kpu"
 _MODULE = "pwact.engines.pod.kpu"
+WITH_FEATURES = "--features"
 
 
 class PodKpu(KpuTask):
     """Writes and reads evaluations of a POD model. See `pwact.engines.evaluator.KpuEvaluator`."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, features: bool = False) -> None:
         self._program = program
+        self._features = features
+
+    def with_features(self) -> PodKpu:
+        """The same, with the features of every frame."""
+        return PodKpu(self._program, features=True)
 
     def fingerprint(self) -> dict[str, Any]:
         """The engine; all else belongs to the model."""
-        return {"engine": "pod"}
+        return Settings({"engine": "pod", "features": self._features}, {"features": False})
 
     def write_input(self, directory: Path, model: TrainedModel, trajectory: Path) -> None:
         """Link to the model, its factor of P, and the files of the MD."""
@@ -65,15 +75,28 @@ class PodKpu(KpuTask):
 
     def command(self) -> str:
         """Evaluate all frames of the dump."""
-        return f"{python_module(_MODULE, self._program)} > {LOG} 2>&1"
+        more = f" {WITH_FEATURES}" if self._features else ""
+        return f"{python_module(_MODULE, self._program)}{more} > {LOG} 2>&1"
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether every frame has its row, and its features if they are asked for."""
+        verdict = super().check(directory)
+        if not self._features or not verdict.done:
+            return verdict
+        try:
+            Features(directory / layout.FEATURES)
+        except TaskError as error:
+            return incomplete(str(error))
+        return verdict
 
     def frames(self, directory: Path) -> np.ndarray:
         """Those of the dump."""
         return np.array(dump_steps(directory / DUMP)[0], dtype=np.int64)
 
     def transient_files(self, directory: Path) -> list[Path]:
-        """The link to the dump, which does not stay either."""
-        return [path for path in (directory / DUMP,) if path.is_symlink()]
+        """The link to the dump, which does not stay either, and the features."""
+        features = [directory / layout.FEATURES] if self._features else []
+        return [path for path in (directory / DUMP,) if path.is_symlink()] + features
 
 
 def read_factor(path: Path) -> np.ndarray:
@@ -110,8 +133,17 @@ def _atoms(matrix: np.ndarray) -> int:
     return (len(matrix) - 1) // 3
 
 
-def evaluate(directory: Path, command: str) -> None:
+def features_of(matrix: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Its sum of squares is the uncertainty of a frame; see `pwact.formats.features`."""
+    forces = matrix[1:] @ factor.T
+    features: np.ndarray = forces / np.sqrt(len(forces))
+    return features
+
+
+def evaluate(directory: Path, command: str, features: bool = False) -> None:
     """Write ``kpu_model_devi.out``: NaN for a frame that cannot be evaluated, and all later ones.
+
+    With `features` ``features.npy`` as well.
 
     Raises
     ------
@@ -119,9 +151,19 @@ def evaluate(directory: Path, command: str) -> None:
         There are no frames, or no P, or LAMMPS does not even begin.
     """
     factor = read_factor(directory / FACTOR)
-    steps, usable = dump_steps(directory / DUMP)
+    steps, _ = dump_steps(directory / DUMP)
     if not steps:
         raise TaskError(f"{DUMP} holds no frame")
+    path = directory / layout.FEATURES
+    writing = writing_features(path, np.array(steps), len(factor)) if features else nullcontext()
+    with writing as put:
+        rows = _rows(directory, command, factor, put)
+    write_kpu_devi(directory / layout.KPU_MODEL_DEVI, np.array(steps), rows)
+
+
+def _rows(directory: Path, command: str, factor: np.ndarray, put: Optional[Put]) -> np.ndarray:
+    """A row of ``kpu_model_devi.out`` for each frame; features are put away at once."""
+    steps, usable = dump_steps(directory / DUMP)
     rows = np.full((len(steps), 4), np.nan)
     row = {step: number for number, step in enumerate(steps)}
     if usable:
@@ -130,11 +172,13 @@ def evaluate(directory: Path, command: str) -> None:
         for step, matrix in printed(directory, command, text):
             done = row[step]
             rows[done] = row_of(matrix, factor)
+            if put is not None:
+                put(done, features_of(matrix, factor))
         if done < 0:
             raise TaskError(f"LAMMPS gave no descriptors: {complaint(directory)}")
         if done + 1 < usable:
             logger.warning("LAMMPS stopped after step %d: %s", steps[done], complaint(directory))
-    write_kpu_devi(directory / layout.KPU_MODEL_DEVI, np.array(steps), rows)
+    return rows
 
 
 def _model(directory: Path) -> Model:
@@ -144,7 +188,8 @@ def _model(directory: Path) -> Model:
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluate in the current directory."""
-    return exit_status(lambda directory: evaluate(directory, arguments[0]))
+    command, *more = arguments
+    return exit_status(lambda directory: evaluate(directory, command, WITH_FEATURES in more))
 
 
 if __name__ == "__main__":

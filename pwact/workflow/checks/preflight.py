@@ -21,14 +21,13 @@ from pwact.executors import check_block
 from pwact.formats.starts import read_start
 from pwact.formats.structure_remarks import remarks
 from pwact.geometry import flaw, super_cell
-from pwact.uncertainties import uncertainty
 from pwact.workflow.as_begun import as_begun
 from pwact.workflow.checks.check_atoms import check_chain_atoms, check_run_atoms
 from pwact.workflow.checks.check_data import check_data, check_known
 from pwact.workflow.checks.check_held import check_chain_held, check_run_held
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.stages.explore import condition
-from pwact.workflow.turn import engines_of
+from pwact.workflow.turn import engines_of, judging
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -59,7 +58,7 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
     direct = engines.direct
     _check_inputs(config, engines.explorer)
     engines.trainer.validate()
-    uncertainty(config.strategy.uncertainty).evaluator(engines.trainer)
+    judging(config, engines.trainer)
     if direct is not None:
         direct.validate()
     found: dict[str, tuple[str, Path]] = {}

@@ -15,6 +15,7 @@ from pwact.engines.base import Explorer, TrainedModel
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.errors import StageChangedError
 from pwact.executors.base import Task
+from pwact.io import files
 from pwact.workflow.changes import free_backup
 from pwact.workflow.explored import Explored, contents_of
 from pwact.workflow.quorum import check_quorum, name_lost_groups
@@ -92,7 +93,11 @@ class KpuStage:
         name_lost_groups(results, systems, self.name, "none of its frames can be a candidate")
         done = {result.task.directory for result in results if result.verdict.done}
         evaluated = {name for name, task in tasks.items() if task.directory in done}
-        paths = [{**entry, "usable": entry["directory"] in evaluated} for entry in self.explored]
+        paths = [
+            {**entry, "usable": name in evaluated, **self._features(name, name in evaluated)}
+            for entry in self.explored
+            for name in (entry["directory"],)
+        ]
         products, links, waste = [], [], []
         for name in sorted(evaluated):
             place = tasks[name].directory
@@ -115,6 +120,11 @@ class KpuStage:
             except StageChangedError:
                 task.directory.rename(free_backup(task.directory))
                 raise
+
+    def _features(self, name: str, evaluated: bool) -> dict[str, str]:
+        """The hash of the features of a trajectory, if it has some."""
+        path = layout.evaluated(self.config.work_dir / name) / layout.FEATURES
+        return {"features": files.tree_hash(path)} if evaluated and path.exists() else {}
 
     @property
     def _usable(self) -> list[Mapping[str, Any]]:

@@ -7,14 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from pwact import layout
 from pwact.config.run import RunConfig
-from pwact.fingerprint import extended
+from pwact.fingerprint import Settings, extended
 from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
+from pwact.query.picks import RANDOM, Frames, Pick
 from pwact.query.spread import quantiles
 from pwact.query.window import Limits, Scores, Window, classify
 from pwact.report import selection as tables
@@ -22,6 +23,7 @@ from pwact.report.plots import histogram
 from pwact.report.records import SPREAD, SpreadRecord, SystemRecord
 from pwact.uncertainties import recorded_in
 from pwact.uncertainties.base import Uncertainty
+from pwact.workflow.explored import CandidateFrames, Explored, contents_of
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import System, systems_of
 from pwact.workflow.tasks.prepare import content, link_inside, relative
@@ -45,12 +47,18 @@ class SelectStage:
     ----------
     explored
         The ``paths`` of the exploration's report: one entry a trajectory.
+    pick
+        The rule by which candidates are chosen where there are more than asked for.
+    frames
+        Where that rule gets structures and features.
     """
 
     config: RunConfig
     uncertainty: Uncertainty
     iteration: int
     explored: Sequence[Mapping[str, Any]]
+    pick: Pick = RANDOM
+    frames: Optional[Frames] = None
 
     @property
     def name(self) -> str:
@@ -65,18 +73,27 @@ class SelectStage:
     @property
     def reads(self) -> Collection[str]:
         """Results of earlier stages in `inputs`."""
-        return ("deviations",)
+        return ("deviations", *self.pick.reads)
 
     def inputs(self) -> Mapping[str, Any]:
-        """Window, limits and the uncertainties."""
+        """Window, limits and the uncertainties; of the frames what the rule looks at.
+
+        Structures and features count as they were when their step had ended: they may be deleted.
+        """
         work_dir = self.config.work_dir
+        usable = [entry for entry in self.explored if entry["usable"]]
+        seen = {
+            what: {entry["directory"]: entry.get(what, "") for entry in usable}
+            for what in self.pick.reads
+        }
+        by = Settings({**self._by(), "pick": self.config.strategy.pick}, {"pick": "random"})
         return extended(
-            self._by(),
+            by,
+            **seen,
             limits={system.name: system.limit for system in self._systems()},
             deviations={
                 entry["directory"]: content(self.uncertainty.files(work_dir / entry["directory"]))
-                for entry in self.explored
-                if entry["usable"]
+                for entry in usable
             },
         )
 
@@ -104,7 +121,7 @@ class SelectStage:
                 log.info("%s: %s", self.name, stories[-1])
         selection = self._selection(services, groups)
         ends = [md_end(entry) for entry in self.explored]
-        basis = tables.Basis(self.uncertainty.measure.words, stories)
+        basis = tables.Basis(self.uncertainty.measure.words, stories, self.pick.words)
         tables.write_selection(self.directory, selection, ends, basis)
         for system, group in zip(self._systems(), groups):
             services.later(partial(self._picture, system, group))
@@ -131,7 +148,7 @@ class SelectStage:
         def generator(md: int, system: int) -> np.random.Generator:
             return services.rng(self.iteration, "select", md, system)
 
-        return select_candidates(groups, generator)
+        return select_candidates(groups, generator, self.pick)
 
     def _spread(self, groups: Sequence[Group]) -> SpreadRecord:
         """How the values are spread, of all frames and of each system."""
@@ -160,7 +177,8 @@ class SelectStage:
                 trajectories.append((entry["directory"], scores))
         limits = Limits(*self._limits().values())
         window, story = self.uncertainty.window(limits, [one for _, one in trajectories])
-        return Group(system.md, system.number, system.limit, trajectories, window), story
+        md, number, limit = system.md, system.number, system.limit
+        return Group(md, number, limit, trajectories, window, self.frames), story
 
     def _picture(self, system: System, group: Group) -> None:
         """Draw the histogram of one system; an extra that nothing depends on."""
@@ -195,7 +213,10 @@ class SelectStep:
 
     def stage(self, turn: Turn) -> SelectStage:
         """The selection."""
-        return SelectStage(turn.config, turn.uncertainty, turn.iteration, turn.judged)
+        work_dir, explorer = turn.config.work_dir, turn.engines.explorer
+        frames = CandidateFrames(Explored(explorer, work_dir, contents_of(turn.explored)), work_dir)
+        uncertainty, pick = turn.uncertainty, turn.pick
+        return SelectStage(turn.config, uncertainty, turn.iteration, turn.judged, pick, frames)
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
         """All candidates are labelled unless a later step chooses among them."""
