@@ -40,15 +40,18 @@ class Assigner(Protocol):
 
 
 class Holder(Protocol):
-    """Part of a labeler: atoms that are held in relaxations and AIMD (`pwact.fixed_atoms`).
+    """Part of a labeler: held atoms (`pwact.fixed_atoms`) and open boundaries.
 
     Attributes
     ----------
     forces_on_held
         Whether frames of an AIMD have the forces of the energy on held atoms, not zeros.
+    open_axes
+        Whether it computes structures that are open along an axis (pbc F) as such.
     """
 
     forces_on_held: bool
+    open_axes: bool
 
     def check_held(self, atoms: Atoms) -> str:
         """What becomes of atoms that are held: a remark for the user, "" where they are.

@@ -6,7 +6,6 @@ properties of the atoms, and go with them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import ase.io
@@ -37,7 +36,7 @@ def remarks(path: Path, structure_format: str) -> list[str]:
 def _extxyz(text: str) -> list[str]:
     head = read_head(text.split("\n", 2)[1])
     names = head.columns
-    said = _open(head.pbc(default=True)) if head.cell() is not None else []
+    said = []
     for known, words in (
         (_MOMENTS, f"magnetic moments; {_LOST.format(MOMENTS)}"),
         (_CHARGES, f"charges; {_LOST.format(CHARGES)}"),
@@ -51,7 +50,7 @@ def _by_ase(path: Path, name: str) -> list[str]:
     atoms = ase.io.read(
         str(path), index=slice(-1, None), format=name, do_not_split_by_at_sign=True
     )[-1]
-    said = _open(atoms.pbc) if atoms.cell.rank == len(atoms.pbc) else []
+    said = []
     if others := take_constraints(atoms):
         said.append(f"it has constraints ({', '.join(sorted(set(others)))}) that nothing keeps")
     results = getattr(atoms.calc, "results", {})
@@ -62,10 +61,3 @@ def _by_ase(path: Path, name: str) -> list[str]:
         if np.any(results.get(known, 0.0)) and not np.any(atoms.arrays.get(initial, 0.0)):
             said.append(f"it has {words}; {_LOST.format(initial)}")
     return said
-
-
-def _open(pbc: Sequence[bool]) -> list[str]:
-    if all(pbc):
-        return []
-    axes = " ".join("T" if periodic else "F" for periodic in pbc)
-    return [f"it is open along an axis (pbc {axes}), but taken as periodic: leave room around it"]

@@ -74,6 +74,8 @@ _ALIASES = {
 }
 
 _DUMPS = frozenset({"lammps-dump-text", "lammps-dump-binary"})
+# formats whose files say along which axes they are periodic; others with a cell are so along all
+_SAY_PERIODIC = _DUMPS | {"extxyz", "traj", "json", "db", "bundletrajectory", "netcdftrajectory"}
 _WHOLE = 1e-3  # an occupancy this close to 1 is 1
 
 
@@ -105,6 +107,8 @@ def check_format_name(name: str) -> str:
 def read_structure(path: Path, structure_format: str) -> Atoms:
     """Read a structure; of a file with several, the last.
 
+    It is open along an axis (``pbc`` F) where its file says so, else periodic.
+
     Raises
     ------
     InputError
@@ -122,8 +126,9 @@ def read_structure(path: Path, structure_format: str) -> Atoms:
             raise
         message = f"{error.message}; it begins like {likely}: is that its format?"
         raise InputError(message, path) from error
-    periodic = atoms.cell.rank == 3 or atoms.pbc
-    made = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=periodic)
+    said = name in _SAY_PERIODIC or atoms.cell.rank < 3
+    pbc = atoms.pbc if said else True
+    made = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=pbc)
     if GROUPS in atoms.arrays:
         made.set_array(GROUPS, atoms.arrays[GROUPS])
     return hand_on(atoms, made)

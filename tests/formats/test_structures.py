@@ -199,3 +199,23 @@ def test_partial_occupancy_is_refused(tmp_path: Path, first: str, more: str, wor
         read_structure(path, "cif")
     path.write_text(CIF.format(first="1.0", more=""))
     assert str(read_structure(path, "cif").symbols) == "CuTe"
+
+
+@pytest.mark.parametrize("name", ["extxyz", "traj", "json"])
+@pytest.mark.parametrize("pbc", [(True, True, False), (False, False, False), (True, True, True)])
+def test_files_that_say_which_axes_are_periodic(
+    tmp_path: Path, name: str, pbc: tuple[bool, bool, bool]
+) -> None:
+    atoms = bulk("Ag", cubic=True)
+    atoms.pbc = pbc
+    ase.io.write(tmp_path / "a", atoms, format=name)
+    assert tuple(read_structure(tmp_path / "a", name).pbc) == pbc
+
+
+def test_files_that_cannot_say_it_are_periodic(tmp_path: Path) -> None:
+    atoms = bulk("Ag", cubic=True)
+    atoms.pbc = False
+    ase.io.write(tmp_path / "a.cube", atoms, data=np.zeros((2, 2, 2)))
+    assert read_structure(tmp_path / "a.cube", "cube").pbc.all()
+    (tmp_path / "a.xyz").write_text('1\nLattice="4 0 0 0 4 0 0 0 4"\nAg 0 0 0\n')
+    assert read_structure(tmp_path / "a.xyz", "extxyz").pbc.all()

@@ -254,6 +254,7 @@ class ToyLabeler:
     shell_check = "true"
     heading = None
     forces_on_held = True
+    open_axes = False
 
     def __init__(self, config: Any, input_idx: int, block: Any) -> None:
         self.input_idx = input_idx

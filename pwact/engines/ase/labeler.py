@@ -83,6 +83,7 @@ class AseLabeler:
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
     forces_on_held = True
+    open_axes = True
     heading: Optional[Heading] = None  # every process of a parallel Python is the same program
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:

@@ -44,6 +44,7 @@ class Cp2kLabeler:
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
     forces_on_held = False  # CP2K writes zeros, in its log and its files
+    open_axes = False
     heading: Optional[Heading] = Heading(
         LOG,
         r"PROGRAM STARTED AT ",

@@ -70,6 +70,7 @@ class DftbPlusLabeler:
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
     forces_on_held = True
+    open_axes = False
     heading: Optional[Heading] = Heading(
         LOG, r"^\| +DFTB\+ release ", r"^MPI processes: +(\d+)", r"^DFTB\+ running times"
     )

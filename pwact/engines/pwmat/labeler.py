@@ -62,6 +62,7 @@ class PwmatLabeler:
     heading: Optional[Heading] = None  # what PWmat prints at its start is not known here
     shell_check = f"tail -n 1 {report.REPORT} 2>/dev/null | grep -q time"
     forces_on_held = True
+    open_axes = False
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
         self.config = config

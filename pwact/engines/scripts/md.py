@@ -113,6 +113,7 @@ class MdScript(Script):
     structure_format = "vasp/poscar"
     structure_postfix = ".poscar"
     forces_on_held = True
+    open_axes = False
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:  # noqa: ARG002
         """Raise InputError when the script has the name of a data file."""

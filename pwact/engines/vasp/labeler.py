@@ -64,6 +64,7 @@ class VaspLabeler:
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
     forces_on_held = True
+    open_axes = False
     heading: Optional[Heading] = Heading(
         LOG,
         r"^ *running(?: on)? +\d+ (?:total cores|mpi-ranks)",

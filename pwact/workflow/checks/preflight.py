@@ -25,6 +25,7 @@ from pwact.workflow.as_begun import as_begun
 from pwact.workflow.checks.check_atoms import check_chain_atoms, check_run_atoms
 from pwact.workflow.checks.check_data import check_data, check_known
 from pwact.workflow.checks.check_held import check_chain_held, check_run_held
+from pwact.workflow.checks.check_open import check_chain_open, check_run_open
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.stages.explore import condition
 from pwact.workflow.turn import engines_of, judging
@@ -75,7 +76,8 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
         labeler.validate(frozenset(found))
     else:
         labeler.validate(Purpose.SCF, frozenset(found))
-    said = [*check_run_held(config, engines.explorer), *check_run_atoms(config, labeler)]
+    said = check_run_open(config, explored(config))
+    said += [*check_run_held(config, engines.explorer), *check_run_atoms(config, labeler)]
     said += _not_carried(structure for _, structure in explored(config))
     return [*said, *check_data(config, found, strict)]
 
@@ -160,7 +162,11 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> list[str]:
         for labelers, purpose in steps:
             if number in labelers:
                 labelers[number].validate(purpose, elements)
-    return [*check_chain_held(config, chain), *check_chain_atoms(config, chain)]
+    return [
+        *check_chain_open(config, chain),
+        *check_chain_held(config, chain),
+        *check_chain_atoms(config, chain),
+    ]
 
 
 def _check_geometry(atoms: Atoms, closest: float, where: tuple[Path, Path, str]) -> None:

@@ -60,6 +60,7 @@ def assigned(
         free(atoms)
     if label is not None and label.bare_atoms:
         drop(atoms)
+        atoms.pbc = True
         return atoms
     try:
         return assigner.assign(atoms, times)
@@ -70,10 +71,14 @@ def assigned(
 
 
 def explored_start(structure: StructureFile, label: LabelConfig) -> Atoms:
-    """The structure of explored MD; in campaigns that version 0.5.0 began no atom is held."""
+    """The structure of explored MD.
+
+    In campaigns that version 0.5.0 began no atom is held, and all axes are periodic.
+    """
     atoms = read_start(structure.path, structure.format, structure.fix_atoms)
     if label.bare_atoms:
         free(atoms)
+        atoms.pbc = True
     return atoms
 
 
@@ -104,6 +109,8 @@ def times_of(entry: SystemEntry) -> int:
 def onto(start: Atoms, frame: Atoms, place: Union[str, Path] = "") -> Atoms:
     """Give a frame of an MD the properties of the structure from which the MD began.
 
+    It is periodic along the same axes: files in between may not say so.
+
     By the order of the atoms, which a trajectory keeps; where an MD has changed it, by element, if
     all atoms of an element have the same.
 
@@ -117,6 +124,7 @@ def onto(start: Atoms, frame: Atoms, place: Union[str, Path] = "") -> Atoms:
     TaskError
         Neither is possible.
     """
+    frame.pbc = start.pbc
     found = properties_of(start)
     if np.array_equal(start.numbers, frame.numbers) or not found:
         return hand_on(start, frame) if found else frame
