@@ -13,6 +13,7 @@ from ase.build import bulk
 
 from pwact.engines.base import Potential
 from pwact.engines.lammps.input import DATA, DUMP, INPUT
+from pwact.engines.lammps.own_types import remarks_on_numbers
 from pwact.engines.lammps.restart import prepare
 from pwact.engines.lammps.user_input import included, remarks, rewrite
 from pwact.errors import InputError
@@ -294,3 +295,14 @@ def test_loops_and_minimizations_run(tmp_path: Path, text: str, steps: list[int]
     done = lammps(tmp_path, made)
     assert done.returncode == 0, done.stdout
     assert set(steps) <= set(DumpTrajectory(tmp_path / DUMP, ["Cu"]).steps().tolist())
+
+
+def test_type_numbers_are_named(tmp_path: Path) -> None:
+    """Their order is not that of PWact; masses and pair lines are ours anyway."""
+    path = tmp_path / "in.user"
+    path.write_text(SAMPLE)
+    assert remarks_on_numbers(path) == []
+    lines = ["group gold type 2", "set group all type 1", 'if "1 > 0" then "create_atoms 1 box"']
+    path.write_text(SAMPLE.replace("timestep", "\n".join([*lines, "timestep"])))
+    (remark,) = remarks_on_numbers(path)
+    assert remark.startswith(f"{path}: line 26, 27, 28: names LAMMPS types by number")

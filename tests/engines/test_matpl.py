@@ -38,14 +38,15 @@ from pwact.engines.matpl.results import read_errors
 from pwact.engines.matpl.trainer import MatplTrainer
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
-from pwact.formats.extxyz import write_extxyz
+from pwact.fingerprint import differences
+from pwact.formats.extxyz import read_extxyz, write_extxyz
 from pwact.formats.labels import set_labels
 from pwact.verdict import Outcome
 from tests.stubs.matpl import COUNTED, FAILED, KILLED_AFTER
 from tests.stubs.pair_model import PairModel, load
 from tests.workflow.matpl_campaign import write_program
 
-DATA = TrainingData((Path("/data/a.xyz"), Path("/data/b.xyz")), (), "extxyz")
+DATA = TrainingData((Path("/data/a.xyz"), Path("/data/b.xyz")), (Path("/data/v.xyz"),), "extxyz")
 ADDED = {"seed", "format", "train_data", "valid_data"}
 START = {"recover_train", "model_load_file"}
 
@@ -170,21 +171,63 @@ def test_a_warm_start_begins_with_a_smaller_loss(tmp_path: Path, kind: Any) -> N
     assert losses[1] < losses[0]
 
 
-def test_a_checkpoint_of_nep_is_no_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    models = (tmp_path / "a.ckpt", tmp_path / "nep5.txt")
-    trainer(nep(), init_model_list=models).validate()
-    assert caplog.text.count("init_model_list") == 1
-    assert "a.ckpt: MatPL trains NEP from the beginning" in caplog.text
+def test_a_checkpoint_of_nep_is_a_start_as_well(tmp_path: Path) -> None:
+    """It is laid into ``model_record``, where a training of NEP looks for one."""
+    train = {**nep(optimizer={"epochs": 2}), "atom_type": ("Cu",)}
+    cold, warm = tmp_path / "cold", tmp_path / "warm"
+    cold.mkdir()
+    run_training(cold, train)
+    before = (cold / "model_record/nep_model.ckpt").read_bytes()
+    warm.mkdir()
+    run_training(warm, train, cold / "model_record/nep_model.ckpt", **{KILLED_AFTER: "1"})
+    made = run_training(warm, train)  # which goes on from its own
+    assert load(made.read_result(warm).files["model"]).history == [5, 5]
+    assert (cold / "model_record/nep_model.ckpt").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("train", "key", "name", "expected"),
+    [
+        (dp, "model_load_file", "m.ckpt", {"recover_train": True, "model_load_file": "../m.ckpt"}),
+        (nep, "nep_txt_file", "nep.txt", {"nep_txt_file": "../nep.txt"}),
+        (nep, "model_load_file", "m.ckpt", {"recover_train": True}),
+    ],
+)
+def test_a_start_model_among_the_keys_of_matpl_counts(
+    tmp_path: Path,
+    train: Any,
+    key: str,
+    name: str,
+    expected: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where no other start is known; its content is part of the fingerprint."""
+    made = trainer(train(**{key: name}), work_dir=tmp_path)
+    with pytest.raises(InputError, match=f"train.{key}: there is no file .*{name}"):
+        made.validate()
+    assert "start" not in made.fingerprint()
+    (tmp_path / name).write_text("model")
+    made.validate()
+    keys = {*START, "nep_txt_file"}
+    found = written(made, tmp_path / "first")
+    assert {one: value for one, value in found.items() if one in keys} == expected
+    assert "start" in made.fingerprint()
+    assert not list(differences(trainer(train(**{key: name})).fingerprint(), made.fingerprint()))
+    old = tmp_path / "iter.0000"
+    found = written(made, tmp_path / "next", start_from=old / "model.txt")
+    assert str(found.get("nep_txt_file", found.get("model_load_file", ""))) != f"../{name}"
+    refused = trainer(train(**{key: name, "recover_train": False}), work_dir=tmp_path)
+    assert not keys - {"recover_train"} & set(written(refused, tmp_path / "none"))
     caplog.clear()
-    trainer(dp(), init_model_list=models).validate()
-    assert not caplog.text
+    trainer(train(**{key: name}), work_dir=tmp_path, init_model_list=(old,)).validate()
+    assert f"train.{key} is not used: init_model_list is given" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("train", "name", "expected"),
     [
         (dp(), "m.ckpt", {"recover_train": True, "model_load_file": "../m.ckpt"}),
-        (nep(), "m.ckpt", {"recover_train": True, "model_load_file": "../m.ckpt"}),
+        (nep(), "m.ckpt", {"recover_train": True}),
         (nep(), "nep.txt", {"nep_txt_file": "../nep.txt"}),
     ],
 )
@@ -197,14 +240,25 @@ def test_a_start_model_of_the_user(
     assert {key: value for key, value in found.items() if key in keys} == expected
 
 
-@pytest.mark.parametrize(("train", "expected"), [(dp(), ["../data/a.xyz"]), (nep(), [])])
-def test_without_valid_data(tmp_path: Path, train: dict[str, Any], expected: list[str]) -> None:
-    data = TrainingData((tmp_path / "data/a.xyz",), (), "extxyz")
-    assert written(trainer(train), tmp_path / "new", data=data)["valid_data"] == expected
+@pytest.mark.parametrize(
+    ("train", "batch", "count"), [(dp, 1, 4), (dp, 5, 5), (dp, 9, 7), (nep, 1, None)]
+)
+def test_without_valid_data(tmp_path: Path, train: Any, batch: int, count: Optional[int]) -> None:
+    """DP fails without any, so it is shown a few frames, which fill a batch; NEP needs none."""
+    labelled = copper()
+    set_labels(labelled, -1.0, np.zeros((len(labelled), 3)))
+    for name, frames in (("a.xyz", 3), ("b.xyz", 4)):
+        write_extxyz(tmp_path / name, [labelled] * frames)
+    data = TrainingData((tmp_path / "a.xyz", tmp_path / "b.xyz"), (), "extxyz")
+    made = trainer({**train(optimizer={"batch_size": batch}), "engine": "matpl"})
+    found = written(made, tmp_path / "new", data=data)["valid_data"]
+    assert found == ([] if count is None else ["few_frames.xyz"])
+    if count is not None:
+        assert len(read_extxyz(tmp_path / "new/few_frames.xyz")) == count
 
 
-CURVES = "model_record/epoch_train.dat $(ls model_record/epoch_valid.dat 2> /dev/null)"
 TEXT = "model_record/nep5.txt"
+CURVES = "model_record/epoch_train.dat $(ls model_record/epoch_valid.dat 2> /dev/null)"
 MARK = "model_record/torch_script_module.pt"
 TRAIN = (
     'rm -f train.ended && input=$({python}) && {{ [ -z "$input" ] || '

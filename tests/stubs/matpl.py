@@ -25,6 +25,7 @@ RECORD = Path("model_record")
 CHECKPOINTS = {"DP": "dp_model.ckpt", "NEP": "nep_model.ckpt"}
 COUNTED = "STUB_COUNTS_EPOCHS_IN"  # environment variable: a file that gets a line an epoch
 FAILED = "STUB_FAILS_IN"  # environment variable: the command that torch's caution ends
+NEW_PWDATA = "STUB_HAS_A_NEW_PWDATA"  # environment variable
 KILLED_AFTER = "STUB_KILLED_AFTER_EPOCH"  # environment variable: as if a time limit struck
 WAITS_AFTER = "STUB_WAITS_AFTER_EPOCH"  # environment variable: until something ends it
 WAITS, GOES = (
@@ -90,6 +91,8 @@ def main() -> None:
         train(json.loads(asked.input.read_text()))
         return
     if asked.command == "kpu":
+        if os.environ.get(NEW_PWDATA):
+            raise SystemExit("TypeError: object of type 'numpy.int64' has no len()")
         table = kalman(asked.m, asked.c, asked.f, asked.a)
         table.save(asked.s)
         if asked.d:

@@ -17,7 +17,7 @@ from pwact.engines.lammps.input import (
     RESTART,
     render,
 )
-from pwact.engines.lammps.own_types import for_structure
+from pwact.engines.lammps.own_types import for_structure, remarks_on_numbers
 from pwact.engines.lammps.program import lammps_heading, lammps_program
 from pwact.engines.lammps.user_input import included, remarks, rewrite
 from pwact.engines.md_task import EXIT, LOG, MdTask
@@ -48,7 +48,7 @@ class LammpsExplorer(MdTask):
         """Raise InputError unless an input of the user can be used."""
         _text(Potential((), {}, ()), motion, 1, [])
         if isinstance(motion, UserInput):
-            for remark in remarks(motion.path):
+            for remark in (*remarks(motion.path), *remarks_on_numbers(motion.path)):
                 log.warning("%s", remark)
 
     def fingerprint(self, motion: Motion) -> dict[str, Any]:

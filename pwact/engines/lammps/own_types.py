@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pwact.engines.base import Potential
+from pwact.engines.lammps.script import read_script
 
 
 def for_structure(potential: Potential, elements: Collection[str]) -> Potential:
@@ -26,3 +28,28 @@ def for_structure(potential: Potential, elements: Collection[str]) -> Potential:
         for line in potential.pair_lines
     )
     return replace(potential, types=types, pair_lines=lines)
+
+
+def remarks_on_numbers(path: Path) -> list[str]:
+    """A line about the commands of a user's input that name LAMMPS types by their numbers.
+
+    Raises InputError where the input cannot be read.
+    """
+    found = [
+        str(command.line)
+        for command in read_script(path)
+        if any(map(_names_types, (command.words, *command.inner())))
+    ]
+    if not found:
+        return []
+    return [
+        f"{path}: line {', '.join(found)}: names LAMMPS types by number. Here they follow "
+        "train.atom_type (DP of MatPL: only its elements that the structure has), as "
+        "atom_type.txt beside each input lists them; PWact numbered them by the structure"
+    ]
+
+
+def _names_types(words: Sequence[str]) -> bool:
+    if words[:1] == ("create_atoms",):
+        return True
+    return any(word == "type" and after.isdigit() for word, after in zip(words, words[1:]))

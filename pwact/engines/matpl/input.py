@@ -11,14 +11,11 @@ from pwact.config.elements import NUMBERS
 from pwact.config.train_keys import OPTIMIZERS
 from pwact.config.training import TrainConfig
 from pwact.engines.base import TrainingData
-from pwact.engines.links import relative_paths
+from pwact.engines.links import link_files, relative_paths
+from pwact.engines.matpl.models import LAID, LOAD, MODELS, RECORD, START, TEXT
 
-INPUT = "train.json"
-RECORD = "model_record"
-CHECKPOINTS = {"DP": "dp_model.ckpt", "NEP": "nep_model.ckpt"}
-NEP_TEXT = "nep5.txt"
 OPTIMIZER = "LKF"  # where the user names none: MatPL's own default differs between its versions
-_SET_BY_US = ("train_data", "valid_data", "test_data", "format", "model_load_file", "nep_txt_file")
+_SET_BY_US = ("train_data", "valid_data", "test_data", "format")
 _TOGETHER = ("t_0", "t_mult")
 
 
@@ -41,34 +38,48 @@ def document(
         "atom_type": [NUMBERS[symbol] for symbol in train.atom_type],
         **copy.deepcopy(dict(train.settings)),
     }
-    for key in _SET_BY_US:
+    for key in (*_SET_BY_US, LOAD, TEXT):
         made.pop(key, None)
     optimizer = made.setdefault("optimizer", {})
     word = str(optimizer.setdefault("optimizer", OPTIMIZER)).strip().upper()
     if word in OPTIMIZERS:
         optimizer["optimizer"] = word
-    valid = data.valid or (data.train[:1] if train.model_type == "DP" else ())  # DP fails on []
     made |= {
         "seed": seed,
         "format": data.data_format,
         "train_data": relative_paths(data.train, directory),
-        "valid_data": relative_paths(valid, directory),
+        "valid_data": relative_paths(data.valid, directory),
     }
     if start_from is not None:
         made |= _start(start_from, train.model_type, directory)
-        if "nep_txt_file" not in made:
+        if TEXT not in made:
             optimizer["reset_epoch"] = True
     return made
 
 
 def _start(start_from: Path, model_type: str, directory: Path) -> dict[str, Any]:
-    if start_from.is_dir():  # a training of NEP ignores model_load_file
-        model = NEP_TEXT if model_type == "NEP" else CHECKPOINTS[model_type]
-        start_from = start_from / RECORD / model
+    model = MODELS[model_type]
+    if start_from.is_dir():
+        start_from = start_from / RECORD / model.start
+    key = model.key_for(start_from)
+    if key == LAID:
+        link_files(directory, {START: start_from})
+        return {"recover_train": True}
     (name,) = relative_paths([start_from], directory)
-    if model_type == "NEP" and start_from.suffix.lower() == ".txt":
-        return {"nep_txt_file": name}
-    return {"recover_train": True, "model_load_file": name}
+    return {key: name} if key == TEXT else {"recover_train": True, key: name}
+
+
+def own_start(train: TrainConfig, work_dir: Path) -> Optional[tuple[str, Path]]:
+    """Key and file of the start model that the user names among the keys of MatPL.
+
+    A path counts from the work directory. ``recover_train: false`` says that there is none.
+    """
+    if train.settings.get("recover_train") is False:
+        return None
+    for key in MODELS[train.model_type].own_keys:
+        if train.settings.get(key):
+            return key, work_dir / str(train.settings[key])
+    return None
 
 
 def faults(train: TrainConfig) -> Iterator[tuple[str, str]]:
@@ -82,7 +93,7 @@ def faults(train: TrainConfig) -> Iterator[tuple[str, str]]:
     if "norm_type" in optimizer and "max_norm" not in optimizer:
         yield "optimizer.norm_type", "it needs max_norm"
     sizes = _section(_section(train.settings, "model"), "fitting_net").get("network_size")
-    if train.model_type == "DP" and isinstance(sizes, list) and sizes[-1] != 1:
+    if MODELS[train.model_type].ends_with_one and isinstance(sizes, list) and sizes[-1] != 1:
         yield "model.fitting_net.network_size", f"found {sizes}; the last layer must be 1"
 
 
@@ -92,8 +103,9 @@ def warnings(train: TrainConfig, gpus: int) -> Iterator[str]:
         if key in train.settings:
             yield f"train.{key} is set by the loop; what stands here is not used"
     word = optimizer_of(train)
-    if train.model_type == "NEP" and word in ("LKF", "GKF") and gpus > 1:
-        yield f"train.optimizer.optimizer: {word} of NEP does not run on {gpus} GPUs; ADAM does"
+    if MODELS[train.model_type].filter_on_one_gpu and word in ("LKF", "GKF") and gpus > 1:
+        kind = train.model_type
+        yield f"train.optimizer.optimizer: {word} of {kind} does not run on {gpus} GPUs; ADAM does"
 
 
 def optimizer_of(train: TrainConfig) -> str:

@@ -12,12 +12,13 @@ begins again.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any, Optional
 
-from pwact.engines.matpl.input import CHECKPOINTS, INPUT, RECORD
+from pwact.engines.matpl.models import INPUT, MODELS, RECORD, START
 from pwact.engines.matpl.results import epochs_done, progress
 from pwact.io.files import remove, write_json, write_text
 
@@ -39,7 +40,7 @@ def main() -> int:
 def plan(directory: Path) -> str:
     """Prepare `directory`, and name the input; "" where nothing is left to train."""
     document = json.loads((directory / INPUT).read_text(encoding="utf-8"))
-    checkpoint = Path(RECORD) / CHECKPOINTS[document["model_type"]]
+    checkpoint = Path(RECORD) / MODELS[document["model_type"]].checkpoint
     if has_ended(directory, checkpoint):
         return ""
     for name in (EPOCHS_ENDED, COMPRESS_ENDED):
@@ -53,6 +54,9 @@ def plan(directory: Path) -> str:
         return CONTINUED
     for name in (LOG, RECORD, CONTINUED, _FROM):
         remove(directory / name)
+    if (directory / START).is_symlink():  # a copy, since MatPL writes over it
+        (directory / RECORD).mkdir()
+        shutil.copyfile(directory / START, directory / checkpoint)
     return INPUT
 
 

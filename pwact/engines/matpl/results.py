@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any, Optional
 
 from pwact.engines.base import ValidError
-from pwact.engines.matpl.input import INPUT, RECORD
+from pwact.engines.matpl.models import INPUT, RECORD
 from pwact.engines.training_task import plausible
 from pwact.errors import TaskError
 from pwact.layout import failed_tag
@@ -119,43 +118,3 @@ def _last_row(path: Path) -> dict[str, str]:
     if not rows or len(rows[-1]) != len(names):
         raise TaskError(f"{path}: no whole row of errors")
     return {name.partition("(")[0]: word for name, word in zip(names, rows[-1])}
-
-
-def demand_archive(path: Path) -> None:
-    """Raise TaskError unless what ``torch.save`` or a script made, a ZIP archive, has its end."""
-    if not zipfile.is_zipfile(path):
-        raise TaskError(f"{path} is missing, or was cut off")
-
-
-def demand_nep(path: Path) -> None:
-    """Raise TaskError unless ``nep5.txt`` has its head and as many numbers as that asks for.
-
-    The head is that of GPUMD's ``nep.txt``; what comes after its numbers is not looked at.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise TaskError(f"{path}: cannot be read: {error}") from error
-    place = next((k for k, line in enumerate(lines[:20]) if line.split()[:1] == ["ANN"]), None)
-    if place is None:
-        raise TaskError(f"{path}: no whole head of a NEP model")
-    head = {words[0]: words[1:] for words in map(str.split, lines[:place]) if words}
-    try:
-        found = [float(line) for line in lines[place + 1 :]]
-        neurons = int(lines[place].split()[1])
-        asked = _numbers_of_nep(head, neurons) if lines[0].startswith("nep5 ") else 1
-    except (KeyError, ValueError, IndexError) as error:
-        raise TaskError(f"{path}: holds what is no NEP model: {error}") from error
-    if len(found) < asked or not any(found) or not plausible(found):
-        raise TaskError(f"{path}: {len(found)} of {asked} numbers, or numbers of no model")
-
-
-def _numbers_of_nep(head: dict[str, list[str]], neurons: int) -> int:
-    """Count of weights and scales below the head (Song et al., Nat. Commun. 15, 10208, NEP4)."""
-    types = int(head["nep5"][0])
-    radial, angular = (int(word) + 1 for word in head["n_max"][:2])
-    basis_radial, basis_angular = (int(word) + 1 for word in head["basis_size"][:2])
-    three, *more = (int(word) for word in head["l_max"])
-    size = radial + angular * (three + sum(1 for word in more if word))
-    networks = types * ((size + 2) * neurons + 1) + 1
-    return networks + types**2 * (radial * basis_radial + angular * basis_angular) + size

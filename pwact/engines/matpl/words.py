@@ -16,7 +16,7 @@ _REMEDIES = (
         "resource.json",
     ),
     (
-        re.compile(r"object of type 'numpy\.int64' has no len\(\)"),
+        re.compile(r"object of type 'numpy\.int64' has no len\(\)|breaks MatPL kpu"),
         "pwdata 0.5.3 and newer break MatPL kpu: install pwdata 0.4.7 in MatPL's Python",
     ),
 )

@@ -1,0 +1,73 @@
+"""Looks for a pwdata that breaks ``MatPL kpu``, before a training is paid for; run inside the job.
+
+``python -m pwact.engines.matpl.pwdata COMMAND``: exit status 1, with the reason, if the Python of
+that MatPL has pwdata 0.5.3 or newer. Where its Python or pwdata is not found, nothing is said.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
+
+BROKEN_FROM = (0, 5, 3)
+_ASK = "from importlib.metadata import version; print(version('pwdata'))"
+_LONGEST_S = 120
+
+
+def main() -> int:
+    """Look, for the command in the arguments."""
+    version = version_for(" ".join(sys.argv[1:]))
+    if version is None or _numbers(version) < BROKEN_FROM:
+        return 0
+    sys.stderr.write(
+        f"pwdata {version} in MatPL's Python breaks MatPL kpu, which would end after training and "
+        "MD; install pwdata 0.4.7 there\n"
+    )
+    return 1
+
+
+def version_for(command: str) -> Optional[str]:
+    """Version of pwdata in the Python that runs the last program of a command."""
+    for python in _pythons(command):
+        try:
+            done = subprocess.run(
+                [python, "-c", _ASK],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_LONGEST_S,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if done.returncode == 0 and done.stdout.strip():
+            return done.stdout.strip()
+    return None
+
+
+def _pythons(command: str) -> Iterator[str]:
+    """The Python that the program's first line names, else those on the PATH."""
+    words = shlex.split(command)
+    program = shutil.which(words[-1]) if words else None
+    if program is not None:
+        with Path(program).open("rb") as stream:
+            head = stream.readline(1000).decode("utf-8", "replace").strip()
+        named = head[2:].split()[0] if head.startswith("#!") and "python" in head else ""
+        if named and not named.endswith("/env"):
+            yield named
+    yield from (name for name in ("python", "python3") if shutil.which(name))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(word) for word in found[0].split(".")) if found else ()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

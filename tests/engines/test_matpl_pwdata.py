@@ -1,0 +1,68 @@
+"""A pwdata that breaks ``MatPL kpu`` is found before the training is paid for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from pwact.engines.matpl import pwdata
+from tests.engines.test_matpl import StrategyConfig, dp, run_training, trainer
+
+KPU = StrategyConfig(uncertainty="kpu", model_num=1)
+
+
+def program(folder: Path, version: str, env: bool = False) -> Path:
+    """A MatPL whose Python has this pwdata ("": none)."""
+    folder.mkdir(exist_ok=True)
+    python = folder / "python"
+    answer = f"echo {version}" if version else "exit 1"
+    python.write_text(f"#!/bin/bash\n{answer}\n")
+    python.chmod(0o755)
+    made = folder / "MatPL"
+    made.write_text(f"#!{'/usr/bin/env python' if env else python}\n")
+    made.chmod(0o755)
+    return made
+
+
+@pytest.mark.parametrize("env", [False, True], ids=["named", "env"])
+@pytest.mark.parametrize(
+    ("version", "broken"),
+    [("0.4.7", False), ("0.5.2", False), ("0.5.3", True), ("0.5.10", True), ("1.0", True)],
+)
+def test_the_version_in_the_python_of_matpl(
+    tmp_path: Path,
+    version: str,
+    broken: bool,
+    env: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = program(tmp_path / "bin", version, env)
+    monkeypatch.setenv("PATH", f"{made.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(sys, "argv", ["pwdata", f"srun -n 1 {made}"])
+    assert pwdata.main() == int(broken)
+    assert ("install pwdata 0.4.7" in capsys.readouterr().err) == broken
+
+
+def test_what_is_not_found_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = program(tmp_path / "bin", "")
+    monkeypatch.setenv("PATH", str(made.parent))
+    for command in (str(made), "no-such-program", ""):
+        monkeypatch.setattr(sys, "argv", ["pwdata", command])
+        assert pwdata.main() == 0
+
+
+def test_it_is_looked_for_before_the_training(tmp_path: Path) -> None:
+    """Only where the uncertainty is asked of MatPL; the verdict says what to install."""
+    train = {**dp(optimizer={"epochs": 1}), "atom_type": ("Cu",)}
+    assert "matpl.pwdata" not in trainer(train).command()
+    made = trainer(train, strategy=KPU)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/bash\necho 0.5.10\n")
+    python.chmod(0o755)
+    run_training(tmp_path, train, made=made)
+    assert not (tmp_path / "model_record").exists()
+    assert "install pwdata 0.4.7 in MatPL's Python" in made.check(tmp_path).reason
