@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from pwact.engines.matpl import pwdata
-from tests.engines.test_matpl import StrategyConfig, dp, run_training, trainer
+from tests.engines.test_matpl import StrategyConfig, dp, trainer
 
 KPU = StrategyConfig(uncertainty="kpu", model_num=1)
 
@@ -47,10 +48,15 @@ def test_the_version_in_the_python_of_matpl(
     assert ("install pwdata 0.4.7" in capsys.readouterr().err) == broken
 
 
-def test_what_is_not_found_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_known_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrapper may have a Python of its own, other than that on the PATH."""
     made = program(tmp_path / "bin", "")
-    monkeypatch.setenv("PATH", str(made.parent))
-    for command in (str(made), "no-such-program", ""):
+    other = program(tmp_path / "other", "0.5.10")
+    wrapper = other.with_name("wrapper")
+    wrapper.write_text("#!/bin/bash\nexec MatPL\n")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{made.parent}:{other.parent}")
+    for command in (str(made), str(wrapper), "no-such-program", ""):
         monkeypatch.setattr(sys, "argv", ["pwdata", command])
         assert pwdata.main() == 0
 
@@ -60,9 +66,9 @@ def test_it_is_looked_for_before_the_training(tmp_path: Path) -> None:
     train = {**dp(optimizer={"epochs": 1}), "atom_type": ("Cu",)}
     assert "matpl.pwdata" not in trainer(train).command()
     made = trainer(train, strategy=KPU)
-    python = tmp_path / "python"
-    python.write_text("#!/bin/bash\necho 0.5.10\n")
-    python.chmod(0o755)
-    run_training(tmp_path, train, made=made)
+    program(tmp_path, "0.5.10")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    words = ["bash", "-c", made.command()]
+    assert subprocess.run(words, cwd=tmp_path, env=environment, check=False).returncode != 0
     assert not (tmp_path / "model_record").exists()
     assert "install pwdata 0.4.7 in MatPL's Python" in made.check(tmp_path).reason

@@ -131,6 +131,25 @@ def test_potential(committee: Any) -> None:
     )
 
 
+def test_an_element_that_the_structure_lacks_changes_nothing(
+    committee: Any, tmp_path: Path
+) -> None:
+    """All of atom_type are LAMMPS types, whatever the structure holds."""
+    pod, _, models = committee
+    potential = pod.potential(models[:1])
+    silver = alloy(20)
+    silver.symbols[:] = "Ag"
+    lines = tuple(line.replace(" Ag Au", " Ag") for line in potential.pair_lines)
+    energies = []
+    for name, given in (
+        ("all", potential),
+        ("own", replace(potential, types=("Ag",), pair_lines=lines)),
+    ):
+        assert explore(tmp_path / name, silver, given, STILL) == 0
+        energies.append(thermo(tmp_path / name)["PotEng"])
+    assert energies[0] == energies[1]
+
+
 @pytest.mark.parametrize(
     ("section", "change", "key"),
     [

@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
@@ -23,7 +22,7 @@ _LONGEST_S = 120
 def main() -> int:
     """Look, for the command in the arguments."""
     version = version_for(" ".join(sys.argv[1:]))
-    if version is None or _numbers(version) < BROKEN_FROM:
+    if not version or _numbers(version) < BROKEN_FROM:
         return 0
     sys.stderr.write(
         f"pwdata {version} in MatPL's Python breaks MatPL kpu, which would end after training and "
@@ -33,35 +32,38 @@ def main() -> int:
 
 
 def version_for(command: str) -> Optional[str]:
-    """Version of pwdata in the Python that runs the last program of a command."""
-    for python in _pythons(command):
-        try:
-            done = subprocess.run(
-                [python, "-c", _ASK],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_LONGEST_S,
-                stdin=subprocess.DEVNULL,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip()
-    return None
+    """Version of pwdata in the Python that runs the last program of a command, if it is known."""
+    python = _python_of(command)
+    if not python:
+        return None
+    try:
+        done = subprocess.run(
+            [python, "-c", _ASK],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LONGEST_S,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _pythons(command: str) -> Iterator[str]:
-    """The Python that the program's first line names, else those on the PATH."""
+def _python_of(command: str) -> str:
+    """The Python that the program's first line names; "" where it is no script of Python.
+
+    A wrapper may set up a Python of its own, of which nothing is known here.
+    """
     words = shlex.split(command)
     program = shutil.which(words[-1]) if words else None
-    if program is not None:
-        with Path(program).open("rb") as stream:
-            head = stream.readline(1000).decode("utf-8", "replace").strip()
-        named = head[2:].split()[0] if head.startswith("#!") and "python" in head else ""
-        if named and not named.endswith("/env"):
-            yield named
-    yield from (name for name in ("python", "python3") if shutil.which(name))
+    if program is None:
+        return ""
+    with Path(program).open("rb") as stream:
+        head = stream.readline(1000).decode("utf-8", "replace").split()
+    if not head or not head[0].startswith("#!") or "python" not in " ".join(head):
+        return ""
+    return head[1] if head[0].endswith("/env") and len(head) > 1 else head[0][2:]
 
 
 def _numbers(version: str) -> tuple[int, ...]:
