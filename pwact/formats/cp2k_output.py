@@ -22,7 +22,7 @@ HARTREE_PER_BOHR = 51.42206318571696  # eV/Å
 BOHR = HARTREE / HARTREE_PER_BOHR  # Å
 GPA = 1.0 / 160.21766208  # eV/Å³
 _ENERGY_UNITS = {"a.u.": HARTREE, "hartree": HARTREE, "ev": 1.0}
-_FORCE_UNITS = {
+FORCE_UNITS = {
     "a.u.": HARTREE_PER_BOHR,
     "hartree/bohr": HARTREE_PER_BOHR,
     "hartree*bohr^-1": HARTREE_PER_BOHR,
@@ -260,7 +260,7 @@ class _Reader:
         """The table of CP2K up to 2024: number, kind, element, x, y, z."""
         if not text.startswith("ATOMIC FORCES in"):
             return
-        factor = self.unit(text, _FORCE_UNITS)
+        factor = self.unit(text, FORCE_UNITS)
         evaluation = self._last()
         rows: list[list[float]] = []
         while True:
@@ -278,7 +278,7 @@ class _Reader:
         """The table of CP2K from 2025 on, every line marked: number, x, y, z, length."""
         words = text.split()[1:]
         if "Atomic forces" in text:
-            self.force_unit = self.unit(text, _FORCE_UNITS)
+            self.force_unit = self.unit(text, FORCE_UNITS)
             self._last().forces = []
         elif words and words[0].isdigit():
             rows = self._last().forces

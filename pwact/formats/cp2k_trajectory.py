@@ -8,6 +8,7 @@ did not converge, is left out and moves no other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
@@ -17,13 +18,11 @@ from ase import Atoms
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.cp2k_files import CELLS, FORCES, POSITIONS, Step, find, read_cells, read_steps
 from pwact.formats.cp2k_input import cell_vectors, read_input
-from pwact.formats.cp2k_output import BOHR, HARTREE, HARTREE_PER_BOHR, Evaluation, Log, read_log
+from pwact.formats.cp2k_output import Evaluation, Log, read_log
+from pwact.formats.cp2k_units import SAME_ENERGY, force_unit, length_unit
 from pwact.formats.labels import set_labels
 
-_SAME_ENERGY = 2e-9 * HARTREE  # eV; the files have ten digits after the point, in hartree
 _SAME_CELL = 2e-9  # Å; likewise
-_PRINTED_PLACE = 1e-4  # Å; the log has six digits
-_PRINTED_FORCE = 2e-5 * HARTREE_PER_BOHR  # eV/Å; it has eight
 _PRINTED_CELL = 6e-4  # Å; the log has three digits after the point
 _START = -1  # stands for every step before the first that the log announces
 
@@ -54,8 +53,11 @@ def md_frames(
     """
     positions, forces = (_steps(directory, pattern) for pattern in (POSITIONS, FORCES))
     _demand_cells(log, directory)
-    length = _length_unit(positions, log, directory)
-    force_unit = _force_unit(forces, log, directory)
+    length = length_unit(positions, log, directory)
+    in_angstrom = {
+        number: replace(one, table=length * one.table) for number, one in positions.items()
+    }
+    unit = force_unit(forces, in_angstrom, log, directory)
     cells, by_step = _cells(directory, start), _by_step(log)
     frames = []
     for number, step in sorted(positions.items()):
@@ -66,11 +68,11 @@ def md_frames(
             if left_out is not None:
                 left_out.append(number)
             continue
-        if abs(force.energy - step.energy) > _SAME_ENERGY:
+        if abs(force.energy - step.energy) > SAME_ENERGY:
             raise TaskError(f"{directory}: step {number} of the forces belongs to another run")
         frame = _placed(step, start, cells.get(number), directory, length)
         virial = None if evaluation.stress is None else evaluation.stress * frame.get_volume()
-        set_labels(frame, evaluation.energy, force_unit * force.table, virial)
+        set_labels(frame, evaluation.energy, unit * force.table, virial)
         frames.append(frame)
     if not frames:
         raised = NotConvergedError if log.unconverged else TaskError
@@ -119,7 +121,7 @@ def _belonging(
     """The evaluation of an MD step."""
     first = min((step for step in by_step if step != _START), default=number + 1)
     for one in reversed(by_step.get(_START if number < first else number, ())):
-        if abs(one.energy - energy) < _SAME_ENERGY:
+        if abs(one.energy - energy) < SAME_ENERGY:
             return one
     return None
 
@@ -131,53 +133,6 @@ def _demand_cells(log: Log, directory: Path) -> None:
             f"{log.path}: the cell changes ({log.kind}), and no file {CELLS} lies beside the log; "
             "CP2K writes it with MOTION/PRINT/CELL"
         )
-
-
-def _length_unit(positions: Mapping[int, Step], log: Log, directory: Path) -> float:
-    """Å in the unit of the positions, known by the start structure that the log prints.
-
-    After a restart that is a step of the run before.
-
-    Raises
-    ------
-    TaskError
-        The first step is not that structure, neither in Å nor in bohr.
-    """
-    start = np.array([place for _, place in log.atoms]).reshape(-1, 3)
-    for unit in (1.0, BOHR):
-        for step in positions.values():
-            fits = step.table.shape == start.shape
-            if fits and np.abs(unit * step.table - start).max() < _PRINTED_PLACE:
-                return unit
-    if log.runs > 1 or 0 not in positions or not log.atoms:
-        return 1.0  # the start is not in the file
-    raise TaskError(
-        f"{directory}: step 0 of {POSITIONS} is not the structure of {log.path.name}, neither in "
-        "angstrom nor in bohr"
-    )
-
-
-def _force_unit(forces: Mapping[int, Step], log: Log, directory: Path) -> float:
-    """eV/Å in the unit of the forces, known by the tables of forces in the log.
-
-    Raises
-    ------
-    TaskError
-        The log has such a table, and it fits neither unit.
-    """
-    for number, step in forces.items():
-        for one in log.evaluations:
-            table = np.array(one.forces or ())
-            if table.shape != step.table.shape or abs(one.energy - step.energy) > _SAME_ENERGY:
-                continue
-            for unit in (HARTREE_PER_BOHR, 1.0):
-                if np.abs(unit * step.table - table).max() < _PRINTED_FORCE:
-                    return unit
-            raise TaskError(
-                f"{directory}: the forces of step {number} are not those of {log.path.name}, "
-                "neither in hartree/bohr nor in eV/angstrom"
-            )
-    return HARTREE_PER_BOHR
 
 
 def _placed(
@@ -206,13 +161,13 @@ def relaxed_frame(log: Log, directory: Path, start: Atoms) -> Atoms:
     """
     _demand_cells(log, directory)
     positions, cells = _steps(directory, POSITIONS), _cells(directory, start)
-    length = _length_unit(positions, log, directory)
+    length = length_unit(positions, log, directory)
     # after the end CP2K may write the same structure again, without its cell
     numbers = [number for number in positions if not cells or number in cells]
     if not numbers:
         raise TaskError(f"{directory}: no step of the optimization is complete")
     step = positions[max(numbers)]
-    same = [one for one in log.evaluations if abs(one.energy - step.energy) < _SAME_ENERGY]
+    same = [one for one in log.evaluations if abs(one.energy - step.energy) < SAME_ENERGY]
     if not same:
         message = f"step {max(numbers)} of the positions belongs to another run"
         raise TaskError(f"{log.path}: {message}")
@@ -251,7 +206,7 @@ def read_cp2k_md(path: Path) -> Atoms:
     start = _start(log)
     _demand_cells(log, path.parent)
     positions, cells = _steps(path.parent, POSITIONS), _cells(path.parent, start)
-    length = _length_unit(positions, log, path.parent)
+    length = length_unit(positions, log, path.parent)
     numbers = [number for number in positions if not cells or number in cells]
     if not numbers:
         raise InputError("no step beside it is complete", path)
@@ -308,6 +263,8 @@ def _start(log: Log) -> Atoms:
 
 def _exact_cell(log: Log) -> Optional[np.ndarray]:
     """The cell of ``cp2k.inp`` beside the log, if it is the one that the log prints."""
+    if set(log.cell) != set("abc"):
+        return None
     beside = log.path.parent / "cp2k.inp"
     exact = cell_vectors(read_input(beside)) if beside.is_file() else None
     fits = exact is not None and np.abs(exact - _rows(log.cell)).max() < _PRINTED_CELL

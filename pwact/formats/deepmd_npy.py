@@ -31,6 +31,7 @@ from pwact.io.arrays import (
     load_cells,
     load_numbers,
     load_shaped,
+    say_unread,
 )
 from pwact.registry.formats import PWACT
 
@@ -168,6 +169,7 @@ def iterate_deepmd(folder: Path) -> Iterator[Atoms]:
     parts = sorted(folder.glob("set.*"))
     if not parts:
         raise InputError("holds no set.000", folder)
+    say_unread(parts, ("box", "coord", "energy", "force", "virial", MIXED))
     for part in parts:
         yield from _read_set(part, names, kinds, open_ends)
 

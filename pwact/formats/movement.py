@@ -32,6 +32,8 @@ _EP = 1  # place of the potential energy among Etot, Ep, Ek
 _END = "----"
 _BLOCKS = ("lattice", "position", "force")
 _LARGEST_Z = 118
+_BRACKETS = re.compile(r"\(([^)]*)\)")  # the first of a heading holds its unit
+_UNITS = {"lattice": "angstrom", "position": "normalized", "force": "ev/angstrom"}
 
 
 def iterate_movement(path: Path) -> Iterator[Atoms]:
@@ -107,6 +109,7 @@ def _frame(lines: Lines, head: str) -> Atoms:
         if _STARS.fullmatch(line.strip()):
             by_pwdata = True
         name = _block(line)
+        _check_unit(lines, name, line)
         in_table = name in ("position", "force")
         if name in blocks:
             raise lines.error(f"a second {name} block in one frame")
@@ -151,6 +154,15 @@ def _block(line: str) -> str:
     """Name of the block that a heading begins, "" for all that is not needed."""
     heading = line.strip().lower()
     return next((name for name in _BLOCKS if heading.startswith(name)), "")
+
+
+def _check_unit(lines: Lines, name: str, line: str) -> None:
+    """Refuse a block whose heading names another unit than PWmat's."""
+    found = _BRACKETS.search(line) if name else None
+    if found is not None and _UNITS[name] not in found.group(1).lower().replace(" ", ""):
+        raise lines.error(
+            f"the heading of the {name} block says ({found.group(1)}); ({_UNITS[name]}) is read"
+        )
 
 
 def _is_number(line: str) -> bool:

@@ -12,7 +12,7 @@ from pwact.errors import CutOffError
 from pwact.io.lines import Lines
 
 _HEAD = re.compile(
-    r"^\s*(?P<key>NELM|EDIFF|NSW|ISIF|NWRITE|ICHARG)\s*=\s*(?P<value>[^\s;]+)"
+    r"^\s*(?P<key>NELM|EDIFF|NSW|ISIF|NWRITE|ICHARG|IALGO)\s*=\s*(?P<value>[^\s;]+)"
     r"|^\s*TITEL\s*=\s*(?P<title>\S.*)"
     r"|^\s*VRHFIN\s*=\s*(?P<hint>[A-Za-z]+)"
     r"|^\s*POTCAR:\s+(?P<potcar>\S.*)"
@@ -23,6 +23,7 @@ VERSION = re.compile(r" ?vasp\.\d")
 _PSEUDO_HYDROGEN = re.compile(r"H\d*\.\d+")  # passivates surfaces
 _NO_ELEMENT = "does not exist"
 FIXED_DENSITY = 10  # from this ICHARG on
+FIXED_ORBITALS = (2, 3, 4)  # IALGO: ALGO = None, Eigenval, Subrot
 SECOND = "a second run begins here; one file must hold one run"
 # A run of VASP's machine-learned force field begins without an electronic step.
 _FIRST = re.compile(r"Iteration\s*[\d*]+\s*\(|ML FORCE on cell")
@@ -40,7 +41,7 @@ class RunHead:
         Most electronic steps of an ionic step, and the energy (eV) at which they end.
     nsw
         Ionic steps that were asked for.
-    isif, nwrite, icharg
+    isif, nwrite, icharg, ialgo
         As VASP understood them.
     """
 
@@ -51,13 +52,18 @@ class RunHead:
     isif: int
     nwrite: int
     icharg: int = 2
+    ialgo: int = 38
 
     @property
     def no_labels(self) -> str:
         """Why no ionic step of this run is a label, in words; "" if they may be."""
-        if self.icharg < FIXED_DENSITY:
+        if self.icharg >= FIXED_DENSITY:
+            kept = f"ICHARG = {self.icharg}: the charge density was kept"
+        elif self.ialgo in FIXED_ORBITALS:
+            kept = f"IALGO = {self.ialgo}: the orbitals were kept"
+        else:
             return ""
-        return f"ICHARG = {self.icharg}: the charge density was kept, so it is not self-consistent"
+        return f"{kept}, so it is not self-consistent"
 
 
 def read_head(lines: Lines) -> tuple[RunHead, str]:
@@ -136,4 +142,5 @@ def _head_of(
     )
     symbols = [element for element, count in zip(elements, numbers) for _ in range(count)]
     ediff = lines.numbers([values["EDIFF"]])[0]
-    return RunHead(tuple(symbols), nelm, ediff, nsw, isif, nwrite, icharg)
+    ialgo = int(lines.numbers([values.get("IALGO", "38")])[0])
+    return RunHead(tuple(symbols), nelm, ediff, nsw, isif, nwrite, icharg, ialgo)

@@ -36,12 +36,14 @@ from pwact.io.arrays import (
     load_cells,
     load_numbers,
     load_shaped,
+    say_unread,
 )
 from pwact.registry.formats import PWACT
 
 MARK = "energies.npy"
 NO_CELL = "it has no cell, which pwmlff/npy needs; extxyz does not"
 OPEN = "a frame is open along an axis (pbc), which pwmlff/npy cannot say; extxyz can"
+_FILES = ["lattice", "position", "forces", "energies", "ei", "virials", "atom_type", "image_type"]
 _NO_VIRIAL = -1e5  # older writers fill the rows of frames without virial with this
 
 
@@ -109,6 +111,7 @@ def read_folder(directory: Path) -> list[Atoms]:
 def iterate_folder(directory: Path) -> Iterator[Atoms]:
     """Yield the frames of one folder, which stays on the disk; see `read_folder`."""
     numbers = _elements(directory)
+    say_unread([directory], _FILES)
     count, atoms = load_numbers(directory / MARK).size, len(numbers)
     if not count:
         raise InputError("holds no frame", directory / MARK)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +15,7 @@ from pwact.io import files
 
 FLOAT, INTEGER = "<f8", "<i8"
 LARGEST_NUMBER = 118  # Og
+_LOG = logging.getLogger(__name__)
 _CHECKED = 1000  # rows at a time
 
 
@@ -90,3 +93,11 @@ def begun_array(
     head = {"descr": kind, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, head)
     return stream
+
+
+def say_unread(folders: Iterable[Path], known: Collection[str]) -> None:
+    """Warn of arrays in these folders that are none of the `known` ones: nobody reads them."""
+    others = {path.name: path.parent for one in folders for path in sorted(one.glob("*.npy"))}
+    strange = sorted(name for name in others if name.removesuffix(".npy") not in known)
+    if strange:
+        _LOG.warning("%s: not read: %s", others[strange[0]], ", ".join(strange))

@@ -15,7 +15,14 @@ from ase import Atoms
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.cp2k_files import read_cells, read_steps
 from pwact.formats.cp2k_output import BOHR, HARTREE, HARTREE_PER_BOHR, read_log
-from pwact.formats.cp2k_trajectory import md_frames, read_cp2k_md, read_cp2k_scf, relaxed_frame
+from pwact.formats.cp2k_trajectory import (
+    labelled_md,
+    md_frames,
+    read_cp2k_md,
+    read_cp2k_scf,
+    relaxed_frame,
+    rounded_cell,
+)
 from pwact.formats.labels import labels_of
 from pwact.formats.structures import read_structure
 from tests import damage
@@ -233,6 +240,25 @@ def test_positions_in_bohr(run: Path, change: Change) -> None:
         frames(run)
 
 
+def test_forces_without_a_table_must_be_the_slope_of_the_energies(
+    run: Path, change: Change
+) -> None:
+    before = frames(RECORDED)
+    assert not any(one.forces for one in read_log(run / LOG).evaluations)
+    change(FORCES, in_another_unit(HARTREE_PER_BOHR))
+    with pytest.raises(
+        TaskError, match=r"the energies change by 0\.0195 times what the forces let"
+    ):
+        frames(run)
+    section = "&MOTION\n&PRINT\n&FORCES\nUNIT {}\n&END\n&END\n&END\n"
+    (run / "cp2k.inp").write_text(section.format("eV*angstrom^-1"))
+    for frame, other in zip(frames(run), before):
+        np.testing.assert_allclose(labels_of(frame).forces, labels_of(other).forces, atol=1e-8)
+    (run / "cp2k.inp").write_text(section.format("N*m^-1"))
+    with pytest.raises(TaskError, match=r"cp2k\.inp: the unit of forces is n\*m\^-1; read are"):
+        frames(run)
+
+
 def test_forces_in_electronvolts(run: Path, change: Change) -> None:
     before = frames(RECORDED)
     log = read_log(run / LOG)
@@ -446,3 +472,14 @@ def test_an_md_agrees_with_two_other_readers(samples: Path) -> None:
     volume = abs(np.linalg.det(found[0].cell.array))
     assert volume == pytest.approx(68.406350, abs=1e-6)
     assert labels.virial[1, 1] == pytest.approx(2.52359896251e01 * volume / 160.21766208, rel=1e-12)
+
+
+def test_a_log_that_ends_before_its_cell_is_no_traceback(run: Path) -> None:
+    text = (run / LOG).read_text()
+    (run / LOG).write_text(text[: text.index("CELL| Vector a")])
+    (run / CELLS).unlink()
+    cell = "&FORCE_EVAL\n&SUBSYS\n&CELL\nABC 5.4 5.4 5.4\n&END\n&END\n&END\n"
+    (run / "cp2k.inp").write_text(cell)
+    assert rounded_cell(read_log(run / LOG))
+    with pytest.raises(InputError, match="holds no cell and coordinates"):
+        labelled_md(read_log(run / LOG))

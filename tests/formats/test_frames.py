@@ -201,3 +201,16 @@ def test_a_molecule_without_a_cell_has_no_box(tmp_path: Path, data_format: str) 
     assert not any(one.pbc.any() for one in found)
     assert len(list((tmp_path / "data").rglob("nopbc"))) == 2
     assert len(list((tmp_path / "data").rglob("box.npy"))) == 1
+
+
+@pytest.mark.parametrize("data_format", ["pwmlff/npy", "deepmd/npy", "deepmd/npy/mixed"])
+def test_arrays_that_are_not_read_are_named(
+    tmp_path: Path, frames: list[Atoms], data_format: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_frames(tmp_path / "data", frames[:1], data_format)
+    read_frames(tmp_path / "data", data_format)
+    assert caplog.text == ""
+    (place,) = {path.parent for path in (tmp_path / "data").rglob("*.npy")}
+    np.save(place / "spin.npy", np.zeros((1, 24)))
+    read_frames(tmp_path / "data", data_format)
+    assert [one.getMessage() for one in caplog.records] == [f"{place}: not read: spin.npy"]

@@ -25,6 +25,7 @@ from pwact.formats.movement import complete_frames, iterate_movement, last_frame
 from pwact.formats.structures import read_structure, write_structure
 from tests import damage
 from tests.formats.conftest import assert_same
+from tests.workflow.trajectories import copper, movement_text
 
 FRAME = """\
    2 atoms,Iteration (fs) =    0.1E+01, Etot,Ep,Ek (eV) =   -0.9E+01  -0.1E+02   0.1E+01, SCF =   9
@@ -369,4 +370,30 @@ def test_compressed_and_marked_files(
     packed = pack(content * 20)
     path = damage.put(tmp_path / "MOVEMENT", packed[: len(packed) * 2 // 3])
     with pytest.raises(CutOffError, match="is compressed, and damaged"):
+        list(iterate_movement(path))
+
+
+@pytest.mark.parametrize(
+    ("heading", "other", "said"),
+    [
+        ("Lattice vector (Angstrom)", "Lattice vector (Bohr)", r"lattice block says \(Bohr\)"),
+        ("Position (normalized)", "Position (Angstrom)", r"position block says \(Angstrom\)"),
+        (
+            "Force (-force, eV/Angstrom)",
+            "Force (Hartree/Bohr)",
+            "force block says",
+        ),
+    ],
+)
+def test_headings_with_another_unit_are_refused(
+    tmp_path: Path, heading: str, other: str, said: str
+) -> None:
+    text = movement_text([copper(1), copper(2)])
+    path = tmp_path / "MOVEMENT"
+    path.write_text(text.replace(heading, heading.partition(" (")[0]))
+    assert len(list(iterate_movement(path))) == 2
+    head, _, tail = text.rpartition(heading)
+    assert head
+    path.write_text(head + other + tail)
+    with pytest.raises(TaskError, match=rf"MOVEMENT, line \d+: the heading of the {said}"):
         list(iterate_movement(path))

@@ -453,6 +453,22 @@ def test_a_charge_density_that_was_kept_gives_no_labels(tmp_path: Path, made: by
         assert bool(outcar.head.no_labels) == bool(words)
 
 
+IALGO = [(2, True), (3, True), (4, True), (38, False), (68, False)]
+
+
+@pytest.mark.parametrize(("ialgo", "kept"), IALGO)
+def test_orbitals_that_were_kept_give_no_labels(
+    tmp_path: Path, made: bytes, ialgo: int, kept: bool
+) -> None:
+    text = f"   IALGO  =     {ialgo:2}    algorithm\n   NELM"
+    content = made.decode().replace("   NELM", text, 1)
+    assert content != made.decode()
+    outcar, _ = read(tmp_path, content.encode())
+    assert outcar.head is not None
+    said = f"IALGO = {ialgo}: the orbitals were kept, so it is not self-consistent"
+    assert outcar.head.no_labels == (said if kept else "")
+
+
 def test_pseudo_hydrogen_is_no_element(tmp_path: Path, made: bytes) -> None:
     text = made.decode().replace("PAW_PBE Au", "PAW_PBE H.75")
     with pytest.raises(TaskError, match=r"'H\.75', which is pseudo-hydrogen of a fractional"):
