@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 from ase.data import atomic_numbers
@@ -225,9 +225,7 @@ class _Reader:
 
     def box(self, text: str) -> None:
         """The box around what the program says when it gives up."""
-        if _NOT_CONVERGED in text:
-            self.log.unconverged = True
-            self.converged = False
+        self.message(text)
         words = text.strip("* ").partition("[ABORT]")
         if words[1]:
             self.log.abort = f"CP2K gave up: {words[2].strip()}".rstrip()
@@ -256,6 +254,12 @@ class _Reader:
             raise self.lines.error("this stands before any energy")
         return self.log.evaluations[-1]
 
+    def _once(self, before: Any, now: Any, what: str) -> Any:
+        """`now`, unless something else followed the same energy `before`."""
+        if before is not None and not np.allclose(before, now, rtol=0.01, atol=1e-4):
+            raise self.lines.error(f"a second {what} follows one energy, and differs")
+        return now
+
     def force_table(self, text: str) -> None:
         """The table of CP2K up to 2024: number, kind, element, x, y, z."""
         if not text.startswith("ATOMIC FORCES in"):
@@ -272,7 +276,7 @@ class _Reader:
             if len(words) != 6 or words[0] != str(len(rows) + 1):
                 raise self.lines.error(f"no forces on atom {len(rows) + 1}")
             rows.append([factor * value for value in self.lines.numbers(words[3:])])
-        evaluation.forces = rows
+        evaluation.forces = self._once(evaluation.forces, rows, "table of forces")
 
     def force_line(self, text: str) -> None:
         """The table of CP2K from 2025 on, every line marked: number, x, y, z, length."""
@@ -305,7 +309,7 @@ class _Reader:
                 rows.append(self.lines.numbers(words[1:]) if fine else [])
             if not fine:
                 raise self.lines.error("this is no row of a stress tensor")
-        evaluation.stress = factor * np.array(rows)
+        evaluation.stress = self._once(evaluation.stress, factor * np.array(rows), "stress")
 
     def md_step(self, text: str) -> None:
         """``MD| Step number       1``: what was evaluated since the step before belongs to it."""

@@ -214,7 +214,7 @@ def read_cp2k_md(path: Path) -> Atoms:
     return _placed(step, start, cell, path.parent, length)
 
 
-def labelled_md(log: Log) -> list[Atoms]:
+def labelled_md(log: Log, left_out: Optional[list[int]] = None) -> list[Atoms]:
     """The labelled frames of an MD, from its log and the files beside that; see `md_frames`.
 
     Raises
@@ -224,7 +224,7 @@ def labelled_md(log: Log) -> list[Atoms]:
     NotConvergedError, TaskError
         As `md_frames`.
     """
-    return md_frames(log, log.path.parent, _start(log))
+    return md_frames(log, log.path.parent, _start(log), left_out)
 
 
 def labelled_scf(log: Log) -> Atoms:

@@ -81,8 +81,8 @@ FORMATS: Registry[DataFormat] = Registry(
             ),
             refused=(
                 "positions and forces that name different elements, a number of rows that is "
-                "not that of the head, a block twice, a cell without volume, a heading with another "
-                "unit",
+                "not that of the head, a block twice, a cell without volume, a heading with "
+                "another unit",
             ),
         ),
         "vasp/outcar": DataFormat(
@@ -112,8 +112,8 @@ FORMATS: Registry[DataFormat] = Registry(
                 "by their values.",
                 "The unit of the positions (Å or bohr) is known by the start structure in the "
                 "log, that of the forces (hartree/bohr or eV/Å) by a table of forces there; "
-                "without such a table by `cp2k.inp` beside the log, else hartree/bohr, and the energies "
-                "must fit the forces.",
+                "without such a table by `cp2k.inp` beside the log, else hartree/bohr, and the "
+                "energies must fit the forces.",
                 "The virial is the stress of the log times the volume: its trace is three "
                 "times the pressure.",
                 "Of several runs in one log the last is read, with a warning. The cell in the "

@@ -21,6 +21,7 @@ from pwact.registry.formats import FORMATS
 if TYPE_CHECKING:
     from ase import Atoms
 
+_SHOWN = 10  # steps that are listed by number
 _OF_PWMAT = frozenset({"MOVEMENT", "OUT.MLMD"})  # names that PWmat gives, beside its REPORT
 
 
@@ -142,10 +143,16 @@ class Cp2kMd(LabelledFormat):
         if log.runs > 1:
             words = f"holds {log.runs} runs, and the last is read; the steps before it are left out"
             remarks.words.append(f"{path}: {words} (give each run a log and files of its own)")
-        frames = labelled_md(log)
+        left_out: list[int] = []
+        frames = labelled_md(log, left_out)
         remarks.unconverged += [
             f"line {one.line}" if one.step is None else f"step {one.step}" for one in lost
         ]
+        unknown = sorted(set(left_out) - {one.step for one in lost})
+        if unknown:
+            shown = ", ".join(map(str, unknown[:_SHOWN])) + (" …" if len(unknown) > _SHOWN else "")
+            words = f"{len(unknown)} steps lack an energy, forces or a cell and are left out"
+            remarks.words.append(f"{path}: {words}: {shown}")
         if not log.ended:
             remarks.cut_off(CutOffError(f"{path}: the program did not come to its end"))
         yield from frames

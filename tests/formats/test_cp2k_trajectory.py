@@ -246,9 +246,7 @@ def test_forces_without_a_table_must_be_the_slope_of_the_energies(
     before = frames(RECORDED)
     assert not any(one.forces for one in read_log(run / LOG).evaluations)
     change(FORCES, in_another_unit(HARTREE_PER_BOHR))
-    with pytest.raises(
-        TaskError, match=r"the energies change by 0\.0195 times what the forces let"
-    ):
+    with pytest.raises(TaskError, match=r"the energies change by 0\.0195 times what"):
         frames(run)
     section = "&MOTION\n&PRINT\n&FORCES\nUNIT {}\n&END\n&END\n&END\n"
     (run / "cp2k.inp").write_text(section.format("eV*angstrom^-1"))
@@ -483,3 +481,30 @@ def test_a_log_that_ends_before_its_cell_is_no_traceback(run: Path) -> None:
     assert rounded_cell(read_log(run / LOG))
     with pytest.raises(InputError, match="holds no cell and coordinates"):
         labelled_md(read_log(run / LOG))
+
+
+HEADS = {
+    "stress": ("STRESS| Analytical", "1/3 Trace"),
+    "table of forces": ("ATOMIC FOR", "SUM OF"),
+}
+
+
+@pytest.mark.parametrize("what", HEADS)
+def test_a_second_one_behind_the_same_energy_is_refused(
+    samples: Path, tmp_path: Path, what: str
+) -> None:
+    shutil.copytree(samples / "cp2k" / "md", tmp_path / "md")
+    log = tmp_path / "md" / "dft.log"
+    lines = log.read_text().splitlines(keepends=True)
+    places = [n for n, line in enumerate(lines) if "ENERGY| Total" in line]
+    first, last = HEADS[what]
+    start, other = (
+        next(n for n in range(place, len(lines)) if first in lines[n])
+        for place in (places[5], places[7])
+    )
+    end = next(n for n in range(start, len(lines)) if last in lines[n]) + 1
+    log.write_text("".join(lines[:start] + lines[start:end] + lines[start:]))
+    assert len(labelled_md(read_log(log))) == 13
+    log.write_text("".join(lines[:other] + lines[start:end] + lines[other:]))
+    with pytest.raises(TaskError, match=rf"line \d+: a second {what} follows one energy"):
+        read_log(log)

@@ -579,3 +579,16 @@ def test_virials_are_turned_where_it_is_asked_for(here: Path, output: str) -> No
         assert np.array_equal(labels_of(one).virial, -labels_of(other).virial)
         assert np.array_equal(labels_of(one).forces, labels_of(other).forces)
         assert one == other
+
+
+def test_steps_of_cp2k_that_the_log_lacks_are_named(here: Path, capsys: Said) -> None:
+    shutil.copytree(CP2K, here / "run")
+    forces = here / "run/si-frc-1.xyz"
+    lines = forces.read_text().splitlines(keepends=True)
+    size = int(lines[0]) + 2
+    forces.write_text("".join(lines[:size] + lines[2 * size :]))
+    assert main(["to_pwdata", "-f", "cp2k/md", "-i", "run/dft.log"]) == 0
+    said = capsys.readouterr().err
+    assert re.search(r"1 steps lack an energy, forces or a cell and are left out: \d+\n", said)
+    assert main(["to_pwdata", "-f", "cp2k/md", "-i", str(CP2K / "dft.log"), "-s", "whole"]) == 0
+    assert "lack an energy" not in capsys.readouterr().err
