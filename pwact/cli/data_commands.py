@@ -25,6 +25,7 @@ from pwact.tools.split import share_of
 
 log = logging.getLogger(__name__)
 
+NOBODY_VALIDATES = "to validate: no frame, since there are too few structures for that share"
 FIRST_UNKNOWN = (
     "the first data (init_data) are not on record, so only labels are copied; --param param.json "
     "says which they are, --no-init leaves them out"
@@ -57,7 +58,8 @@ def gathered_text(made: Gathered, parted: bool) -> str:
     """The data sets that were collected, as they are pasted into ``init_data``."""
     if not parted:
         return quoted(made.train)
-    return "\n".join(["to train:", quoted(made.train), "to validate:", quoted(made.valid)])
+    valid = ["to validate:", quoted(made.valid)] if made.valid else [NOBODY_VALIDATES]
+    return "\n".join(["to train:", quoted(made.train), *valid])
 
 
 def to_pwdata(options: Namespace) -> int:

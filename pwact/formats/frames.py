@@ -141,7 +141,7 @@ def format_found(path: Path) -> str:
 
     A file is extended XYZ by its ending; a folder has the format that finds data sets in it.
     """
-    kinds = [name for name in WRITTEN if FORMATS[name].folder == path.is_dir()]
+    kinds = [name for name, one in FORMATS.items() if one.writes and one.folder == path.is_dir()]
     return next((name for name in kinds if path.exists() and _finds(name, path)), "")
 
 

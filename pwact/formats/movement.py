@@ -109,10 +109,10 @@ def _frame(lines: Lines, head: str) -> Atoms:
         if _STARS.fullmatch(line.strip()):
             by_pwdata = True
         name = _block(line)
-        _check_unit(lines, name, line)
         in_table = name in ("position", "force")
         if name in blocks:
             raise lines.error(f"a second {name} block in one frame")
+        _check_unit(lines, name, line)
         if name == "lattice":
             blocks[name], virial = _lattice(lines)
         elif name:

@@ -293,7 +293,7 @@ def output_format_of(name: str) -> str:
         It is none.
     """
     known = FORMATS.canonical(name)
-    if known not in WRITTEN:
+    if known is None or not FORMATS[known].writes:
         near = FORMATS.nearest(name, WRITTEN)
         hint = f"; did you mean {near}?" if near else ""
         expected = f"{', '.join(WRITTEN[:-1])} or {WRITTEN[-1]}"

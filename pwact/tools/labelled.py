@@ -47,7 +47,7 @@ def iterate_labelled(
     """
     if problem := files.unreadable(path, or_folder=True):
         raise InputError(problem, path)
-    hint = f"; is {data_format} its format?"
+    hint = f"; is {data_format} its format? (docs/formats.md)"
     reader: LabelledFormat = FORMATS[data_format].load()()
     try:
         for atoms in reader.read(path, remarks, names):

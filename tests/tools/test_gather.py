@@ -302,3 +302,11 @@ def test_the_first_data_by_a_param_of_a_run(tmp_path, monkeypatch, capsys):
     (tmp_path / "param.json").write_text(json.dumps(init_param()))
     assert main(["gather_pwdata", "--param", "param.json"]) == 2
     assert "this is an input of pwact init_bulk" in capsys.readouterr().err
+
+
+def test_too_few_frames_for_a_part_are_said(campaign, capsys):
+    words = ["gather_pwdata", "-i", str(campaign), "--valid", "0.05"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1].startswith("to validate: no frame, since there are too few")
+    assert len(read_frames(campaign.parent / "there/final_pwdata/train.xyz", "extxyz")) == 10
