@@ -53,6 +53,12 @@ class DftInput:
         "Symmetry flag of PWmat's MP_N123.",
         default_words="AIMD 3, else 0",
     )
+    species: tuple[str, ...] = declare(
+        (),
+        Elements(),
+        "Elements in whose order lists of an INCAR stand (LDAUL, LDAUU …), where that is not the "
+        "order of each structure file; a structure may lack some of them.",
+    )
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,9 @@ def load_dft(node: Node) -> LabelConfig:
         A key is wrong, or one that the style needs is missing.
     """
     values = read(node, DFT_KEYS)
-    given, kspacing, symmetry = (values.pop(name) for name in ("input", "kspacing", "flag_symm"))
+    given, kspacing, symmetry, species = (
+        values.pop(name) for name in ("input", "kspacing", "flag_symm", "species")
+    )
     values.pop("scf_pseudo")
     style = values["style"]
     if given is None and not LABELERS[style].all_at_once:
@@ -183,6 +191,8 @@ def load_dft(node: Node) -> LabelConfig:
         raise node.child("input", None).error(f"found {len(inputs)} files; expected one")
     if kspacing is not None:
         inputs = tuple(replace(one, kspacing=one.kspacing or kspacing) for one in inputs)
+    if species:
+        inputs = tuple(replace(one, species=one.species or tuple(species)) for one in inputs)
     finish(node, values)
     return LabelConfig(file=node.context.file, key=node.key, inputs=inputs, **values)
 

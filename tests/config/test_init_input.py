@@ -62,6 +62,12 @@ def test_forms_of_input(given: Any, site: Path, tmp_path: Path) -> None:
     assert config.relax.inputs == (DftInput(site / "INCAR", None, 0),)
 
 
+def test_species_of_an_input(site: Path, tmp_path: Path) -> None:
+    given = {"input": "INCAR", "species": ["Fe", "O"]}
+    config = loaded(site, tmp_path, {"relax_input": given})
+    assert config.relax.inputs == (DftInput(site / "INCAR", None, 0, ("Fe", "O")),)
+
+
 def test_scale_keeps_its_text(site: Path, tmp_path: Path) -> None:
     param = '{"sys_configs": [{"config": "a.poscar", "scale": [0.90, 1, 1.0, 1e0]}]}'
     (tmp_path / "param.json").write_text(param)

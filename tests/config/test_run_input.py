@@ -333,6 +333,17 @@ class TestDft:
         config, _ = loaded(site, tmp_path, {"DFT": dft})
         assert config.dft.inputs == (DftInput(site / "etot.input", 0.2, 0),)
 
+    def test_species_stand_beside_the_input_or_in_the_section(
+        self, site: Path, tmp_path: Path
+    ) -> None:
+        for given in (
+            {"input": {"input": "etot.input", "species": ["Fe", 8]}},
+            {"input": "etot.input", "species": ["Fe", "O"]},
+            {"input": {"input": "etot.input", "species": ["Fe", "O"]}, "species": ["O"]},
+        ):
+            config, _ = loaded(site, tmp_path, {"DFT": {"dft_style": "pwmat", **given}})
+            assert [one.species for one in config.dft.inputs] == [("Fe", "O")]
+
     def test_slater_koster_files(self, site: Path, tmp_path: Path) -> None:
         dft = {"dft_style": "dftb", "input": "etot_skf.input", "in_skf": "skf"}
         config, _ = loaded(site, tmp_path, {"DFT": dft})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pwact.engines.base import Purpose
 from pwact.engines.vasp.incar import read_incar, with_lists
 from pwact.engines.vasp.labeler import VaspLabeler
 from pwact.errors import InputError
+from pwact.fingerprint import without_defaults
 from pwact.formats.frames import ordered
 from pwact.formats.poscar import read_poscar
 from pwact.formats.structures import read_structure
@@ -221,3 +223,26 @@ def test_a_total_moment_counts_for_the_super_cell(
     for _ in range(2):
         made.assign(oxide(tmp_path), 3)
     assert caplog.text.count("NUPDOWN = 2 counts for the whole super cell of 12 atoms") == 1
+
+
+def test_species_of_the_json_file_order_the_lists(tmp_path: Path) -> None:
+    """As for many structures, of which some lack an element, or list it elsewhere."""
+    made = labeler(tmp_path, "LDAU = T\nLDAUL = -1 2 2\nLDAUU = 0 4 5.3\nLDAUJ = 3*0\n")
+    made.input = replace(made.input, species=("O", "Co", "Fe"))
+    for number, symbols in enumerate(("Fe O", "O Fe")):
+        atoms = oxide(tmp_path, symbols)
+        lists = written(made, made.assign(atoms), tmp_path / f"task {number}")[1]
+        assert lists["LDAUU"] == ["0", "5.3"]
+        assert lists["LDAUL"] == ["-1", "2"]
+    with pytest.raises(InputError, match="LDAUL: has no value for S; species has O Co Fe"):
+        made.assign(oxide(tmp_path, "Fe S"))
+    made.input = replace(made.input, species=("O", "Fe"))
+    with pytest.raises(InputError, match="has 3 values; species has 2 elements: O Fe"):
+        made.assign(oxide(tmp_path))
+
+
+def test_species_are_no_change_where_there_are_none(tmp_path: Path) -> None:
+    made = labeler(tmp_path, "")
+    assert "species" not in without_defaults(made.fingerprint(Purpose.SCF))
+    made.input = replace(made.input, species=("O", "Fe"))
+    assert without_defaults(made.fingerprint(Purpose.SCF))["species"] == ["O", "Fe"]

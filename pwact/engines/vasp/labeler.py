@@ -23,6 +23,7 @@ from pwact.engines.vasp.incar import (
 from pwact.engines.vasp.lists import assign, charge_words, length_doubts, lists_of, species_of
 from pwact.engines.vasp.potcar import families, potcars_of, valence, write_potcar
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
+from pwact.fingerprint import Settings
 from pwact.formats.frames import ordered
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.oszicar import last_electronic_step
@@ -100,7 +101,8 @@ class VaspLabeler:
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with what INCAR's lists say of its atoms. Raises InputError."""
-        made, values = assign(self.incar, atoms, times), self.incar.values
+        made = assign(self.incar, atoms, times, self.input.species)
+        values = self.incar.values
         tell_totals(self._said, self.input.path, {"NUPDOWN": values.get("NUPDOWN")}, atoms, times)
         if "NELECT" in values:
             chosen = self._potcars(frozenset(atoms.get_chemical_symbols()))
@@ -132,12 +134,14 @@ class VaspLabeler:
 
     def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
         """INCAR and POTCARs by content."""
-        return {
+        values = {
             "engine": "vasp",
             "incar": files.tree_hash(self.input.path),
             "kspacing": None if "KSPACING" in self.incar.values else self.input.kspacing,
             "potcars": sorted(files.tree_hash(path) for path in self.config.pseudo),
+            "species": list(self.input.species),
         }
+        return Settings(values, {"species": []})
 
     def write_input(
         self,

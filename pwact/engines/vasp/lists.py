@@ -7,6 +7,7 @@ through super cells and MD; `lists_of` makes the lists of one task of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Optional
 
@@ -32,13 +33,15 @@ _CLOSE = 1e-8
 _ABSURD = 0.25  # of the electrons; no structure has that charge
 
 
-def assign(incar: Incar, atoms: Atoms, times: int = 1) -> Atoms:
+def assign(incar: Incar, atoms: Atoms, times: int = 1, species: Sequence[str] = ()) -> Atoms:
     """Copy of the user's structure, with what the INCAR says of its atoms.
 
     Parameters
     ----------
     times
         How many such structures there are in one that is calculated: of its super cell.
+    species
+        Elements in whose order lists by species stand; without them that of the structure.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def assign(incar: Incar, atoms: Atoms, times: int = 1) -> Atoms:
     made = taken(atoms, "VASP", {MOMENTS})
     for key in PER_SPECIES:
         if key in incar.values and (key not in _U or incar.flag("LDAU")):
-            made.set_array(SETTING + key, _by_species(incar, key, atoms))
+            made.set_array(SETTING + key, _by_species(incar, key, atoms, species))
     for key in PER_ATOM:
         if key in incar.values:
             rows = _by_atom(incar, key, 3, atoms, times)
@@ -151,9 +154,13 @@ def _elements(atoms: Atoms) -> np.ndarray:
     return np.array([order.index(symbol) for symbol in symbols])
 
 
-def _by_species(incar: Incar, key: str, atoms: Atoms) -> np.ndarray:
+def _by_species(incar: Incar, key: str, atoms: Atoms, species: Sequence[str]) -> np.ndarray:
     """The value for each atom, of a list with one for each species."""
     words = incar.words(key)
+    if species:
+        _check_species(incar, key, atoms, species)
+        order = list(species)
+        return np.array([words[order.index(one)] for one in atoms.get_chemical_symbols()])
     for numbers in (_entries(atoms), _elements(atoms)):
         if len(words) == numbers.max() + 1:
             return np.array([words[number] for number in numbers])
@@ -161,10 +168,22 @@ def _by_species(incar: Incar, key: str, atoms: Atoms) -> np.ndarray:
     kinds = list(dict.fromkeys(symbols))
     raise InputError(
         f"has {len(words)} values; the structure {atoms.get_chemical_formula()} has {len(kinds)} "
-        f"species: {' '.join(kinds)}",
+        f"species: {' '.join(kinds)}. The key species beside the input may name others as well",
         incar.file,
         key,
     )
+
+
+def _check_species(incar: Incar, key: str, atoms: Atoms, species: Sequence[str]) -> None:
+    words, named = incar.words(key), " ".join(species)
+    if len(words) != len(species):
+        message = f"has {len(words)} values; species has {len(species)} elements: {named}"
+        raise InputError(message, incar.file, key)
+    if strange := [
+        one for one in dict.fromkeys(atoms.get_chemical_symbols()) if one not in species
+    ]:
+        message = f"has no value for {' '.join(strange)}; species has {named}"
+        raise InputError(message, incar.file, key)
 
 
 def _by_atom(incar: Incar, key: str, width: int, atoms: Atoms, times: int) -> list[list[str]]:
@@ -188,7 +207,8 @@ def _by_atom(incar: Incar, key: str, width: int, atoms: Atoms, times: int) -> li
         hint = "; give those of the structure file, they are repeated with its atoms"
     raise InputError(
         f"has {len(words)} values; the structure {atoms.get_chemical_formula()} needs "
-        f"{width * len(atoms)}, in the order of its file{hint}",
+        f"{width * len(atoms)}, in the order of its file{hint}. Moments of several structures "
+        "stand in these (extxyz: a column initial_magmoms)",
         incar.file,
         key,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from pwact import layout
-from pwact.atom_properties import SETTING, properties_of, told
+from pwact.atom_properties import CHARGES, MOMENTS, SETTING, drop, properties_of, told
 from pwact.config.init_bulk import InitConfig
 from pwact.config.labeling import LabelConfig
 from pwact.config.run import RunConfig
@@ -18,6 +18,7 @@ from pwact.config.structure_file import StructureFile
 from pwact.engines.assignment import Assigner
 from pwact.engines.lammps.identity import changes_atoms
 from pwact.errors import InputError
+from pwact.formats.structures import read_structure
 from pwact.workflow.init_bulk.chain import Chain
 from pwact.workflow.stages.explore import systems_of
 from pwact.workflow.tasks.origin import assigned, by_element, times_of, told_names
@@ -50,7 +51,23 @@ def check_chain_atoms(config: InitConfig, chain: Chain) -> list[str]:
             if words := told(atoms):
                 line = f"{entry.structure.path}: {{}} gets {words}"
                 said.setdefault(line, []).append(word)
-    return [line.format(", ".join(words)) for line, words in said.items()]
+    told_lines = [line.format(", ".join(words)) for line, words in said.items()]
+    return told_lines + _without_word(config, chain)
+
+
+def _without_word(config: InitConfig, chain: Chain) -> list[str]:
+    """What scripts of the user do not get, though a structure has it."""
+    found = []
+    for number, entry in enumerate(config.systems):
+        if number in chain.bigmodel and not config.scf.bare_atoms:
+            atoms = read_structure(entry.structure.path, entry.structure.format)
+            drop(atoms, but=(MOMENTS, CHARGES))
+            if words := told_names(atoms):
+                found.append(
+                    f"{entry.structure.path}: the script of bigmodel gets a POSCAR, which says "
+                    f"nothing of its {' and '.join(words)}"
+                )
+    return found
 
 
 def check_run_atoms(config: RunConfig, labeler: Assigner) -> list[str]:
