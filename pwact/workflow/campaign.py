@@ -118,6 +118,7 @@ class Campaign:
         self._executor_for = executor_for
         self._seeds = Seeds(int(started["seed"]))
         self._worked: set[str] = set()
+        self._early: set[str] = set()
         self._teller = Teller(journal, work_dir)
         self._losses = Losses()
         self._postponed = Postponed()
@@ -268,7 +269,11 @@ class Campaign:
 
         What is done, or was begun from other results, waits for its turn: it may yet be kept. The
         one before is put aside now if it will be done again, or it would seem so to this one.
+        What was begun so by this start stays so, and is not looked at for each of many systems.
         """
+        if stage.name in self._early:
+            self._teller.stage = stage.name
+            return True
         if not self._asked(stage):
             state = self._state(stage)
             if state.done or (state.begun and self._follows(state)):
@@ -278,7 +283,10 @@ class Campaign:
             self._set_aside(before)
         self._finish_set_aside(before)
         self._worked.add(before.name)
-        return self.begin(stage) is None
+        begun = self.begin(stage) is None
+        if begun:
+            self._early.add(stage.name)
+        return begun
 
     def _follows(self, state: StageState) -> bool:
         return ledger.set_aside_before(self.journal.events(), state)
