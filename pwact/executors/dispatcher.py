@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable
 
 from pwact.config.resources import ResourceBlock
+from pwact.executors import history
 from pwact.executors.base import Executor, Task, TaskResult
 from pwact.executors.history import OpenJob, open_jobs_in
 from pwact.executors.jobs import Surroundings
 from pwact.executors.pool import Pool
 from pwact.executors.run import Run
+from pwact.io.folding import folded
 from pwact.io.journal import Journal
 
 
@@ -142,14 +144,8 @@ class Dispatcher:
         return os.path.relpath(directory, self._journal.path.parent.parent)
 
     def _history(self, kind: str, where: str) -> _History:
-        events = self._journal.events()
-        asked = [
-            event
-            for event in events
-            if (event.get("kind"), event.get("directory")) == (kind, where)
-        ]
-        names = {event["name"] for event in asked}
-        told = (event for event in events if event.get("name") in names)
+        told = folded(self._journal.events(), _Told).by_place.get((kind, where), ())
+        asked = [event for event in told if "group" in event]
         return _History(tuple(int(event["group"]) for event in asked), tuple(open_jobs_in(told)))
 
     def _surroundings(
@@ -188,6 +184,22 @@ class Dispatcher:
         return lambda: sum(
             pool.share for key, pool in self._pools.items() if key[0] == own[0] and key != own
         )
+
+
+class _Told:
+    """The events of the jobs of each kind and directory."""
+
+    def __init__(self) -> None:
+        self.by_place: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+        self._place: dict[str, tuple[str, str]] = {}  # of each job
+
+    def read(self, position: int, event: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """Take in the next event."""
+        name = event.get("name", "")
+        if event["event"] == history.ASKED:
+            self._place[name] = event["kind"], event["directory"]
+        if name in self._place:
+            self.by_place.setdefault(self._place[name], []).append(event)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pwact import __version__
 from pwact.errors import PwactError, UsageError
 from pwact.io.durable import sync_directory
 from pwact.io.files import demand_own
+from pwact.io.folding import Events, Folds
 from pwact.io.journal_fields import fault_of
 
 FORMAT = 2  # of what is written; 1, which pwact 0.5.0 wrote, names no format
@@ -48,6 +49,7 @@ class Journal:
         self._handle = -1
         self._held = b""
         self._events, self._size = _read(path)
+        self._folds = Folds()
 
     def append(self, event: str, **fields: Any) -> None:
         """Write one event and wait until it is on disk.
@@ -122,10 +124,10 @@ class Journal:
             os.ftruncate(self._handle, self._size)
             raise
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> Events:
         """Return all events so far, oldest first."""
         with self._guard:
-            return list(self._events)
+            return Events(self._events, len(self._events), self._folds)
 
     def close(self) -> None:
         """Close the file; a later `append` opens it again."""

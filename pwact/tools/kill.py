@@ -98,7 +98,7 @@ def _directories(journal: Journal, command: str) -> list[str]:
     return sorted(found)
 
 
-def _masters(path: Path) -> list[dict[str, Any]]:
+def _masters(path: Path) -> list[Mapping[str, Any]]:
     return [event for event in Journal(path).events() if event["event"] == master.EVENT]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from pwact import fingerprint, layout
+from pwact.io.folding import folded
 from pwact.workflow import steps
 
 STARTED = "stage_started"
@@ -84,21 +85,46 @@ class StageState:
         return bool(self.key)
 
 
-def stages(events: Iterable[Mapping[str, Any]]) -> dict[str, StageState]:
-    """Read the state of every stage, in the order in which they were first begun."""
-    found: dict[str, StageState] = {}
-    version = ""
-    for position, event in enumerate(events):
-        version = event.get("version", version)  # pwact 0.5.0 put it on its first event only
+class Ledger:
+    """What the events of a journal say about its stages.
+
+    Attributes
+    ----------
+    stages
+        The state of every stage, in the order in which they were first begun.
+    pending
+        As `pending` returns them.
+    aside
+        Position of each event that set a stage aside, and the stage.
+    """
+
+    def __init__(self) -> None:
+        self.stages: dict[str, StageState] = {}
+        self.pending: dict[str, bool] = {}
+        self.aside: list[tuple[int, str]] = []
+        self._version = ""
+
+    def read(self, position: int, event: Mapping[str, Any]) -> None:
+        """Take in the next event."""
+        self._version = event.get("version", self._version)  # pwact 0.5.0: on the first only
+        if event["event"] == REDO:
+            self.pending.update({**dict.fromkeys(event["remade"], False), **_named(event)})
+        if event["event"] == ASIDE:
+            self.aside.append((position, event["name"]))
         for one in _stories(event):
             name = one["name"]
-            before = found.get(name, StageState(name))
+            self.pending.pop(name, None)
+            before = self.stages.get(name, StageState(name))
             after = _READERS[one["event"]](before, one)
             if one["event"] in (STARTED, TAKEN):
-                by = version if one["event"] == STARTED else ""
+                by = self._version if one["event"] == STARTED else ""
                 after = replace(after, begun_at=position, version=by)
-            found[name] = replace(after, position=position)
-    return found
+            self.stages[name] = replace(after, position=position)
+
+
+def stages(events: Sequence[Mapping[str, Any]]) -> dict[str, StageState]:
+    """Read the state of every stage, in the order in which they were first begun."""
+    return dict(folded(events, Ledger).stages)
 
 
 def _stories(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -135,12 +161,10 @@ def comes_before(one: str, other: str, order: Sequence[str]) -> bool:
 
 def set_aside_before(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
     """Whether a step that comes before this one was set aside since this one was begun or done."""
-    order = list(stages(events))
-    later = events[state.position + 1 :]
-    return any(
-        event["event"] == ASIDE and comes_before(event["name"], state.name, order)
-        for event in later
-    )
+    known = folded(events, Ledger)
+    later = [name for position, name in known.aside if position > state.position]
+    order = list(known.stages) if later else []
+    return any(comes_before(name, state.name, order) for name in later)
 
 
 def begun_otherwise_before(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
@@ -160,13 +184,7 @@ def pending(events: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
 
     Those that were not named are remade for what they left once and is gone.
     """
-    found: dict[str, bool] = {}
-    for event in events:
-        if event["event"] == REDO:
-            found.update({**dict.fromkeys(event["remade"], False), **_named(event)})
-        for story in _stories(event):
-            found.pop(story["name"], None)
-    return found
+    return dict(folded(events, Ledger).pending)
 
 
 def _named(event: Mapping[str, Any]) -> dict[str, bool]:

@@ -11,6 +11,7 @@ import pytest
 from pwact.errors import QuorumError, StageChangedError
 from pwact.executors.base import JobPhase, JobSpec, JobState
 from pwact.io.journal import Journal
+from pwact.workflow.stages.label import LabelStage
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
@@ -201,3 +202,16 @@ def test_time_that_two_stages_share_counts_once(tmp_path: Path) -> None:
     events = Journal(tmp_path / ".pwact/journal.jsonl").events()
     own = [event["time"] for event in events if "iter.0000/" in event.get("name", "")]
     assert result.rows[0].wall_s <= max(own) - min(own)
+
+
+def test_a_label_stage_is_looked_at_once_and_not_for_each_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    real = LabelStage.inputs
+    monkeypatch.setattr(LabelStage, "inputs", lambda self: (looks.append(self.name), real(self))[1])
+    executor = SlowSystem()
+    loop(tmp_path, executor)
+    ahead = [name for name in executor.ran if "02.label" in name and "iter.0000" in name]
+    assert {name.split("md.000.")[1][:7] for name in ahead} == {"sys.000", "sys.001"}
+    assert looks.count("iter.0000/label") == 2  # when it was begun ahead, and at its turn
