@@ -283,10 +283,9 @@ class Campaign:
             self._set_aside(before)
         self._finish_set_aside(before)
         self._worked.add(before.name)
-        begun = self.begin(stage) is None
-        if begun:
+        if self.begin(stage) is None:
             self._early.add(stage.name)
-        return begun
+        return stage.name in self._early
 
     def _follows(self, state: StageState) -> bool:
         return ledger.set_aside_before(self.journal.events(), state)
@@ -333,22 +332,14 @@ class Campaign:
         if decision.why:
             _LOG.warning("%s: %s", state.name, decision.why)
         if decision.why or self._follows(state):
-            self.journal.append(
-                ledger.KEPT,
-                name=state.name,
-                key=ledger.key_of(inputs),
-                inputs=inputs,
-                files=changes.hashes(self.work_dir, state.files),
-            )
+            known = {"key": ledger.key_of(inputs), "inputs": inputs}
+            products = changes.hashes(self.work_dir, state.files)
+            self.journal.append(ledger.KEPT, name=state.name, **known, files=products)
 
     def _set_aside(self, stage: Stage) -> None:
         """Record that the stage's directory moves, before it moves."""
-        self.journal.append(
-            ledger.ASIDE,
-            name=stage.name,
-            directory=relative(stage.directory, self.work_dir),
-            to=relative(changes.free_backup(stage.directory), self.work_dir),
-        )
+        places = changes.places_aside(self.work_dir, stage.directory)
+        self.journal.append(ledger.ASIDE, name=stage.name, **places)
 
     def _finish_set_aside(self, stage: Stage) -> None:
         """End the jobs of a stage that was set aside and move its directory, once."""

@@ -139,6 +139,12 @@ def free_backup(directory: Path) -> Path:
     return backup
 
 
+def places_aside(work_dir: Path, directory: Path) -> dict[str, str]:
+    """Where a directory that makes room lies and where it goes, for the journal."""
+    backup = free_backup(directory)
+    return {"directory": relative(directory, work_dir), "to": relative(backup, work_dir)}
+
+
 def move_aside(directory: Path, backup: Path) -> None:
     """Move a directory out of the way; done again, it changes nothing."""
     if directory.exists():
