@@ -27,6 +27,7 @@ SLURM = {"scheduler": "slurm", "queue_name": "cpu", "poll_interval": 0.3}
 
 
 @pytest.mark.slow
+@pytest.mark.spread
 @pytest.mark.parametrize("case", matpl_campaign.CASES)
 def test_the_loop_closes(case: str, cluster: Cluster, tmp_path: Path) -> None:
     need_program("lmp")
@@ -44,6 +45,7 @@ def test_the_loop_closes(case: str, cluster: Cluster, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.spread
 def test_the_loop_closes_by_the_kalman_filter_of_one_model(
     cluster: Cluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -31,7 +31,8 @@ from tests.test_cu_deepmd import MEMBERS, check_loop
 from tests.workflow import matpl_campaign, small_campaign
 
 # a time-out must not leave a cluster behind
-pytestmark = [pytest.mark.slow, pytest.mark.spread, pytest.mark.timeout(900, method="signal")]
+LIMIT = pytest.mark.timeout(900, method="signal", func_only=True)  # without the example's own run
+pytestmark = [pytest.mark.slow, pytest.mark.spread, LIMIT]
 
 SLURM: Mapping[str, Any] = {"scheduler": "slurm", "queue_name": "cpu", "poll_interval": 0.3}
 TRAIN = "iter.0000/00.train"
