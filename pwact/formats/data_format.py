@@ -79,6 +79,10 @@ class DataSetFormat(LabelledFormat):
             It is damaged, or a frame has no labels.
         """
 
+    def iterate_whole(self, place: Path) -> Iterator[Atoms]:
+        """As `iterate`, with all that a file says of the atoms (`pwact.atom_properties`)."""
+        return self.iterate(place)
+
     @abstractmethod
     def fit(self, atoms: Atoms) -> Atoms:
         """The frame as the format holds it: its atoms in the order in which they are written.

@@ -302,10 +302,18 @@ class Extxyz(DataSetFormat):
             return [path]
         return files.found_below(path, lambda name: Path(name).suffix in {".xyz", ".extxyz"})
 
-    def iterate(self, place: Path, names: LabelNames = OF_TABLES) -> Iterator[Atoms]:
+    def iterate(self, place: Path) -> Iterator[Atoms]:
         """Yield the frames of a file, each with labels."""
+        return self._iterate(place, OF_TABLES, properties=False)
+
+    def iterate_whole(self, place: Path) -> Iterator[Atoms]:
+        """Yield the frames of a file, each with labels, and with moments and charges."""
+        return self._iterate(place, OF_TABLES, properties=True)
+
+    def _iterate(self, place: Path, names: LabelNames, properties: bool) -> Iterator[Atoms]:
         number = -1
-        for number, atoms in enumerate(iterate_extxyz(place, names=names)):
+        frames = iterate_extxyz(place, names=names, properties=properties)
+        for number, atoms in enumerate(frames):
             if atoms.calc is None:
                 raise InputError(f"frame {number} {why_unlabelled(atoms)}", place)
             yield atoms
@@ -316,7 +324,7 @@ class Extxyz(DataSetFormat):
         """Yield the frames of all files, with the names of labels that the user gave."""
         del remarks
         for place in self.find(path):
-            yield from self.iterate(place, names)
+            yield from self._iterate(place, names, properties=True)
 
     def fit(self, atoms: Atoms) -> Atoms:
         """The frame as it is."""

@@ -61,14 +61,17 @@ def read_frames(path: Path, data_format: str) -> list[Atoms]:
     return [atoms for _, _, atoms in iterate_frames(path, data_format)]
 
 
-def iterate_frames(path: Path, data_format: str) -> Iterator[tuple[Path, int, Atoms]]:
+def iterate_frames(
+    path: Path, data_format: str, whole: bool = False
+) -> Iterator[tuple[Path, int, Atoms]]:
     """The frames of `read_frames` one by one, each with its single data set and its number there.
 
-    Numbers count from 0. Raises InputError as `read_frames`.
+    Numbers count from 0. If `whole`, moments and charges of atoms come along. Raises InputError as
+    `read_frames`.
     """
     made = data_set_format(data_format)
     for place in data_paths(path, data_format):
-        for index, atoms in enumerate(made.iterate(place)):
+        for index, atoms in enumerate((made.iterate_whole if whole else made.iterate)(place)):
             yield place, index, atoms
 
 

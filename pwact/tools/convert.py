@@ -210,6 +210,7 @@ def _read(
         raise InputError(f"no input can be read; the first: {made.unread[0]}")
     if not spools.sets:
         raise InputError(f"no frame of the inputs is converged; {made.unconverged} left out")
+    spools.say_dropped(settings.savepath)
     return [(composition, spool) for (_, composition), spool in spools.sets.items()]
 
 

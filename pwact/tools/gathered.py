@@ -69,7 +69,7 @@ class _Frames(Collection["Atoms"]):
     def __iter__(self) -> Iterator[Atoms]:
         number = 0
         for source in self._sources:
-            for place, index, atoms in iterate_frames(source.path, source.data_format):
+            for place, index, atoms in iterate_frames(source.path, source.data_format, True):
                 if not len(self._wanted) or self._wanted[number]:
                     yield _fitted(self._output, atoms, place, index)
                 number += 1
@@ -153,8 +153,9 @@ def _write_folders(
     try:
         spools = Spools(aside, part.output_format, 1, True, len(places) > 1)
         for number, source in enumerate(sources):
-            for place, index, atoms in iterate_frames(source.path, source.data_format):
+            for place, index, atoms in iterate_frames(source.path, source.data_format, True):
                 spools.append(number, place, atoms, index)
+        spools.say_dropped(places[0].parent)
         sets = list(spools.sets.items())
         orders = orders_of([spool for _, spool in sets])
         with files.synced_together(aside):

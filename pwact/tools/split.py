@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
+from pwact.atom_properties import PROPERTIES, properties_of
 from pwact.errors import InputError, PwactError, UsageError
 from pwact.formats.frames import data_set_format
 from pwact.formats.spool import Spool
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+_LOG = logging.getLogger(__name__)
 
 Order = tuple[np.ndarray, np.ndarray]  # numbers of the frames to train and to validate
 
@@ -113,6 +117,7 @@ class Spools:
         self._gap, self._merge, self._parted = gap, merge, parted
         self._index = self._begun = 0
         self._before: dict[tuple[int, str], int] = {}
+        self._dropped: dict[str, None] = {}
 
     def append(self, number: int, path: Path, atoms: Atoms, place: Optional[int] = None) -> None:
         """Put the next frame of an input aside, unless it is between those to keep.
@@ -128,6 +133,11 @@ class Spools:
             The output format cannot hold it.
         """
         index = self._index
+        self._dropped.update(
+            (name, None)
+            for name in properties_of(atoms)
+            if name not in PROPERTIES or PROPERTIES[name].of_labels
+        )
         self._index += 1
         if index % self._gap:
             return
@@ -142,6 +152,11 @@ class Spools:
         except PwactError as error:
             shown = index if place is None else place
             raise InputError(f"frame {shown}: {error}", path) from error
+
+    def say_dropped(self, path: Path) -> None:
+        """Warn of what is known of the atoms, and is not written: moments, charges."""
+        if self._dropped:
+            _LOG.warning("%s: of the atoms is not written: %s", path, ", ".join(self._dropped))
 
     def keep(self) -> None:
         """The input is complete; the next one begins."""

@@ -310,3 +310,23 @@ def test_too_few_frames_for_a_part_are_said(campaign, capsys):
     said = capsys.readouterr().out
     assert said.splitlines()[-1].startswith("to validate: no frame, since there are too few")
     assert len(read_frames(campaign.parent / "there/final_pwdata/train.xyz", "extxyz")) == 10
+
+
+def test_moments_are_kept_where_the_format_holds_them_and_named_elsewhere(campaign, capsys):
+    magnetic = frame(5)
+    magnetic.set_initial_magnetic_moments([2.0, -1.5])
+    set_labels(magnetic, -5.0, np.ones((2, 3)))
+    write_extxyz(campaign / "more.xyz", [frame(4), magnetic])
+    assert "initial_magmoms" in (campaign / "more.xyz").read_text()
+    words = ["gather_pwdata", "-i", str(campaign)]
+    assert main([*words, "--names", "ase"]) == 0
+    assert "is not written" not in capsys.readouterr().err
+    found = ase.io.read(campaign.parent / "there/final_pwdata/init.0001/train.xyz", ":")
+    assert [one.get_initial_magnetic_moments().tolist() for one in found] == [[0, 0], [2.0, -1.5]]
+    assert main([*words, "--output_format", "deepmd/npy"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("of the atoms is not written: initial_magmoms") == 1
+    assert main(["to_pwdata", "-f", "extxyz", "-i", str(campaign / "more.xyz")]) == 0
+    assert capsys.readouterr().err.count("of the atoms is not written: initial_magmoms") == 1
+    assert main(["to_pwdata", "-f", "extxyz", "-i", str(campaign / "init.xyz"), "-s", "x"]) == 0
+    assert "is not written" not in capsys.readouterr().err
