@@ -56,6 +56,11 @@ class StructureFile:
     format: str
     fix_atoms: Optional[tuple[str, ...]] = None
 
+    @property
+    def given(self) -> dict[str, list[str]]:
+        """What of it belongs into fingerprints beside path and format; empty without the key."""
+        return {} if self.fix_atoms is None else {"fix_atoms": list(self.fix_atoms)}
+
 
 SYSTEM_KEYS = (
     Key("config", Text(one_line=True), help="The structure file.", required=True),

@@ -644,3 +644,18 @@ class TestVerdicts:
             assert made.check(task, Purpose.SCF).outcome is Outcome.UNUSABLE
             with pytest.raises(NotConvergedError):
                 made.read_result(task, Purpose.SCF)
+
+
+@pytest.mark.parametrize(
+    ("periodic", "said"),
+    [("NONE", True), ("xy", True), ("XYZ", False), ("ZYX", False), ("", False)],
+)
+def test_open_cells_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, periodic: str, said: bool
+) -> None:
+    line = f"      PERIODIC {periodic}\n" if periodic else ""
+    made = labeler(tmp_path, cp2k_input("MD", subsys=f"    &CELL\n{line}    &END CELL\n"))
+    with caplog.at_level(logging.WARNING):
+        made.validate(Purpose.AIMD, SI)
+    words = f"with PERIODIC {periodic.upper()} labels are those of an open cell"
+    assert (words in caplog.text) == said

@@ -16,7 +16,7 @@ from ase.calculators.emt import EMT
 
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair
-from pwact.errors import InputError, TaskError
+from pwact.errors import InputError, StageChangedError, TaskError
 from pwact.fixed_atoms import fix, held
 from pwact.formats.frames import read_frames
 from pwact.formats.labels import labels_of, set_labels
@@ -26,7 +26,8 @@ from pwact.workflow.campaign import open_campaign
 from pwact.workflow.checks.check_held import check_chain_held
 from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.init_bulk.campaign import run_init_bulk
-from pwact.workflow.init_bulk.chain import chain_of
+from pwact.workflow.init_bulk.chain import asked_of, chain_of
+from pwact.workflow.init_bulk.structures import RelaxStage
 from pwact.workflow.tasks.held_forces import demand_forces
 from tests.requirements import need_program
 from tests.workflow import small_campaign
@@ -254,3 +255,25 @@ def test_explored_cells_that_change(tmp_path: Path, job: dict[str, Any], words: 
     else:
         said = preflight(pair)
         assert said == [f"{tmp_path / 'it/cu.poscar'}: 3 of 8 atoms are held in explored MD"]
+
+
+def test_another_choice_of_held_atoms_is_another_input(tmp_path: Path) -> None:
+    """Every step knows it, and so does the entry itself."""
+    found = []
+    for given in (None, False, "2", "2"):
+        pair = chain(tmp_path, **({} if given is None else {"fix_atoms": given}))
+        assert isinstance(pair.config, InitConfig)
+        steps = chain_of(pair.config, pair.resources)
+        relax = RelaxStage(pair.config, steps.places, steps.relax, steps.dft_block)
+        inputs = relax.inputs()["init_config_0"]
+        asked = asked_of(steps, pair.config.systems[0])
+        assert ("fix_atoms" in inputs) == ("fix_atoms" in asked) == (given is not None)
+        found.append((inputs.get("fix_atoms"), asked.get("fix_atoms")))
+    assert found == [(None, None), ([], []), (["2"], ["2"]), (["2"], ["2"])]
+
+
+def test_a_finished_distortion_is_refused_with_other_held_atoms(tmp_path: Path) -> None:
+    made(tmp_path, chain(tmp_path, relax=False, aimd=False))
+    pair = chain(tmp_path, relax=False, aimd=False, fix_atoms="2")
+    with pytest.raises(StageChangedError, match="fix_atoms"):
+        made(tmp_path, pair)

@@ -224,6 +224,7 @@ def tell_changes(root: Section, path: Path) -> None:
                 if isinstance(item, Line) and item.active and item.name in TOPOLOGY_GEOMETRY:
                     logger.warning("%s: %s is left out: atoms come from pwact", path, item.name)
         for cell in subsys.sections("CELL"):
+            _tell_open(cell.value("PERIODIC"), path)
             if cell.value("SYMMETRY") not in {"", "NONE", "TRICLINIC"}:
                 logger.warning("%s: SYMMETRY is left out of cells that do not have it", path)
         if subsys.sections("VELOCITY"):
@@ -236,3 +237,13 @@ def tell_changes(root: Section, path: Path) -> None:
                     if isinstance(item, Line) and item.active and is_other_form(item):
                         words = f"{item.name} {item.value}"
                         logger.warning("%s: %s of &%s is left out", path, words, name)
+
+
+def _tell_open(periodic: str, path: Path) -> None:
+    """Warn of a cell that is not periodic along all axes."""
+    if periodic and sorted(periodic) != ["X", "Y", "Z"]:
+        text = (
+            "%s: with PERIODIC %s labels are those of an open cell, but data, models and MD are "
+            "periodic: leave room, more than the cutoff of the models"
+        )
+        logger.warning(text, path, periodic)

@@ -190,7 +190,7 @@ def _label(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> tuple[str, 
     """Label the first structure; what came of it, and what is wrong with that."""
     try:
         labeler, block, structure = _labelled(pair.config, pair.resources)
-        atoms = ordered(assigned(labeler, None, structure))
+        atoms = ordered(assigned(labeler, None, structure, moving=False))
         labeler.validate(Purpose.SCF, frozenset(atoms.get_chemical_symbols()))
     except (LookupError, InputError) as error:
         return f"one label: not tried ({error})", ""

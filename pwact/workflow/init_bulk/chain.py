@@ -210,6 +210,7 @@ def asked_of(chain: Chain, entry: SystemEntry) -> dict[str, Any]:
         "super_cell": entry.super_cell,
         "scale": [factor.text for factor in entry.scale],
         "perturb": entry.perturb,
+        **entry.structure.given,
     }
     if entry.perturb:
         asked["cell_pert_fraction"] = entry.cell_pert_fraction

@@ -53,10 +53,11 @@ class Source:
     bare: bool = False
 
     def read(self) -> Atoms:
-        """The structure; if `bare` without what belongs to its atoms."""
+        """The structure; if `bare` periodic, and without what belongs to its atoms."""
         atoms = read_start(self.file.path, self.file.format, self.file.fix_atoms)
         if self.bare:
             drop(atoms)
+            atoms.pbc = True
         return atoms
 
 
@@ -160,6 +161,7 @@ class RelaxStage:
                 "structure": files.tree_hash(entry.structure.path),
                 "format": entry.structure.format,
                 "labeler": self.labelers[entry.index].fingerprint(Purpose.RELAX),
+                **entry.structure.given,
             }
             for entry in self._entries
         }
@@ -221,6 +223,7 @@ class SuperCellScaleStage:
                 "super_cell": entry.super_cell,
                 "pbc": entry.pbc,
                 "scale": [settings_of(factor) for factor in entry.scale],
+                **entry.structure.given,
             }
             for entry in self._entries
         }
@@ -278,6 +281,7 @@ class PerturbStage:
                 "cell_pert_fraction": entry.cell_pert_fraction,
                 "atom_pert_distance": entry.atom_pert_distance,
                 "perturb_style": self.config.perturb_style,
+                **entry.structure.given,
             }
             for entry in self._entries
         }
