@@ -44,6 +44,7 @@ from pwact.workflow.checks.making import calculator_remarks
 from pwact.workflow.checks.outlook import outlook
 from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.checks.rehearsal import command_remarks, rehearse
+from pwact.workflow.checks.trials import end_dead
 from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
 from pwact.workflow.opening import CampaignOptions, own_log
 
@@ -212,6 +213,7 @@ def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
         pair = load_pair(param, resource, Path.cwd(), strict=options.strict, expected=expected)
         for warning in pair.warnings:
             log.warning("%s", warning)
+        end_dead(pair.config.work_dir)
         found = preflight(pair, options.strict)
         for warning in found:
             log.warning("%s", warning)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from pwact import layout
+from pwact.engines.base import Explorer
 from pwact.errors import InputError, TaskError
 from pwact.formats.al_record import Entry
 from pwact.formats.frames import data_set_format, read_frames
@@ -18,7 +19,8 @@ from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
 from pwact.report import selection as tables
 from pwact.report.records import ExploreRecord, LabelRecord, SelectRecord, TrainRecord
 from pwact.takeover.tree import PwactTree
-from pwact.workflow.explored import read_candidates
+from pwact.workflow.again import FRAMES_GONE
+from pwact.workflow.explored import Candidate, read_candidates
 from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.stages.explore import ExploreStage, systems_of
 from pwact.workflow.stages.label import LabelStage
@@ -167,8 +169,16 @@ def found_labels(stage: LabelStage, tree: PwactTree) -> Found:
         "data": "" if data is None else relative(data, tree.work_dir),
         "entry": entry.label or tables.label_entry(count, []),
     }
+    remarks = _turned(stage.config.dft.style, frames)
+    if _frames_are_gone(stage, tree):
+        report[FRAMES_GONE] = True
+        remarks.append(
+            f"{stage.name}: its labels count, but the trajectories of PWact are gone: this step "
+            "and the choice of its frames cannot be done again, unless the exploration is "
+            f"(--redo {layout.iteration_name(stage.iteration)}/explore), which gives other frames"
+        )
     output = StageOutput([] if data is None else [data], report=report)
-    return Found(output, _turned(stage.config.dft.style, frames))
+    return Found(output, remarks)
 
 
 def _turned(style: str, frames: Sequence[Atoms]) -> list[str]:
@@ -181,6 +191,21 @@ def _turned(style: str, frames: Sequence[Atoms]) -> list[str]:
         "have it: to train virials, turn those of PWact (pwact to_pwdata --virial-sign opposite); "
         "see docs/formats.md"
     ]
+
+
+def _frames_are_gone(stage: LabelStage, tree: PwactTree) -> bool:
+    """Whether frames that were labelled cannot be read any more."""
+    listed = read_candidates(stage.candidates, tree.work_dir)
+    return any(_unreadable(stage.explorer, one, tree) for one in listed[:1])
+
+
+def _unreadable(explorer: Explorer, candidate: Candidate, tree: PwactTree) -> str:
+    """Why a frame cannot be read; "" if it can."""
+    try:
+        explorer.read_result(tree.work_dir / candidate.trajectory).frame(candidate.step)
+    except (TaskError, OSError) as error:
+        return str(error)
+    return ""
 
 
 def _data(stage: LabelStage, tree: PwactTree) -> Union[Path, None]:
@@ -209,12 +234,10 @@ def _holds(result: Path, data_format: str) -> Union[Path, None]:
 def check_candidates(name: str, turn: Turn, tree: PwactTree) -> None:
     """Raise InputError unless every frame that a step is to work on can be read."""
     for candidate in read_candidates(turn.candidates, tree.work_dir):
-        try:
+        if why := _unreadable(turn.engines.explorer, candidate, tree):
             place = tree.work_dir / candidate.trajectory
-            turn.engines.explorer.read_result(place).frame(candidate.step)
-        except (TaskError, OSError) as error:
-            reason = f"{turn.candidates} names step {candidate.step} of {place}: {error}"
-            raise _missing(tree, name, reason) from error
+            reason = f"{turn.candidates} names step {candidate.step} of {place}: {why}"
+            raise _missing(tree, name, reason)
 
 
 def missing(stage: ExploreStage, there: int) -> list[str]:

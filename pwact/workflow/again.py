@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact import layout
+from pwact.errors import StageChangedError
 from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
 
 _LOG = logging.getLogger(__name__)
+FRAMES_GONE = "frames_gone"  # in the report of labels that were taken over without their frames
 _EXPLORE = steps.source_of(steps.FRAMES).name
 
 
@@ -32,14 +34,39 @@ def is_named(word: str, name: str) -> bool:
 def record(
     events: Sequence[Mapping[str, Any]], work_dir: Path, redo: Sequence[str], tell: bool = True
 ) -> Any:
-    """What is to be done again, for the journal; None if there is nothing new."""
+    """What is to be done again, for the journal; None if there is nothing new.
+
+    Raises
+    ------
+    StageChangedError
+        A step needs frames that are gone and that nobody can make again.
+    """
     stages = ledger.stages(events)
     names = asked_names(redo, stages)
+    _demand_frames(stages, names)
     wanted = {*names, *ledger.pending(events)}
     remade = remade_by(work_dir, stages, wanted)
     for name, reader in remade.items() if tell else ():
         _tell(name, reader)
     return {"names": names, "remade": sorted(remade)} if names or remade else None
+
+
+def _demand_frames(stages: Mapping[str, StageState], names: Collection[str]) -> None:
+    readers = {step.name for step in steps.after(_EXPLORE)}
+    for name in names:
+        iteration, step = ledger.place_of(name)
+        if iteration is None or step not in readers:
+            continue
+        place = layout.iteration_name(iteration)
+        label = stages.get(f"{place}/{steps.source_of(steps.LABELS).name}")
+        explore = f"{place}/{_EXPLORE}"
+        gone = label is not None and label.report.get(FRAMES_GONE)
+        if gone and explore not in names and not stages[explore].version:  # none: taken over
+            raise StageChangedError(
+                f"--redo {name}: it needs trajectories of PWact, which are gone, and nobody knows "
+                f"their seeds. --redo {explore} explores again: other frames, and what follows "
+                "from them is done again, too"
+            )
 
 
 def remade_by(

@@ -25,6 +25,8 @@ from pwact.takeover import campaign as takeovers
 from pwact.takeover.campaign import Takeover, plan, take_over
 from pwact.tools.gather import gather, sources_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
+from pwact.workflow.checks.outlook import outlook
+from pwact.workflow.opening import CampaignOptions
 from tests.workflow import matpl_campaign
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
 from tests.workflow.pwact_trees import TEMP, VARIANTS, Variant, content, leave
@@ -199,6 +201,39 @@ def test_the_journal_the_record_and_the_summary_tell_it(
     assert lines[0] == "iter.0000  Total structures 10    accurate 2 (PWact, iter.0000)"
     assert lines[1] == "Total 2 trajectories (as PWact says)"
     assert lines[2] == "Number of converged files: 4, number of non-converged files: 0"
+
+
+REFUSED = r"trajectories of PWact.*--redo iter\.0000/explore"
+
+
+@pytest.mark.parametrize("word", ["iter.0000/label", "iter.0000/select"])
+def test_frames_that_are_gone_are_named_beforehand_and_a_redo_is_refused(
+    tmp_path: Path, finished: dict[str, Path], word: str
+) -> None:
+    pair = start(tmp_path, finished, "0.4", (0, 2))
+    (remark,) = [
+        words for words in planned(pair).words if "trajectories of PWact are gone" in words
+    ]
+    assert remark.startswith("iter.0000/label: its labels count")
+    go_on(pair)
+    assert outlook(pair) is not None
+    before = content(tmp_path)
+    with pytest.raises(StageChangedError, match=REFUSED):
+        outlook(pair, CampaignOptions(redo=(word,)))
+    with pytest.raises(StageChangedError, match=REFUSED):
+        go_on(pair, redo=(word,))
+    assert content(tmp_path) == before
+    executor = ToyExecutor()
+    go_on(pair, executor, redo=("iter.0000/explore",))
+    assert [name for name in executor.ran if "iter.0000/01.explore/md" in name]
+    go_on(pair, redo=(word,))  # now the seeds are ours
+
+
+def test_frames_that_are_there_are_not_said_to_be_gone(
+    tmp_path: Path, finished: dict[str, Path]
+) -> None:
+    pair = start(tmp_path, finished, "0.4", (0, 1))
+    assert not [words for words in planned(pair).words if "gone" in words]
 
 
 def test_what_pwact_did_is_watched_for_changes(tmp_path: Path, finished: dict[str, Path]) -> None:

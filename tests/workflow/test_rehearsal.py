@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import socket
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pwact.cli.main import main
 from pwact.errors import EXIT_DONE, EXIT_FAILED
+from pwact.executors.processes import own_processes
+from pwact.io.journal import Journal
+from pwact.workflow.checks import trials
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "quickstart"
 NAMES = ("init_param.json", "run_param.json", "alloy.vasp", "emt.json", "valid.xyz")
@@ -82,3 +90,57 @@ def test_a_trial_names_what_would_fail_and_leaves_nothing(folder, capsys):
     assert "DFT.command: pyhton is not found on" in said.err
     assert "the trial shows what would fail" in said.err
     assert sorted(folder.rglob("*")) == before
+
+
+def test_what_a_killed_trial_left_is_ended_and_deleted(folder, capfd):
+    slow = folder / "slow"
+    slow.write_text("#!/bin/bash\nsleep 300 &\ntouch begun\nwait\n")
+    slow.chmod(0o755)
+    write(folder, command=f"bash {shlex.quote(str(slow))}", env_list=["export A=1  # PATH"])
+    before = sorted(folder.rglob("*"))
+    words = ["check", "init_param.json", "resource.json", "--try"]
+    trial = subprocess.Popen([sys.executable, "-m", "pwact", *words], cwd=folder, env=with_root())
+    try:
+        wait_for(lambda: list(folder.glob(".pwact-try-*/label/one/begun")))
+    finally:
+        trial.kill()
+        trial.wait()
+    (place,) = folder.glob(".pwact-try-*")
+    names = {event["name"] for event in journal_of(place) if event["event"] == "job_asked"}
+    assert [one for one in own_processes() if one.job in names]
+    assert check() == EXIT_DONE
+    said = capfd.readouterr().err
+    assert f"{place}: a check --try that was killed has left it: its jobs are ended" in said
+    assert sorted(folder.rglob("*")) == before
+    wait_for(lambda: not [one for one in own_processes() if one.job in names])
+
+
+def test_a_living_trial_is_left_alone(folder, capsys, monkeypatch):
+    journal = trials.begin(folder)
+    place = journal.path.parent.parent
+    assert check() == EXIT_DONE
+    assert place.is_dir()
+    assert ".pwact-try" not in capsys.readouterr().err
+    monkeypatch.setattr(socket, "gethostname", lambda: "c2")
+    assert check() == EXIT_DONE
+    assert place.is_dir()
+    assert f"{place}: a check --try on " in capsys.readouterr().err
+    monkeypatch.undo()
+    trials.end(journal)
+    assert not place.exists()
+
+
+def with_root() -> dict[str, str]:
+    root = Path(__file__).parents[2]
+    return {**os.environ, "PYTHONPATH": str(root)}
+
+
+def journal_of(place: Path) -> list[dict[str, object]]:
+    return Journal(place / ".pwact" / "journal.jsonl").events()
+
+
+def wait_for(there: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 300
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable, Union
@@ -16,15 +13,14 @@ from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
 from pwact.engines.base import Labeler, Purpose
 from pwact.engines.batch import BatchLabeler
-from pwact.errors import InputError, PwactError, QuorumError
+from pwact.errors import InputError, QuorumError
 from pwact.executors import executor_for, programs
 from pwact.executors.base import Task
-from pwact.executors.cancel import cancel_jobs
 from pwact.executors.dispatcher import Dispatcher
 from pwact.executors.script import quote
 from pwact.formats.frames import ordered
-from pwact.io.journal import Journal
 from pwact.verdict import DONE, Verdict, incomplete
+from pwact.workflow.checks import trials
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.stages.explore import systems_of
 from pwact.workflow.tasks.first_principles import Calculation, task_of
@@ -65,19 +61,13 @@ def rehearse(pair: LoadedPair) -> Iterator[str]:
     QuorumError
         A program is missing, or the label came to nothing.
     """
-    work_dir = pair.config.work_dir
-    existing = next(one for one in (work_dir, *work_dir.parents) if one.is_dir())
-    place = Path(tempfile.mkdtemp(prefix=".pwact-try-", dir=existing))
-    journal = Journal(place / ".pwact" / "journal.jsonl")
+    journal = trials.begin(pair.config.work_dir)
+    place = journal.path.parent.parent
     try:
-        journal.path.parent.mkdir()
         dispatcher = Dispatcher(journal, str(place), executor_for)
         yield from _tried(pair, place, dispatcher)
     finally:
-        with contextlib.suppress(PwactError):
-            cancel_jobs(journal, executor_for)
-        journal.close()
-        shutil.rmtree(place, ignore_errors=True)
+        trials.end(journal)
 
 
 def _tried(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> Iterator[str]:
