@@ -89,6 +89,14 @@ def test_moments_of_the_super_cell_by_blocks(tmp_path: Path) -> None:
     assert written(made, large, tmp_path / "task")[1]["MAGMOM"] == ["0.6"] * 4 + ["4"] * 4
 
 
+def test_a_long_list_of_one_value_fits_every_structure(tmp_path: Path) -> None:
+    made = labeler(tmp_path, "MAGMOM = 300*1.5\n")
+    large = super_cell(made.assign(oxide(tmp_path), 2), (2, 1, 1))
+    assert written(made, large, tmp_path / "task")[1]["MAGMOM"] == ["1.5"] * 8
+    with pytest.raises(InputError, match="has 3 values"):
+        labeler(tmp_path, "MAGMOM = 3*1.5\n").assign(oxide(tmp_path))
+
+
 def test_two_entries_of_one_element_are_two_species(tmp_path: Path) -> None:
     """As users write antiferromagnets, or U for one site only."""
     made = labeler(tmp_path, "LDAU = T\nLDAUL = 2 -1 2\nLDAUU = 5.3 0 3\nLDAUJ = 3*0\n")

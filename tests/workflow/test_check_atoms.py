@@ -12,12 +12,14 @@ import pytest
 from ase import Atoms
 
 from pwact.atom_properties import MOMENTS, SETTING
+from pwact.config.init_bulk import InitConfig
 from pwact.config.run import RunConfig
 from pwact.engines.lammps.identity import changes_atoms
 from pwact.errors import InputError
 from pwact.formats.extxyz import write_extxyz
 from pwact.workflow.checks.check_atoms import check_run_atoms
 from pwact.workflow.checks.preflight import preflight
+from pwact.workflow.tasks.origin import unperturbed
 from tests.workflow.pairs import alloy, deep_update, init_param, load, resources, run_param
 from tests.workflow.pairs import write_files as write_pair_files
 
@@ -104,6 +106,17 @@ def test_a_list_by_species_means_one_thing_for_an_element(tmp_path: Path) -> Non
     with pytest.raises(InputError, match="give these one order") as caught:
         check_run_atoms(config, Given(**other_way))
     assert words in str(caught.value)
+
+
+def test_what_is_relaxed_comes_back_in_the_order_of_the_program(tmp_path: Path) -> None:
+    write_pair_files(tmp_path, {"calculator": "emt"})
+    write_extxyz(tmp_path / "m.xyz", [magnetic([2.0, 0.5, -2.0, 1.0])])
+    entry = {"config": "m.xyz", "format": "extxyz", "relax": True, "aimd": True}
+    config = load(tmp_path, deep_update(init_param(), {"sys_configs": [entry]}), resources()).config
+    assert isinstance(config, InitConfig)
+    atoms = unperturbed(Given(), config.aimd, config.systems[0])
+    assert atoms.get_chemical_symbols() == ["Ag", "Ag", "Au", "Au"]
+    assert atoms.arrays[MOMENTS].tolist() == [0.5, 1.0, 2.0, -2.0]
 
 
 def test_scripts_that_get_a_poscar(tmp_path: Path) -> None:

@@ -196,6 +196,8 @@ def _by_atom(incar: Incar, key: str, width: int, atoms: Atoms, times: int) -> li
     rows = [words[place : place + width] for place in range(0, len(words), width)]
     if len(words) == width * len(atoms):
         return rows
+    if len(words) > width * len(atoms) and all(row == rows[0] for row in rows):
+        return rows[: len(atoms)]  # all the same, and as many as the largest structure needs
     entries = _entries(atoms)
     if len(words) == width * len(atoms) * times:
         order = np.repeat(np.sort(entries), times)
