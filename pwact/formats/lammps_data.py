@@ -34,6 +34,8 @@ STYLES = {
     "full": (2, 4, 7),
     "hybrid": (1, 2, 5),  # and more, of its parts
 }
+_CHARGES = {"charge": 2, "dipole": 2, "full": 3}  # column of the charge
+_SPIN = 8  # column of the magnitude
 _IMAGES = 3  # columns of image flags, which may be left out
 _SECTION = re.compile(
     r"Atoms|Velocities|Masses|Ellipsoids|Lines|Triangles|Bodies|Bonds|Angles|Dihedrals|Impropers"
@@ -121,6 +123,19 @@ def read_lammps_data(path: Path, types: Optional[Sequence[str]] = None) -> Atoms
         raise InputError(f"is no complete LAMMPS data file: no {error}", path) from error
     except (ValueError, IndexError) as error:
         raise InputError(f"cannot be read as a LAMMPS data file: {error}", path) from error
+
+
+def of_force_fields(path: Path) -> list[str]:
+    """What a data file that was read says of its atoms, in words: charges, spins."""
+    _, sections, style = _sections(read_text(path))
+    rows = sections["Atoms"]
+    style = _style_of(rows, style)
+    found = []
+    if style in _CHARGES and any(float(row[_CHARGES[style]]) for row in rows):
+        found.append("charges")
+    if style == "spin" and any(float(row[_SPIN]) for row in rows):
+        found.append("spins")
+    return found
 
 
 def _number(word: str) -> float:

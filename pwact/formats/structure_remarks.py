@@ -13,6 +13,7 @@ import numpy as np
 
 from pwact.atom_properties import CHARGES, MOMENTS
 from pwact.formats.extxyz_head import read_head
+from pwact.formats.lammps_data import of_force_fields
 from pwact.formats.moving import take_constraints
 from pwact.formats.structures import check_format_name, structure_formats
 from pwact.io.texts import read_text
@@ -30,6 +31,12 @@ def remarks(path: Path, structure_format: str) -> list[str]:
     name = check_format_name(structure_format)
     if name == "extxyz":
         return _extxyz(read_text(path))
+    if name == "lammps/lmp":
+        return [
+            f"it has {words}, which belong to a force field and are not handed to the code that "
+            "labels"
+            for words in of_force_fields(path)
+        ]
     return [] if name in structure_formats() else _by_ase(path, name)
 
 

@@ -64,3 +64,40 @@ def test_what_ase_reads(tmp_path: Path) -> None:
     assert found[-1].endswith("is called initial_charges")
     ase.io.write(tmp_path / "plain.json", bulk("Ag"))
     assert remarks(tmp_path / "plain.json", "json") == []
+
+
+DATA = """of two atoms
+
+2 atoms
+1 atom types
+0 3 xlo xhi
+0 3 ylo yhi
+0 3 zlo zhi
+
+Masses
+
+1 55.845
+
+Atoms # {style}
+
+1 {first}
+2 {second}
+"""
+
+
+@pytest.mark.parametrize(
+    ("style", "first", "second", "words"),
+    [
+        ("atomic", "1 0 0 0", "1 1.5 1.5 1.5", ""),
+        ("charge", "1 0.5 0 0 0", "1 -0.5 1.5 1.5 1.5", "charges"),
+        ("charge", "1 0 0 0 0", "1 0.0 1.5 1.5 1.5", ""),
+        ("full", "1 1 0.5 0 0 0", "1 1 0 1.5 1.5 1.5", "charges"),
+        ("spin", "1 0 0 0 0 0 1 2.2", "1 1.5 1.5 1.5 0 0 1 2.2", "spins"),
+    ],
+)
+def test_data_of_a_force_field(
+    tmp_path: Path, style: str, first: str, second: str, words: str
+) -> None:
+    text = DATA.format(style=style, first=first, second=second)
+    found = said(tmp_path / "a.lmp", text, "lammps/lmp")
+    assert [one.split(",")[0] for one in found] == ([f"it has {words}"] if words else [])
