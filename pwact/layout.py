@@ -118,6 +118,12 @@ def iteration_dir(work_dir: Path, iteration: int) -> Path:
     return work_dir / iteration_name(iteration)
 
 
+def step_names(mark: str) -> tuple[str, str]:
+    """Of a step of PWact's record (``train`` …) the directory in an iteration, by now and once."""
+    name = next(name for name in (TRAIN, EXPLORE, LABEL) if old_step_name(name) == mark)
+    return name, mark
+
+
 def old_step_name(name: str) -> str:
     """``train`` for ``00.train`` and so on."""
     return name.partition(".")[2]

@@ -14,8 +14,6 @@ from pwact.executors.foreign import slurm_jobs_below
 from pwact.formats.al_record import MARKS, Entry, Step, read_record, read_summary
 from pwact.workflow import master, steps
 
-_NAMES = (layout.TRAIN, layout.EXPLORE, layout.LABEL)
-
 
 @dataclass(frozen=True)
 class PwactTree:
@@ -52,9 +50,9 @@ class PwactTree:
         """What is there of steps that are not finished, and files that views would replace."""
         found = []
         for iteration, directory in sorted(_iterations(self.work_dir)):
-            for number, name in enumerate(_NAMES):
+            for number, mark in enumerate(MARKS):
                 if not self.finished(Step(iteration, number)):
-                    places = (directory / name, directory / layout.old_step_name(name))
+                    places = (directory / name for name in layout.step_names(mark))
                     found += [place for place in places if place.exists()]
             for step in steps.STEPS:  # those that lie beside what is finished
                 if step.folder and not self.finished(Step(iteration, step.number)):
@@ -108,7 +106,8 @@ def _iterations(work_dir: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _has_steps(iteration: Path) -> bool:
-    names = (*_NAMES, *map(layout.old_step_name, _NAMES), layout.PWACT_WORK)
+    steps_of_pwact = (name for mark in MARKS for name in layout.step_names(mark))
+    names = (*steps_of_pwact, layout.PWACT_WORK)
     return any((iteration / name).exists() for name in names)
 
 

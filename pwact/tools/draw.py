@@ -24,13 +24,12 @@ from pwact.takeover.tree import tree_in
 from pwact.tools.explored_trees import ExploredTree, find_explored, judged_systems
 from pwact.uncertainties import recorded_in
 from pwact.uncertainties.base import Uncertainty
-from pwact.workflow import ledger
+from pwact.workflow import ledger, steps
 from pwact.workflow.rows import row
 
 _LOG = logging.getLogger(__name__)
 
 _TEMP = re.compile(rb"^\s*variable\s+TEMP\s+(?:index|equal)\s+(\S+)", re.MULTILINE)
-_STEPS = (layout.EXPLORE, layout.old_step_name(layout.EXPLORE), layout.PWACT_WORK)
 
 
 @dataclass(frozen=True)
@@ -149,7 +148,8 @@ def draw(
     made: list[Path] = []
     for number, place in subject.iterations.items():
         name = layout.iteration_name(number)
-        if not any((place / step).is_dir() for step in _STEPS):
+        explored = layout.step_names(steps.source_of(steps.FRAMES).mark)
+        if not any((place / step).is_dir() for step in (*explored, layout.PWACT_WORK)):
             drawn()
             continue  # trained only
         try:

@@ -120,12 +120,10 @@ def remake(name: str, reader: str) -> dict[str, Any]:
 
 
 def _tell(name: str, reader: str) -> None:
-    _LOG.warning(
-        "%s is done again as well: %s needs its %s, which were deleted (%s); the same seeds give "
-        "the same %s",
-        name,
-        reader,
-        *("trajectories", "reserve_md_traj", "frames")
-        if name.endswith(f"/{_EXPLORE}")
-        else ("features", "reserve_work", "features"),
+    text = (
+        "%s is done again as well: %s needs its trajectories, which were deleted "
+        "(reserve_md_traj); the same seeds give the same frames"
     )
+    if not name.endswith(f"/{_EXPLORE}"):
+        text = "%s is done again as well: %s needs its features, which were deleted (reserve_work)"
+    _LOG.warning(text, name, reader)
