@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from pwact.engines.evaluator import KpuEvaluator
+    from pwact.engines.potential import Potential
     from pwact.formats.model_devi import Deviations
 
 
@@ -98,45 +99,6 @@ class Labeler(Assigner, Holder, Protocol):
 
     def kept_files(self, name: str) -> bool:
         """Whether a file of a finished scf task stays when scf files are not reserved."""
-
-
-@dataclass(frozen=True)
-class Potential:
-    """What an explorer needs in order to run a committee of models.
-
-    Attributes
-    ----------
-    types
-        Element symbols in the order of the LAMMPS types.
-    links
-        Name in the task directory → file that it links to.
-    pair_lines
-        pair_style and pair_coeff commands; ``{out_freq}`` stands for the deviation interval.
-    head_lines
-        Commands that must stand first in the input.
-    after
-        Shell text run after LAMMPS in the task directory ("" for none), which leaves
-        ``model_devi.out``.
-    after_log
-        Name of the file in the task directory in which `after` says why it failed, if it does.
-    deviates
-        Whether a run leaves ``model_devi.out``; one model alone does not.
-    calculator
-        For MD with ASE in place of LAMMPS: ``calculator``, ``module:Class``, and its keyword
-        ``arguments``, in which a path is one of `links`.
-    own_types
-        Element → its word in pair_coeff, if types without atoms spoil energies. See `own_types`.
-    """
-
-    types: tuple[str, ...]
-    links: Mapping[str, Path]
-    pair_lines: tuple[str, ...]
-    head_lines: tuple[str, ...] = ()
-    after: str = ""
-    deviates: bool = True
-    after_log: str = ""
-    calculator: Mapping[str, Any] = field(default_factory=dict)
-    own_types: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -235,7 +197,7 @@ class Explorer(Protocol):
         """
 
     def command(self, potential: Potential) -> str:
-        """Shell text that runs the MD (and `potential.after`)."""
+        """Shell text that runs the MD and, where they have to be computed, the deviations."""
 
     def check(
         self, directory: Path, tolerance: bool, motion: Motion, potential: Potential

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
-from pwact.engines.base import Condition, Motion, Potential
+from pwact.engines.base import Condition, Motion
 from pwact.engines.heading import Heading
-from pwact.engines.lammps.input import DATA, DEVIATION, DUMP, FOREIGN_DUMP, TYPES
+from pwact.engines.lammps.input import DATA, DEVIATION, DEVIATION_LOG, DUMP, FOREIGN_DUMP, TYPES
 from pwact.engines.lammps.program import ended_well
 from pwact.engines.links import link_files
 from pwact.engines.md_end import cause, death, was_killed
+from pwact.engines.potential import PairSets, Potential
 from pwact.errors import InputError, TaskError
 from pwact.fixed_atoms import any_fixed, held, held_in_part
 from pwact.formats.lammps_data import write_lammps_data
@@ -173,8 +174,8 @@ def _rows(trajectory: MdTrajectory, potential: Potential) -> np.ndarray:
     try:
         return trajectory.deviations().steps
     except TaskError as error:
-        log = trajectory.directory / potential.after_log
-        if not potential.after_log or (trajectory.directory / DEVIATION).exists():
+        log = trajectory.directory / DEVIATION_LOG
+        if not isinstance(potential, PairSets) or (trajectory.directory / DEVIATION).exists():
             raise
         why = cause(log, None)
         message = f"the deviations of the committee were not computed: {why} (log: {log})"

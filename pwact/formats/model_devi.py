@@ -5,6 +5,7 @@ Forces in eV/Å.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +106,15 @@ def write_model_devi(path: Path, steps: np.ndarray, rows: np.ndarray) -> None:
         avg, min, max of the forces' deviation (eV/Å) and of the atomic energies' (eV),
         shape (n, 6).
     """
-    lines = ["#" + " ".join([f"{COLUMNS[0]:>8}", *(f"{name:>16}" for name in COLUMNS[1:])])]
+    lines = [HEADING]
     for step, row in zip(np.asarray(steps).tolist(), np.asarray(rows, dtype=float).tolist()):
-        lines.append(f"{step:9d} " + " ".join(f"{number:16.9f}" for number in row))
+        lines.append(row_text(step, row))
     files.write_text(path, "\n".join(lines) + "\n")
+
+
+def row_text(step: int, row: Iterable[float]) -> str:
+    """One line, without its end; `row` as `write_model_devi` takes it."""
+    return f"{step:9d} " + " ".join(f"{number:16.9f}" for number in row)
+
+
+HEADING = "#" + " ".join([f"{COLUMNS[0]:>8}", *(f"{name:>16}" for name in COLUMNS[1:])])

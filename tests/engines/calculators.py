@@ -33,6 +33,19 @@ class Springs(Calculator):  # type: ignore[misc]
         raise NotImplementedError("no stress here")
 
 
+class Scaled(EMT):  # type: ignore[misc]
+    """EMT of which energy and forces are multiplied."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def calculate(self, *arguments: Any, **more: Any) -> None:
+        super().calculate(*arguments, **more)
+        for name in ("energy", "free_energy", "forces"):
+            self.results[name] = self.factor * np.asarray(self.results[name])
+
+
 class Failing(EMT):  # type: ignore[misc]
     """EMT whose `what` is not a number from the calculation number `after` on."""
 

@@ -13,9 +13,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from pwact.engines.base import Condition, Potential, TrainingData
+from pwact.engines.base import Condition, TrainingData
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.pod.trainer import PodTrainer
+from pwact.engines.potential import Potential
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import set_labels
 
@@ -108,7 +109,7 @@ def driven_alone(potential: Potential, member: int = 0) -> Potential:
     """The same committee, driven by another member, without deviations."""
     lines = tuple(line.replace(" 0_", f" {member}_") for line in potential.pair_lines)
     lines = tuple(line.replace(" 0_", f" {member}_") for line in lines)
-    return replace(potential, pair_lines=lines, after="")
+    return replace(potential, pair_lines=lines, deviates=False)
 
 
 def thermo(directory: Path) -> dict[str, float]:

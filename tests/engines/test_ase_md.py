@@ -15,7 +15,8 @@ from ase.calculators.emt import EMT
 
 from pwact.config.resources import ResourceBlock
 from pwact.engines.ase.explorer import AseExplorer
-from pwact.engines.base import Condition, Potential, UserInput
+from pwact.engines.base import Condition, UserInput
+from pwact.engines.potential import Potential, calculators
 from pwact.errors import InputError, TaskError
 from pwact.fixed_atoms import fix
 from pwact.geometry import lower_triangular
@@ -23,8 +24,13 @@ from pwact.verdict import Outcome
 
 EXPLORER = AseExplorer(ResourceBlock("explore", "python"))
 EMT_CALCULATOR = {"calculator": "emt", "arguments": {}}
-POTENTIAL = Potential(
-    types=("Au", "Cu"), links={}, pair_lines=(), deviates=False, calculator=EMT_CALCULATOR
+POTENTIAL = calculators(("Au", "Cu"), {}, [EMT_CALCULATOR])
+SCALED = "tests.engines.calculators:Scaled"
+FACTORS = (0.9, 1.3)
+COMMITTEE = calculators(
+    ("Au", "Cu"),
+    {},
+    [EMT_CALCULATOR, *({"calculator": SCALED, "arguments": {"factor": one}} for one in FACTORS)],
 )
 NVE = Condition("nve", nsteps=100, trj_freq=20, temp_k=300.0, dt_ps=0.003)
 
@@ -174,7 +180,7 @@ def test_an_md_that_gets_lost_leaves_its_frames(tmp_path: Path, what: str) -> No
         "calculator": "tests.engines.calculators:Failing",
         "arguments": {"what": what, "after": 50},
     }
-    potential = replace(POTENTIAL, calculator=lost)
+    potential = replace(POTENTIAL, calculators=(lost,))
     assert run(tmp_path, NVE, potential=potential) == 1
     assert "ERROR: energy, forces or positions of step" in (tmp_path / "md.log").read_text()
     verdict = EXPLORER.check(tmp_path, False, NVE, potential)
@@ -187,7 +193,7 @@ def test_an_md_that_gets_lost_leaves_its_frames(tmp_path: Path, what: str) -> No
 
 
 def test_a_calculator_that_cannot_be_had(tmp_path: Path) -> None:
-    potential = replace(POTENTIAL, calculator={"calculator": "no.where:At", "arguments": {}})
+    potential = replace(POTENTIAL, calculators=({"calculator": "no.where:At", "arguments": {}},))
     assert run(tmp_path, NVE, potential=potential) == 1
     assert "No module named 'no'" in (tmp_path / "md.log").read_text()
     assert EXPLORER.check(tmp_path, True, NVE, potential).outcome is Outcome.INCOMPLETE
@@ -202,3 +208,61 @@ def test_what_ase_cannot_do_is_refused(tmp_path: Path) -> None:
         EXPLORER.validate(UserInput(tmp_path / "in.lmp", 10))
     with pytest.raises(TaskError, match="do not know Ag"):
         EXPLORER.write_input(tmp_path, bulk("Ag"), POTENTIAL, NVE, 1)
+
+
+def test_a_committee_judges_what_its_first_model_explores(tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    assert run(alone, NVE) == run(together, NVE, potential=COMMITTEE) == 0
+    dumps = [(place / "traj.lammpstrj").read_bytes() for place in (alone, together)]
+    assert dumps[0] == dumps[1]
+    assert not (alone / "model_devi.out").exists()
+    assert EXPLORER.check(together, False, NVE, COMMITTEE).done
+    trajectory = EXPLORER.read_result(together)
+    rows = trajectory.deviations()
+    assert rows.steps.tolist() == [0, 20, 40, 60, 80, 100]
+    assert not rows.failed.any()
+    energies = table(together)["pe"]
+    printed = np.loadtxt(together / "model_devi.out")
+    for row, energy in zip(printed, energies):
+        frame = trajectory.frame(int(row[0]))
+        sizes = np.linalg.norm(frame.arrays["forces"], axis=1)
+        spread = np.std([1.0, *FACTORS])
+        assert row[1:4] == pytest.approx(
+            [spread * sizes.mean(), spread * sizes.min(), spread * sizes.max()], abs=1e-6
+        )
+        assert row[4:] == pytest.approx([spread * abs(energy) / len(frame)] * 3, rel=1e-5)
+
+
+def test_a_committee_that_was_cut_off_begins_again(tmp_path: Path) -> None:
+    assert run(tmp_path, NVE, potential=COMMITTEE) == 0
+    whole = (tmp_path / "model_devi.out").read_bytes()
+    (tmp_path / "model_devi.out").write_bytes(whole[:-40])
+    assert not EXPLORER.check(tmp_path, True, NVE, COMMITTEE).done
+    (tmp_path / "model_devi.out").unlink()
+    assert not EXPLORER.check(tmp_path, True, NVE, COMMITTEE).done
+    assert run(tmp_path, NVE, potential=COMMITTEE) == 0
+    assert (tmp_path / "model_devi.out").read_bytes() == whole
+
+
+def test_a_member_that_cannot_describe_a_frame_makes_it_fail(tmp_path: Path) -> None:
+    arguments = {"what": "forces", "after": 3}
+    failing = {"calculator": "tests.engines.calculators:Failing", "arguments": arguments}
+    other = COMMITTEE.calculators[1]
+    potential = calculators(("Au", "Cu"), {}, [EMT_CALCULATOR, other, failing])
+    assert run(tmp_path, NVE, potential=potential) == 0
+    assert EXPLORER.check(tmp_path, True, NVE, potential).done
+    rows = EXPLORER.read_result(tmp_path).deviations()
+    assert rows.failed.tolist() == [False, False, True, True, True, True]
+
+
+def test_a_committee_judges_held_atoms_too(tmp_path: Path) -> None:
+    """As LAMMPS does: by what the models say of their forces."""
+    atoms = tilted()
+    atoms.rattle(0.1, seed=3)
+    fix(atoms, np.arange(len(atoms)) < 4)
+    assert run(tmp_path, replace(NVE, nsteps=20), atoms, potential=COMMITTEE) == 0
+    rows = np.loadtxt(tmp_path / "model_devi.out")
+    frame = EXPLORER.read_result(tmp_path).frame(20)
+    sizes = np.linalg.norm(frame.arrays["forces"], axis=1)
+    assert rows[1, 2] == pytest.approx(np.std([1.0, *FACTORS]) * sizes.min(), abs=1e-6)
+    assert rows[1, 2] > 0

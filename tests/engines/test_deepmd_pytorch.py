@@ -283,10 +283,9 @@ def test_one_model_runs_in_ase(tmp_path: Path) -> None:
     model = TrainedModel(tmp_path, {"model": tmp_path / "model.pt"})
     potential = made.potential([model])
     assert potential.links == {"model.pt": tmp_path / "model.pt"}
-    assert potential.calculator == {
-        "calculator": "deepmd.calculator:DP",
-        "arguments": {"model": "model.pt"},
-    }
+    assert potential.calculators == (
+        {"calculator": "deepmd.calculator:DP", "arguments": {"model": "model.pt"}},
+    )
     assert not potential.deviates
     assert isinstance(explorer_for(config(), ResourceBlock(command="python")), AseExplorer)
 

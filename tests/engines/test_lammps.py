@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from pwact.engines.base import Condition, Potential, UserInput
+from pwact.engines.base import Condition, UserInput
+from pwact.engines.lammps.deviation import shell_text
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.lammps.input import render
 from pwact.engines.md_task import MdTrajectory
+from pwact.engines.potential import PairSets, Potential
 from pwact.errors import InputError, TaskError
 from pwact.fixed_atoms import fix
 from pwact.geometry import lower_triangular
@@ -27,6 +30,27 @@ LENNARD_JONES = Potential(
     links={},
     pair_lines=("pair_style lj/cut 4.0", "pair_coeff * * 0.1 2.6"),
 )
+
+
+@dataclass(frozen=True)
+class Judged(PairSets):
+    """A committee whose frames are judged by any shell text."""
+
+    after: str = ""
+
+
+def judged(after: str) -> Judged:
+    return Judged(LENNARD_JONES.types, {}, LENNARD_JONES.pair_lines, after=after)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _judging() -> Iterator[None]:
+    def text(program: str, potential: Any) -> str:
+        return potential.after if isinstance(potential, Judged) else shell_text(program, potential)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pwact.engines.lammps.explorer.shell_text", text)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -335,7 +359,7 @@ def rows_from(first: int, value: float = 0.5) -> Potential:
     after = (
         "(" + ROWS.replace("FIRST", str(first)).replace("VALUE", str(value)) + ") > model_devi.out"
     )
-    return replace(LENNARD_JONES, after=after)
+    return judged(after)
 
 
 @pytest.fixture(scope="module")
@@ -405,7 +429,7 @@ def test_torn_restart_file_starts_anew(long_run: Path, tmp_path: Path) -> None:
 
 def test_command_keeps_the_users_program() -> None:
     block: Any = SimpleNamespace(command="mpirun -np 2 lmp -in x.in > y.log")
-    command = LammpsExplorer(block).command(replace(LENNARD_JONES, after="AFTER"))
+    command = LammpsExplorer(block).command(judged("AFTER"))
     assert 'mpirun -np 2 lmp -var restart "$restart" -in in.lammps > md.log; md_rc=$?' in command
     assert "x.in" not in command
     assert command.index("md.log") < command.index("AFTER")
@@ -423,7 +447,7 @@ def counted(tmp_path: Path) -> Any:
     block: Any = SimpleNamespace(command=str(program))
 
     def run(after: str) -> int:
-        command = LammpsExplorer(block).command(replace(LENNARD_JONES, after=after))
+        command = LammpsExplorer(block).command(judged(after))
         shell(tmp_path, command)
         return (tmp_path / "starts").read_text().count("start")
 

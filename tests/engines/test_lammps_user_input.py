@@ -11,11 +11,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from pwact.engines.base import Potential
 from pwact.engines.lammps.input import DATA, DUMP, INPUT
 from pwact.engines.lammps.own_types import remarks_on_numbers
 from pwact.engines.lammps.restart import prepare
 from pwact.engines.lammps.user_input import included, remarks, rewrite
+from pwact.engines.potential import Potential
 from pwact.errors import InputError
 from pwact.formats.lammps_data import write_lammps_data
 from pwact.formats.lammps_dump import DumpTrajectory

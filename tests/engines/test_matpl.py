@@ -25,17 +25,11 @@ from pwact.config.run import RunConfig
 from pwact.config.strategy import StrategyConfig
 from pwact.config.train_keys import MATPL
 from pwact.config.training import TrainConfig
-from pwact.engines.base import (
-    Condition,
-    Potential,
-    TrainedModel,
-    TrainingData,
-    UserInput,
-    ValidError,
-)
+from pwact.engines.base import Condition, TrainedModel, TrainingData, UserInput, ValidError
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.matpl.results import read_errors
 from pwact.engines.matpl.trainer import MatplTrainer
+from pwact.engines.potential import Potential
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import differences

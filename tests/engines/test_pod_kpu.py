@@ -34,7 +34,7 @@ from tests.engines.pod_helpers import (
     shell,
     thermo,
 )
-from tests.engines.test_pod_deviation import moved
+from tests.engines.test_lammps_deviation import moved
 
 TYPES = ("Ag", "Au")
 P0 = 0.01

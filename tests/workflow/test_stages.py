@@ -12,7 +12,7 @@ import pytest
 
 from pwact import layout
 from pwact.config.run import RunConfig
-from pwact.engines.base import Potential
+from pwact.engines.potential import Potential, calculators
 from pwact.errors import QuorumError
 from pwact.fingerprint import canonical, differences
 from pwact.formats.frames import read_frames, write_frames
@@ -241,6 +241,21 @@ def test_an_exploration_begun_with_all_types_goes_on(tmp_path: Path) -> None:
         assert not list(differences(begun, inputs))
         if words:
             assert list(differences({**begun, "types": "others"}, inputs))
+
+
+def test_an_exploration_depends_on_every_calculator(tmp_path: Path) -> None:
+    """One alone is recorded as before there were several."""
+    rig = Rig(tmp_path)
+
+    def inputs(*models: str) -> Any:
+        named = [{"calculator": model, "arguments": {}} for model in models]
+        potential = calculators(("Cu",), {}, named)
+        return ExploreStage(rig.config, rig.explorer, potential, rig.block, 0).inputs()
+
+    assert inputs("emt")["calculator"] == {"calculator": "emt", "arguments": {}}
+    assert "judges" not in inputs("emt")
+    assert inputs("emt", "a:B")["judges"] == [{"calculator": "a:B", "arguments": {}}]
+    assert inputs("emt", "a:B") != inputs("emt", "a:C")
 
 
 def test_an_exploration_of_which_nothing_succeeded_has_failed(tmp_path: Path) -> None:

@@ -15,14 +15,8 @@ from typing import Any, Callable, Optional
 import numpy as np
 from ase import Atoms
 
-from pwact.engines.base import (
-    Condition,
-    Potential,
-    Purpose,
-    TrainedModel,
-    TrainingData,
-    ValidError,
-)
+from pwact.engines.base import Condition, Purpose, TrainedModel, TrainingData, ValidError
+from pwact.engines.potential import Potential
 from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
 from pwact.formats.features import writing_features

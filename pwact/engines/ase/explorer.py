@@ -12,9 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pwact.engines.base import Condition, Motion, Potential
-from pwact.engines.lammps.input import DUMP
+from pwact.engines.base import Condition, Motion
+from pwact.engines.lammps.input import DEVIATION, DUMP
 from pwact.engines.md_task import EXIT, LOG, MdTask
+from pwact.engines.potential import Calculators, Potential
 from pwact.engines.ranks import FORGET
 from pwact.engines.worker import python_module
 from pwact.errors import InputError
@@ -63,7 +64,11 @@ class AseExplorer(MdTask):
     ) -> None:
         """Write the structure, the links, and the settings."""
         self.write_start(directory, atoms, potential)
-        settings = {**potential.calculator, "condition": self.fingerprint(motion), "seed": seed}
+        assert isinstance(potential, Calculators)
+        driver, *others = potential.calculators
+        settings = {**driver, "condition": self.fingerprint(motion), "seed": seed}
+        if others:
+            settings["judges"] = others
         if still := held(atoms):
             settings[HELD] = still
         write_json(directory / SETTINGS, settings)
@@ -73,7 +78,7 @@ class AseExplorer(MdTask):
         del potential  # it is in the settings
         worker = python_module("pwact.engines.ase.md_worker", python=self._python)
         return (
-            f"rm -f {EXIT} {DUMP}; {FORGET}{worker} > {LOG} 2>&1; "
+            f"rm -f {EXIT} {DUMP} {DEVIATION}; {FORGET}{worker} > {LOG} 2>&1; "
             f'md_rc=$?; echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ]'
         )
 

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,11 +20,13 @@ import numpy as np
 
 from pwact.engines.ase.explorer import HELD, SETTINGS
 from pwact.engines.ase.labeler import calculator_class
-from pwact.engines.lammps.input import DATA, DUMP, TYPES
+from pwact.engines.lammps.input import DATA, DEVIATION, DUMP, TYPES
 from pwact.engines.lammps.program import WALL_TIME
 from pwact.engines.ranks import rank
 from pwact.formats.lammps_data import read_lammps_data
 from pwact.formats.lammps_dump import frame_text
+from pwact.formats.model_devi import HEADING, row_text
+from pwact.query.committee import score
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -86,6 +88,49 @@ def dynamics_of(atoms: Atoms, condition: Mapping[str, Any], seed: int) -> Any:
     return kind(atoms, step, pressure_au=pressure, pdamp=condition["taup_ps"] * ps, **bath)
 
 
+class Jury:
+    """All models of a committee, which judge each frame that is kept; one alone judges nothing.
+
+    Parameters
+    ----------
+    others
+        ASE calculators beside the one that drives.
+    target
+        Where ``model_devi.out`` is written, row by row.
+    """
+
+    def __init__(self, others: Sequence[Any], target: Path) -> None:
+        self._others = others
+        self._target = target
+        if others:
+            target.write_text(f"{HEADING}\n", encoding="utf-8")
+
+    def judge(self, atoms: Atoms, step: int) -> None:
+        """Write by how much the models differ: in the forces, and in the energy per atom.
+
+        ASE's calculators give no energies of single atoms, so that those columns have one value.
+        A model that cannot describe the frame makes it a failed row.
+        """
+        if not self._others:
+            return
+        energies, forces = [float(atoms.get_potential_energy())], [_forces(atoms)]
+        for calculator in self._others:
+            frame = atoms.copy()
+            frame.calc = calculator
+            forces.append(_forces(frame))  # first: most calculators then know the energy
+            energies.append(float(frame.get_potential_energy()))
+        shared = np.repeat(np.array(energies)[:, None] / len(atoms), len(atoms), axis=1)
+        row = score(np.array(forces), shared)
+        with self._target.open("a", encoding="utf-8") as stream:
+            stream.write(row_text(step, row) + "\n")
+
+
+def _forces(atoms: Atoms) -> np.ndarray:
+    """Those of the model, on held atoms too, shape (N, 3), eV/Å."""
+    forces: np.ndarray = atoms.get_forces(apply_constraint=False)
+    return forces
+
+
 def keep(atoms: Atoms, step: int, types: list[str], dump: TextIO) -> None:
     """Write a frame to the dump and a row to the log.
 
@@ -95,7 +140,7 @@ def keep(atoms: Atoms, step: int, types: list[str], dump: TextIO) -> None:
         There is nothing to write.
     """
     potential = float(atoms.get_potential_energy())
-    forces = atoms.get_forces(apply_constraint=False)  # the models', on held atoms too
+    forces = _forces(atoms)
     kinetic, volume = float(atoms.get_kinetic_energy()), atoms.get_volume()
     numbers = [potential, kinetic, volume, *forces.ravel(), *atoms.positions.ravel()]
     if not np.isfinite(numbers).all():
@@ -108,6 +153,11 @@ def keep(atoms: Atoms, step: int, types: list[str], dump: TextIO) -> None:
     log.info("%d %s", step, " ".join(f"{number:.8g}" for number in row))
 
 
+def calculator_of(settings: Mapping[str, Any]) -> Any:
+    """The calculator that ``calculator`` and ``arguments`` describe."""
+    return calculator_class(settings["calculator"])(**settings["arguments"])
+
+
 def work(directory: Path) -> None:
     """Run the MD."""
     from ase.constraints import FixAtoms  # noqa: PLC0415
@@ -117,8 +167,12 @@ def work(directory: Path) -> None:
     condition = settings["condition"]
     types = (directory / TYPES).read_text(encoding="utf-8").split()
     atoms = read_lammps_data(directory / DATA, types)
-    atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
+    atoms.calc = calculator_of(settings)
     number = rank()
+    jury = Jury(
+        [calculator_of(one) for one in settings.get("judges", ())],
+        Path(os.devnull) if number else directory / DEVIATION,
+    )
     if number:  # it computes as the others do, and is silent
         logging.getLogger().setLevel(logging.ERROR)
     if still := settings.get(HELD):
@@ -128,10 +182,12 @@ def work(directory: Path) -> None:
     log.info(COLUMNS)
     target = Path(os.devnull) if number else directory / DUMP
     with target.open("w", encoding="utf-8") as dump:
-        # ASE calls it for the first frame too
-        dynamics.attach(
-            lambda: keep(atoms, dynamics.nsteps, types, dump), interval=condition["trj_freq"]
-        )
+        # ASE calls it for the first frame too; a row that lacks its frame would be refused
+        def kept() -> None:
+            keep(atoms, dynamics.nsteps, types, dump)
+            jury.judge(atoms, dynamics.nsteps)
+
+        dynamics.attach(kept, interval=condition["trj_freq"])
         dynamics.run(condition["nsteps"])
     took = timedelta(seconds=round(time.monotonic() - began))
     log.info("%s: %s", WALL_TIME, took)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pwact.engines.base import Potential, TrainedModel
+from pwact.engines.base import TrainedModel
 from pwact.engines.deepmd import pytorch_keys as keys
 from pwact.engines.deepmd.input import CURVE, native_warnings
 from pwact.engines.deepmd.kpu import KALMAN, MODEL, START, DeepmdKpu
@@ -22,6 +22,7 @@ from pwact.engines.deepmd.training import (
     demand_files,
 )
 from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.potential import Potential, calculators
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.worker import interpreter, python_module
 from pwact.errors import InputError
@@ -97,10 +98,5 @@ class DeepmdPytorchTrainer(DeepmdTraining):
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """The one model as a calculator of ASE."""
-        return Potential(
-            types=self.types,
-            links={MODEL: models[0].files[MODEL_ROLE]},
-            pair_lines=(),
-            deviates=False,
-            calculator={"calculator": "deepmd.calculator:DP", "arguments": {"model": MODEL}},
-        )
+        model = {"calculator": "deepmd.calculator:DP", "arguments": {"model": MODEL}}
+        return calculators(self.types, {MODEL: models[0].files[MODEL_ROLE]}, [model])

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pwact.engines.base import Potential, TrainedModel
+from pwact.engines.base import TrainedModel
 from pwact.engines.deepmd.input import CURVE, native_warnings, seed_warnings
 from pwact.engines.deepmd.keys import check_compressible
 from pwact.engines.deepmd.restart import ENDED as STEPS_ENDED
@@ -20,6 +20,7 @@ from pwact.engines.deepmd.training import (
     demand_files,
 )
 from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.potential import Potential
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.worker import python_module
 from pwact.errors import InputError

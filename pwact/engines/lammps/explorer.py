@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from pwact.engines.base import Condition, Motion, Potential, UserInput
+from pwact.engines.base import Condition, Motion, UserInput
 from pwact.engines.heading import Heading
+from pwact.engines.lammps.deviation import shell_text
 from pwact.engines.lammps.input import (
     DEVIATION,
     DUMP,
@@ -21,6 +22,7 @@ from pwact.engines.lammps.own_types import for_structure, remarks_on_numbers
 from pwact.engines.lammps.program import lammps_heading, lammps_program
 from pwact.engines.lammps.user_input import included, remarks, rewrite
 from pwact.engines.md_task import EXIT, LOG, MdTask
+from pwact.engines.potential import PairSets, Potential
 from pwact.engines.worker import python_module
 from pwact.fingerprint import settings_of
 from pwact.fixed_atoms import held
@@ -72,7 +74,7 @@ class LammpsExplorer(MdTask):
         write_text(directory / INPUT, _text(potential, motion, seed, held(atoms)))
 
     def command(self, potential: Potential) -> str:
-        """Shell text that runs the MD, or goes on from its last restart file.
+        """Shell text that runs the MD, or goes on from its last restart file, and the deviations.
 
         An MD that has ended is not run again when the job was cut off in what comes after it.
         """
@@ -87,14 +89,15 @@ class LammpsExplorer(MdTask):
             ]
         )
         end = f'echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ]'
-        if not potential.after:
+        if not (isinstance(potential, PairSets) and potential.deviates):
             return f"rm -f {EXIT}; {run}; {end}"
         size = f"wc -c < {DUMP}"
         ended = f'[ -s {ENDED} ] && [ "$(cat {ENDED})" = "$({size})" ]'
         run = f'rm -f {ENDED}; {run}; if [ "$md_rc" -eq 0 ]; then {size} > {ENDED}; fi'
+        judge = shell_text(self._program, potential)
         return (
             f"rm -f {EXIT}; if {ended}; then md_rc=0; else {run}; fi; "
-            f'{potential.after}; after_rc=$?; {end} && rm -f {ENDED} && [ "$after_rc" -eq 0 ]'
+            f'{judge}; after_rc=$?; {end} && rm -f {ENDED} && [ "$after_rc" -eq 0 ]'
         )
 
     def reached(self, directory: Path) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pwact import layout
-from pwact.engines.base import Condition, Potential
+from pwact.engines.base import Condition
+from pwact.engines.potential import Potential
 from pwact.errors import InputError
 from pwact.fixed_atoms import ranges
 from pwact.formats.masses import mass_of
@@ -17,6 +18,7 @@ DUMP = "traj.lammpstrj"
 FOREIGN_DUMP = "traj"  # of PWact: a directory with a file a frame
 RESTART = "lmps.restart"
 DEVIATION = layout.MODEL_DEVI
+DEVIATION_LOG = "deviation.log"  # of the evaluation of a committee after the MD
 EARLIER_DEVIATION = layout.EARLIER_MODEL_DEVI
 RESTART_STEPS = 10000
 READ_LINE = f'if "${{restart}} > 0" then "read_restart {RESTART}.*" else "read_data {DATA}"'

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pwact.engines.base import Potential
 from pwact.engines.lammps.script import read_script
+from pwact.engines.potential import Potential
 
 
 def for_structure(potential: Potential, elements: Collection[str]) -> Potential:

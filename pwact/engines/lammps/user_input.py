@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from pwact.engines.base import Potential
 from pwact.engines.lammps.input import DATA, DUMP_LINES, READ_LINE, RESTART_LINE, masses
 from pwact.engines.lammps.script import Command, join, read_script
+from pwact.engines.potential import Potential
 from pwact.errors import InputError
 
 _READING = ("read_restart", "read_data")

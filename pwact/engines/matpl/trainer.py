@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.config.elements import NUMBERS
-from pwact.engines.base import Potential, TrainedModel, TrainingData, ValidError
+from pwact.engines.base import TrainedModel, TrainingData, ValidError
 from pwact.engines.matpl.input import document, faults, optimizer_of, own_start, warnings
 from pwact.engines.matpl.kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
 from pwact.engines.matpl.models import INPUT, MODELS, RECORD, Model
@@ -23,6 +23,7 @@ from pwact.engines.matpl.results import (
     read_errors,
 )
 from pwact.engines.matpl.words import remedy_for
+from pwact.engines.potential import Potential
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.training_task import TrainingTask
 from pwact.engines.worker import python_module

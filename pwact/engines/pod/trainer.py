@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.config.train_keys import defaults
-from pwact.engines.base import Potential, TrainedModel, TrainingData
+from pwact.engines.base import TrainedModel, TrainingData
 from pwact.engines.lammps.program import ended_well, lammps_heading, lammps_program
 from pwact.engines.pod import files as pod_files
 from pwact.engines.pod import fit as pod_fit
-from pwact.engines.pod.deviation import LOG as DEVIATION_LOG
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.pod.kpu import ROLE, PodKpu, read_factor
+from pwact.engines.potential import Potential, pair_sets
 from pwact.engines.training_end import ENDED, record_end
 from pwact.engines.training_task import TrainingTask
-from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import Settings
 from pwact.formats.frames import read_frames
@@ -144,23 +143,13 @@ class PodTrainer(TrainingTask):
         return PodKpu(self._program)
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
-        """Pair lines for the first model; a committee is evaluated on the dump after the MD."""
+        """One set of pair lines a model."""
         links = {}
         for number, model in enumerate(models):
             links[f"{number}_{pod_files.PARAMETERS}"] = model.files[PARAMETER_ROLE]
             links[f"{number}_{pod_files.COEFFICIENTS}"] = model.files[COEFFICIENT_ROLE]
-        after = python_module(
-            "pwact.engines.pod.deviation", str(len(models)), self._explore_program
-        )
-        deviates = len(models) > 1
-        return Potential(
-            types=self._types,
-            links=links,
-            pair_lines=pod_files.pair_lines(0, self._types),
-            after=after if deviates else "",
-            after_log=DEVIATION_LOG,
-            deviates=deviates,
-        )
+        sets = [pod_files.pair_lines(number, self._types) for number in range(len(models))]
+        return pair_sets(self._types, links, sets)
 
     def _frames(self, paths: Sequence[Path], data_format: str) -> list[Atoms]:
         frames = [frame for path in paths for frame in read_frames(path, data_format)]

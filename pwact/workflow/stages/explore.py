@@ -15,7 +15,8 @@ from pwact.config.exploration import MdJob
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
-from pwact.engines.base import Condition, Explorer, Motion, Potential, UserInput
+from pwact.engines.base import Condition, Explorer, Motion, UserInput
+from pwact.engines.potential import Calculators, Potential
 from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings
 from pwact.fixed_atoms import held
@@ -168,11 +169,13 @@ class ExploreStage:
 
     def inputs(self) -> Mapping[str, Any]:
         """Models, structures and conditions."""
-        calculator = self.potential.calculator
+        known = self.potential
+        models = known.calculators if isinstance(known, Calculators) else ()
         own = {"types": "of the structure"} if self.potential.own_types else {}
         values = {
             **own,
-            **({"calculator": dict(calculator)} if calculator else {}),
+            **({"calculator": dict(models[0])} if models else {}),
+            **({"judges": [dict(model) for model in models[1:]]} if len(models) > 1 else {}),
             "models": {
                 name: files.tree_hash(path) for name, path in sorted(self.potential.links.items())
             },

@@ -1,14 +1,17 @@
-"""Evaluates all members of a POD committee on the frames of an MD; run inside the MD job.
+"""Evaluates all members of a committee on the frames of an MD; run inside the MD job.
 
-``python -m pwact.engines.pod.deviation MEMBERS COMMAND`` works in the current directory: COMMAND
-is the shell text that starts LAMMPS. One LAMMPS process reruns the dump once a member. A frame at
-which LAMMPS gives up, and all later ones, become rows of NaN: no member can describe them. An
-evaluation that failed for another reason, or that got nowhere at all, leaves no rows. LAMMPS is
-judged by the frames that it wrote, whatever the exit status of its command.
+For pair styles that run one model at a time (`pwact.engines.potential.PairSets`). ``python -m
+pwact.engines.lammps.deviation COMMAND LINES`` works in the current directory: COMMAND is the shell
+text that starts LAMMPS, LINES a JSON list of commands: those that stand first for all, then the
+pair commands of each member. One LAMMPS process reruns the dump once a member. A frame at which
+LAMMPS gives up, and all later ones, become rows of NaN: no member can describe them. An evaluation
+that failed for another reason, or that got nowhere at all, leaves no rows. LAMMPS is judged by the
+frames that it wrote, whatever the exit status of its command.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import subprocess
@@ -19,9 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from pwact.engines.lammps.input import DATA, DEVIATION, DUMP, TYPES
+from pwact.engines.lammps.input import DATA, DEVIATION, DUMP
+from pwact.engines.lammps.input import DEVIATION_LOG as LOG
 from pwact.engines.md_end import cause, was_killed
-from pwact.engines.pod.files import pair_lines
+from pwact.engines.potential import PairSets
+from pwact.engines.worker import python_module
 from pwact.errors import TaskError
 from pwact.formats.model_devi import write_model_devi
 from pwact.io.files import remove, write_text
@@ -30,7 +35,6 @@ from pwact.query.committee import score
 logger = logging.getLogger(__name__)
 
 INPUT = "in.deviation"
-LOG = "deviation.log"
 
 _FRAME = re.compile(rb"ITEM: TIMESTEP\n(\d+)\nITEM: NUMBER OF ATOMS\n(\d+)\n")
 _FARTHEST_A = 1e6  # LAMMPS folds a position back into the box period by period, for ever if need be
@@ -41,20 +45,26 @@ def main(arguments: Sequence[str]) -> int:
     """Write ``model_devi.out`` for the current directory."""
     logging.basicConfig(level=logging.INFO)
     try:
-        evaluate(Path.cwd(), int(arguments[0]), arguments[1])
+        evaluate(Path.cwd(), json.loads(arguments[1]), arguments[0])
     except TaskError as error:
         logger.error("%s", error)  # noqa: TRY400
         return 1
     return 0
 
 
-def evaluate(directory: Path, members: int, command: str) -> None:
+def shell_text(program: str, potential: PairSets) -> str:
+    """Shell text that evaluates these models in a task directory, with LAMMPS as `program`."""
+    lines = [[*potential.head_lines], *([*one] for one in potential.sets)]
+    return python_module("pwact.engines.lammps.deviation", program, json.dumps(lines))
+
+
+def evaluate(directory: Path, lines: Sequence[Sequence[str]], command: str) -> None:
     """Write ``model_devi.out`` in `directory`.
 
     Parameters
     ----------
-    members
-        Number of members.
+    lines
+        LAMMPS commands that stand first for every member, then the pair commands of each.
     command
         Shell text that starts LAMMPS.
 
@@ -67,9 +77,9 @@ def evaluate(directory: Path, members: int, command: str) -> None:
     if not steps:
         logger.error("%s holds no frame", DUMP)
         return
-    types = (directory / TYPES).read_text().split()
+    members = len(lines) - 1
     while usable:
-        write_text(directory / INPUT, render(members, types, steps[usable - 1]))
+        write_text(directory / INPUT, render(lines, steps[usable - 1]))
         code = _rerun(directory, command)
         done = [sum(1 for _ in frames(directory / part(k))) for k in range(members)]
         if min(done) == usable:
@@ -91,22 +101,24 @@ def part(member: int) -> str:
     return f"deviation.{member}.lammpstrj"
 
 
-def render(members: int, types: Sequence[str], last: int) -> str:
+def render(lines: Sequence[Sequence[str]], last: int) -> str:
     """One LAMMPS input that reruns the dump up to step `last` with every member in turn."""
-    lines = []
-    for member in range(members):
-        lines += [
+    head, *sets = lines
+    text = []
+    for member, pair_lines in enumerate(sets):
+        text += [
             "clear",
+            *head,
             *["units metal", "boundary p p p", "atom_style atomic", "box tilt large"],
             *[f"read_data {DATA}", "change_box all triclinic"],
-            *pair_lines(member, types),
+            *pair_lines,
             "compute e all pe/atom",
             f"dump 1 all custom 1 {part(member)} id fx fy fz c_e",
             "dump_modify 1 sort id format float %.16g",
             "thermo_modify lost ignore",
             f"rerun {DUMP} last {last} dump x y z",
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(text) + "\n"
 
 
 def dump_steps(path: Path) -> tuple[list[int], int]:

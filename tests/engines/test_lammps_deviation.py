@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pwact.engines.lammps import deviation as lammps_deviation
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.md_task import MdTrajectory
-from pwact.engines.pod import deviation as pod_deviation
+from pwact.engines.pod.files import pair_lines
 from pwact.engines.pod.trainer import PodTrainer
+from pwact.engines.potential import pair_sets
 from pwact.errors import TaskError
 from pwact.formats.model_devi import read_model_devi
 from pwact.verdict import Outcome
@@ -26,6 +28,8 @@ from tests.engines.pod_helpers import (
     explore,
     shell,
 )
+
+LINES = [[], *(list(pair_lines(member, ("Ag", "Au"))) for member in range(3))]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +117,7 @@ def test_broken_frames_are_failed_rows(
     directory = copy_of(run, tmp_path)
     dump = directory / "traj.lammpstrj"
     dump.write_text(damage(dump.read_text()))
-    pod_deviation.evaluate(directory, 3, "lmp")
+    lammps_deviation.evaluate(directory, LINES, "lmp")
     before, after = (read_model_devi(place / "model_devi.out") for place in (run, directory))
     assert after.failed.tolist() == [bool(row) for row in failed]
     good = ~after.failed
@@ -138,7 +142,7 @@ exec lmp "$@"
 def test_lammps_that_stops_loses_later_frames_only(run: Path, tmp_path: Path) -> None:
     directory = copy_of(run, tmp_path)
     (directory / "stops").write_text(STOPS)
-    pod_deviation.evaluate(directory, 3, "bash stops")
+    lammps_deviation.evaluate(directory, LINES, "bash stops")
     rows = read_model_devi(directory / "model_devi.out")
     assert rows.failed.tolist() == [False, False, False, True, True]
     assert (directory / "asked").read_text() == "40\n20\n"
@@ -164,7 +168,7 @@ def test_an_evaluation_that_fails_leaves_no_rows(
     directory = copy_of(run, tmp_path)
     (directory / "broken").write_text(script)
     with pytest.raises(TaskError, match=f"LAMMPS evaluated 0 of 5 frames: .*{why}"):
-        pod_deviation.evaluate(directory, 3, "bash broken")
+        lammps_deviation.evaluate(directory, LINES, "bash broken")
     assert not (directory / "model_devi.out").exists()
     pod, _, models = committee
     verdict = LammpsExplorer(BLOCK).check(directory, True, SHORT, pod.potential(models))
@@ -176,7 +180,7 @@ def test_an_evaluation_that_fails_leaves_no_rows(
 def test_a_wrapper_that_returns_1_is_believed_by_its_frames(run: Path, tmp_path: Path) -> None:
     directory = copy_of(run, tmp_path)
     (directory / "wrapper").write_text('lmp "$@"\nexit 1\n')
-    pod_deviation.evaluate(directory, 3, "bash wrapper")
+    lammps_deviation.evaluate(directory, LINES, "bash wrapper")
     assert (directory / "model_devi.out").read_bytes() == (run / "model_devi.out").read_bytes()
 
 
@@ -198,7 +202,7 @@ def test_a_whole_task_under_a_wrapper_that_returns_1(committee: Any, tmp_path: P
 
 
 def test_no_dump_no_rows(tmp_path: Path) -> None:
-    pod_deviation.evaluate(tmp_path, 3, "false")
+    lammps_deviation.evaluate(tmp_path, LINES, "false")
     assert not (tmp_path / "model_devi.out").exists()
 
 
@@ -214,3 +218,24 @@ def test_explosion(committee: Any, tmp_path: Path) -> None:
     assert rows.steps.tolist() == trajectory.dump.steps().tolist()
     assert (rows.failed | (rows.max_f > 1.0))[1:].all()
     assert shell(tmp_path / "md", "ls deviation.*.lammpstrj 2> /dev/null") != 0
+
+
+def test_any_pair_style_that_runs_one_model_at_a_time(tmp_path: Path) -> None:
+    """Lennard-Jones with three depths: forces in the ratio of the depths."""
+    depths = (0.1, 0.12, 0.17)
+    sets = [
+        ("pair_style lj/cut 5.0", f"pair_coeff * * {depth} 2.3", "mass * 100.0") for depth in depths
+    ]
+    potential = pair_sets(("Ag", "Au"), {}, sets, head_lines=("newton on",))
+    assert explore(tmp_path / "md", alloy(70, repeat=3), potential, SHORT) == 0
+    assert LammpsExplorer(BLOCK).check(tmp_path / "md", False, SHORT, potential).done
+    trajectory = MdTrajectory(tmp_path / "md")
+    rows = trajectory.deviations()
+    assert rows.steps.tolist() == [0, 10, 20, 30, 40]
+    for step, largest in zip(rows.steps.tolist(), rows.max_f.tolist()):
+        forces = trajectory.frame(step).arrays["forces"] / depths[0]
+        sizes = np.linalg.norm(forces, axis=1)
+        assert largest == pytest.approx(np.std(depths) * sizes.max(), rel=1e-4, abs=1e-6)
+    alone = pair_sets(("Ag", "Au"), {}, sets[:1])
+    assert not alone.deviates
+    assert "deviation" not in LammpsExplorer(BLOCK).command(alone)

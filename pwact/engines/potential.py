@@ -1,0 +1,92 @@
+"""What a trainer hands to an explorer: its models, and by its type how a committee of them judges.
+
+A trainer names its models and nothing else. Who computes how much they differ follows from the
+type: the LAMMPS pair style itself (`Potential`), LAMMPS once more with each set of pair commands
+(`PairSets`), or the ASE calculators beside the one that drives (`Calculators`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Potential:
+    """Models that one LAMMPS pair style runs together; it leaves ``model_devi.out`` itself.
+
+    Attributes
+    ----------
+    types
+        Element symbols in the order of the LAMMPS types.
+    links
+        Name in the task directory → file that it links to.
+    pair_lines
+        pair_style and pair_coeff commands; ``{out_freq}`` stands for the deviation interval.
+    head_lines
+        Commands that must stand first in the input.
+    deviates
+        Whether a run leaves ``model_devi.out``; one model alone does not.
+    own_types
+        Element → its word in pair_coeff, if types without atoms spoil energies. See
+        `pwact.engines.lammps.own_types`.
+    """
+
+    types: tuple[str, ...]
+    links: Mapping[str, Path]
+    pair_lines: tuple[str, ...]
+    head_lines: tuple[str, ...] = ()
+    deviates: bool = True
+    own_types: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PairSets(Potential):
+    """Models of a pair style that runs one at a time.
+
+    The first set drives the MD; when that has ended, every frame is evaluated with each set
+    (`pwact.engines.lammps.deviation`).
+
+    Attributes
+    ----------
+    sets
+        The pair commands of each model.
+    """
+
+    sets: tuple[tuple[str, ...], ...] = ()
+
+
+def pair_sets(
+    types: tuple[str, ...],
+    links: Mapping[str, Path],
+    sets: Sequence[tuple[str, ...]],
+    head_lines: tuple[str, ...] = (),
+) -> PairSets:
+    """One set of pair commands a model; the first drives."""
+    several = len(sets) > 1
+    return PairSets(types, links, sets[0], head_lines, several, sets=tuple(sets))
+
+
+@dataclass(frozen=True)
+class Calculators(Potential):
+    """Models that run in ASE in place of LAMMPS.
+
+    The first one drives the MD; all of them judge each frame that is kept.
+
+    Attributes
+    ----------
+    calculators
+        Of each model ``calculator``, ``module:Class``, and its keyword ``arguments``, in which a
+        path is one of `links`.
+    """
+
+    calculators: tuple[Mapping[str, Any], ...] = ()
+
+
+def calculators(
+    types: tuple[str, ...], links: Mapping[str, Path], models: Sequence[Mapping[str, Any]]
+) -> Calculators:
+    """One calculator a model; the first drives."""
+    return Calculators(types, links, (), deviates=len(models) > 1, calculators=tuple(models))
