@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from pwact.executors.base import output_name
+from pwact.io.events import JobAsked, JobEnded, JobRunning, JobSubmitted, JobWaiting
 
-ASKED, SUBMITTED, RUNNING, ENDED = "job_asked", "job_submitted", "job_running", "job_ended"
-WAITING = "job_waiting"  # for more than its turn
+ASKED, SUBMITTED = JobAsked.name_of_event, JobSubmitted.name_of_event
+RUNNING, ENDED = JobRunning.name_of_event, JobEnded.name_of_event
+WAITING = JobWaiting.name_of_event  # for more than its turn
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,14 @@ def open_jobs_in(events: Iterable[Mapping[str, Any]]) -> list[OpenJob]:
     for event in events:
         what = event["event"]
         if what == ASKED:
-            found[event["name"]] = _asked(event)
-        elif what == SUBMITTED and event["name"] in found:
-            found[event["name"]] = _with_id(found[event["name"]], event["id"])
+            asked = _asked(JobAsked.from_json(event))
+            found[asked.name] = asked
+        elif what == SUBMITTED:
+            submitted = JobSubmitted.from_json(event)
+            if submitted.name in found:
+                found[submitted.name] = replace(found[submitted.name], id=submitted.id)
         elif what == ENDED:
-            found.pop(event["name"], None)
+            found.pop(JobEnded.from_json(event).name, None)
     return list(found.values())
 
 
@@ -66,21 +71,17 @@ def asked_below(events: Iterable[Mapping[str, Any]], directory: str) -> bool:
     )
 
 
-def _asked(event: Mapping[str, Any]) -> OpenJob:
+def _asked(event: JobAsked) -> OpenJob:
     return OpenJob(
-        name=event["name"],
-        kind=event["kind"],
-        group=int(event["group"]),
-        directory=event["directory"],
-        scheduler=event["scheduler"],
-        tasks=tuple(event.get("tasks", ())),
-        asked_at=float(event.get("time", 0.0)),
-        host=str(event.get("host", "")),
+        name=event.name,
+        kind=event.kind,
+        group=event.group,
+        directory=event.directory,
+        scheduler=event.scheduler,
+        tasks=event.tasks,
+        asked_at=event.time,
+        host=event.host,
     )
-
-
-def _with_id(job: OpenJob, job_id: str) -> OpenJob:
-    return replace(job, id=str(job_id))
 
 
 @dataclass(frozen=True)
@@ -128,27 +129,44 @@ def job_stories(events: Iterable[Mapping[str, Any]]) -> list[JobStory]:
     """What became of every job that was ever asked for, in that order."""
     found: dict[str, JobStory] = {}
     for position, event in enumerate(events):
-        what, when = event["event"], float(event.get("time", 0.0))
-        name = event.get("job" if what in (RUNNING, WAITING) else "name", "")
+        what = event["event"]
         if what == ASKED:
-            found[name] = JobStory(_asked(event), position)
-        elif name not in found:
-            continue
-        elif what == SUBMITTED:
-            job = _with_id(found[name].job, event["id"])
-            found[name] = replace(found[name], job=job, state="submitted", began_at=when)
-        elif what == RUNNING:
-            found[name] = replace(found[name], state="running", began_at=when, obstacle="")
-        elif what == WAITING:
-            found[name] = replace(found[name], obstacle=str(event.get("reason", "")))
-        elif what == ENDED:
-            found[name] = _ended(found[name], event, when)
+            job = _asked(JobAsked.from_json(event))
+            found[job.name] = JobStory(job, position)
+        elif what in _TURNS:
+            kind, turn = _TURNS[what]
+            told = kind.from_json(event)
+            name = told.job if isinstance(told, (JobRunning, JobWaiting)) else told.name
+            if name in found:
+                found[name] = turn(found[name], told)
     return list(found.values())
 
 
-def _ended(story: JobStory, event: Mapping[str, Any], when: float) -> JobStory:
-    outcome = str(event.get("state", ""))
-    done = event.get("done", len(story.job.tasks) if outcome == "COMPLETED" else 0)
+def _submitted(story: JobStory, event: JobSubmitted) -> JobStory:
+    job = replace(story.job, id=event.id)
+    return replace(story, job=job, state="submitted", began_at=event.time)
+
+
+def _running(story: JobStory, event: JobRunning) -> JobStory:
+    return replace(story, state="running", began_at=event.time, obstacle="")
+
+
+def _waiting(story: JobStory, event: JobWaiting) -> JobStory:
+    return replace(story, obstacle=event.reason)
+
+
+def _ended(story: JobStory, event: JobEnded) -> JobStory:
+    done = event.done
+    if done is None:  # pwact 0.5.0 did not count
+        done = len(story.job.tasks) if event.state == "COMPLETED" else 0
     return replace(
-        story, state="ended", ended_at=when, outcome=outcome, done=int(done), obstacle=""
+        story, state="ended", ended_at=event.time, outcome=event.state, done=done, obstacle=""
     )
+
+
+_TURNS: dict[str, tuple[Any, Callable[[JobStory, Any], JobStory]]] = {
+    SUBMITTED: (JobSubmitted, _submitted),
+    RUNNING: (JobRunning, _running),
+    WAITING: (JobWaiting, _waiting),
+    ENDED: (JobEnded, _ended),
+}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from pwact.io.events import EVENTS, StageTaken, required
+
 _Kind = type
-_STAGE: dict[str, _Kind] = {"name": str, "key": str, "inputs": dict}
-_RESULT: dict[str, _Kind] = {"files": dict, "report": dict}
 _WORDS: dict[_Kind, str] = {
     str: "text",
     int: "an integer",
@@ -17,29 +17,8 @@ _WORDS: dict[_Kind, str] = {
     list: "a list",
 }
 
-FIELDS: dict[str, dict[str, _Kind]] = {
-    "campaign_started": {"command": str, "campaign": str, "seed": int},
-    "master_started": {"command": str, "host": str, "pid": int},
-    "master_ended": {"how": str, "why": str},
-    "stage_started": _STAGE,
-    "stage_done": {"name": str, "key": str, "transient": list, **_RESULT},
-    "stage_kept": _STAGE,
-    "stage_set_aside": {"name": str, "directory": str, "to": str},
-    "stage_reopened": {"name": str},
-    "failures_left": {"name": str},
-    "redo_asked": {"names": list, "remade": list},
-    "entries_given": {"part": int, "seed": int, "file": str, "entries": dict},
-    "stage_program": {"name": str, "block": str},
-    "taken_over": {"stages": list},
-    "run_planned": {"iterations": int},
-    "tasks_given": {"stage": str, "sort": str, "place": str, "tasks": int, "ahead": bool},
-    "task_failed": {"stage": str, "task": str, "log": str, "why": str},
-    "job_asked": {"name": str, "kind": str, "group": int, "directory": str, "scheduler": str},
-    "job_submitted": {"name": str, "id": str},
-    "job_running": {"job": str},
-    "job_ended": {"name": str},
-}
-_OF_TAKEN: dict[str, _Kind] = {**_STAGE, **_RESULT}
+FIELDS: dict[str, Mapping[str, _Kind]] = {name: required(kind) for name, kind in EVENTS.items()}
+_OF_TAKEN = required(StageTaken)
 _TEXTS = ("names", "remade", "transient", "lost")  # lists of texts
 _HASHES = ("files",)  # objects of texts
 _PLACES = {"stage_set_aside": ("directory", "to"), "job_asked": ("directory",)}

@@ -5,9 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from pwact import fingerprint, layout
+from pwact.io.events import (
+    Event,
+    FailuresLeft,
+    RedoAsked,
+    StageDone,
+    StageKept,
+    StageReopened,
+    StageSetAside,
+    StageStarted,
+    StageTaken,
+    TakenOver,
+)
 from pwact.io.folding import folded
 from pwact.workflow import steps
 
@@ -85,6 +97,9 @@ class StageState:
         return bool(self.key)
 
 
+Turn = Callable[[StageState, Any], StageState]
+
+
 class Ledger:
     """What the events of a journal say about its stages.
 
@@ -108,18 +123,18 @@ class Ledger:
         """Take in the next event."""
         self._version = event.get("version", self._version)  # pwact 0.5.0: on the first only
         if event["event"] == REDO:
-            self.pending.update({**dict.fromkeys(event["remade"], False), **_named(event)})
+            asked = RedoAsked.from_json(event)
+            self.pending.update(dict.fromkeys(asked.remade, False))
+            self.pending.update(dict.fromkeys(asked.names, True))
         if event["event"] == ASIDE:
-            self.aside.append((position, event["name"]))
-        for one in _stories(event):
-            name = one["name"]
-            self.pending.pop(name, None)
-            before = self.stages.get(name, StageState(name))
-            after = _READERS[one["event"]](before, one)
-            if one["event"] in (STARTED, TAKEN):
-                by = self._version if one["event"] == STARTED else ""
+            self.aside.append((position, StageSetAside.from_json(event).name))
+        for told, turn in _stories(event):
+            self.pending.pop(told.name, None)
+            after = turn(self.stages.get(told.name, StageState(told.name)), told)
+            if isinstance(told, (StageStarted, StageTaken)):
+                by = self._version if isinstance(told, StageStarted) else ""
                 after = replace(after, begun_at=position, version=by)
-            self.stages[name] = replace(after, position=position)
+            self.stages[told.name] = replace(after, position=position)
 
 
 def stages(events: Sequence[Mapping[str, Any]]) -> dict[str, StageState]:
@@ -127,11 +142,14 @@ def stages(events: Sequence[Mapping[str, Any]]) -> dict[str, StageState]:
     return dict(folded(events, Ledger).stages)
 
 
-def _stories(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What an event says about single stages."""
+def _stories(event: Mapping[str, Any]) -> list[tuple[Any, Turn]]:
+    """What an event says about single stages, and what is made of it."""
     if event["event"] == TAKEN:
-        return [{**stage, "event": TAKEN} for stage in event["stages"]]
-    return [event] if event["event"] in _READERS else []
+        return [(StageTaken.from_json(one), _taken) for one in TakenOver.from_json(event).stages]
+    if event["event"] not in _READERS:
+        return []
+    kind, turn = _READERS[event["event"]]
+    return [(kind.from_json(event), turn)]
 
 
 def place_of(name: str) -> tuple[Optional[int], str]:
@@ -187,10 +205,6 @@ def pending(events: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
     return dict(folded(events, Ledger).pending)
 
 
-def _named(event: Mapping[str, Any]) -> dict[str, bool]:
-    return dict.fromkeys(event["names"], True)
-
-
 def together_s(stages: Iterable[StageState]) -> float:
     """Seconds in which at least one of these stages was at work; those not done are left out."""
     spans = [(one.started_at, one.ended_at) for one in stages if one.ended_at is not None]
@@ -201,23 +215,21 @@ def together_s(stages: Iterable[StageState]) -> float:
     return total
 
 
-def _started(_: StageState, event: Mapping[str, Any]) -> StageState:
-    return StageState(
-        event["name"], event["key"], event["inputs"], started_at=event.get("time", 0.0)
-    )
+def _started(_: StageState, event: StageStarted) -> StageState:
+    return StageState(event.name, event.key, event.inputs, started_at=event.time)
 
 
-def _done(before: StageState, event: Mapping[str, Any]) -> StageState:
+def _done(before: StageState, event: StageDone) -> StageState:
     return replace(
         before,
-        key=event["key"],
+        key=event.key,
         done=True,
-        files=_results(event["files"]),
-        transient=tuple(event["transient"]),
-        report=event["report"],
-        ended_at=event.get("time", 0.0),
-        sizes=event.get("sizes", {}),
-        lost=tuple(event.get("lost", ())),
+        files=_results(event.files),
+        transient=event.transient,
+        report=event.report,
+        ended_at=event.time,
+        sizes=event.sizes,
+        lost=event.lost,
     )
 
 
@@ -226,39 +238,35 @@ def _results(files: Mapping[str, str]) -> dict[str, str]:
     return {name: known for name, known in files.items() if name != _VIEW}
 
 
-def _reopened(before: StageState, event: Mapping[str, Any]) -> StageState:
-    took = (before.ended_at or 0.0) - before.started_at
-    began = event.get("time", 0.0) - took
+def _reopened(before: StageState, event: StageReopened) -> StageState:
+    began = event.time - ((before.ended_at or 0.0) - before.started_at)
     return replace(before, done=False, lost=(), started_at=began, ended_at=None, reopened=True)
 
 
-def _left(before: StageState, _: Mapping[str, Any]) -> StageState:
+def _left(before: StageState, _: FailuresLeft) -> StageState:
     return replace(before, lost=())
 
 
-def _taken(_: StageState, event: Mapping[str, Any]) -> StageState:
-    name, key, inputs = event["name"], event["key"], event["inputs"]
-    return StageState(name, key, inputs, True, event["files"], report=event["report"])
+def _taken(_: StageState, stage: StageTaken) -> StageState:
+    return StageState(stage.name, stage.key, stage.inputs, True, stage.files, report=stage.report)
 
 
-def _kept(before: StageState, event: Mapping[str, Any]) -> StageState:
-    files = _results(event["files"]) if "files" in event else before.files
-    sizes = {} if "files" in event else before.sizes
-    return replace(before, key=event["key"], inputs=event["inputs"], files=files, sizes=sizes)
+def _kept(before: StageState, event: StageKept) -> StageState:
+    known = replace(before, key=event.key, inputs=event.inputs)
+    return known if event.files is None else replace(known, files=_results(event.files), sizes={})
 
 
-def _aside(before: StageState, event: Mapping[str, Any]) -> StageState:
-    return StageState(before.name, aside=(event["directory"], event["to"]))
+def _aside(before: StageState, event: StageSetAside) -> StageState:
+    return StageState(before.name, aside=(event.directory, event.to))
 
 
-_READERS = {
-    STARTED: _started,
-    DONE: _done,
-    KEPT: _kept,
-    ASIDE: _aside,
-    TAKEN: _taken,
-    REOPENED: _reopened,
-    LEFT: _left,
+_READERS: dict[str, tuple[type[Event], Turn]] = {
+    STARTED: (StageStarted, _started),
+    DONE: (StageDone, _done),
+    KEPT: (StageKept, _kept),
+    ASIDE: (StageSetAside, _aside),
+    REOPENED: (StageReopened, _reopened),
+    LEFT: (FailuresLeft, _left),
 }
 
 
