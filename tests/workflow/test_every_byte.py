@@ -23,8 +23,9 @@ from pwact.errors import PwactError, UsageError
 from pwact.io.journal import Journal, parse
 from pwact.io.journal_fields import FIELDS
 from pwact.tools.status import status_of
-from pwact.workflow import ledger, uncertainty
+from pwact.workflow import ledger
 from pwact.workflow.init_bulk import parts
+from pwact.workflow.stages import select
 from tests.workflow.pairs import deep_update, init_param, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_chain, run_loop, use_toys
 
@@ -186,7 +187,7 @@ def use(patch: pytest.MonkeyPatch) -> None:
     use_toys(patch)
     patch.setitem(engines.EXPLORERS, "lammps", "tests.workflow.toys:StartExplorer")
     patch.setattr(os, "fsync", lambda _: None)
-    patch.setattr(uncertainty, "deviation_histogram", lambda *_: False)
+    patch.setattr(select, "histogram", lambda *_: False)
 
 
 @pytest.fixture(scope="module", params=sorted(SCENARIOS))
