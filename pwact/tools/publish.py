@@ -62,7 +62,9 @@ class Workshop:
             ):
                 continue
             receipt = _json(left / _RECEIPT)
-            if receipt is not None and receipt.get("goal") == str(self._goal):
+            if receipt is not None and receipt.get("goal") != str(self._goal):
+                continue  # a call for that goal finishes it
+            if receipt is not None:
                 self._move(left / _READY, receipt["names"])
                 _LOG.warning("%s: finished what an interrupted call had begun", self._goal)
                 if receipt["order"] == self._order:

@@ -7,6 +7,7 @@ import re
 import shutil
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -21,8 +22,10 @@ from pwact.formats.frames import ordered, read_frames, write_frames
 from pwact.formats.labels import labels_of
 from pwact.formats.same_frame import structure_mark
 from pwact.formats.spool import Spool
+from pwact.io.machine import Machine
 from pwact.registry.formats import WRITTEN
 from pwact.tools import labelled as readers
+from pwact.tools import publish
 from pwact.tools.convert import Conversion, convert
 from pwact.tools.publish import Workshop
 from tests.formats.conftest import assert_same
@@ -471,6 +474,38 @@ def test_another_order_does_not_take_the_result_of_an_interrupted_one(
     put_movement(here / "a", *series("C", 1, 2, 3, 4))
     assert convert(settings).frames == 5
     assert sorted(path.name for path in (here / "out").iterdir()) == ["C1", "C1_1", "Si1", "Si1_1"]
+
+
+def test_another_goal_leaves_an_interrupted_call_alone(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = two_sets(here)
+    (here / "out").mkdir()
+    with monkeypatch.context() as patch, pytest.raises(KilledError):  # noqa: PT012
+        killed_at_rename(patch, 2, clean=False)
+        convert(settings)
+    convert(replace(settings, savepath=here / "new" / "out"))
+    assert sorted(path.name for path in (here / "new" / "out").iterdir()) == ["C1", "Si1"]
+    assert len(list(here.glob(".out.*.new"))) == 1
+    convert(settings)
+    assert sorted(path.name for path in (here / "out").iterdir()) == ["C1", "Si1"]
+    assert not list(here.glob(".*.new"))
+
+
+@pytest.mark.parametrize(
+    ("host", "boot", "living"),
+    [("c2", "other", True), ("c1", "other", False), ("c1", "", True)],
+    ids=["another-machine", "started-again", "not-known"],
+)
+def test_who_may_live_elsewhere_keeps_its_workshop(
+    here: Path, monkeypatch: pytest.MonkeyPatch, host: str, boot: str, living: bool
+) -> None:
+    monkeypatch.setattr(publish, "this_machine", lambda: Machine(host, boot, ""))
+    left = Workshop(here / "out", {})
+    left.open()
+    monkeypatch.setattr(publish, "this_machine", lambda: Machine("c1", "mine", ""))
+    Workshop(here / "out", {}).finish_interrupted()
+    assert left.place.exists() is living
 
 
 def test_the_workshop_of_a_living_call_stays(here: Path) -> None:

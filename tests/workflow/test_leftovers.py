@@ -33,6 +33,9 @@ KEPT = (
     "iter.0000/notes.0123abcd.tmp",
     "mine/.thesis.tex.0123abcd.tmp",
     ".mine.XYZ.tmp",
+    "iter.0000/.mine.thisword.tmp",
+    "elsewhere/.not_ours.0123abcd.tmp",  # behind a link, see below
+    "iter.0000/.a_folder.0123abcd.tmp/mine",
 )
 
 
@@ -41,6 +44,7 @@ def left(tmp_path: Path) -> Path:
     for name in (*LEFT, *KEPT):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "iter.0009").symlink_to("elsewhere")
     return tmp_path
 
 

@@ -67,6 +67,16 @@ def test_a_change_is_told(
     assert len(recorded(journal)) == 3
 
 
+def test_blocks_are_compared_with_themselves(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same step may run by one block in one part and by another one in the next."""
+    other = ResourceBlock(name="scf", command="vasp_gam")
+    for number, block in enumerate((dft(), other, dft())):
+        programs.record(journal, Stage(f"iter.000{number}/label", block))
+    assert not caplog.records
+
+
 def test_the_campaign_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_toys(monkeypatch)
     loop(tmp_path, ToyExecutor())
