@@ -126,9 +126,16 @@ def filter(parser: Parser) -> None:
             metavar=bound.upper(),
             type=_limit,
             nargs="+",
-            required=True,
+            default=[],
             help=f"{bound} limit in eV/Å, with KPU the factor kpu_{bound}; several give a table",
         )
+    parser.add_argument(
+        "-t",
+        "--target",
+        metavar="ERROR",
+        type=_target,
+        help="force error that is needed, in eV/Å: the limit that the labels of the iteration give",
+    )
     parser.add_argument(
         "-s", "--save", action="store_true", help="write the frames to ./filter_test_result"
     )
@@ -231,6 +238,13 @@ def _limit(text: str) -> float:
         value = -1.0
     if not 0.0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"found {text!r}; expected a number of at least 0")
+    return value
+
+
+def _target(text: str) -> float:
+    value = _limit(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a number above 0")
     return value
 
 

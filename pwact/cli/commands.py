@@ -27,16 +27,17 @@ from pwact.query.window import Limits
 from pwact.report.selection import classes_text, record
 from pwact.report.status import status_text
 from pwact.report.table import iteration_table
-from pwact.report.trial import trial_table
+from pwact.report.trial import target_text, trial_table
 from pwact.takeover.campaign import plan as plan_takeover
 from pwact.takeover.campaign import take_over
 from pwact.tools.draw import draw as draw_all
 from pwact.tools.draw import subject_of
-from pwact.tools.explored_trees import ExploredTree
+from pwact.tools.explored_trees import ExploredTree, find_explored
 from pwact.tools.filter import RESULT, count, judged_tree, select_all
 from pwact.tools.filter import write as write_filtered
 from pwact.tools.kill import kill as kill_campaign
 from pwact.tools.status import status_of
+from pwact.tools.target import accepted_by
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, open_campaign
 from pwact.workflow.checks.amount import amount, narrow_cells
@@ -141,6 +142,15 @@ def draw(options: Namespace) -> int:
 def filter(options: Namespace) -> int:
     """Sort the explored frames by limits on trial."""
     limits = [Limits(lower, upper) for lower in options.lower for upper in options.upper]
+    if options.target is not None:
+        if options.lower or options.upper or options.save:
+            raise UsageError("--target gives the limit itself, without --lower, --upper or --save")
+        with logs.logging_to_screen():
+            tree = find_explored(Path(options.md_dir))
+            console.say(target_text(accepted_by(tree, options.target), tree.uncertainty.measure))
+        return EXIT_DONE
+    if not limits:
+        raise UsageError("filter needs --lower and --upper, or --target")
     if options.save and len(limits) > 1:
         raise UsageError(f"--save takes one pair of limits, found {len(limits)}")
     with logs.logging_to_screen():

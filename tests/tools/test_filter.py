@@ -227,7 +227,7 @@ def test_rows_without_any_frame_make_no_division_by_zero(here: Path, capsys: Sai
 
 
 BAD: list[tuple[list[str], str]] = [
-    (["-i", "md", "-l", "0.1"], "the following arguments are required: -u/--upper"),
+    (["-i", "md", "-l", "0.1"], "filter needs --lower and --upper, or --target"),
     (["-l", "0.1", "-u", "0.2"], "the following arguments are required: -i/--md_dir"),
     (["-i", "md", "-l", "0.2", "-u", "0.1"], "lower 0.2 is not below upper 0.1"),
     (["-i", "md", "-l", "0.2", "-u", "0.2"], "lower 0.2 is not below upper 0.2"),
@@ -244,7 +244,7 @@ BAD: list[tuple[list[str], str]] = [
     (["-i", "broken", "-l", "0.1", "-u", "0.2"], "none of its trajectories can be judged"),
     (["-i", "by_kpu", "-l", "5", "-u", "1"], "with KPU upper multiplies lower"),
     (["-i", "by_kpu", "-l", "0", "-u", "2"], "with KPU upper multiplies lower"),
-    (["-i", "md", "--low", "0.1", "-u", "0.2"], "required: -l/--lower"),
+    (["-i", "md", "--low", "0.1", "-u", "0.2"], "unrecognized arguments: --low 0.1"),
 ]
 
 

@@ -1,0 +1,166 @@
+"""From an uncertainty to a force error: how likely a frame's error is below a target.
+
+Frames whose labels are known give pairs of the uncertainty U that the model had and the error e
+that it made. Their logarithms lie on a line with a slope near one:
+
+    log e = a + b log U + ε,   ε ~ N(0, s²),
+    a flat,   b | s² ~ N(1, 0.1² s² / 0.35²),   s² ~ scaled inverse χ²(4, 0.35²)
+
+which is Bayesian linear regression with a conjugate prior: the predictive distribution of log e at
+a new U is Student's t (Gelman et al., Bayesian Data Analysis, 3rd ed., chapters 3 and 14). The
+prior says that errors grow about in proportion to the uncertainty, and scatter by a factor of 1.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+FEWEST = 5  # pairs, below which nothing is said
+LATEST = 40  # pairs that count: those of much earlier models say little of the present one
+SLOPE, SLOPE_SPREAD = 1.0, 0.1
+FREEDOM, SCATTER = 4.0, 0.35  # of the prior of s²
+CONFIDENCE = 0.90  # expected share, of the frames that are accepted, with an error below the target
+LEAST = 0.5  # probability that each single one of them must have
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Frames whose error is known, in the order in which they were labelled.
+
+    Attributes
+    ----------
+    uncertainty
+        What the model that explored said before it was trained on the frame, any unit, shape (n,).
+    error
+        RMSE of the frame's force components, eV/Å, shape (n,).
+    """
+
+    uncertainty: np.ndarray
+    error: np.ndarray
+
+    @property
+    def usable(self) -> Pairs:
+        """The last `LATEST` of those whose numbers are positive and finite."""
+        both = np.column_stack([self.uncertainty, self.error])
+        good = np.all(np.isfinite(both) & (both > 0), axis=1)
+        kept = both[good][-LATEST:]
+        return Pairs(kept[:, 0], kept[:, 1])
+
+    def __len__(self) -> int:
+        return len(self.error)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The posterior distribution of the line: see the head of the module.
+
+    Attributes
+    ----------
+    mean
+        Of (a, b), shape (2,).
+    covariance
+        Of (a, b) in units of s², shape (2, 2).
+    freedom
+        Degrees of freedom of the predictive distribution.
+    scale
+        Its s.
+    pairs
+        How many pairs it rests on.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    freedom: float
+    scale: float
+    pairs: int
+
+    def expected(self, uncertainty: np.ndarray) -> np.ndarray:
+        """Median error at each uncertainty, eV/Å; NaN where that is no positive number."""
+        rows = _rows(uncertainty)
+        median: np.ndarray = np.exp(rows @ self.mean)
+        return median
+
+    def below(self, target: float, uncertainty: np.ndarray) -> np.ndarray:
+        """Probability that the error is below `target` (eV/Å), shape of `uncertainty`.
+
+        It is 0 where the uncertainty is no positive number: nothing is known there.
+        """
+        from scipy.special import stdtr
+
+        rows = _rows(uncertainty)
+        spread = 1.0 + np.einsum("ni,ij,nj->n", rows, self.covariance, rows)
+        distance = (np.log(target) - rows @ self.mean) / (self.scale * np.sqrt(spread))
+        chance: np.ndarray = np.nan_to_num(stdtr(self.freedom, distance), nan=0.0)
+        return chance
+
+
+def calibrate(pairs: Pairs) -> Optional[Calibration]:
+    """Fit the line to the usable pairs; None if there are fewer than `FEWEST`."""
+    good = pairs.usable
+    if len(good) < FEWEST:
+        return None
+    rows, values = _rows(good.uncertainty), np.log(good.error)
+    before = np.diag([0.0, (SCATTER / SLOPE_SPREAD) ** 2])
+    start = np.array([0.0, SLOPE])
+    precision = before + rows.T @ rows
+    mean = np.linalg.solve(precision, before @ start + rows.T @ values)
+    left = values - rows @ mean
+    off = mean - start
+    freedom = FREEDOM + len(good) - 1  # one is spent on the flat prior of a
+    square = FREEDOM * SCATTER**2 + left @ left + off @ before @ off
+    return Calibration(
+        mean, np.linalg.inv(precision), freedom, float(np.sqrt(square / freedom)), len(good)
+    )
+
+
+def accepted_up_to(
+    calibration: Calibration, target: float, uncertainty: np.ndarray
+) -> Optional[float]:
+    """The largest uncertainty up to which the frames of a pool count as accurate enough.
+
+    Parameters
+    ----------
+    target
+        Force error that is asked for, eV/Å.
+    uncertainty
+        Of all frames of the pool, shape (n,); what is no positive number is never accepted.
+
+    Returns
+    -------
+    float or None
+        The largest one for which the mean probability of an error below `target`, over all frames
+        up to it, is at least `CONFIDENCE`, and that of the frame itself at least `LEAST`. None if
+        no frame is like that.
+    """
+    known = np.sort(uncertainty[np.isfinite(uncertainty) & (uncertainty > 0)])
+    if not known.size:
+        return None
+    chance = calibration.below(target, known)
+    mean = np.cumsum(chance) / np.arange(1, len(known) + 1)
+    good = np.flatnonzero((mean >= CONFIDENCE) & (chance >= LEAST))
+    return float(known[good[-1]]) if good.size else None
+
+
+def lower_bound(count: int, wrong: int, confidence: float = 0.90) -> float:
+    """Lower bound of a share of which `count` random samples had `wrong` failures.
+
+    The exact one-sided interval of Clopper and Pearson, Biometrika 26, 404 (1934): 22 samples
+    without a failure are needed before 0.90 is a lower bound at 90 % confidence.
+    """
+    from scipy.special import betaincinv
+
+    if count <= wrong:
+        return 0.0
+    return float(betaincinv(count - wrong, wrong + 1, 1.0 - confidence))
+
+
+def _rows(uncertainty: np.ndarray) -> np.ndarray:
+    """(1, log U) of each, shape (n, 2); NaN where U is no positive number."""
+    values = np.asarray(uncertainty, dtype=float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logarithm = np.where(values > 0, np.log(values), np.nan)
+    logarithm[~np.isfinite(logarithm)] = np.nan
+    return np.column_stack([np.ones(len(values)), logarithm])

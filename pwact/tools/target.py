@@ -1,0 +1,89 @@
+"""Which limit the labels of an iteration give for the force error that is needed."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from pwact import layout
+from pwact.errors import InputError
+from pwact.query.calibration import (
+    FEWEST,
+    Pairs,
+    accepted_up_to,
+    calibrate,
+)
+from pwact.report.label_error import COLUMNS
+from pwact.report.trial import TargetRecord
+from pwact.tools.explored_trees import ExploredTree, judged_systems
+
+_UNCERTAINTY, _ERROR = COLUMNS[2], COLUMNS[3]
+
+
+def label_errors(tree: ExploredTree) -> Path:
+    """Where the true errors of the model are that explored a tree."""
+    iteration = tree.directory.parents[1]
+    for step in (layout.LABEL, layout.old_step_name(layout.LABEL)):
+        path = iteration / step / "result" / layout.LABEL_ERROR
+        if path.is_file():
+            return path
+    return iteration / layout.LABEL / "result" / layout.LABEL_ERROR
+
+
+def read_pairs(path: Path) -> Pairs:
+    """Uncertainty and RMSE of the forces (eV/Å) of each labelled frame, from ``label_error.csv``.
+
+    Raises
+    ------
+    InputError
+        The file is not there, or is another one.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            rows = list(csv.DictReader(stream))
+        numbers = [(float(row[_UNCERTAINTY]), float(row[_ERROR])) for row in rows]
+    except FileNotFoundError:
+        problem = "does not exist; the frames of this iteration have no labels to learn from"
+        raise InputError(problem, path) from None
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(f"is no table with {_UNCERTAINTY} and {_ERROR}: {error!r}", path) from None
+    both = np.array(numbers, dtype=float).reshape(-1, 2)
+    return Pairs(both[:, 0], both[:, 1])
+
+
+def accepted_by(tree: ExploredTree, target: float) -> TargetRecord:
+    """The limit below which the explored frames count as accurate enough for `target` (eV/Å).
+
+    Frames that failed whatever their uncertainty are never accepted.
+
+    Raises
+    ------
+    InputError
+        Too few frames of the iteration were labelled.
+    """
+    path = label_errors(tree)
+    pairs = read_pairs(path)
+    line = calibrate(pairs)
+    if line is None:
+        few = f"found {len(pairs.usable)} labelled frames with a positive uncertainty and error"
+        raise InputError(f"{few}; at least {FEWEST} are needed", path)
+    values = np.concatenate([one.usable for _, rows in judged_systems(tree) for _, one in rows])
+    limit = accepted_up_to(line, target, values)
+    accepted = values[values <= limit] if limit is not None else np.empty(0)
+    smallest = np.sort(values[values > 0])[:1]
+    return TargetRecord(
+        target,
+        line.pairs,
+        len(values),
+        limit,
+        len(accepted),
+        _mean(line.below(target, accepted)),
+        _mean(smallest),
+        _mean(line.expected(smallest)),
+    )
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")
