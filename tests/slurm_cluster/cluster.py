@@ -205,12 +205,12 @@ class Cluster:
 
     def run(self, *words: str) -> str:
         done = subprocess.run(
-            words, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            words, env=self.environment, capture_output=True, text=True, timeout=120, check=False
         )
         assert done.returncode == 0, f"{words}: {done.stderr}"
         return done.stdout
 
-    def wait(self, condition, seconds: float = 30.0) -> None:
+    def wait(self, condition, seconds: float = 180.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "the cluster did not do what it was asked for"
