@@ -130,3 +130,13 @@ def test_what_pwdata_reads_wrong_is_refused(file, monkeypatch):
         with pytest.raises(InputError, match="frame 1 "):
             frames(file, "castep/md")
         setattr(images[1], name, right)
+
+
+def test_a_cell_without_volume_is_refused(file: Path, steps: list[Atoms]) -> None:
+    labels = labels_of(steps[1])
+    steps[1].cell[2] = 0.0
+    set_labels(steps[1], labels.energy, labels.forces)
+    texts = [text_of(atoms, number) for number, atoms in enumerate(steps)]
+    file.write_text(HEADER + "".join(texts), encoding="utf-8")
+    with pytest.raises(InputError, match="the cell of frame 1 has no volume"):
+        frames(file, "castep/md")

@@ -36,6 +36,7 @@ KEPT = (
     "iter.0000/.mine.thisword.tmp",
     "elsewhere/.not_ours.0123abcd.tmp",  # behind a link, see below
     "iter.0000/.a_folder.0123abcd.tmp/mine",
+    ".a_folder.0123abcd.tmp/mine",
 )
 
 
