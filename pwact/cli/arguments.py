@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from pwact.errors import UsageError
-from pwact.registry.formats import FORMATS, LABEL_NAMES, PWACT, WRITTEN
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -76,6 +75,8 @@ def kill(parser: Parser) -> None:
 
 def gather(parser: Parser) -> None:
     """What ``gather_pwdata`` takes."""
+    from pwact.registry.formats import WRITTEN  # noqa: PLC0415  `pwact --help` needs none of it
+
     parser.add_argument(
         "-i",
         "--input_dir",
@@ -105,6 +106,8 @@ def _parts(parser: Parser) -> None:
 
 
 def _names(parser: Parser) -> None:
+    from pwact.registry.formats import LABEL_NAMES, PWACT  # noqa: PLC0415  `pwact --help` needs none of it
+
     more = "names of the labels in extxyz: pwact (default), or ase, for programs that read by ASE"
     parser.add_argument("--names", type=str.lower, choices=LABEL_NAMES, default=PWACT, help=more)
 
@@ -143,6 +146,8 @@ def filter(parser: Parser) -> None:
 
 def convert(parser: Parser) -> None:
     """What ``to_pwdata`` takes."""
+    from pwact.registry.formats import FORMATS, WRITTEN  # noqa: PLC0415  `pwact --help` needs none of it
+
     add = parser.add_argument
     inputs: dict[str, Any] = {"nargs": "+", "action": "extend", "required": True}
     add("-i", "--input", type=_path, help="trajectories", **inputs)

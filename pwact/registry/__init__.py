@@ -6,7 +6,6 @@ names from these tables. What a name stands for is imported when it is used.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -54,6 +53,8 @@ class Registry(dict[str, E]):
 
     def nearest(self, name: str, among: Optional[Iterable[str]] = None) -> str:
         """The spelling that comes next to a wrong one, or ""."""
+        import difflib  # noqa: PLC0415  only wrong names need it
+
         names = list(self if among is None else among)
         spellings = [*names, *(alias for one in names for alias in self[one].aliases)]
         return next(iter(difflib.get_close_matches(name.lower(), spellings, 1)), "")

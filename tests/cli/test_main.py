@@ -14,7 +14,7 @@ from pwact.cli.main import COMMANDS, main
 from pwact.cli.signals import Terminated
 from pwact.errors import InputError, LockedError
 
-HEAVY = ("numpy", "pandas", "ase", "pwdata", "matplotlib", "tqdm")
+HEAVY = ("numpy", "pandas", "ase", "pwdata", "matplotlib", "tqdm", "inspect", "difflib")
 
 
 @pytest.mark.parametrize("words", [[], ["-h"], ["help"], ["-help"], ["--help"], ["HELP"]])
