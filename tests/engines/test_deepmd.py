@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
@@ -445,11 +449,22 @@ def test_the_potential_of_a_committee() -> None:
 # the real programs
 
 
+def killed_after_a_checkpoint(directory: Path, made: Trainer) -> float:
+    """Run the command, and kill it with all its processes as a time limit does; how far it came."""
+    words = ["bash", "-c", made.command()]
+    with subprocess.Popen(words, cwd=directory, start_new_session=True) as job:
+        while job.poll() is None and not made.reached(directory):
+            time.sleep(0.01)
+        assert job.poll() is None
+        os.killpg(job.pid, signal.SIGKILL)
+    return made.reached(directory)
+
+
 @pytest.mark.slow
 @pytest.mark.deepmd
 @pytest.mark.timeout(900)
 def test_train_compress_start_again_and_explore(tmp_path: Path, data: TrainingData) -> None:
-    """One member is compressed and tested on two systems; the other starts from it."""
+    """One member is compressed and tested on two systems; the other starts from it, twice."""
     need_deepmd()
     first, second = task(tmp_path, "train.000"), task(tmp_path, "train.001")
     made, plain = trainer(), trainer(strategy={"compress": False})
@@ -457,7 +472,15 @@ def test_train_compress_start_again_and_explore(tmp_path: Path, data: TrainingDa
     made.write_input(first, data, 1, None)
     assert shell(first, made.command()) == 0
     plain.write_input(second, one_system(data), 2, first)
+    reached = killed_after_a_checkpoint(second, plain)
+    assert plain.check(second).outcome is Outcome.INCOMPLETE
     assert shell(second, plain.command()) == 0
+    assert f"pwact: cut off; dp goes on from the checkpoint of step {reached:g}" in (
+        second / "train.log"
+    ).read_text(errors="replace")
+    rows = (second / "lcurve.out").read_text().splitlines()
+    steps = [int(row.split()[0]) for row in rows if not row.startswith("#")]
+    assert steps == list(range(0, 31, 3))  # none twice
     models = [made.read_result(first), plain.read_result(second)]
     assert models[0].files["model"].name == "compressed.pb"
     for model in models:
