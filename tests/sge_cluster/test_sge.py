@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -181,8 +182,9 @@ def test_a_whole_campaign(grid, tmp_path):
     path = work_dir / "resource.json"
     resource = json.loads(path.read_text())
     resource.update(scheduler="sge", poll_interval=0.4)
+    own_path = shlex.quote(os.environ["PATH"])
     for block in (resource["train"], resource["explore"], resource["DFT"]):
-        block["env_list"] = [f"export PATH={os.environ['PATH']}"]  # the login shell has its own
+        block["env_list"] = [f"export PATH={own_path}"]  # the login shell has its own
     path.write_text(json.dumps(resource))
     words = [sys.executable, PWACT, "run", "param.json", "resource.json"]
     done = subprocess.run(
