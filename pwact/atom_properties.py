@@ -110,10 +110,10 @@ def drop(atoms: Atoms, but: Collection[str] = ()) -> None:
             del atoms.arrays[name]
 
 
-def told(atoms: Atoms) -> str:
+def in_words(atoms: Atoms) -> str:
     """Which properties the atoms of each kind have, for people; "" where there are none.
 
-    >>> told(oxide)  # doctest: +SKIP
+    >>> in_words(oxide)  # doctest: +SKIP
     'Fe (8 atoms): magnetic moment 4, LDAUU 5.3; O (8 atoms): magnetic moment 0, LDAUU 0'
     """
     found = properties_of(atoms)

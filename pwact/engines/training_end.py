@@ -1,4 +1,4 @@
-"""How a training's command records its good end, and how that is believed.
+"""How a training's command records its good end, and when that counts.
 
 No output of a training program tells that it ended well: models, checkpoints and tables have their
 final names from the first epoch on. So the last step of each command writes ``train.ended``, with

@@ -1,7 +1,7 @@
 """Every event of the journal: one type each, read from its line of JSON.
 
 A field without a default must be in the line; one with a default came with a later version, or is
-told only where it is known. Fields that nobody knows here are passed over.
+given only where it is known. Fields that nobody knows here are passed over.
 """
 
 from __future__ import annotations

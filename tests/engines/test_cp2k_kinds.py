@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from pwact.atom_properties import CHARGES, KINDS, MOMENTS, told
+from pwact.atom_properties import CHARGES, KINDS, MOMENTS, in_words
 from pwact.config.labeling import GaussianConfig
 from pwact.engines.base import Purpose
 from pwact.engines.cp2k.labeler import Cp2kLabeler, read_task
@@ -79,7 +79,7 @@ def test_the_coordinates_of_the_input_say_the_kinds(tmp_path: Path) -> None:
     made = made_with(tmp_path, coord + UP_DOWN)
     rows, _ = written(made, made.assign(oxide()), tmp_path / "task")
     assert rows == ["O", "O", "Fe2", "Fe1"]
-    assert told(made.assign(oxide())) == (
+    assert in_words(made.assign(oxide())) == (
         "Fe (1 atom): KIND Fe2; O (2 atoms): KIND O; Fe (1 atom): KIND Fe1"
     )
 

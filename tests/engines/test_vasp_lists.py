@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from pwact.atom_properties import CHARGES, GROUPS, MOMENTS, told
+from pwact.atom_properties import CHARGES, GROUPS, MOMENTS, in_words
 from pwact.engines.base import Purpose
 from pwact.engines.vasp.incar import read_incar, with_lists
 from pwact.engines.vasp.labeler import VaspLabeler
@@ -70,7 +70,7 @@ def test_values_stay_with_their_elements(tmp_path: Path) -> None:
         "LDAUU": ["0.0", "5.3"],
         "LDAUJ": ["0", "0"],
     }
-    assert told(assigned).startswith("Fe (1 atom): magnetic moment 4, LDAUJ 0, LDAUL 2, LDAUU 5.3")
+    assert in_words(assigned).startswith("Fe (1 atom): magnetic moment 4, LDAUJ 0, LDAUL 2, LDAUU 5.3")
 
 
 def test_a_super_cell_repeats_the_moments_with_the_atoms(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What belongs to atoms is told at check, or refused there."""
+"""What belongs to atoms is said at check, or refused there."""
 
 from __future__ import annotations
 

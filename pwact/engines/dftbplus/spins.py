@@ -1,7 +1,7 @@
 """Spins that atoms begin with in DFTB+: of the structure, or of InitialSpins in the input.
 
 There atoms count by their number in the user's geometry. In a task they have other numbers, so all
-spins are written anew, atom by atom.
+spins are written again, atom by atom.
 """
 
 from __future__ import annotations

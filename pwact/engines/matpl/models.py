@@ -75,7 +75,7 @@ class Model:
     start
         Which file below ``model_record`` the member's next training starts from.
     start_keys
-        How a training is told of a start model: ending of the file → key of ``train.json``, or
+        How a training is given a start model: ending of the file → key of ``train.json``, or
         `LAID`; ``""`` stands for all other endings.
     own_keys
         Keys in which the user may name a start model, the first that is given counts.
@@ -106,7 +106,7 @@ class Model:
     ends_with_one: bool = False
 
     def key_for(self, start: Path) -> str:
-        """How a training is told of this start model."""
+        """How a training is given this start model."""
         return self.start_keys.get(start.suffix.lower(), self.start_keys[""])
 
 

@@ -1,6 +1,6 @@
 """Checks that what belongs to the atoms of structures reaches the programs that label them.
 
-What reaches them is told, kind of atom by kind of atom, before anything is written.
+What reaches them is in_words, kind of atom by kind of atom, before anything is written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from pwact import layout
-from pwact.atom_properties import CHARGES, MOMENTS, SETTING, drop, properties_of, told
+from pwact.atom_properties import CHARGES, MOMENTS, SETTING, drop, in_words, properties_of
 from pwact.config.init_bulk import InitConfig
 from pwact.config.labeling import LabelConfig
 from pwact.config.run import RunConfig
@@ -48,7 +48,7 @@ def check_chain_atoms(config: InitConfig, chain: Chain) -> list[str]:
                 continue
             moving, times = word != layout.SCF, times_of(entry)
             atoms = assigned(labelers[number], label, entry.structure, times, moving)
-            if words := told(atoms):
+            if words := in_words(atoms):
                 line = f"{entry.structure.path}: {{}} gets {words}"
                 said.setdefault(line, []).append(word)
     told_lines = [line.format(", ".join(words)) for line, words in said.items()]
@@ -86,7 +86,7 @@ def check_run_atoms(config: RunConfig, labeler: Assigner) -> list[str]:
         if not properties_of(atoms):
             continue
         found.append((structure, atoms))
-        said.append(f"{structure.path}: its labels get {told(atoms)}")
+        said.append(f"{structure.path}: its labels get {in_words(atoms)}")
         for path in inputs if not by_element(atoms) else ():
             if command := changes_atoms(path):
                 raise InputError(
