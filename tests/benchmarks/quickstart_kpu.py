@@ -20,6 +20,8 @@ from pathlib import Path
 
 from pwact.config.param import load_pair
 from pwact.engines import trainer_for
+from pwact.engines.lammps.deviation import shell_text
+from pwact.engines.lammps.program import lammps_program
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,7 +62,8 @@ def costs(work_dir: Path) -> float:
     else:
         models = [trainer.read_result(path) for path in own[: pair.config.strategy.model_num]]
         places = sorted(path.parent for path in work_dir.glob("iter.*/01.explore/md/*/*/md.exit"))
-        evaluation = cpu_s(trainer.potential(models).after, places)
+        program = lammps_program(pair.resources.explore.command)
+        evaluation = cpu_s(shell_text(program, trainer.potential(models)), places)
     print(
         f"{training[0]} trainings {training[1]:.1f} s, {evaluation[0]} trajectories evaluated "
         f"{evaluation[1]:.1f} s, together {training[1] + evaluation[1]:.1f} s of CPU time"

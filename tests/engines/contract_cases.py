@@ -310,7 +310,7 @@ def bigmodel(folder: Path) -> Finished:
     folder.mkdir(exist_ok=True)
     script = folder / "label.py"
     script.write_text(SCRIPT)
-    block = ResourceBlock(name="DFT", command=f"{sys.executable} label.py")
+    block = ResourceBlock(name="DFT", command=f"{shlex.quote(sys.executable)} label.py")
     made: Any = run_labeler_for(LabelConfig(style="bigmodel", bigmodel_script=script), block)
     task = folder / "task"
     task.mkdir()

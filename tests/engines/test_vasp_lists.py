@@ -70,7 +70,9 @@ def test_values_stay_with_their_elements(tmp_path: Path) -> None:
         "LDAUU": ["0.0", "5.3"],
         "LDAUJ": ["0", "0"],
     }
-    assert in_words(assigned).startswith("Fe (1 atom): magnetic moment 4, LDAUJ 0, LDAUL 2, LDAUU 5.3")
+    assert in_words(assigned).startswith(
+        "Fe (1 atom): magnetic moment 4, LDAUJ 0, LDAUL 2, LDAUU 5.3"
+    )
 
 
 def test_a_super_cell_repeats_the_moments_with_the_atoms(tmp_path: Path) -> None:

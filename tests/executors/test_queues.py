@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import sys
 from dataclasses import replace
@@ -36,9 +37,10 @@ def state(scheduler, tmp_path, monkeypatch):
     programs.mkdir()
     place.mkdir()
     (place / "flavour").write_text(scheduler)
+    program = shlex.join([sys.executable, "-SE", str(PROGRAM)])
     for name in COMMANDS[scheduler]:
         path = programs / name
-        path.write_text(f'#!/bin/sh\nexec {sys.executable} -SE {PROGRAM} {name} "$@"\n')
+        path.write_text(f'#!/bin/sh\nexec {program} {name} "$@"\n')
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("QUEUE_STAND_IN", str(place))
