@@ -101,6 +101,16 @@ def moved(text: str, step: int, value: str) -> str:
     return text[:start] + " ".join([*words[:2], value, *words[3:]]) + text[end:]
 
 
+def squeezed(text: str, step: int, factor: float, lines: int = 3) -> str:
+    """The dump with the box of a frame made smaller along its last axes."""
+    place = text.index("BOX BOUNDS", text.index(f"TIMESTEP\n{step}\n"))
+    rows = text[place:].split("\n", 4)
+    for number in range(4 - lines, 4):
+        low, high, *tilt = map(float, rows[number].split())
+        rows[number] = " ".join(map(str, [low, low + factor * (high - low), *tilt]))
+    return text[:place] + "\n".join(rows)
+
+
 @pytest.mark.parametrize(
     ("damage", "failed"),
     [
@@ -239,3 +249,25 @@ def test_any_pair_style_that_runs_one_model_at_a_time(tmp_path: Path) -> None:
     alone = pair_sets(("Ag", "Au"), {}, sets[:1])
     assert not alone.deviates
     assert "deviation" not in LammpsExplorer(BLOCK).command(alone)
+
+
+@pytest.mark.parametrize(
+    ("step", "factor", "lines", "usable"),
+    [(20, 0.03, 1, 2), (30, 0.3, 3, 3), (30, float("nan"), 1, 3), (0, 0.0, 2, 0), (20, 0.7, 3, 5)],
+)
+def test_lammps_is_not_given_what_has_collapsed(
+    run: Path, tmp_path: Path, step: int, factor: float, lines: int, usable: int
+) -> None:
+    dump = tmp_path / "traj.lammpstrj"
+    dump.write_text(squeezed((run / dump.name).read_text(), step, factor, lines))
+    assert lammps_deviation.dump_steps(dump) == ([0, 10, 20, 30, 40], usable)
+
+
+def test_a_sheared_box_is_as_large_as_its_cell(tmp_path: Path) -> None:
+    dump = tmp_path / "traj.lammpstrj"
+    box = "ITEM: BOX BOUNDS xy xz yz pp pp pp\n0 3.9 2.0\n0 2.0 0.0\n0 2.0 0.0\n"
+    head = "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\n"
+    dump.write_text(f"{head}{box}ITEM: ATOMS id type x y z\n1 1 0 0 0\n")
+    assert lammps_deviation.dump_steps(dump)[1] == 1
+    dump.write_text(dump.read_text().replace("0 3.9 2.0", "0 2.4 2.0"))  # 0.4 Å along x
+    assert lammps_deviation.dump_steps(dump)[1] == 0

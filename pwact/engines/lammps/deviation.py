@@ -38,6 +38,8 @@ INPUT = "in.deviation"
 
 _FRAME = re.compile(rb"ITEM: TIMESTEP\n(\d+)\nITEM: NUMBER OF ATOMS\n(\d+)\n")
 _FARTHEST_A = 1e6  # LAMMPS folds a position back into the box period by period, for ever if need be
+_NARROWEST_A = 0.5  # … and lists neighbours in all periods within the cutoff: millions of them
+_DENSEST_A3 = 0.5  # per atom: a quarter of what hydrogen takes at 500 GPa
 Frame = tuple[int, "np.ndarray[Any, Any]"]
 
 
@@ -124,18 +126,19 @@ def render(lines: Sequence[Sequence[str]], last: int) -> str:
 def dump_steps(path: Path) -> tuple[list[int], int]:
     """Ascending steps of the complete frames, and how many come before the first broken one.
 
-    A frame is broken when a position is not finite or absurdly far away.
+    A frame is broken when a position is not finite or absurdly far away, or its cell has collapsed.
     """
     steps: list[int] = []
     usable = 0
     broken = False
     if not path.exists():
         return steps, usable
-    for step, atoms, text in _blocks(path):
+    for step, atoms, box, text in _blocks(path):
         if text.count(b"\n") < atoms or (steps and step <= steps[-1]):
             continue
         positions = np.array(text.split()).reshape(atoms, -1)[:, 2:5].astype(float)
-        broken = broken or not (np.abs(positions) < _FARTHEST_A).all()
+        near = bool((np.abs(positions) < _FARTHEST_A).all())
+        broken = broken or not near or not _has_room(box, atoms)
         steps.append(step)
         usable += not broken
     return steps, usable
@@ -145,14 +148,29 @@ def frames(path: Path) -> Iterator[Frame]:
     """Step and table (N, 4: forces in eV/Å and energy in eV) of every complete frame."""
     if not path.exists():
         return
-    for step, atoms, text in _blocks(path):
+    for step, atoms, _, text in _blocks(path):
         if text.count(b"\n") >= atoms:
             table = np.array(text.split(), dtype=float).reshape(atoms, 5)
             yield step, table[:, 1:]
 
 
-def _blocks(path: Path) -> Iterator[tuple[int, int, bytes]]:
-    """Step, number of atoms and the lines of the atoms, one frame at a time."""
+def _has_room(box: Sequence[bytes], atoms: int) -> bool:
+    """Whether a box, as the three lines of a dump, can hold this many atoms.
+
+    The bounds of a triclinic box are those of its hull, which its tilts widen: see LAMMPS's manual,
+    "Triclinic simulation boxes".
+    """
+    rows = [[float(word) for word in line.split()] for line in box]
+    xy, xz, yz = (row[2] if len(row) > 2 else 0.0 for row in rows)
+    hull = np.array([row[1] - row[0] for row in rows])
+    x_tilts, y_tilts = (0.0, xy, xz, xy + xz), (0.0, yz)
+    lengths = hull - [max(x_tilts) - min(x_tilts), max(y_tilts) - min(y_tilts), 0.0]
+    wide = bool((lengths > _NARROWEST_A).all())
+    return wide and float(np.prod(lengths)) > _DENSEST_A3 * atoms
+
+
+def _blocks(path: Path) -> Iterator[tuple[int, int, list[bytes], bytes]]:
+    """Step, number of atoms, the lines of the box and those of the atoms, one frame at a time."""
     with path.open("rb") as stream:
         while True:
             head = [stream.readline() for _ in range(9)]
@@ -160,7 +178,7 @@ def _blocks(path: Path) -> Iterator[tuple[int, int, bytes]]:
             if match is None or not head[8].startswith(b"ITEM: ATOMS"):
                 return
             atoms = int(match[2])
-            yield int(match[1]), atoms, b"".join(stream.readline() for _ in range(atoms))
+            yield int(match[1]), atoms, head[5:8], b"".join(stream.readline() for _ in range(atoms))
 
 
 def _rerun(directory: Path, command: str) -> int:
