@@ -144,7 +144,7 @@ class Dispatcher:
         return os.path.relpath(directory, self._journal.path.parent.parent)
 
     def _history(self, kind: str, where: str) -> _History:
-        told = folded(self._journal.events(), _Told).by_place.get((kind, where), ())
+        told = folded(self._journal.events(), _EventsOfJobs).by_place.get((kind, where), ())
         asked = [event for event in told if "group" in event]
         return _History(tuple(int(event["group"]) for event in asked), tuple(open_jobs_in(told)))
 
@@ -186,7 +186,7 @@ class Dispatcher:
         )
 
 
-class _Told:
+class _EventsOfJobs:
     """The events of the jobs of each kind and directory."""
 
     def __init__(self) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Optional, TypeVar, get_origin, get_type_hints
 
-T = TypeVar("T", bound="Told")
+T = TypeVar("T", bound="FromJson")
 _HASHES = Mapping[str, str]
 
 
-class Told:
+class FromJson:
     """What can be read from an object of JSON."""
 
     @classmethod
@@ -23,7 +23,7 @@ class Told:
         return cls(**{name: _plain(event[name]) for name in names_of(cls) if name in event})
 
 
-class Event(Told):
+class Event(FromJson):
     """What all events share.
 
     Attributes
@@ -222,7 +222,7 @@ class TakenOverSettled(Event):
 
 
 @dataclass(frozen=True)
-class StageTaken(Told):
+class StageTaken(FromJson):
     """One of the steps that another program had done, in `TakenOver`."""
 
     name: str

@@ -21,7 +21,7 @@ from pwact.errors import InputError
 from pwact.formats.structures import read_structure
 from pwact.workflow.init_bulk.chain import Chain
 from pwact.workflow.stages.explore import systems_of
-from pwact.workflow.tasks.origin import assigned, by_element, times_of, told_names
+from pwact.workflow.tasks.origin import assigned, by_element, times_of, words_for
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -51,8 +51,8 @@ def check_chain_atoms(config: InitConfig, chain: Chain) -> list[str]:
             if words := in_words(atoms):
                 line = f"{entry.structure.path}: {{}} gets {words}"
                 said.setdefault(line, []).append(word)
-    told_lines = [line.format(", ".join(words)) for line, words in said.items()]
-    return told_lines + _without_word(config, chain)
+    lines = [line.format(", ".join(words)) for line, words in said.items()]
+    return lines + _without_word(config, chain)
 
 
 def _without_word(config: InitConfig, chain: Chain) -> list[str]:
@@ -62,7 +62,7 @@ def _without_word(config: InitConfig, chain: Chain) -> list[str]:
         if number in chain.bigmodel and not config.scf.bare_atoms:
             atoms = read_structure(entry.structure.path, entry.structure.format)
             drop(atoms, but=(MOMENTS, CHARGES))
-            if words := told_names(atoms):
+            if words := words_for(atoms):
                 found.append(
                     f"{entry.structure.path}: the script of bigmodel gets a POSCAR, which says "
                     f"nothing of its {' and '.join(words)}"
@@ -91,7 +91,7 @@ def check_run_atoms(config: RunConfig, labeler: Assigner) -> list[str]:
             if command := changes_atoms(path):
                 raise InputError(
                     f"{command} changes which atom is which, and atoms of one element of "
-                    f"{structure.path} differ in {', '.join(told_names(atoms))}: take it out, or "
+                    f"{structure.path} differ in {', '.join(words_for(atoms))}: take it out, or "
                     "give all atoms of an element the same",
                     config.file,
                     "explore.lmps_in",

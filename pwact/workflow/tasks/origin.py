@@ -132,7 +132,7 @@ def onto(start: Atoms, frame: Atoms, place: Union[str, Path] = "") -> Atoms:
         raise TaskError(
             f"{place}: its atoms are not those of the start structure in their order, so it is not "
             "known which of them has which of these: "
-            f"{', '.join(told_names(start))}; only what is the same for all atoms of an element "
+            f"{', '.join(words_for(start))}; only what is the same for all atoms of an element "
             "can be given then"
         )
     first = {number: place for place, number in reversed(list(enumerate(start.numbers.tolist())))}
@@ -155,7 +155,7 @@ def by_element(atoms: Atoms) -> bool:
     return True
 
 
-def told_names(atoms: Atoms) -> list[str]:
+def words_for(atoms: Atoms) -> list[str]:
     """The properties of a structure, in words."""
     return [
         name[len(SETTING) :] if name.startswith(SETTING) else PROPERTIES[name].words
