@@ -17,8 +17,8 @@ from ase.build import bulk
 
 from pwact.config.resources import ResourceBlock
 from pwact.engines import trainer_for
-from pwact.engines.base import TrainedModel, TrainingData
 from pwact.engines.deepmd.kpu import Evaluator, load, read_kalman
+from pwact.engines.trainers import TrainedModel, TrainingData
 from pwact.formats.extxyz import read_extxyz
 from pwact.formats.frames import write_frames
 from pwact.formats.kpu_devi import read_kpu_devi

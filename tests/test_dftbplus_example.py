@@ -10,7 +10,7 @@ import pytest
 
 from pwact.config.param import load_pair
 from pwact.engines import labeler_for
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.formats.labels import labels_of
 from pwact.formats.structures import read_structure
 from pwact.workflow.checks.preflight import preflight

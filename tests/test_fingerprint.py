@@ -7,7 +7,7 @@ import pytest
 
 from pwact.config.resources import ResourceBlock
 from pwact.engines.ase.explorer import AseExplorer
-from pwact.engines.base import Condition
+from pwact.engines.explorers import Condition
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.fingerprint import ABSENT, Settings, canonical, differences, settings_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from pwact.config.param import load_pair
 from pwact.engines import labeler_for
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.formats.structures import read_structure
 from pwact.workflow.checks.preflight import preflight
 from tests.stubs import pwmat as stub

@@ -13,7 +13,7 @@ import pytest
 from pwact.config.labeling import DftInput, GaussianConfig, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.formats.extxyz import read_extxyz
 from pwact.formats.labels import labels_of
 from pwact.formats.structures import read_structure

@@ -1,4 +1,24 @@
-"""The engines by name, as `pwact.registry.engines` lists them: imported when they are used."""
+"""What every engine offers, and the engines by name. An engine writes files and reads files.
+
+It never runs a program, submits a job, waits, or chooses a directory. Units are Å, eV, eV/Å, ps
+for MD times, K and bar. A frame is an `ase.Atoms`; its labels are set and read with
+`pwact.formats.labels`. What each kind can do: `labelers`, `batch`, `explorers`, `trainers`,
+`evaluator`. They are listed in `pwact.registry.engines` and imported when they are used.
+
+What `check` promises, for every engine (tests/engines/test_contract.py tries each of them):
+
+1. Output that can be read is not work that was done. A task is done when its output shows the end
+   that was asked for: the last step, epoch, frame. Programs write final names early and often, so a
+   name proves nothing.
+2. Where the output of a program does not tell its end, only its exit status does. Then `check`
+   wants the file that the command writes behind the program, or the tag of success.
+3. A file that is missing, empty, cut short anywhere, full of zeros, or of another task is never the
+   output of a done task, whichever file it is.
+4. Unusable is not incomplete. What ended as asked and came to nothing (not converged) is
+   unusable: another try would end the same way. All else is incomplete.
+5. `command` may be run again in a directory where an earlier try was cut off at any point. It goes
+   on from there, or removes what could pass for its own output. It does no finished step again.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +31,10 @@ if TYPE_CHECKING:
     from pwact.config.labeling import LabelConfig
     from pwact.config.resources import ResourceBlock
     from pwact.config.run import RunConfig
-    from pwact.engines.base import Explorer, Labeler, Trainer
     from pwact.engines.batch import BatchLabeler
+    from pwact.engines.explorers import Explorer
+    from pwact.engines.labelers import Labeler
+    from pwact.engines.trainers import Trainer
 
 
 def labeler_for(config: LabelConfig, input_idx: int, block: ResourceBlock) -> Labeler:

@@ -1,4 +1,4 @@
-"""What a labeler offers that takes all frames of an iteration at once. See `pwact.engines.base`."""
+"""What a labeler offers that takes all frames of an iteration at once. See `pwact.engines`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BatchLabeler(Assigner, Protocol):
     given
         Names of the files with frames that `write_batch` writes.
     log, shell_check
-        As those of `pwact.engines.base.Labeler`.
+        As those of `pwact.engines.labelers.Labeler`.
     """
 
     kind: str

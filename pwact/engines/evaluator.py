@@ -1,4 +1,4 @@
-"""What computes the Kalman prediction uncertainty of a trajectory. See `pwact.engines.base`."""
+"""What computes the Kalman prediction uncertainty of a trajectory. See `pwact.engines`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Optional, Protocol
 from pwact.verdict import Verdict
 
 if TYPE_CHECKING:
-    from pwact.engines.base import TrainedModel
+    from pwact.engines.trainers import TrainedModel
 
 
 class KpuEvaluator(Protocol):

@@ -10,7 +10,7 @@ from pwact.config.resources import ResourceBlock
 
 @runtime_checkable
 class MakesCalculator(Protocol):
-    """Writes and reads the trial; who runs it is not its business. See `pwact.engines.base`.
+    """Writes and reads the trial; who runs it is not its business. See `pwact.engines`.
 
     Attributes
     ----------

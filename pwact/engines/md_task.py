@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
-from pwact.engines.base import Condition, Motion
+from pwact.engines.explorers import Condition, Motion
 from pwact.engines.heading import Heading
 from pwact.engines.lammps.input import DATA, DEVIATION, DEVIATION_LOG, DUMP, FOREIGN_DUMP, TYPES
 from pwact.engines.lammps.program import ended_well
@@ -37,7 +37,7 @@ EXIT = "md.exit"
 
 
 class MdTrajectory:
-    """A trajectory that is read on demand. See `pwact.engines.base.Trajectory`."""
+    """A trajectory that is read on demand. See `pwact.engines.explorers.Trajectory`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -75,7 +75,7 @@ class MdTrajectory:
 
 
 class MdTask:
-    """How an explorer judges and reads its tasks. See `pwact.engines.base.Explorer`."""
+    """How an explorer judges and reads its tasks. See `pwact.engines.explorers.Explorer`."""
 
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'

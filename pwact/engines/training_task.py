@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Optional
 
-from pwact.engines.base import TrainedModel
 from pwact.engines.heading import Heading
+from pwact.engines.trainers import TrainedModel
 from pwact.engines.training_end import demand_end
 from pwact.errors import TaskError
 from pwact.verdict import DONE, Verdict, incomplete
@@ -22,7 +22,7 @@ def plausible(numbers: Iterable[float]) -> bool:
 
 
 class TrainingTask:
-    """How a training is judged. See `pwact.engines.base.Trainer`."""
+    """How a training is judged. See `pwact.engines.trainers.Trainer`."""
 
     shell_check = '[ "$rc" -eq 0 ]'
     heading: Optional[Heading] = None

@@ -1,4 +1,4 @@
-"""The programs that label, train and explore. Their contracts: `pwact.engines.base`."""
+"""The programs that label, train and explore. Their contracts: `pwact.engines`."""
 
 from __future__ import annotations
 

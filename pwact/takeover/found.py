@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from pwact import layout
-from pwact.engines.base import Explorer
+from pwact.engines.explorers import Explorer
 from pwact.errors import InputError, TaskError
 from pwact.formats.al_record import Entry
 from pwact.formats.frames import data_set_format, read_frames

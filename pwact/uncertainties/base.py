@@ -10,8 +10,8 @@ from pwact.query.window import Limits, Scores, Window
 from pwact.report.measure import Measure
 
 if TYPE_CHECKING:
-    from pwact.engines.base import Trainer
     from pwact.engines.evaluator import KpuEvaluator
+    from pwact.engines.trainers import Trainer
 
 
 class Uncertainty(Protocol):

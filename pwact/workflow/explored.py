@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from pwact import layout
-from pwact.engines.base import Explorer, Trajectory
+from pwact.engines.explorers import Explorer, Trajectory
 from pwact.errors import StageChangedError
 from pwact.formats.features import Features
 from pwact.workflow.tasks.origin import onto

@@ -11,10 +11,12 @@ from pwact import layout
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
 from pwact.engines import explorer_for, run_labeler_for, trainer_for
-from pwact.engines.base import Explorer, Labeler, TrainedModel, Trainer
 from pwact.engines.batch import BatchLabeler
 from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.explorers import Explorer
+from pwact.engines.labelers import Labeler
 from pwact.engines.scripts.direct import DirectScript
+from pwact.engines.trainers import TrainedModel, Trainer
 from pwact.errors import InputError
 from pwact.query.picks import FEATURES, RANDOM, Pick
 from pwact.registry.picks import PICKS

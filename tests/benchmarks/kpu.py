@@ -27,7 +27,7 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from pwact.config.train_keys import defaults
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.engines.pod import files as pod_files
 from pwact.engines.pod import fit as pod_fit
 from pwact.engines.pod.kpu import row_of

@@ -22,9 +22,11 @@ from ase.build import bulk
 from pwact.config.labeling import LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import run_labeler_for
-from pwact.engines.base import Condition, Explorer, Purpose, Trainer, TrainingData
+from pwact.engines.explorers import Condition, Explorer
+from pwact.engines.labelers import Purpose
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.potential import Potential
+from pwact.engines.trainers import Trainer, TrainingData
 from pwact.formats.frames import write_frames
 from pwact.verdict import Verdict
 from tests.engines import (

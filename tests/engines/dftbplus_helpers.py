@@ -16,8 +16,8 @@ from ase.build import bulk
 from pwact.config.labeling import DftInput, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
-from pwact.engines.base import Purpose
 from pwact.engines.dftbplus.labeler import DftbPlusLabeler
+from pwact.engines.labelers import Purpose
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (

@@ -13,10 +13,11 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from pwact.engines.base import Condition, TrainingData
+from pwact.engines.explorers import Condition
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.pod.trainer import PodTrainer
 from pwact.engines.potential import Potential
+from pwact.engines.trainers import TrainingData
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import set_labels
 

@@ -14,7 +14,7 @@ from ase.build import bulk
 from pwact.config.labeling import DftInput, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.engines.pwmat.labeler import PwmatLabeler
 from tests.stubs import pwmat as stub
 

@@ -22,7 +22,7 @@ from pwact.engines import labeler_for
 from pwact.engines.ase import worker as ase_worker
 from pwact.engines.ase.labeler import LOG, RESULT, SETTINGS, STATUS, AseLabeler
 from pwact.engines.ase.settings import AimdSettings, RelaxSettings, read_settings
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.fingerprint import differences
 from pwact.formats.labels import labels_of

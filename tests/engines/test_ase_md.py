@@ -15,7 +15,7 @@ from ase.calculators.emt import EMT
 
 from pwact.config.resources import ResourceBlock
 from pwact.engines.ase.explorer import AseExplorer
-from pwact.engines.base import Condition, UserInput
+from pwact.engines.explorers import Condition, UserInput
 from pwact.engines.potential import Potential, calculators
 from pwact.errors import InputError, TaskError
 from pwact.fixed_atoms import fix

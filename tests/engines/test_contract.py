@@ -1,6 +1,6 @@
 """What every engine must do: output that can be read is not work that was done.
 
-The contract stands in `pwact.engines.base`. A finished task of each engine (`contract_cases`) is
+The contract stands in `pwact.engines`. A finished task of each engine (`contract_cases`) is
 judged done. Then each of its files is damaged in every way in which a cut-off, a full disk or a
 loss of power does it: the engine must see that the task is not done, or read the very same result.
 """
@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from pwact.engines.base import TrainedModel
 from pwact.engines.md_task import MdTrajectory
+from pwact.engines.trainers import TrainedModel
 from pwact.errors import PwactError
 from pwact.formats.labels import labels_of
 from pwact.io.files import tree_hash

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pwact.config.labeling import GaussianConfig
-from pwact.engines.base import Purpose
 from pwact.engines.cp2k.labeler import Cp2kLabeler, read_task
 from pwact.engines.cp2k.task import symmetry_fits
+from pwact.engines.labelers import Purpose
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.fixed_atoms import fix
 from pwact.formats.cp2k_input import parse

@@ -12,8 +12,8 @@ from ase import Atoms
 
 from pwact.atom_properties import CHARGES, KINDS, MOMENTS, in_words
 from pwact.config.labeling import GaussianConfig
-from pwact.engines.base import Purpose
 from pwact.engines.cp2k.labeler import Cp2kLabeler, read_task
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.formats.cp2k_input import Section, read_input
 from pwact.formats.frames import ordered

@@ -12,8 +12,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwact.config.labeling import GaussianConfig
-from pwact.engines.base import Purpose
 from pwact.engines.cp2k.labeler import Cp2kLabeler
+from pwact.engines.labelers import Purpose
 from pwact.errors import NotConvergedError, TaskError
 from pwact.fixed_atoms import fix
 from pwact.formats.frames import ordered

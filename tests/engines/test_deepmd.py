@@ -23,11 +23,11 @@ from pwact.config.run import RunConfig
 from pwact.config.strategy import StrategyConfig
 from pwact.config.training import TrainConfig
 from pwact.engines import trainer_for
-from pwact.engines.base import TrainedModel, Trainer, TrainingData, ValidError
 from pwact.engines.deepmd.results import read_curve
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.md_task import MdTrajectory
 from pwact.engines.potential import Potential
+from pwact.engines.trainers import TrainedModel, Trainer, TrainingData, ValidError
 from pwact.errors import InputError, TaskError
 from pwact.formats.deepmd_npy import read_deepmd
 from pwact.formats.frames import write_frames

@@ -17,10 +17,10 @@ from pwact.config.strategy import StrategyConfig
 from pwact.config.training import TrainConfig
 from pwact.engines import explorer_for, trainer_for
 from pwact.engines.ase.explorer import AseExplorer
-from pwact.engines.base import TrainedModel, Trainer, TrainingData, ValidError
 from pwact.engines.deepmd.kpu import DeepmdKpu, demand_kalman, read_kalman
 from pwact.engines.deepmd.lkf import seed_sampling
 from pwact.engines.deepmd.pytorch_keys import LkfTranslation
+from pwact.engines.trainers import TrainedModel, Trainer, TrainingData, ValidError
 from pwact.errors import InputError, TaskError
 from pwact.formats.frames import write_frames
 from pwact.formats.kpu_devi import write_kpu_devi

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pwact.engines.base import ValidError
 from pwact.engines.deepmd.results import read_curve, read_test
+from pwact.engines.trainers import ValidError
 from pwact.errors import TaskError
 
 CURVE = """\

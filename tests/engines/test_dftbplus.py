@@ -15,8 +15,8 @@ from ase import Atoms
 from ase.calculators.emt import EMT
 from ase.units import GPa
 
-from pwact.engines.base import Purpose
 from pwact.engines.dftbplus.labeler import DftbPlusLabeler
+from pwact.engines.labelers import Purpose
 from pwact.errors import NotConvergedError, PwactError, TaskError
 from pwact.fixed_atoms import fix
 from pwact.formats.dftbplus_output import BOHR, HARTREE

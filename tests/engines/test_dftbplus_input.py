@@ -12,7 +12,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.formats.hsd import Node, read_hsd
 from tests.engines.dftbplus_helpers import (

@@ -10,8 +10,8 @@ import pytest
 from ase import Atoms
 
 from pwact.atom_properties import CHARGES, MOMENTS
-from pwact.engines.base import Purpose
 from pwact.engines.dftbplus.labeler import DftbPlusLabeler
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.formats.frames import ordered
 from pwact.formats.gen import read_gen

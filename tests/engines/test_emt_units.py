@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwact.engines.ase import worker as ase_worker
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.formats.labels import Labels, labels_of
 from tests.engines.test_ase import prepared
 

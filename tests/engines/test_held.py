@@ -9,7 +9,7 @@ import pytest
 from ase import Atoms
 
 from pwact.config.resources import ResourceBlock
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.engines.scripts.md import MdScript
 from pwact.errors import InputError
 from pwact.fixed_atoms import fix, fixed_of

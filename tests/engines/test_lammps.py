@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from pwact.engines.base import Condition, UserInput
+from pwact.engines.explorers import Condition, UserInput
 from pwact.engines.lammps.deviation import shell_text
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.lammps.input import render

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pwact.engines.base import Condition
+from pwact.engines.explorers import Condition
 from pwact.engines.lammps.input import render
 from pwact.engines.potential import Potential
 from pwact.errors import InputError

@@ -25,11 +25,12 @@ from pwact.config.run import RunConfig
 from pwact.config.strategy import StrategyConfig
 from pwact.config.train_keys import MATPL
 from pwact.config.training import TrainConfig
-from pwact.engines.base import Condition, TrainedModel, TrainingData, UserInput, ValidError
+from pwact.engines.explorers import Condition, UserInput
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.matpl.results import read_errors
 from pwact.engines.matpl.trainer import MatplTrainer
 from pwact.engines.potential import Potential
+from pwact.engines.trainers import TrainedModel, TrainingData, ValidError
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import differences

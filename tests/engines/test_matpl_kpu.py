@@ -17,13 +17,14 @@ from ase.build import bulk
 
 from pwact.config.resources import ResourceBlock
 from pwact.config.strategy import StrategyConfig
-from pwact.engines.base import Condition, TrainedModel
 from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.explorers import Condition
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.matpl.kpu import demand_p_matrix
 from pwact.engines.matpl.kpu_detail import average, read_detail
 from pwact.engines.matpl.trainer import MatplTrainer
 from pwact.engines.md_task import MdTrajectory
+from pwact.engines.trainers import TrainedModel
 from pwact.errors import InputError, TaskError
 from pwact.formats.kpu_devi import read_kpu_devi
 from tests.engines.test_matpl import dp, nep, trainer, written

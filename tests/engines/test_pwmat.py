@@ -13,7 +13,7 @@ import pytest
 from ase import Atoms
 
 from pwact.config.labeling import DftInput, GaussianConfig
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.engines.pwmat.labeler import PwmatLabeler
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.formats.atom_config import read_atom_config, read_final_config

@@ -9,7 +9,7 @@ import pytest
 from ase import Atoms
 
 from pwact.atom_properties import CHARGES, MOMENTS, SETTING, properties_of
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.engines.pwmat.labeler import PwmatLabeler
 from pwact.errors import InputError
 from pwact.formats.atom_config import read_atom_config

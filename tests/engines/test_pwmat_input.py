@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pwact.config.labeling import DftInput
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.engines.pwmat.input import key_of, read_etot_input, render
 from pwact.errors import InputError
 from pwact.formats.frames import ordered

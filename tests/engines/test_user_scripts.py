@@ -13,7 +13,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwact.config.resources import ResourceBlock
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.engines.scripts.md import MdScript
 from pwact.errors import InputError, TaskError
 from pwact.formats.extxyz import write_extxyz

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pwact.engines import intermediate_files
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.formats.frames import ordered
 from pwact.formats.labels import labels_of

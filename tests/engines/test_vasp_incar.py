@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.engines.vasp.incar import Incar, check_purpose, doubts, order_doubts, read_incar
 from pwact.errors import InputError
 

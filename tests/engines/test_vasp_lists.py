@@ -11,7 +11,7 @@ import pytest
 from ase import Atoms
 
 from pwact.atom_properties import CHARGES, GROUPS, MOMENTS, in_words
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.engines.vasp.incar import read_incar, with_lists
 from pwact.engines.vasp.labeler import VaspLabeler
 from pwact.errors import InputError

@@ -8,8 +8,8 @@ import ase.io
 import numpy as np
 import pytest
 
-from pwact.engines.base import Purpose
 from pwact.engines.dftbplus.labeler import DftbPlusLabeler
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.formats.dftbplus_output import BOHR, HARTREE, read_details
 from pwact.formats.dftbplus_tag import read_tags

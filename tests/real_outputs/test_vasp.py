@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.formats.labels import labels_of
 from pwact.formats.outcar import Outcar
 from pwact.formats.poscar import read_poscar

@@ -11,7 +11,7 @@ import pytest
 from ase import Atoms
 
 from pwact.cli.main import main
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import labels_of, set_labels

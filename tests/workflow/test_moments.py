@@ -19,7 +19,7 @@ from pwact.config.labeling import DftInput, LabelConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import labeler_for
 from pwact.engines.ase.worker import work
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.errors import InputError, TaskError
 from pwact.formats.extxyz import read_extxyz, write_extxyz
 from pwact.formats.frames import ordered, read_frames

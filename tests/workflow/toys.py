@@ -1,6 +1,6 @@
 """Engines that finish in microseconds inside the test's own process.
 
-They follow the protocols of `pwact.engines.base`; their "programs" are the functions of `RUN`,
+They follow the protocols of `pwact.engines`; their "programs" are the functions of `RUN`,
 called by whoever plays the scheduler. The true energy is harmonic about the origin.
 """
 
@@ -15,8 +15,10 @@ from typing import Any, Callable, Optional
 import numpy as np
 from ase import Atoms
 
-from pwact.engines.base import Condition, Purpose, TrainedModel, TrainingData, ValidError
+from pwact.engines.explorers import Condition
+from pwact.engines.labelers import Purpose
 from pwact.engines.potential import Potential
+from pwact.engines.trainers import TrainedModel, TrainingData, ValidError
 from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
 from pwact.formats.features import writing_features

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pwact.engines.base import Condition, Motion
+from pwact.engines.explorers import Condition, Motion
 from pwact.engines.lammps.input import DEVIATION, DUMP
 from pwact.engines.md_task import EXIT, LOG, MdTask
 from pwact.engines.potential import Calculators, Potential
@@ -34,7 +34,7 @@ ENSEMBLES = ("nve", "nvt", "npt-iso", "npt-tri")
 
 
 class AseExplorer(MdTask):
-    """Writes and reads tasks of `pwact.engines.ase.md_worker`. See `pwact.engines.base.Explorer`.
+    """Tasks of `pwact.engines.ase.md_worker`. See `pwact.engines.explorers.Explorer`.
 
     The command of the resource block is the Python that has the calculator, and pwact.
     """

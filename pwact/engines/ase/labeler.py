@@ -18,8 +18,8 @@ from pwact.engines.ase import making as ase_making
 from pwact.engines.ase import paths as ase_paths
 from pwact.engines.ase.settings import AseSettings, read_settings
 from pwact.engines.assignment import hold_along_axes, taken, tell_totals
-from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
+from pwact.engines.labelers import Purpose
 from pwact.engines.ranks import FORGET
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
@@ -76,7 +76,7 @@ def calculator_class(name: str) -> Any:
 
 
 class AseLabeler:
-    """Writes and reads tasks of `pwact.engines.ase.worker`. See `pwact.engines.base.Labeler`."""
+    """Tasks of `pwact.engines.ase.worker`. See `pwact.engines.labelers.Labeler`."""
 
     structure_format = "vasp/poscar"
     structure_postfix = ".poscar"

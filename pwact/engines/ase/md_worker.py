@@ -54,7 +54,7 @@ def heat(atoms: Atoms, temp_k: float, seed: int) -> None:
 
 
 def dynamics_of(atoms: Atoms, condition: Mapping[str, Any], seed: int) -> Any:
-    """ASE's integrator of a `pwact.engines.base.Condition` (times in ps, pressure in bar).
+    """ASE's integrator of a `pwact.engines.explorers.Condition` (times in ps, pressure in bar).
 
     Parameters
     ----------

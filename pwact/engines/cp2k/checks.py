@@ -9,7 +9,6 @@ from typing import Optional
 
 from pwact.config.labeling import GaussianConfig, LabelConfig
 from pwact.config.schema import nearest
-from pwact.engines.base import Purpose
 from pwact.engines.cp2k.kinds import further_kinds, is_orbital_basis, kind_of
 from pwact.engines.cp2k.task import (
     BASIS_FILES,
@@ -22,6 +21,7 @@ from pwact.engines.cp2k.task import (
     is_other_form,
     uses_orbital_transformation,
 )
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.formats.cp2k_input import Line, Section
 

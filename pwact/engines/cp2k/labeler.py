@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.engines.assignment import hold_along_axes, tell_totals
-from pwact.engines.base import Purpose
 from pwact.engines.cp2k import checks
 from pwact.engines.cp2k.kinds import assign, element_of
 from pwact.engines.cp2k.task import COORDINATES, INPUT, LOG, put_in, write_coordinates
 from pwact.engines.heading import Heading
+from pwact.engines.labelers import Purpose
 from pwact.engines.links import link_files
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.cp2k_files import CELLS, FORCES, POSITIONS, find, read_cells, read_steps
@@ -37,7 +37,7 @@ _TOTALS = ("CHARGE", "MULTIPLICITY")
 
 
 class Cp2kLabeler:
-    """Writes and reads tasks of CP2K. See `pwact.engines.base.Labeler`."""
+    """Writes and reads tasks of CP2K. See `pwact.engines.labelers.Labeler`."""
 
     structure_format = "vasp/poscar"
     structure_postfix = ".poscar"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from pwact.config.labeling import GaussianConfig
-from pwact.engines.base import Purpose
 from pwact.engines.cp2k.kinds import kind_text, kinds_of
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
+from pwact.engines.labelers import Purpose
 from pwact.fixed_atoms import AXES, along_axes, any_fixed, ranges
 from pwact.formats.cp2k_input import Item, Line, Section
 

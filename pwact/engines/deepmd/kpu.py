@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pwact import layout
-from pwact.engines.base import TrainedModel
 from pwact.engines.kpu_task import LOG, KpuTask
 from pwact.engines.lammps.input import DUMP, TYPES
 from pwact.engines.links import link_files
+from pwact.engines.trainers import TrainedModel
 from pwact.engines.worker import exit_status, python_module
 from pwact.errors import TaskError
 from pwact.formats.kpu_devi import write_kpu_devi

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pwact.engines.base import TrainedModel
 from pwact.engines.deepmd import pytorch_keys as keys
 from pwact.engines.deepmd.input import CURVE, native_warnings
 from pwact.engines.deepmd.kpu import KALMAN, MODEL, START, DeepmdKpu
@@ -23,6 +22,7 @@ from pwact.engines.deepmd.training import (
 )
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.potential import Potential, calculators
+from pwact.engines.trainers import TrainedModel
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.worker import interpreter, python_module
 from pwact.errors import InputError
@@ -36,7 +36,7 @@ SPLIT = "split.ended"  # holds the size of the model with which the training end
 
 
 class DeepmdPytorchTrainer(DeepmdTraining):
-    """Writes and reads tasks of `pwact.engines.deepmd.lkf`. See `pwact.engines.base.Trainer`.
+    """Writes and reads tasks of `pwact.engines.deepmd.lkf`. See `pwact.engines.trainers.Trainer`.
 
     The command of the resource block is the Python that has DeePMD-kit, and pwact.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pwact.engines.base import ValidError
+from pwact.engines.trainers import ValidError
 from pwact.errors import TaskError
 
 _NUMBER = r"\s*:\s*([-+.\dEe]+|nan|inf) eV"

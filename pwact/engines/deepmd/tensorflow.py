@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pwact.engines.base import TrainedModel
 from pwact.engines.deepmd.input import CURVE, native_warnings, seed_warnings
 from pwact.engines.deepmd.keys import check_compressible
 from pwact.engines.deepmd.restart import ENDED as STEPS_ENDED
@@ -21,6 +20,7 @@ from pwact.engines.deepmd.training import (
 )
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.potential import Potential
+from pwact.engines.trainers import TrainedModel
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.worker import python_module
 from pwact.errors import InputError
@@ -37,7 +37,7 @@ GRAPH_ROLE = "graph"
 
 
 class DeepmdTrainer(DeepmdTraining):
-    """Writes and reads ``dp`` tasks. See `pwact.engines.base.Trainer`."""
+    """Writes and reads ``dp`` tasks. See `pwact.engines.trainers.Trainer`."""
 
     model = GRAPH
     start = START

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from pwact.engines.base import TrainingData, ValidError
 from pwact.engines.deepmd.input import CURVE, DISP_FREQ, read_native, seeded, with_data, with_length
 from pwact.engines.deepmd.keys import Translation
 from pwact.engines.deepmd.results import read_curve, read_test
 from pwact.engines.links import link_files
+from pwact.engines.trainers import TrainingData, ValidError
 from pwact.engines.training_task import TrainingTask, plausible
 from pwact.errors import InputError, TaskError
 from pwact.formats.deepmd_npy import write_deepmd

@@ -15,8 +15,8 @@ from typing import Optional
 import numpy as np
 
 from pwact.config.elements import NUMBERS
-from pwact.engines.base import Purpose
 from pwact.engines.kpoints import mesh
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.fixed_atoms import ranges
 from pwact.formats.hsd import Node, Part, is_yes

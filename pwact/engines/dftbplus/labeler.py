@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.engines.assignment import tell_totals
-from pwact.engines.base import Purpose
 from pwact.engines.dftbplus import input as control
 from pwact.engines.dftbplus import spins
 from pwact.engines.dftbplus.files import Links, check_slater_koster, link_names
 from pwact.engines.heading import Heading
+from pwact.engines.labelers import Purpose
 from pwact.engines.links import link_files
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.fixed_atoms import held, held_in_part
@@ -59,7 +59,7 @@ _SAME_VOLUME = 1e-6  # relative; geo_end.gen has eleven digits
 
 
 class DftbPlusLabeler:
-    """Writes and reads tasks of DFTB+. See `pwact.engines.base.Labeler`.
+    """Writes and reads tasks of DFTB+. See `pwact.engines.labelers.Labeler`.
 
     The energy is the Mermin free energy, to which the forces belong. Frames of an MD have no
     virial, since the stress of an MD holds the kinetic part.

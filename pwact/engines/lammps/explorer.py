@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from pwact.engines.base import Condition, Motion, UserInput
+from pwact.engines.explorers import Condition, Motion, UserInput
 from pwact.engines.heading import Heading
 from pwact.engines.lammps.deviation import shell_text
 from pwact.engines.lammps.input import (
@@ -39,7 +39,7 @@ ENDED = "md.ended"  # holds the size of the dump from the end of the MD to that 
 
 
 class LammpsExplorer(MdTask):
-    """Writes and reads LAMMPS tasks. See `pwact.engines.base.Explorer`."""
+    """Writes and reads LAMMPS tasks. See `pwact.engines.explorers.Explorer`."""
 
     heading: Optional[Heading] = lammps_heading(LOG)
 

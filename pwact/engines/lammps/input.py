@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pwact import layout
-from pwact.engines.base import Condition
+from pwact.engines.explorers import Condition
 from pwact.engines.potential import Potential
 from pwact.errors import InputError
 from pwact.fixed_atoms import ranges

@@ -10,9 +10,9 @@ from typing import Any, Optional
 from pwact.config.elements import NUMBERS
 from pwact.config.train_keys import OPTIMIZERS
 from pwact.config.training import TrainConfig
-from pwact.engines.base import TrainingData
 from pwact.engines.links import link_files, relative_paths
 from pwact.engines.matpl.models import LAID, LOAD, MODELS, RECORD, START, TEXT
+from pwact.engines.trainers import TrainingData
 
 OPTIMIZER = "LKF"  # where the user names none: MatPL's own default differs between its versions
 _SET_BY_US = ("train_data", "valid_data", "test_data", "format")

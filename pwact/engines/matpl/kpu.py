@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from pwact import layout
-from pwact.engines.base import TrainedModel
 from pwact.engines.kpu_task import LOG, KpuTask
 from pwact.engines.lammps.input import DUMP, TYPES
 from pwact.engines.links import link_files
 from pwact.engines.matpl.frames import FRAMES, steps_of
 from pwact.engines.matpl.kpu_detail import DETAIL, OWN_TABLE
+from pwact.engines.trainers import TrainedModel
 from pwact.engines.worker import python_module
 from pwact.errors import TaskError
 from pwact.verdict import Verdict, incomplete

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, Optional
 
-from pwact.engines.base import ValidError
 from pwact.engines.matpl.models import INPUT, RECORD
+from pwact.engines.trainers import ValidError
 from pwact.engines.training_task import plausible
 from pwact.errors import TaskError
 from pwact.layout import failed_tag

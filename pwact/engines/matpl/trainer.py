@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.config.elements import NUMBERS
-from pwact.engines.base import TrainedModel, TrainingData, ValidError
 from pwact.engines.matpl.input import document, faults, optimizer_of, own_start, warnings
 from pwact.engines.matpl.kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
 from pwact.engines.matpl.models import INPUT, MODELS, RECORD, Model
@@ -24,6 +23,7 @@ from pwact.engines.matpl.results import (
 )
 from pwact.engines.matpl.words import remedy_for
 from pwact.engines.potential import Potential
+from pwact.engines.trainers import TrainedModel, TrainingData, ValidError
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.training_task import TrainingTask
 from pwact.engines.worker import python_module
@@ -51,7 +51,7 @@ _KOKKOS_HEAD = ("package kokkos neigh half comm device", "newton on")
 
 
 class MatplTrainer(TrainingTask):
-    """Writes and reads MatPL tasks. See `pwact.engines.base.Trainer`."""
+    """Writes and reads MatPL tasks. See `pwact.engines.trainers.Trainer`."""
 
     log = LOG
 

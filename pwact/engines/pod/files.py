@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pwact.engines.base import ValidError
+from pwact.engines.trainers import ValidError
 from pwact.engines.training_task import plausible
 from pwact.errors import TaskError
 from pwact.formats.labels import labels_of

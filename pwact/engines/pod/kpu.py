@@ -26,7 +26,6 @@ from typing import Any, Optional
 import numpy as np
 
 from pwact import layout
-from pwact.engines.base import TrainedModel
 from pwact.engines.kpu_task import LOG, KpuTask
 from pwact.engines.lammps.deviation import dump_steps
 from pwact.engines.lammps.input import DATA, DUMP
@@ -34,6 +33,7 @@ from pwact.engines.links import link_files
 from pwact.engines.pod import files as pod_files
 from pwact.engines.pod.descriptors import Model, complaint, printed, rerun
 from pwact.engines.pod.fit import FACTOR
+from pwact.engines.trainers import TrainedModel
 from pwact.engines.worker import exit_status, python_module
 from pwact.errors import TaskError
 from pwact.fingerprint import Settings

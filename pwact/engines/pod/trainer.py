@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.config.train_keys import defaults
-from pwact.engines.base import TrainedModel, TrainingData
 from pwact.engines.lammps.program import ended_well, lammps_heading, lammps_program
 from pwact.engines.pod import files as pod_files
 from pwact.engines.pod import fit as pod_fit
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.pod.kpu import ROLE, PodKpu, read_factor
 from pwact.engines.potential import Potential, pair_sets
+from pwact.engines.trainers import TrainedModel, TrainingData
 from pwact.engines.training_end import ENDED, record_end
 from pwact.engines.training_task import TrainingTask
 from pwact.errors import InputError, TaskError
@@ -43,7 +43,7 @@ COEFFICIENT_ROLE = "coefficients"
 
 
 class PodTrainer(TrainingTask):
-    """Writes and reads ``fitpod`` tasks. See `pwact.engines.base.Trainer`."""
+    """Writes and reads ``fitpod`` tasks. See `pwact.engines.trainers.Trainer`."""
 
     log = pod_files.LOG
 

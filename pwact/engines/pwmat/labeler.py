@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.engines.assignment import hold_along_axes, tell_totals
-from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
+from pwact.engines.labelers import Purpose
 from pwact.engines.links import link_files
 from pwact.engines.pwmat import report
 from pwact.engines.pwmat.atoms import assign, hubbard_lines
@@ -54,7 +54,7 @@ _OUTPUTS = (report.REPORT, MOVEMENT, SINGLE_POINT, RELAXED, report.RELAXSTEPS)
 
 
 class PwmatLabeler:
-    """Writes and reads tasks of PWmat. See `pwact.engines.base.Labeler`."""
+    """Writes and reads tasks of PWmat. See `pwact.engines.labelers.Labeler`."""
 
     structure_format = "pwmat/config"
     structure_postfix = ".config"

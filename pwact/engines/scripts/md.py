@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from pwact import layout
 from pwact.atom_properties import drop
-from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
+from pwact.engines.labelers import Purpose
 from pwact.errors import CutOffError, InputError, TaskError
 from pwact.fixed_atoms import held, held_in_part
 from pwact.formats.extxyz import read_extxyz
@@ -107,7 +107,7 @@ class Script:
 
 
 class MdScript(Script):
-    """MD by a script: ``POSCAR`` in, ``traj.xyz`` out. See `pwact.engines.base.Labeler`."""
+    """MD by a script: ``POSCAR`` in, ``traj.xyz`` out. See `pwact.engines.labelers.Labeler`."""
 
     kind = layout.BIGMODEL
     structure_format = "vasp/poscar"

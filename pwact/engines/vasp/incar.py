@@ -10,7 +10,7 @@ from typing import Optional
 
 from pwact.config.elements import NUMBERS
 from pwact.config.schema import nearest
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.formats.outcar_head import FIXED_DENSITY
 

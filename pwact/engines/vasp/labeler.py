@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.engines.assignment import tell_totals
-from pwact.engines.base import Purpose
 from pwact.engines.heading import Heading
+from pwact.engines.labelers import Purpose
 from pwact.engines.vasp.incar import (
     Incar,
     check_purpose,
@@ -54,7 +54,7 @@ _SAME_PLACE = 1e-3  # Å; OUTCAR has five decimals
 
 
 class VaspLabeler:
-    """Writes and reads tasks of VASP. See `pwact.engines.base.Labeler`.
+    """Writes and reads tasks of VASP. See `pwact.engines.labelers.Labeler`.
 
     A relaxed structure comes without labels: when the
     steps run out, CONTCAR is one step ahead of the last forces.

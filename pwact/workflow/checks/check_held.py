@@ -13,7 +13,8 @@ from pwact.config.init_entry import SystemEntry
 from pwact.config.labeling import LabelConfig
 from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
-from pwact.engines.base import Explorer, Labeler, Motion
+from pwact.engines.explorers import Explorer, Motion
+from pwact.engines.labelers import Labeler
 from pwact.errors import InputError
 from pwact.fixed_atoms import any_fixed, held, held_in_part
 from pwact.formats.starts import read_start

@@ -14,8 +14,9 @@ from pwact.config.param import LoadedPair
 from pwact.config.resources import Resources
 from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
-from pwact.engines.base import Explorer, Labeler, Motion, Purpose, UserInput
 from pwact.engines.batch import BatchLabeler
+from pwact.engines.explorers import Explorer, Motion, UserInput
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.errors import InputError
 from pwact.executors import check_block
 from pwact.formats.starts import read_start

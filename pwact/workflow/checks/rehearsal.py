@@ -11,8 +11,8 @@ from pwact.config.param import LoadedPair
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
-from pwact.engines.base import Labeler, Purpose
 from pwact.engines.batch import BatchLabeler
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.errors import InputError, QuorumError
 from pwact.executors import executor_for, programs
 from pwact.executors.base import Task

@@ -12,7 +12,7 @@ from pwact.config.init_entry import SystemEntry
 from pwact.config.labeling import LabelConfig
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.engines import intermediate_files, labeler_for
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.engines.scripts.direct import DirectScript
 from pwact.engines.scripts.md import SELECTED, MdScript
 from pwact.io import files

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.engines.scripts.direct import DirectScript, read_owners, write_owners
 from pwact.engines.scripts.md import OWNERS, SELECTED, SELECTED_INDEX, TRAJECTORY
 from pwact.fingerprint import extended

@@ -13,7 +13,7 @@ from pwact import layout
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.resources import ResourceBlock
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.errors import PwactError
 from pwact.executors.base import TaskResult
 from pwact.fingerprint import Settings

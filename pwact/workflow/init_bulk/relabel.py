@@ -14,7 +14,7 @@ from pwact import layout
 from pwact.atom_properties import digest
 from pwact.config.init_bulk import InitConfig
 from pwact.config.resources import ResourceBlock
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.engines.scripts.direct import selected_frames
 from pwact.fingerprint import Settings
 from pwact.formats.extxyz import write_extxyz

@@ -18,7 +18,7 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.resources import ResourceBlock
 from pwact.config.structure_file import StructureFile
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.errors import TaskError
 from pwact.fingerprint import settings_of
 from pwact.formats.frames import ordered

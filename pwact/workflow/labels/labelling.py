@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
-from pwact.engines.base import Purpose
+from pwact.engines.labelers import Purpose
 from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
 from pwact.formats.same_frame import same_frame, structure_key

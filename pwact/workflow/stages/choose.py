@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import Explorer
+from pwact.engines.explorers import Explorer
 from pwact.engines.scripts.direct import DirectScript
 from pwact.engines.scripts.md import SELECTED, SELECTED_INDEX
 from pwact.fingerprint import extended

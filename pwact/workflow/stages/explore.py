@@ -15,7 +15,7 @@ from pwact.config.exploration import MdJob
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
-from pwact.engines.base import Condition, Explorer, Motion, UserInput
+from pwact.engines.explorers import Condition, Explorer, Motion, UserInput
 from pwact.engines.potential import Calculators, Potential
 from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import Explorer, TrainedModel
 from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.explorers import Explorer
+from pwact.engines.trainers import TrainedModel
 from pwact.errors import StageChangedError
 from pwact.executors.base import Task
 from pwact.io import files

@@ -14,8 +14,9 @@ from pwact.atom_properties import digest
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.config.structure_file import StructureFile
-from pwact.engines.base import Explorer, Labeler, Purpose
 from pwact.engines.batch import BatchLabeler
+from pwact.engines.explorers import Explorer
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.fingerprint import Settings
 from pwact.formats.frames import ordered, write_frames
 from pwact.formats.labels import labels_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.base import TrainedModel, Trainer, TrainingData
+from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.executors.base import Task
 from pwact.io import files
 from pwact.report.records import TrainRecord

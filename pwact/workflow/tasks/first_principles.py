@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
 from pwact.config.resources import ResourceBlock
-from pwact.engines.base import Labeler, Purpose
+from pwact.engines.labelers import Labeler, Purpose
 from pwact.executors.base import Task, TaskResult
 from pwact.formats.frames import ordered
 from pwact.verdict import Verdict
