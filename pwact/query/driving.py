@@ -1,0 +1,270 @@
+"""One round of a loop that is given a target error: what is accepted, labelled, and when it ends.
+
+The frames up to a limit of the uncertainty are accepted, since the pairs of earlier labels say that
+their errors are below the target (`pwact.query.calibration`). Of the others a rule chooses some.
+Control labels are drawn among all (`pwact.query.controls`). Verdicts are functions of the rounds of
+one condition, so that a resumed campaign comes to the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Optional
+
+import numpy as np
+
+from pwact.query.calibration import Pairs, accepted_up_to, calibrate
+from pwact.query.controls import controls_of, draw_controls
+from pwact.query.picks import Pick, Pool
+
+SHARE = 0.95  # of the fresh frames of a round, accepted in each of the last `IN_A_ROW` rounds
+IN_A_ROW = 2
+LATEST_CONTROLS = 8  # controls that are looked at, the last ones of a condition
+LEAST_CONTROLS = 4  # of these must be there
+PROGRESS = 0.05  # smaller steps of both errors, twice in a row, are no progress
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a finished round of one condition has shown.
+
+    Attributes
+    ----------
+    frames
+        Fresh frames that are physical, of all systems.
+    accepted
+        How many of them were accepted.
+    sigma
+        RMSE of the forces of the model that explored on what it was trained on, eV/Å.
+    median_error
+        Median error of the frames that were labelled in this round, eV/Å; NaN if not known.
+    controls
+        True errors of the control labels, RMSE of the forces, eV/Å, in a fixed order. A label that
+        failed is left out.
+    """
+
+    frames: int
+    accepted: int
+    sigma: float
+    median_error: float
+    controls: tuple[float, ...]
+
+    @property
+    def share(self) -> float:
+        """Accepted by all; 0 of none."""
+        return self.accepted / self.frames if self.frames else 0.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of the fresh frames of a round.
+
+    Attributes
+    ----------
+    limit
+        Frames with an uncertainty up to it are accepted; None if none is.
+    expected
+        Mean probability that the error of an accepted frame is below the target; NaN without any.
+    pairs
+        How many pairs the limit rests on; 0 where there were too few.
+    accepted
+        For each system which of its frames are accepted, bool, shape (n,).
+    controls, chosen
+        For each system the indices of the frames to be labelled, ascending; no frame is in both.
+    rule
+        How the frames above the limit were chosen: words of the rule.
+    """
+
+    limit: Optional[float]
+    expected: float
+    pairs: int
+    accepted: tuple[np.ndarray, ...]
+    controls: tuple[np.ndarray, ...]
+    chosen: tuple[np.ndarray, ...]
+    rule: str
+
+
+def reached(rounds: Sequence[Round], target: float) -> bool:
+    """Whether a condition has what was asked for.
+
+    In each of the last two rounds at least 95 % of the fresh frames were accepted, and of the last
+    eight controls up to that round at least four are there and none has an error of `target`
+    (eV/Å) or more. The share alone stops too early in half of the campaigns.
+
+    Parameters
+    ----------
+    rounds
+        Those of this condition, from the first one.
+    """
+    if len(rounds) < IN_A_ROW:
+        return False
+    return all(_holds(rounds[:end], target) for end in range(len(rounds), len(rounds) - 2, -1))
+
+
+def _holds(rounds: Sequence[Round], target: float) -> bool:
+    latest = latest_controls(rounds)
+    proved = len(latest) >= LEAST_CONTROLS and not _wrong(latest, target)
+    return proved and rounds[-1].share >= SHARE
+
+
+def latest_controls(rounds: Sequence[Round]) -> tuple[float, ...]:
+    """Errors of the controls that a verdict looks at, eV/Å, the latest ones last."""
+    known = [error for one in rounds for error in one.controls]
+    return tuple(known[-LATEST_CONTROLS:])
+
+
+def _wrong(controls: Sequence[float], target: float) -> int:
+    """How many are not below the target; one that is not a number is not."""
+    return sum(not error < target for error in controls)
+
+
+def at_floor(rounds: Sequence[Round], target: float) -> str:
+    """Why a model cannot reach the target, in words; empty as long as it may.
+
+    Its error on what it was trained on is larger than the target, or two rounds in a row have
+    lowered neither this error nor that of the fresh frames by 5 % while controls are still wrong.
+    Once said it holds for the condition: frames are then drawn at random, since a model that is too
+    simple for its data is bent by extreme frames.
+
+    Parameters
+    ----------
+    rounds
+        Those of this condition, from the first one. The last one may be one that has no labels
+        yet: NaN for its median error and no controls.
+    """
+    for end in range(1, len(rounds) + 1):
+        reason = _floor(rounds[:end], target)
+        if reason:
+            return reason
+    return ""
+
+
+def _floor(rounds: Sequence[Round], target: float) -> str:
+    sigma = rounds[-1].sigma
+    if sigma > target:
+        return (
+            f"its force error on its own training data is {sigma:.4g} eV/Å, "
+            f"more than the target of {target:g} eV/Å"
+        )
+    wrong, latest = _wrong(latest_controls(rounds), target), latest_controls(rounds)
+    if len(rounds) <= IN_A_ROW or not wrong:
+        return ""
+    last = rounds[-IN_A_ROW - 1 :]
+    if any(_better(before, after) for before, after in zip(last, last[1:])):
+        return ""
+    return (
+        f"two rounds have lowered neither its error on its training data nor that of fresh frames "
+        f"by {PROGRESS:.0%}, and {wrong} of the last {len(latest)} control frames are "
+        f"not below {target:g} eV/Å"
+    )
+
+
+def _better(before: Round, after: Round) -> bool:
+    """Whether one of the errors fell; what is not known may have."""
+    steps = [(before.sigma, after.sigma), (before.median_error, after.median_error)]
+    return any(not late > (1.0 - PROGRESS) * early for early, late in steps)
+
+
+def decide(
+    pools: Sequence[Pool],
+    physical: Sequence[np.ndarray],
+    pairs: Pairs,
+    target: float,
+    pick: Pick,
+) -> Decision:
+    """Decide on all fresh frames of a round.
+
+    Parameters
+    ----------
+    pools
+        One a system, with all its fresh frames: uncertainty U of each in the unit of `pairs`, and
+        how many frames may be labelled, controls included.
+    physical
+        Which frames of each system are looked at, bool; the others are neither accepted nor
+        labelled.
+    pairs
+        Uncertainty and error of labelled frames, in the order in which they were labelled.
+    target
+        Force error that is asked for, eV/Å.
+    pick
+        The rule for the frames above the limit.
+
+    Returns
+    -------
+    Decision
+        It does not depend on the order of the frames in a pool, if no frame is there twice.
+    """
+    orders = [np.lexsort((pool.steps, pool.trajectories.astype(str))) for pool in pools]
+    sorted_pools = [_rows(pool, order) for pool, order in zip(pools, orders)]
+    masks = [np.asarray(mask, dtype=bool)[order] for mask, order in zip(physical, orders)]
+    limit, expected, used = _limit(sorted_pools, masks, pairs, target)
+    accepted = [_below(pool, mask, limit) for pool, mask in zip(sorted_pools, masks)]
+    controls = [
+        draw_controls(mask, controls_of(_room(pool)), pool.rng)
+        for pool, mask in zip(sorted_pools, masks)
+    ]
+    chosen = _chosen(sorted_pools, masks, accepted, controls, pick)
+    return Decision(
+        limit,
+        expected,
+        used,
+        tuple(one[np.argsort(order)] for one, order in zip(accepted, orders)),
+        tuple(np.sort(order[one]) for one, order in zip(controls, orders)),
+        tuple(np.sort(order[one]) for one, order in zip(chosen, orders)),
+        pick.words,
+    )
+
+
+def _limit(
+    pools: Sequence[Pool], masks: Sequence[np.ndarray], pairs: Pairs, target: float
+) -> tuple[Optional[float], float, int]:
+    """The limit of all systems together, the share that it promises, and the pairs behind it."""
+    line = calibrate(pairs)
+    if line is None:
+        return None, float("nan"), 0
+    looked_at = [pool.values[mask] for pool, mask in zip(pools, masks)]
+    values = np.concatenate(looked_at or [np.empty(0)])
+    limit = accepted_up_to(line, target, values)
+    if limit is None:
+        return None, float("nan"), line.pairs
+    below = np.sort(values[(values > 0) & (values <= limit)])
+    return limit, float(np.mean(line.below(target, below))), line.pairs
+
+
+def _below(pool: Pool, mask: np.ndarray, limit: Optional[float]) -> np.ndarray:
+    if limit is None:
+        return np.zeros(len(mask), dtype=bool)
+    accepted: np.ndarray = mask & (pool.values > 0) & (pool.values <= limit)
+    return accepted
+
+
+def _room(pool: Pool) -> int:
+    """How many frames of a system may be labelled."""
+    return len(pool.values) if pool.limit is None else pool.limit
+
+
+def _chosen(
+    pools: Sequence[Pool],
+    masks: Sequence[np.ndarray],
+    accepted: Sequence[np.ndarray],
+    controls: Sequence[np.ndarray],
+    pick: Pick,
+) -> list[np.ndarray]:
+    """Of each system what the rule takes of the frames that are not accepted."""
+    candidates = []
+    for mask, below, drawn in zip(masks, accepted, controls):
+        free = mask & ~below
+        free[drawn] = False
+        candidates.append(np.flatnonzero(free))
+    offered = [
+        replace(_rows(pool, free), limit=max(_room(pool) - len(drawn), 0))
+        for pool, free, drawn in zip(pools, candidates, controls)
+    ]
+    return [free[one] for free, one in zip(candidates, pick.choose(offered))]
+
+
+def _rows(pool: Pool, which: np.ndarray) -> Pool:
+    """The frames of a pool at these places, in this order."""
+    values, steps, names = pool.values[which], pool.steps[which], pool.trajectories[which]
+    return replace(pool, values=values, steps=steps, trajectories=names)

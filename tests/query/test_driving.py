@@ -1,0 +1,203 @@
+"""One round of a loop with a target: what it accepts and labels, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import numpy as np
+import pytest
+
+from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
+from pwact.query.driving import Decision, Round, at_floor, decide, latest_controls, reached
+from pwact.query.picks import RANDOM, Pool, RandomPick
+
+TARGET = 0.1
+NAN = float("nan")
+
+
+def pool_of(values: np.ndarray, limit: Optional[int] = 10, seed: int = 0, name: str = "a") -> Pool:
+    count = len(values)
+    names = np.array([f"{name}/{n % 3}" for n in range(count)], dtype=object)
+    rng = np.random.default_rng(seed)
+    return Pool(np.asarray(values, dtype=float), np.arange(count), names, limit, rng)
+
+
+def line_pairs(count: int = 20, seed: int = 0) -> Pairs:
+    """Errors of twice the uncertainty."""
+    rng = np.random.default_rng(seed)
+    uncertainty = np.exp(rng.normal(-3.0, 0.8, count))
+    return Pairs(uncertainty, 2.0 * uncertainty * np.exp(rng.normal(0.0, 0.2, count)))
+
+
+def decided(*pools: Pool, physical: Optional[Sequence[np.ndarray]] = None) -> Decision:
+    masks = physical or [np.ones(len(pool.values), dtype=bool) for pool in pools]
+    return decide(pools, masks, line_pairs(), TARGET, RANDOM)
+
+
+def good(share: float = 0.96, controls: Sequence[float] = (0.05, 0.06)) -> Round:
+    return Round(1000, round(1000 * share), 0.03, 0.05, tuple(controls))
+
+
+class TestDecision:
+    def test_small_uncertainties_are_accepted_and_large_ones_labelled(self) -> None:
+        values = np.geomspace(0.005, 0.5, 200)
+        made = decided(pool_of(values))
+        assert made.limit in values.tolist()
+        assert 0.015 < made.limit < 0.06
+        assert made.accepted[0].tolist() == (values <= made.limit).tolist()
+        assert made.pairs == 20
+        assert 0.9 <= made.expected <= 1.0
+        assert len(made.controls[0]) == 2
+        assert len(made.chosen[0]) == 8
+        assert values[made.chosen[0]].min() > made.limit
+        assert not set(made.chosen[0].tolist()) & set(made.controls[0].tolist())
+        assert made.rule == "randomly"
+
+    def test_controls_are_drawn_of_accepted_frames_too(self) -> None:
+        values = np.full(50, 0.01)
+        made = decided(pool_of(values))
+        assert made.accepted[0].all()
+        assert len(made.controls[0]) == 2
+        assert len(made.chosen[0]) == 0
+
+    def test_all_systems_share_one_limit(self) -> None:
+        easy, hard = np.full(90, 0.01), np.geomspace(0.03, 0.05, 10)
+        alone, both = decided(pool_of(hard)), decided(pool_of(easy), pool_of(hard, name="b"))
+        assert alone.limit < both.limit
+        assert [len(one) for one in both.chosen] == [0, int(np.sum(hard > both.limit))]
+
+    def test_what_is_not_physical_is_neither_accepted_nor_labelled(self) -> None:
+        values = np.geomspace(0.005, 0.5, 40)
+        physical = np.arange(40) % 2 == 0
+        made = decided(pool_of(values, None), physical=[physical])
+        labelled = np.concatenate([made.controls[0], made.chosen[0]])
+        assert not made.accepted[0][~physical].any()
+        assert physical[labelled].all()
+        assert len(labelled) == np.sum(physical & ~made.accepted[0]) + np.sum(
+            made.accepted[0][made.controls[0]]
+        )
+
+    @pytest.mark.parametrize("value", [0.0, NAN, np.inf, -1.0])
+    def test_a_frame_without_an_uncertainty_is_a_candidate(self, value: float) -> None:
+        values = np.array([0.01] * 20 + [value])
+        made = decided(pool_of(values, None))
+        assert made.accepted[0].tolist() == [True] * 20 + [False]
+        assert 20 in np.concatenate([made.chosen[0], made.controls[0]])
+
+    def test_without_pairs_nothing_is_accepted(self) -> None:
+        pools = [pool_of(np.geomspace(0.005, 0.5, 30))]
+        few = Pairs(np.full(4, 0.01), np.full(4, 0.001))
+        made = decide(pools, [np.ones(30, dtype=bool)], few, TARGET, RANDOM)
+        assert (made.limit, made.pairs) == (None, 0)
+        assert np.isnan(made.expected)
+        assert not made.accepted[0].any()
+        assert len(made.chosen[0]) + len(made.controls[0]) == 10
+
+    def test_the_order_of_the_frames_does_not_count(self) -> None:
+        values = np.random.default_rng(3).lognormal(-3.0, 1.0, 60)
+        pool = pool_of(values)
+        order = np.random.default_rng(4).permutation(60)
+        other = Pool(
+            values[order],
+            pool.steps[order],
+            pool.trajectories[order],
+            pool.limit,
+            np.random.default_rng(0),
+        )
+        one, same = decided(pool), decided(other)
+        assert sorted(order[same.chosen[0]].tolist()) == one.chosen[0].tolist()
+        assert sorted(order[same.controls[0]].tolist()) == one.controls[0].tolist()
+        assert same.accepted[0].tolist() == one.accepted[0][order].tolist()
+        assert one.chosen[0].tolist() == sorted(one.chosen[0].tolist())
+
+    def test_a_system_without_frames(self) -> None:
+        made = decided(pool_of(np.empty(0)), pool_of(np.full(5, 0.01), name="b"))
+        assert [len(one) for one in made.controls] == [0, 2]
+        assert len(made.accepted[0]) == 0
+        assert decide([], [], line_pairs(), TARGET, RandomPick()).limit is None
+
+    def test_a_limit_of_one_label_is_a_control(self) -> None:
+        made = decided(pool_of(np.geomspace(0.005, 0.5, 30), 1))
+        assert (len(made.controls[0]), len(made.chosen[0])) == (1, 0)
+        assert len(decided(pool_of(np.geomspace(0.005, 0.5, 30), 0)).controls[0]) == 0
+
+
+class TestReached:
+    def test_two_rounds_in_a_row(self) -> None:
+        assert reached([good(), good(), good()], TARGET)
+        assert not reached([good()] * 2, TARGET)  # two controls in the first one
+        assert not reached([good()] * 1, TARGET)
+        assert not reached([], TARGET)
+        assert reached([good(controls=[0.05] * 4)] * 2, TARGET)
+
+    @pytest.mark.parametrize("place", [1, 2])
+    def test_the_share_must_hold_in_both(self, place: int) -> None:
+        rounds = [good(), good(), good()]
+        rounds[place] = good(0.949)
+        assert not reached(rounds, TARGET)
+        rounds[place] = good(0.95)
+        assert reached(rounds, TARGET)
+
+    def test_earlier_rounds_may_have_had_less(self) -> None:
+        assert reached([good(0.2), good(), good()], TARGET)
+
+    @pytest.mark.parametrize("error", [0.1, 5.0, NAN])
+    def test_no_control_may_be_wrong(self, error: float) -> None:
+        rounds = [good(), good(controls=[0.05, error]), good(), good()]
+        assert not reached(rounds, TARGET)
+        # the wrong one is no longer among the last eight: two rounds later
+        assert not reached([*rounds, good(), good()], TARGET)
+        assert reached([*rounds, good(), good(), good()], TARGET)
+
+    def test_rounds_without_controls_prove_nothing(self) -> None:
+        assert not reached([good(controls=())] * 9, TARGET)
+
+    def test_a_round_without_frames_proves_nothing(self) -> None:
+        assert not reached([good(), good(), good(), Round(0, 0, 0.03, NAN, ())], TARGET)
+
+    def test_the_last_eight_controls(self) -> None:
+        rounds = [good(controls=[float(n), n + 0.5]) for n in range(6)]
+        assert latest_controls(rounds) == (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
+
+
+class TestFloor:
+    def test_an_error_on_the_training_data_above_the_target(self) -> None:
+        reason = at_floor([Round(100, 0, 0.12, NAN, ())], TARGET)
+        assert "0.12 eV/Å, more than the target of 0.1 eV/Å" in reason
+        assert at_floor([Round(100, 0, 0.1, NAN, ())], TARGET) == ""
+
+    def test_two_rounds_without_progress(self) -> None:
+        stuck = [Round(100, 50, 0.09, 0.14, (0.15, 0.05))] * 3
+        assert "1" not in at_floor(stuck[:2], TARGET)
+        assert "3 of the last 6 control frames are not below 0.1 eV/Å" in at_floor(stuck, TARGET)
+
+    @pytest.mark.parametrize("after", [(0.085, 0.14), (0.09, 0.13), (0.09, NAN)])
+    def test_progress_of_either_error(self, after: tuple[float, float]) -> None:
+        before = [Round(100, 50, 0.09, 0.14, (0.15, 0.05))] * 2
+        assert at_floor([*before, Round(100, 50, *after, (0.15,))], TARGET) == ""
+
+    def test_not_while_controls_are_right(self) -> None:
+        assert at_floor([Round(100, 50, 0.09, 0.14, (0.05, 0.05))] * 5, TARGET) == ""
+
+    def test_it_stays(self) -> None:
+        stuck = [Round(100, 50, 0.09, 0.14, (0.15, 0.05))] * 3
+        assert at_floor([*stuck, Round(100, 90, 0.02, 0.03, (0.01, 0.01))], TARGET)
+
+    def test_no_rounds(self) -> None:
+        assert at_floor([], TARGET) == ""
+
+
+class TestStart:
+    def test_errors_of_training_frames_count_half_as_much_again(self) -> None:
+        made = starting_pairs(np.array([0.1, 0.2]), np.array([0.02, 0.04]))
+        assert made.uncertainty.tolist() == [0.1, 0.2]
+        assert made.error == pytest.approx([0.03, 0.06])
+
+    def test_they_are_used_while_there_are_fewer_than_five(self) -> None:
+        start = starting_pairs(np.full(9, 0.1), np.full(9, 0.02))
+        values = np.full(5, 0.1)
+        assert pairs_in_force(Pairs(values[:4], values[:4]), start) is start
+        assert pairs_in_force(Pairs(values, np.r_[values[:4], NAN]), start) is start
+        real = Pairs(values, values)
+        assert pairs_in_force(real, start) is real
