@@ -56,7 +56,7 @@ class MdJob:
         None,
         Items(Whole(1), low=1),
         "At most this many candidates of each structure: one for all, or one per sys_idx.",
-        default_words="strategy.max_select, else 100",
+        default_words="strategy.max_select, else 100 (10 with strategy.target_force_error)",
     )
     lmps_in_idx: Optional[tuple[int, ...]] = declare(
         None,

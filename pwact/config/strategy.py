@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact.config.kinds import Anything, Choice, Flag, Located, Real, Whole
-from pwact.config.schema import Node, declare, keys_of, obsolete, read
+from pwact.config.schema import Node, Usual, chosen, declare, keys_of, obsolete, read
 from pwact.registry.picks import PICKS
 from pwact.registry.uncertainties import UNCERTAINTIES
 
 SMALLEST_COMMITTEE = 3
+WINDOW = ("lower_model_devi_f", "upper_model_devi_f", "kpu_lower", "kpu_upper")
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,25 @@ class StrategyConfig:
     )
     kpu_lower: float = declare(5.0, Real(positive=True), "Lower limit = base x kpu_lower.")
     kpu_upper: float = declare(10.0, Real(positive=True), "Upper limit = lower limit x kpu_upper.")
+    target_force_error: Optional[float] = declare(
+        None,
+        Real(positive=True),
+        "The force error that is needed, RMSE of a frame's force components. The campaign then "
+        "finds its limits itself.",
+        unit="eV/Å",
+        usual=Usual(0.001, 1.0),
+    )
     max_select: Optional[int] = declare(
         None,
         Whole(1),
         "At most this many candidates of each explored structure, where select_sys is absent.",
-        default_words="100",
+        default_words="100, with target_force_error 10",
     )
-    pick: str = declare(
-        "random",
+    pick: Optional[str] = declare(
+        None,
         Choice(PICKS),
         "How candidates are chosen where there are more than asked for.",
+        default_words="random; see run.md for target_force_error",
     )
     lmps_tolerance: bool = declare(
         True, Flag(), "MD that dies early still counts if it left deviations."
@@ -92,12 +102,29 @@ def load_strategy(node: Node) -> StrategyConfig:
         A key is wrong or contradicts another.
     """
     values = read(node, KEYS)
+    if values["target_force_error"] is None:
+        values["pick"] = values["pick"] or "random"
+    else:
+        _demand_no_window(node)
     if UNCERTAINTIES[values["uncertainty"]].single:
         values["model_num"] = 1
     for name, fault in _faults(values):
         if fault:
             raise node.child(name, None).error(fault)
     return StrategyConfig(**values)
+
+
+def _demand_no_window(node: Node) -> None:
+    """Raise InputError where limits are given beside a target, which finds them itself."""
+    members = node.members()
+    declared = (key for key in KEYS if key.name in WINDOW)
+    given = [found for key in declared if (found := chosen(members, key)) is not None]
+    if given:
+        names = ", ".join(one.key.rpartition(".")[2] for one in given)
+        raise given[0].error(
+            "with a target the campaign finds its limits itself; take target_force_error or "
+            f"{names} out"
+        )
 
 
 def _faults(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -126,6 +153,13 @@ def _faults(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         (
             "compress",
             f"{judge} and compress exclude each other" if values["compress"] and single else "",
+        ),
+        (
+            "direct",
+            "with target_force_error some frames are labelled that were chosen at random, to prove "
+            "the error, so no script may choose among them; take direct or the target out"
+            if values["direct"] and values["target_force_error"] is not None
+            else "",
         ),
         (
             "direct_script",

@@ -57,6 +57,12 @@ class Uncertainty(Protocol):
             The files are missing, or cannot be understood.
         """
 
+    def measured(self, trajectory: Path) -> Scores:
+        """What is compared with the force error where there is a target, for each frame.
+
+        It grows in proportion to the error: of a variance it is the root. Raises TaskError.
+        """
+
     def objection(self, limits: Limits) -> str:
         """Why no value can lie between these limits; "" where some can."""
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pwact import layout
 from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.query.kpu import base_of, kpu_window
@@ -49,6 +51,12 @@ class KalmanUncertainty:
         """One value a frame. Raises TaskError."""
         rows = read_kpu_devi(self.files(trajectory)[0])
         return Scores(rows.steps, rows.f_mean, rows.failed)
+
+    def measured(self, trajectory: Path) -> Scores:
+        """Its root, for it is a variance. Raises TaskError."""
+        scores = self.scores(trajectory)
+        with np.errstate(invalid="ignore"):
+            return Scores(scores.steps, np.sqrt(scores.values), scores.failed)
 
     def objection(self, limits: Limits) -> str:
         """Both are factors."""

@@ -165,18 +165,26 @@ def judging(
     """
     judge = uncertainty(config.strategy.uncertainty)
     evaluator = judge.evaluator(trainer)
-    pick: Pick = PICKS[config.strategy.pick].load()()
+    name = config.strategy.pick or _usual_pick(evaluator)
+    pick: Pick = PICKS[name].load()()
     if FEATURES not in pick.reads:
         return judge, evaluator, pick
     evaluator = evaluator.with_features() if evaluator is not None else None
     if evaluator is None:
         raise InputError(
-            f"found {config.strategy.pick}; it chooses by features of the frames, which engine "
+            f"found {name}; it chooses by features of the frames, which engine "
             f"{config.train.engine} with uncertainty {config.strategy.uncertainty} does not give",
             config.file,
             "strategy.pick",
         )
     return judge, evaluator, pick
+
+
+def _usual_pick(evaluator: Optional[KpuEvaluator]) -> str:
+    """The rule where the user leaves it to a campaign with a target: the best that there is."""
+    features = evaluator is not None and evaluator.with_features() is not None
+    wanted = ("variance", "diverse") if features else ("diverse",)
+    return next((name for name in wanted if name in PICKS), "random")
 
 
 class Work(Protocol):

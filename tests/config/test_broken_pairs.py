@@ -112,6 +112,19 @@ RUN_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"strategy.compress_dx": 0}, "strategy.compress_dx", "> 0"),
     ({"strategy.md_type": 1}, "strategy.md_type", "not available"),
     ({"strategy.kpu_upper": 0.5}, "strategy.kpu_upper", "larger than 1"),
+    ({"strategy.target_force_error": 0}, "strategy.target_force_error", "> 0"),
+    ({"strategy.target_force_error": float("nan")}, "strategy.target_force_error", "number"),
+    (
+        {"strategy": {"target_force_error": 0.02, "Kpu_Upper": 9.0, "lower_model_deiv_f": 0.1}},
+        "strategy.lower_model_deiv_f",
+        "with a target the campaign finds its limits itself; take target_force_error or "
+        "lower_model_deiv_f, Kpu_Upper out",
+    ),
+    (
+        {"strategy": {"target_force_error": 0.02, "direct": True}},
+        "strategy.direct",
+        "chosen at random",
+    ),
     ({f"{MD}.nsteps": 0}, f"{MD_KEY}.nsteps", ">= 1"),
     ({f"{MD}.nsteps": -5}, f"{MD_KEY}.nsteps", ">= 1"),
     ({f"{MD}.trj_freq": 0}, f"{MD_KEY}.trj_freq", ">= 1"),

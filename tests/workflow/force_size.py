@@ -57,6 +57,10 @@ class ForceSize:
         table = read_step_table(self.files(trajectory)[0], [("size",)])
         return Scores(table.steps, table.columns["size"], np.zeros(len(table.steps), dtype=bool))
 
+    def measured(self, trajectory: Path) -> Scores:
+        """The same."""
+        return self.scores(trajectory)
+
     def objection(self, limits: Limits) -> str:
         return "" if limits.lower < limits.upper else "no force is larger and smaller"
 

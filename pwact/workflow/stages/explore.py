@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pwact.workflow.turn import Turn
 
 DEFAULT_LIMIT = 100  # candidates of one system, when neither select_sys nor max_select is given
+LIMIT_WITH_TARGET = 10  # … where each round of labels is judged before the next one
 MAX_FAILED_RATE = 0.1
 SHOWN_ENDS = 10
 
@@ -114,10 +115,12 @@ def condition(job: MdJob, temp_k: float, press_bar: Optional[float]) -> Conditio
 def systems_of(config: RunConfig, iteration: int) -> list[System]:
     """Every structure that `iteration` explores, in the order of its numbers."""
     systems = []
+    aims = config.strategy.target_force_error is not None
+    usual = config.strategy.max_select or (LIMIT_WITH_TARGET if aims else DEFAULT_LIMIT)
     for md, job in enumerate(config.explore.md_jobs[iteration]):
         number = 0
         for position, entry in enumerate(job.sys_idx):
-            limit = config.strategy.max_select or DEFAULT_LIMIT
+            limit = usual
             if job.select_sys is not None:
                 limit = job.select_sys[position]
             lammps = None
