@@ -22,11 +22,12 @@ from pwact.takeover.tree import PwactTree
 from pwact.workflow.again import FRAMES_GONE
 from pwact.workflow.explored import Candidate, read_candidates
 from pwact.workflow.stage import Stage, StageOutput
-from pwact.workflow.stages.explore import ExploreStage, systems_of
+from pwact.workflow.stages.explore import ExploreStage
 from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
 from pwact.workflow.steps import Step, load
+from pwact.workflow.systems import systems_of
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.turn import Turn
 

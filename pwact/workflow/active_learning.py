@@ -31,10 +31,10 @@ from pwact.workflow.opening import counts_once
 from pwact.workflow.retry import in_hand
 from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
-from pwact.workflow.stages.explore import System
 from pwact.workflow.stages.label import LabelStep
 from pwact.workflow.stages.select import SelectStep
 from pwact.workflow.steps import Step
+from pwact.workflow.systems import System
 from pwact.workflow.turn import Engines, Entries, Work, engines_of, turn_of, work_of
 
 log = logging.getLogger(__name__)

@@ -18,10 +18,11 @@ from pwact.fingerprint import canonical, differences
 from pwact.formats.frames import read_frames, write_frames
 from pwact.formats.labels import labels_of
 from pwact.uncertainties.committee import CommitteeDeviation
-from pwact.workflow.stages.explore import ExploreStage, systems_of
+from pwact.workflow.stages.explore import ExploreStage
 from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
+from pwact.workflow.systems import systems_of
 from pwact.workflow.tasks.prepare import prepare
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
 from tests.workflow.toys import (

@@ -13,7 +13,7 @@ from pwact.config.run import RunConfig
 from pwact.errors import InputError, StageChangedError
 from pwact.formats.lammps_dump import DumpTrajectory
 from pwact.workflow.checks.preflight import preflight
-from pwact.workflow.stages.explore import systems_of
+from pwact.workflow.systems import systems_of
 from tests.requirements import need_program
 from tests.workflow import small_campaign
 

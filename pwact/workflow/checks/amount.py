@@ -10,7 +10,7 @@ from pwact.config.run import RunConfig
 from pwact.formats.structures import read_structure
 from pwact.geometry import narrowest
 from pwact.workflow.checks.preflight import explored
-from pwact.workflow.stages.explore import systems_of
+from pwact.workflow.systems import systems_of
 
 
 def amount(config: Union[RunConfig, InitConfig]) -> str:

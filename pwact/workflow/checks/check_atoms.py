@@ -20,7 +20,7 @@ from pwact.engines.lammps.identity import changes_atoms
 from pwact.errors import InputError
 from pwact.formats.structures import read_structure
 from pwact.workflow.init_bulk.chain import Chain
-from pwact.workflow.stages.explore import systems_of
+from pwact.workflow.systems import systems_of
 from pwact.workflow.tasks.origin import assigned, by_element, times_of, words_for
 
 if TYPE_CHECKING:

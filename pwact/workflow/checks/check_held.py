@@ -20,7 +20,7 @@ from pwact.fixed_atoms import any_fixed, held, held_in_part
 from pwact.formats.starts import read_start
 from pwact.geometry import perturb
 from pwact.workflow.init_bulk.chain import Chain
-from pwact.workflow.stages.explore import systems_of
+from pwact.workflow.systems import systems_of
 from pwact.workflow.tasks.origin import unperturbed
 
 if TYPE_CHECKING:

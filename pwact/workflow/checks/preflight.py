@@ -28,7 +28,7 @@ from pwact.workflow.checks.check_data import check_data, check_known
 from pwact.workflow.checks.check_held import check_chain_held, check_run_held
 from pwact.workflow.checks.check_open import check_chain_open, check_run_open
 from pwact.workflow.init_bulk.chain import chain_of
-from pwact.workflow.stages.explore import condition
+from pwact.workflow.systems import condition
 from pwact.workflow.turn import engines_of, judging
 
 if TYPE_CHECKING:

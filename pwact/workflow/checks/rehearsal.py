@@ -22,7 +22,7 @@ from pwact.formats.frames import ordered
 from pwact.verdict import DONE, Verdict, incomplete
 from pwact.workflow.checks import trials
 from pwact.workflow.init_bulk.chain import chain_of
-from pwact.workflow.stages.explore import systems_of
+from pwact.workflow.systems import systems_of
 from pwact.workflow.tasks.first_principles import Calculation, task_of
 from pwact.workflow.tasks.origin import assigned
 from pwact.workflow.turn import engines_of

@@ -6,16 +6,13 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from pwact import layout
-from pwact.config.exploration import MdJob
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.config.structure_file import StructureFile
-from pwact.engines.explorers import Condition, Explorer, Motion, UserInput
+from pwact.engines.explorers import Explorer, Motion
 from pwact.engines.potential import Calculators, Potential
 from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings
@@ -25,6 +22,7 @@ from pwact.report.records import ExploreRecord
 from pwact.verdict import Verdict
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.origin import explored_start
 from pwact.workflow.tasks.prepare import demand_all, prepare, relative
 from pwact.workflow.tasks.starts import started_once
@@ -34,103 +32,10 @@ if TYPE_CHECKING:
 
     from pwact.workflow.turn import Turn
 
-DEFAULT_LIMIT = 100  # candidates of one system, when neither select_sys nor max_select is given
-LIMIT_WITH_TARGET = 10  # … where each round of labels is judged before the next one
 MAX_FAILED_RATE = 0.1
 SHOWN_ENDS = 10
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One trajectory of a system.
-
-    Attributes
-    ----------
-    key
-        What tells it apart from the others of its system, for the seed of its velocities.
-    """
-
-    name: str
-    motion: Motion
-    key: tuple[int | str, ...]
-
-
-@dataclass(frozen=True)
-class System:
-    """One structure of one md dict.
-
-    Attributes
-    ----------
-    md, number
-        Position of the md dict in its iteration, and of the structure in that dict.
-    limit
-        How many candidates of this system may be labelled.
-    lammps
-        Index and path of the user's LAMMPS input; None where the input is generated.
-    """
-
-    md: int
-    number: int
-    structure: StructureFile
-    limit: int
-    job: MdJob
-    lammps: Optional[tuple[int, Path]] = None
-
-    @property
-    def name(self) -> str:
-        """``md.000.sys.000``."""
-        return layout.system_name(self.md, self.number)
-
-    def runs(self) -> Iterator[Run]:
-        """Every trajectory: one a temperature and pressure, or the one of the user's input."""
-        if self.lammps is not None:
-            index, path = self.lammps
-            name = layout.lammps_trajectory_name(self.md, self.number, index)
-            yield Run(name, UserInput(path, self.job.trj_freq), ("lmps", index))
-            return
-        npt = self.job.ensemble.startswith("npt")
-        pressures: Sequence[Optional[float]] = self.job.press if npt else (None,)
-        for (t, temp), (p, press) in product(enumerate(self.job.temps), enumerate(pressures)):
-            name = layout.trajectory_name(self.md, self.number, t, p if npt else None)
-            yield Run(name, condition(self.job, temp, press), (t, p))
-
-
-def condition(job: MdJob, temp_k: float, press_bar: Optional[float]) -> Condition:
-    """The condition of one trajectory of `job`."""
-    return Condition(
-        ensemble=job.ensemble,
-        nsteps=int(job.nsteps or 0),
-        trj_freq=job.trj_freq,
-        temp_k=temp_k,
-        press_bar=press_bar,
-        dt_ps=job.md_dt,
-        taut_ps=job.taut,
-        taup_ps=job.taup,
-        neigh_delay=job.neigh_modify,
-    )
-
-
-def systems_of(config: RunConfig, iteration: int) -> list[System]:
-    """Every structure that `iteration` explores, in the order of its numbers."""
-    systems = []
-    aims = config.strategy.target_force_error is not None
-    usual = config.strategy.max_select or (LIMIT_WITH_TARGET if aims else DEFAULT_LIMIT)
-    for md, job in enumerate(config.explore.md_jobs[iteration]):
-        number = 0
-        for position, entry in enumerate(job.sys_idx):
-            limit = usual
-            if job.select_sys is not None:
-                limit = job.select_sys[position]
-            lammps = None
-            if job.lmps_in_idx is not None:
-                index = job.lmps_in_idx[position]
-                lammps = (index, config.explore.lmps_in[index])
-            for structure in config.explore.systems[entry]:
-                systems.append(System(md, number, structure, limit, job, lammps))
-                number += 1
-    return systems
 
 
 WhenEnded = Callable[[Services, System, Sequence[Mapping[str, Any]]], None]

@@ -32,7 +32,7 @@ from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.rows import later_data, stage_name
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
-from pwact.workflow.stages.explore import systems_of
+from pwact.workflow.systems import systems_of
 from pwact.workflow.tasks.first_principles import Calculation
 from pwact.workflow.tasks.gate import Gate
 from pwact.workflow.tasks.origin import assigned

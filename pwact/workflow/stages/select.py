@@ -25,7 +25,7 @@ from pwact.uncertainties import recorded_in
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.explored import CandidateFrames, Explored, contents_of
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.explore import System, systems_of
+from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.prepare import content, link_inside, relative
 
 if TYPE_CHECKING:
