@@ -15,6 +15,7 @@ LEAVES = {
     "fingerprint",
     "fixed_atoms",
     "layout",
+    "neighbours",
     "registry",
     "verdict",
 }
@@ -26,6 +27,7 @@ MAY_IMPORT = {
     "errors": set(),
     "verdict": set(),
     "fingerprint": set(),
+    "neighbours": set(),
     "__main__": {"cli"},
     "geometry": LEAVES,
     "io": LEAVES | {"io"},

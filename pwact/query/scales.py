@@ -1,0 +1,77 @@
+"""Which number the errors of a model follow best: its uncertainty, its forces, or both.
+
+The errors of a network that was tuned for a short time are a share of the force itself, so that the
+size of the predicted force says more than the uncertainty does; sqrt(u |F|) lies between. Whichever
+has the steadiest ratio to the errors that are known is the one to go by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pwact.query.calibration import FEWEST
+
+UNCERTAINTY, FORCE, BOTH = "u", "force", "u_force"
+
+
+def measures(uncertainty: np.ndarray, force: np.ndarray) -> dict[str, np.ndarray]:
+    """What `best_scale` compares, the uncertainty first.
+
+    Parameters
+    ----------
+    uncertainty
+        u of each frame, eV/Å or any other unit, shape (n,).
+    force
+        Root mean square over the components of the predicted forces, eV/Å, shape (n,).
+
+    Returns
+    -------
+    dict
+        ``u``, ``force`` and ``u_force``, which is sqrt(u |F|), each of shape (n,). NaN where the
+        product is negative.
+    """
+    with np.errstate(invalid="ignore"):
+        both = np.sqrt(np.asarray(uncertainty, dtype=float) * force)
+    return {UNCERTAINTY: uncertainty, FORCE: force, BOTH: both}
+
+
+def spread(measure: np.ndarray, error: np.ndarray) -> float:
+    """Standard deviation of log(error / measure); infinite with fewer than `FEWEST` frames.
+
+    Frames where one of both is not positive and finite are left out.
+    """
+    ratio = _logarithms(measure, error)
+    return float(np.std(ratio, ddof=1)) if len(ratio) >= FEWEST else float("inf")
+
+
+def best_scale(measures: Mapping[str, np.ndarray], error: np.ndarray) -> str:
+    """The measure with the least spread of log(error / measure).
+
+    Parameters
+    ----------
+    measures
+        Name → number of each labelled frame, shape (n,), in the order of preference.
+    error
+        RMSE of the force components of these frames, eV/Å, shape (n,).
+
+    Returns
+    -------
+    str
+        The first name where fewer than `FEWEST` frames have all measures and an error that are
+        positive: all are compared by the same frames. The first one wins where two are equal.
+    """
+    names = list(measures)
+    columns = np.array([measures[name] for name in names], dtype=float)
+    with np.errstate(invalid="ignore"):
+        known = np.all(np.isfinite(columns) & (columns > 0), axis=0)
+    values = [round(spread(column[known], np.asarray(error)[known]), 9) for column in columns]
+    return names[int(np.argmin(values))]
+
+
+def _logarithms(measure: np.ndarray, error: np.ndarray) -> np.ndarray:
+    both = np.array([measure, error], dtype=float)
+    good = np.all(np.isfinite(both) & (both > 0), axis=0)
+    logarithms: np.ndarray = np.log(both[1, good]) - np.log(both[0, good])
+    return logarithms

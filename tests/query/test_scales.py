@@ -1,0 +1,52 @@
+"""The measure that errors follow best."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pwact.query.scales import best_scale, measures, spread
+
+RNG = np.random.default_rng(0)
+U = RNG.lognormal(-3.0, 0.5, 30)
+FORCE = RNG.lognormal(0.0, 0.5, 30)
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [(2.0 * U, "u"), (0.1 * FORCE, "force"), (0.3 * np.sqrt(U * FORCE), "u_force")],
+)
+def test_the_one_that_made_the_errors(made: np.ndarray, name: str) -> None:
+    error = made * RNG.lognormal(0.0, 0.1, 30)
+    assert best_scale(measures(U, FORCE), error) == name
+    assert spread(measures(U, FORCE)[name], error) == pytest.approx(0.1, rel=0.4)
+
+
+def test_spread_of_the_logarithms() -> None:
+    ratios = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    assert spread(U[:5], U[:5] * ratios) == pytest.approx(np.log(2.0) * np.sqrt(2.5))
+    assert spread(U[:5], 7.0 * U[:5] * ratios) == pytest.approx(np.log(2.0) * np.sqrt(2.5))
+
+
+def test_few_frames_decide_nothing() -> None:
+    assert best_scale(measures(U[:4], FORCE[:4]), FORCE[:4]) == "u"
+    assert best_scale(measures(U[:5], FORCE[:5]), FORCE[:5]) == "force"
+    assert spread(U[:4], U[:4]) == float("inf")
+    assert best_scale(measures(U[:0], FORCE[:0]), FORCE[:0]) == "u"
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, np.inf])
+def test_all_are_compared_by_the_same_frames(bad: float) -> None:
+    u, force = U[:8].copy(), FORCE[:8].copy()
+    error = 0.1 * force
+    u[3:] = bad  # three are left of u, eight of the force
+    assert best_scale(measures(u, force), error) == "u"
+    error[0] = 5.0
+    u[3:] = U[3:8]
+    u[0] = bad  # the wild error is not looked at
+    assert best_scale(measures(u, force), error) == "force"
+
+
+def test_the_first_wins_where_two_are_equal() -> None:
+    assert best_scale({"one": U, "other": 2.0 * U}, 3.0 * U * FORCE) == "one"
+    assert best_scale({"other": 2.0 * U, "one": U}, 3.0 * U * FORCE) == "other"
