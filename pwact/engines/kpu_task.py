@@ -33,14 +33,23 @@ class KpuTask:
         raise NotImplementedError
 
     def check(self, directory: Path) -> Verdict:
-        """Whether every frame has its row."""
+        """Whether every frame has its row, and there are frames.
+
+        The energy has a constant term, so its uncertainty is never 0; a table of zeros, in each
+        column of each row, was not computed.
+        """
         try:
-            steps = read_kpu_devi(directory / layout.KPU_MODEL_DEVI).steps
+            table = read_kpu_devi(directory / layout.KPU_MODEL_DEVI)
             frames = self.frames(directory)
         except TaskError as error:
             return incomplete(str(error))
+        steps = table.steps
         if not np.array_equal(steps, frames):
             return incomplete(
                 f"{layout.KPU_MODEL_DEVI} has {len(steps)} rows for {len(frames)} frames"
             )
+        if not len(frames):
+            return incomplete(f"{directory}: there are no frames to evaluate")
+        if not (table.etot_kpu.any() or table.f_mean.any()):
+            return incomplete(f"{layout.KPU_MODEL_DEVI} holds nothing but zeros")
         return DONE

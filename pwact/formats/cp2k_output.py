@@ -7,14 +7,14 @@ the stress, with its sign as printed: its trace is three times the pressure.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 import numpy as np
 from ase.data import atomic_numbers
 
-from pwact.errors import CutOffError, NotConvergedError, TaskError
+from pwact.errors import CutOffError
+from pwact.formats.cp2k_log import NOT_CONVERGED, OUT_OF_TIME, Evaluation, Log
 from pwact.io.lines import Lines
 
 HARTREE = 27.2113838565563  # eV; these constants are those of CP2K (CODATA 2006)
@@ -33,121 +33,7 @@ _STRESS_UNITS = {"gpa": GPA, "mpa": GPA / 1e3, "pa": GPA / 1e9, "bar": GPA / 1e4
 _UNIT = re.compile(r"[\[(]([^\[\]()]+)[\])]\s*:?[^\[\]()]*$")
 _STEP = re.compile(r"(?:MD\|\s*)?STEP NUMBER\s*=?\s*(\d+)$", re.IGNORECASE)
 _ENSEMBLE = re.compile(r"MD(?:_PAR)?\|\s*Ensemble(?:\s+Type)?\s+(\S+)$", re.IGNORECASE)
-_MOVING = ("MD", "GEO_OPT", "CELL_OPT", "BAND", "MC", "PINT")
-_NOT_CONVERGED = "SCF run NOT converged"
 _OUT_OF_STEPS = "MAXIMUM NUMBER OF OPTIMIZATION STEPS REACHED"
-_OUT_OF_TIME = "exceeded requested execution time"
-
-
-@dataclass
-class Evaluation:
-    """One energy, and what belongs to it.
-
-    Attributes
-    ----------
-    energy
-        eV.
-    converged
-        Whether the SCF before it came to an end.
-    line
-        Of the energy in the log.
-    forces
-        Rows of a table of forces, (N, 3), eV/Å; None without one.
-    stress
-        Shape (3, 3), eV/Å³; None if it is not printed.
-    step
-        Number of the MD step that was announced after it; None if none was.
-    """
-
-    energy: float
-    converged: bool
-    line: int
-    forces: Optional[list[list[float]]] = None
-    stress: Optional[np.ndarray] = None
-    step: Optional[int] = None
-
-
-@dataclass
-class Log:
-    """What a log tells; of several runs one after the other, the last.
-
-    Attributes
-    ----------
-    ended
-        Whether the program came to its own end.
-    cut
-        What was being read where the file breaks off.
-    unconverged
-        Whether some SCF did not converge.
-    abort
-        What the program said when it gave up.
-    out_of_steps, out_of_time
-        Whether an optimization, or the run, was ended by a limit of the input.
-    kind
-        Run type and, of an MD, ensemble, as printed: ``MD NPT_F``.
-    runs
-        How many runs the file holds.
-    cell, atoms
-        As printed at the start: rows with 3 digits, element and position with 6.
-    """
-
-    path: Path
-    evaluations: list[Evaluation] = field(default_factory=list)
-    ended: bool = False
-    cut: str = ""
-    unconverged: bool = False
-    abort: str = ""
-    out_of_steps: bool = False
-    out_of_time: bool = False
-    kind: str = ""
-    runs: int = 1
-    cell: dict[str, list[float]] = field(default_factory=dict)
-    atoms: list[tuple[str, list[float]]] = field(default_factory=list)
-
-    @property
-    def cell_changes(self) -> bool:
-        """Whether the cell is another one in each step."""
-        return "NPT" in self.kind or "CELL_OPT" in self.kind
-
-    def demand_end(self) -> None:
-        """Raise CutOffError unless the program came to its own end."""
-        if not self.ended:
-            why = self.abort or self.cut or "the program did not come to its end"
-            raise CutOffError(f"{self.path}: {why}")
-
-    def single_point(self, count: int) -> Evaluation:
-        """The one evaluation of a single point, with forces on `count` atoms.
-
-        Raises
-        ------
-        NotConvergedError
-            The SCF did not converge, whether the run went on or not.
-        CutOffError
-            The run did not end.
-        TaskError
-            There is no energy, or there are no forces.
-        """
-        if self.unconverged:
-            raise NotConvergedError(f"{self.path}: {_NOT_CONVERGED}")
-        self.demand_end()
-        if self.out_of_time:
-            raise TaskError(f"{self.path}: the run {_OUT_OF_TIME}")
-        if not self.evaluations:
-            raise TaskError(f"{self.path}: holds no energy")
-        last = self.evaluations[-1]
-        with_forces = sum(one.forces is not None for one in self.evaluations)
-        steps = any(one.step is not None for one in self.evaluations)
-        if steps or with_forces > 1 or self.kind.startswith(_MOVING):
-            kind = f" ({self.kind})" if self.kind else ""
-            raise TaskError(
-                f"{self.path}: holds {len(self.evaluations)} energies of a run in which atoms move"
-                f"{kind}; a single point has one"
-            )
-        found = len(last.forces or ())
-        if found != count:
-            message = f"forces on {found} atoms follow the energy; expected {count}"
-            raise TaskError(f"{self.path}, line {last.line}: {message}")
-        return last
 
 
 def read_log(path: Path) -> Log:
@@ -186,6 +72,7 @@ class _Reader:
             "MD|": self.md_step,
             "MD_PAR|": self.md_step,
             "STEP": self.md_step,
+            "OPTIMIZATION": self.optimization,
             "***": self.message,
             "****": self.end,
             "*": self.box,
@@ -201,7 +88,7 @@ class _Reader:
             handler = self.handlers.get(text.split(None, 1)[0]) if text else None
             if handler:
                 handler(text)
-            elif _OUT_OF_TIME in text:
+            elif OUT_OF_TIME in text:
                 self.log.out_of_time = True
 
     def end(self, text: str) -> None:
@@ -215,12 +102,12 @@ class _Reader:
 
     def message(self, text: str) -> None:
         """Lines such as ``*** SCF run converged in     9 steps ***``."""
-        if _NOT_CONVERGED in text:
+        if NOT_CONVERGED in text:
             self.log.unconverged = True
             self.converged = False
         elif _OUT_OF_STEPS in text:
             self.log.out_of_steps = True
-        elif _OUT_OF_TIME in text:
+        elif OUT_OF_TIME in text:
             self.log.out_of_time = True
 
     def box(self, text: str) -> None:
@@ -322,6 +209,11 @@ class _Reader:
                 if evaluation.step is not None:
                     break
                 evaluation.step = int(found.group(1))
+
+    def optimization(self, text: str) -> None:
+        """``OPTIMIZATION STEP:      2``."""
+        if found := re.match(r"OPTIMIZATION STEP:\s*(\d+)$", text):
+            self.log.last_step = int(found.group(1))
 
     def run_type(self, text: str) -> None:
         """``GLOBAL| Run type    MD``."""

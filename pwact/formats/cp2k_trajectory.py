@@ -18,7 +18,8 @@ from ase import Atoms
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.cp2k_files import CELLS, FORCES, POSITIONS, Step, find, read_cells, read_steps
 from pwact.formats.cp2k_input import cell_vectors, read_input
-from pwact.formats.cp2k_output import Evaluation, Log, read_log
+from pwact.formats.cp2k_log import Evaluation, Log
+from pwact.formats.cp2k_output import read_log
 from pwact.formats.cp2k_units import SAME_ENERGY, force_unit, length_unit
 from pwact.formats.labels import set_labels
 
@@ -157,7 +158,7 @@ def relaxed_frame(log: Log, directory: Path, start: Atoms) -> Atoms:
     NotConvergedError
         The SCF of that step did not converge.
     TaskError
-        There is no step, or it belongs to another run.
+        There is no step, it belongs to another run, or the log has come farther.
     """
     _demand_cells(log, directory)
     positions, cells = _steps(directory, POSITIONS), _cells(directory, start)
@@ -166,6 +167,9 @@ def relaxed_frame(log: Log, directory: Path, start: Atoms) -> Atoms:
     numbers = [number for number in positions if not cells or number in cells]
     if not numbers:
         raise TaskError(f"{directory}: no step of the optimization is complete")
+    if max(numbers) < log.last_step:
+        message = f"end at step {max(numbers)} of {log.last_step} in {log.path.name}"
+        raise TaskError(f"{directory}: positions or cells of the optimization {message}")
     step = positions[max(numbers)]
     same = [one for one in log.evaluations if abs(one.energy - step.energy) < SAME_ENERGY]
     if not same:

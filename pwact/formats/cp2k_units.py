@@ -10,7 +10,8 @@ import numpy as np
 from pwact.errors import TaskError
 from pwact.formats.cp2k_files import POSITIONS, Step
 from pwact.formats.cp2k_input import read_input
-from pwact.formats.cp2k_output import BOHR, FORCE_UNITS, HARTREE, HARTREE_PER_BOHR, Log
+from pwact.formats.cp2k_log import Log
+from pwact.formats.cp2k_output import BOHR, FORCE_UNITS, HARTREE, HARTREE_PER_BOHR
 
 SAME_ENERGY = 2e-9 * HARTREE  # eV; the files have ten digits after the point, in hartree
 _PRINTED_PLACE = 1e-4  # Å; the log has six digits

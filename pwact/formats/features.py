@@ -97,7 +97,10 @@ class Features:
         self._path = path
         try:
             self._table = np.load(path, mmap_mode="r", allow_pickle=False)
-            self._place = {step: n for n, step in enumerate(self._table["step"].tolist())}
+            steps = self._table["step"]
+            if (np.diff(steps) <= 0).any():
+                raise ValueError("its steps do not rise")
+            self._place = {step: n for n, step in enumerate(steps.tolist())}
         except (OSError, ValueError, EOFError, IndexError) as error:
             raise TaskError(f"{path}: no features can be read: {error}") from error
 

@@ -9,24 +9,20 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ase import Atoms
 from ase.build import bulk
 
-from pwact.config.labeling import LabelConfig
-from pwact.config.resources import ResourceBlock
-from pwact.engines import run_labeler_for
 from pwact.engines.explorers import Condition, Explorer
 from pwact.engines.labelers import Purpose
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.potential import Potential
 from pwact.engines.trainers import Trainer, TrainingData
+from pwact.formats.cp2k_input import cell_vectors, read_input
 from pwact.formats.frames import write_frames
 from pwact.verdict import Verdict
 from tests.engines import (
@@ -38,78 +34,18 @@ from tests.engines import (
     test_ase_md,
     test_deepmd,
     test_deepmd_pytorch,
-    test_label_script,
     test_matpl,
     test_pod_kpu,
     vasp_helpers,
 )
+from tests.engines.contract_evaluators import EVALUATORS
+from tests.engines.contract_scripts import SCRIPTS
+from tests.engines.contract_task import Case, Finished, label, names_in, run
 from tests.engines.test_deepmd import copper
 from tests.workflow.matpl_campaign import write_program
 
 RECORDED_MD = Path(__file__).parents[1] / "formats" / "cp2k_md"
-RECORDED_SCF = Path(__file__).parents[1] / "data" / "cp2k"
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A task that is done.
-
-    Attributes
-    ----------
-    check
-        The engine's verdict on a directory.
-    inputs
-        Names of what was there before the program ran.
-    read
-        Reads the result of a done task.
-    """
-
-    directory: Path
-    check: Callable[[Path], Verdict]
-    inputs: frozenset[str]
-    read: Callable[[Path], Any]
-
-    def outputs(self) -> list[str]:
-        """Files that the command left, in the order in which they were written."""
-        files = [path for path in self.directory.rglob("*") if path.is_file()]
-        names = {path.relative_to(self.directory).as_posix(): path for path in files}
-        new = [name for name in names if name not in self.inputs]
-        return sorted(new, key=lambda name: (names[name].stat().st_mtime_ns, name))
-
-    def copy(self, directory: Path) -> Path:
-        """The task in another directory, with its times."""
-        shutil.rmtree(directory, ignore_errors=True)
-        shutil.copytree(self.directory, directory, symlinks=True)
-        return directory
-
-
-@dataclass(frozen=True)
-class Case:
-    """How a finished task of an engine is made.
-
-    Attributes
-    ----------
-    engine
-        Registry and name of the engine.
-    proof
-        The file that stands for the exit status, where nothing else tells that the program ended.
-    """
-
-    engine: str
-    make: Callable[[Path], Finished]
-    proof: str = ""
-
-
-def names_in(directory: Path) -> frozenset[str]:
-    return frozenset(
-        path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()
-    )
-
-
-def run(directory: Path, command: str, **environment: str) -> None:
-    """Run the command of a task as a job does; it must end well."""
-    there = {**os.environ, **environment}
-    subprocess.run(["bash", "-c", command], cwd=directory, env=there, check=True)
+RECORDED = Path(__file__).parents[1] / "data" / "cp2k"
 
 
 # trainers
@@ -237,14 +173,6 @@ def ase_md(folder: Path) -> Finished:
 # labelers
 
 
-def label(made: Any, task: Path, purpose: Purpose, inputs: frozenset[str]) -> Finished:
-    def check(place: Path) -> Verdict:
-        found: Verdict = made.check(place, purpose)
-        return found
-
-    return Finished(task, check, inputs, lambda place: made.read_result(place, purpose))
-
-
 def ase(purpose: Purpose) -> Callable[[Path], Finished]:
     def make(folder: Path) -> Finished:
         made, task = test_ase.prepared(folder, test_ase.EMT_SETTINGS, purpose)
@@ -286,43 +214,59 @@ def dftbplus(purpose: Purpose) -> Callable[[Path], Finished]:
     return make
 
 
-def cp2k_md(folder: Path) -> Finished:
+def cp2k(text: str, atoms: Callable[[], Atoms], purpose: Purpose, recorded: Sequence[Path]) -> Any:
     """As CP2K itself has left it."""
-    made = cp2k_inputs.labeler(folder, cp2k_inputs.cp2k_input("MD", motion=cp2k_inputs.MD))
-    task = folder / "task"
-    task.mkdir()
-    made.write_input(task, bulk("Si", a=5.43), Purpose.AIMD, 7)
-    inputs = names_in(task)
-    for name in ("si-pos-1.xyz", "si-frc-1.xyz", "si-1.cell", "dft.log"):
-        shutil.copyfile(RECORDED_MD / name, task / name)
-    return label(made, task, Purpose.AIMD, inputs)
+
+    def make(folder: Path) -> Finished:
+        made = cp2k_inputs.labeler(folder, text)
+        task = folder / "task"
+        task.mkdir()
+        made.write_input(task, atoms(), purpose, 7)
+        inputs = names_in(task)
+        for path in recorded:
+            shutil.copyfile(path, task / path.name)
+        return label(made, task, purpose, inputs)
+
+    return make
 
 
-# labels of a whole run
+def hydride() -> Atoms:
+    """The structure of the recorded single point."""
+    root = read_input(RECORDED / "scf" / "cp2k.inp")
+    coord = root.section("FORCE_EVAL", "SUBSYS", "COORD")
+    assert coord is not None
+    rows = [line.render().split() for line in coord.items]
+    positions = [[float(word) for word in row[1:]] for row in rows]
+    return Atoms([row[0] for row in rows], positions, cell=cell_vectors(root), pbc=True)
 
-SCRIPT = """\
-from tests.engines.test_label_script import labelled
-from pwact.formats.extxyz import write_extxyz
-from pathlib import Path
-write_extxyz(Path("train.xyz"), labelled(Path()))
-"""
+
+def displaced() -> Atoms:
+    """Where the recorded optimization begins."""
+    atoms = bulk("Si", a=5.43)
+    atoms.rattle(0.05, seed=1)
+    return atoms
 
 
-def bigmodel(folder: Path) -> Finished:
-    folder.mkdir(exist_ok=True)
-    script = folder / "label.py"
-    script.write_text(SCRIPT)
-    block = ResourceBlock(name="DFT", command=f"{shlex.quote(sys.executable)} label.py")
-    made: Any = run_labeler_for(LabelConfig(style="bigmodel", bigmodel_script=script), block)
-    task = folder / "task"
-    task.mkdir()
-    made.write_batch(task, test_label_script.frames(3))
-    inputs = names_in(task)
-    root = str(Path(__file__).parents[2])
-    run(task, made.command(), PYTHONPATH=root)
-    (task / "tag.bigmodel.success").touch()
-    return Finished(task, made.check, inputs, made.read_batch)
-
+CP2K = {
+    Purpose.SCF: cp2k(
+        (RECORDED / "scf" / "cp2k.inp").read_text(),
+        hydride,
+        Purpose.SCF,
+        [RECORDED / "scf" / "dft.log"],
+    ),
+    Purpose.AIMD: cp2k(
+        cp2k_inputs.cp2k_input("MD", motion=cp2k_inputs.MD),
+        lambda: bulk("Si", a=5.43),
+        Purpose.AIMD,
+        sorted(RECORDED_MD.iterdir()),
+    ),
+    Purpose.RELAX: cp2k(
+        cp2k_inputs.cp2k_input("GEO_OPT"),
+        displaced,
+        Purpose.RELAX,
+        sorted((RECORDED / "relax").iterdir()),
+    ),
+}
 
 DFTB = "USE_DFTB = T\nDFTB_DETAIL = 3\n"
 TRAINING = {"optimizer": {"epochs": 3}}
@@ -341,9 +285,13 @@ CASES: dict[str, Case] = {
     "ase md": Case("explorer ase", ase_md),
     **{f"ase {one.value}": Case("labeler ase", ase(one)) for one in Purpose},
     **{f"vasp {one.value}": Case("labeler vasp", vasp(one)) for one in Purpose},
-    **{f"pwmat {one.value}": Case("labeler pwmat", pwmat(one)) for one in Purpose},
+    **{
+        f"pwmat {one.value}": Case("labeler pwmat", pwmat(one), open_ended=one is Purpose.AIMD)
+        for one in Purpose
+    },
     "dftb": Case("labeler dftb", pwmat(Purpose.SCF, "dftb", DFTB)),
     **{f"dftb+ {one.value}": Case("labeler dftb+", dftbplus(one)) for one in Purpose},
-    "cp2k aimd": Case("labeler cp2k", cp2k_md),
-    "bigmodel": Case("labeler bigmodel", bigmodel, proof="tag.bigmodel.success"),
+    **{f"cp2k {one.value}": Case("labeler cp2k", CP2K[one]) for one in Purpose},
+    **EVALUATORS,
+    **SCRIPTS,
 }

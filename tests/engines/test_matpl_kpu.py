@@ -126,9 +126,8 @@ def test_large_files_are_links_that_a_move_leaves_whole(tmp_path: Path) -> None:
     }
 
 
-ROWS = "# step etot_kpu f_kpu_mean f_kpu_max f_kpu_min\n" + "".join(
-    f"{step} 0.00 1.00 2.00 0.50\n" for step in (0, 10, 20)
-)
+HEADER = "# step etot_kpu f_kpu_mean f_kpu_max f_kpu_min\n"
+ROWS = HEADER + "".join(f"{step} 0.00 1.00 2.00 0.50\n" for step in (0, 10, 20))
 
 
 @pytest.mark.parametrize(
@@ -139,8 +138,23 @@ ROWS = "# step etot_kpu f_kpu_mean f_kpu_max f_kpu_min\n" + "".join(
         (ROWS, (0, 10, 30), "3 rows for 3 frames"),
         (ROWS[:-1], (0, 10, 20), "2 rows for 3 frames"),
         (ROWS, (), "3 rows for 0 frames"),
+        (HEADER, (), "there are no frames to evaluate"),
+        (f"{HEADER}0 0.00 0.00 0.00 0.00\n10 0.00 0.00 0.00 0.00\n", (0, 10), "but zeros"),
+        (f"{HEADER}0 0.00 0.00 0.00 0.00\n10 0.00 0.01 0.00 0.00\n", (0, 10), None),
         ("", (0,), "line 1"),
         (None, (0, 10, 20), "cannot be read"),
+    ],
+    ids=[
+        "whole",
+        "short",
+        "other step",
+        "cut",
+        "too many",
+        "no frame",
+        "zeros",
+        "a zero",
+        "empty",
+        "missing",
     ],
 )
 def test_every_frame_has_its_row(

@@ -207,6 +207,18 @@ def test_a_trajectory_that_was_cut_off(tmp_path: Path, finished: Finished) -> No
         made.read_result(task, Purpose.AIMD)
 
 
+def test_an_md_that_left_fewer_frames_than_steps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, task = done(tmp_path, Purpose.AIMD)
+    made.read_result(task, Purpose.AIMD)
+    assert "MD_DETAIL" not in caplog.text
+    frames = (task / "MOVEMENT").read_text().split("  4 atoms,Iteration")
+    (task / "MOVEMENT").write_text("  4 atoms,Iteration".join(frames[:3]))
+    assert len(made.read_result(task, Purpose.AIMD)) == 2
+    assert "MOVEMENT: holds 2 frames, but MD_DETAIL asks for 4 steps" in caplog.text
+
+
 def test_the_next_try_begins_anew(tmp_path: Path) -> None:
     made, task = done(tmp_path, Purpose.AIMD, "cut-once 2")
     assert not made.check(task, Purpose.AIMD).done

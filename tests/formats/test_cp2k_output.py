@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pwact.errors import CutOffError, NotConvergedError, TaskError
-from pwact.formats.cp2k_output import GPA, HARTREE, HARTREE_PER_BOHR, Log, read_log
+from pwact.formats.cp2k_log import Log
+from pwact.formats.cp2k_output import GPA, HARTREE, HARTREE_PER_BOHR, read_log
 from tests import damage
 
 STARTED = "  **** **** ******  **  PROGRAM STARTED AT               2020-08-14 06:09:53.115\n"

@@ -370,6 +370,13 @@ class TestRelaxed:
         np.testing.assert_array_equal(labels.forces, [[1, 2, 3], [-1, -2, -3]])
         assert labels.virial is not None
 
+    def test_files_that_end_before_the_log(self, run: Path, change: Change) -> None:
+        change(LOG, lambda text: f"{text}\n OPTIMIZATION STEP:      5\n")
+        assert relaxed_frame(read_log(run / LOG), run, start()).calc is None
+        change(LOG, lambda text: f"{text}\n OPTIMIZATION STEP:      6\n OPTIMIZATION STEP\n")
+        with pytest.raises(TaskError, match=r"end at step 5 of 6 in dft\.log"):
+            relaxed_frame(read_log(run / LOG), run, start())
+
     def test_without_labels(self) -> None:
         found = relaxed_frame(read_log(RECORDED / LOG), RECORDED, start())
         assert found.calc is None

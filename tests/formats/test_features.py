@@ -72,7 +72,7 @@ def test_what_is_not_finite_has_no_features(tmp_path: Path) -> None:
         found.of(0)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut", "other"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "other", "zeros"])
 def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "f.npy"
     written(path, [RNG.normal(size=(2, 4))])
@@ -80,6 +80,10 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: str) -> None:
         path.unlink()
     elif damage == "cut":
         path.write_bytes(path.read_bytes()[:-3])
+    elif damage == "zeros":
+        written(path, [RNG.normal(size=(2, 4))] * 3)
+        content = path.read_bytes()
+        path.write_bytes(content[: -len(content) // 3].ljust(len(content), b"\0"))
     else:
         np.save(path, np.zeros((3, 2)))
     with pytest.raises(TaskError, match=r"f\.npy"):

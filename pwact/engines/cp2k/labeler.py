@@ -18,7 +18,8 @@ from pwact.engines.links import link_files
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.cp2k_files import CELLS, FORCES, POSITIONS, find, read_cells, read_steps
 from pwact.formats.cp2k_input import cell_vectors, read_input, write_input
-from pwact.formats.cp2k_output import Log, read_log
+from pwact.formats.cp2k_log import Log
+from pwact.formats.cp2k_output import read_log
 from pwact.formats.cp2k_trajectory import md_frames, relaxed_frame
 from pwact.formats.labels import set_labels
 from pwact.io.files import tree_hash

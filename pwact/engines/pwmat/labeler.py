@@ -174,12 +174,10 @@ class PwmatLabeler:
         frames = [ordered(frame) for frame in self._read(directory, purpose, cut_off=True)]
         if purpose is Purpose.RELAX:
             self._warn_about_forces(directory)
-        if (
-            purpose is Purpose.SCF
-            and len(frames[-1]) > 1
-            and not labels_of(frames[-1]).forces.any()
-        ):
-            logger.warning("%s: all forces are exactly zero; did PWmat compute them?", directory)
+        elif purpose is Purpose.AIMD:
+            self._warn_about_steps(directory, len(frames))
+        else:
+            _warn_about_zeros(frames[-1], directory)
         return frames
 
     def kept_files(self, name: str) -> bool:
@@ -202,6 +200,16 @@ class PwmatLabeler:
             *_, frame = _all_frames(path)
             _same_places(_same_atoms(frame, asked, path), asked, path)
             yield frame
+
+    def _warn_about_steps(self, directory: Path, found: int) -> None:
+        """Tell of an MD that has ended and left fewer frames than steps were asked for.
+
+        It may be as the user wants it: which steps PWmat writes is not known here.
+        """
+        steps = self.control.words("MD_DETAIL")[1:2]
+        if report.ended(directory) and any(one.isdigit() and int(one) > found + 1 for one in steps):
+            message = "%s: holds %d frames, but MD_DETAIL asks for %s steps"
+            logger.warning(message, directory / MOVEMENT, found, steps[0])
 
     def _warn_about_forces(self, directory: Path) -> None:
         """Tell of a relaxation that ended before its forces were as small as asked for."""
