@@ -9,13 +9,14 @@ one condition, so that a resumed campaign comes to the same ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
 
+from pwact.query.batch import Batch
 from pwact.query.calibration import Pairs, accepted_up_to, calibrate
-from pwact.query.controls import controls_of, draw_controls
+from pwact.query.duplicates import Known
 from pwact.query.picks import Pick, Pool
 
 SHARE = 0.95  # of the fresh frames of a round, accepted in each of the last `IN_A_ROW` rounds
@@ -172,6 +173,7 @@ def decide(
     pairs: Pairs,
     target: float,
     pick: Pick,
+    known: Optional[Known] = None,
 ) -> Decision:
     """Decide on all fresh frames of a round.
 
@@ -189,6 +191,9 @@ def decide(
         Force error that is asked for, eV/Å.
     pick
         The rule for the frames above the limit.
+    known
+        The frames that have labels: what is nearly one of them, or of the frames that are chosen,
+        is not labelled. Nothing is compared where they are not given.
 
     Returns
     -------
@@ -196,22 +201,20 @@ def decide(
         It does not depend on the order of the frames in a pool, if no frame is there twice.
     """
     orders = [np.lexsort((pool.steps, pool.trajectories.astype(str))) for pool in pools]
-    sorted_pools = [_rows(pool, order) for pool, order in zip(pools, orders)]
+    ordered = [pool.at(order) for pool, order in zip(pools, orders)]
     masks = [np.asarray(mask, dtype=bool)[order] for mask, order in zip(physical, orders)]
-    limit, expected, used = _limit(sorted_pools, masks, pairs, target)
-    accepted = [_below(pool, mask, limit) for pool, mask in zip(sorted_pools, masks)]
-    controls = [
-        draw_controls(mask, controls_of(_room(pool)), pool.rng)
-        for pool, mask in zip(sorted_pools, masks)
-    ]
-    chosen = _chosen(sorted_pools, masks, accepted, controls, pick)
+    limit, expected, used = _limit(ordered, masks, pairs, target)
+    accepted = [_below(pool, mask, limit) for pool, mask in zip(ordered, masks)]
+    batch = Batch(ordered, masks, accepted, known)
+    batch.draw_controls()
+    batch.choose(pick)
     return Decision(
         limit,
         expected,
         used,
         tuple(one[np.argsort(order)] for one, order in zip(accepted, orders)),
-        tuple(np.sort(order[one]) for one, order in zip(controls, orders)),
-        tuple(np.sort(order[one]) for one, order in zip(chosen, orders)),
+        tuple(np.sort(order[one]) for one, order in zip(batch.controls, orders)),
+        tuple(np.sort(order[one]) for one, order in zip(batch.chosen, orders)),
         pick.words,
     )
 
@@ -237,34 +240,3 @@ def _below(pool: Pool, mask: np.ndarray, limit: Optional[float]) -> np.ndarray:
         return np.zeros(len(mask), dtype=bool)
     accepted: np.ndarray = mask & (pool.values > 0) & (pool.values <= limit)
     return accepted
-
-
-def _room(pool: Pool) -> int:
-    """How many frames of a system may be labelled."""
-    return len(pool.values) if pool.limit is None else pool.limit
-
-
-def _chosen(
-    pools: Sequence[Pool],
-    masks: Sequence[np.ndarray],
-    accepted: Sequence[np.ndarray],
-    controls: Sequence[np.ndarray],
-    pick: Pick,
-) -> list[np.ndarray]:
-    """Of each system what the rule takes of the frames that are not accepted."""
-    candidates = []
-    for mask, below, drawn in zip(masks, accepted, controls):
-        free = mask & ~below
-        free[drawn] = False
-        candidates.append(np.flatnonzero(free))
-    offered = [
-        replace(_rows(pool, free), limit=max(_room(pool) - len(drawn), 0))
-        for pool, free, drawn in zip(pools, candidates, controls)
-    ]
-    return [free[one] for free, one in zip(candidates, pick.choose(offered))]
-
-
-def _rows(pool: Pool, which: np.ndarray) -> Pool:
-    """The frames of a pool at these places, in this order."""
-    values, steps, names = pool.values[which], pool.steps[which], pool.trajectories[which]
-    return replace(pool, values=values, steps=steps, trajectories=names)

@@ -23,15 +23,15 @@ class Rules:
     ----------
     distance
         Smallest distance of two atoms, in units of the sum of their covalent radii (Cordero et al.,
-        Dalton Trans. 2832 (2008)). Molecules have 0.8 to 1.2 (H₂ 1.19, N₂ 0.77, CO 0.80). At
+        Dalton Trans. 2832 (2008)). Molecules have 0.75 to 1.2 (H₂ 1.19, N₂ 0.77). At
         200 GPa nearest neighbours of transition metals come to 0.8, of the softest ones, whose
         radii are the largest (Na, K, Cs), to 0.55–0.65. Collisions take 0.15 off: liquid copper has
-        0.73 at 3000 K, 0.65 at 200 GPa and 5700 K (EMT). At
-        0.4 a pair of any elements costs tens of eV, which no temperature of a condensed phase pays.
+        0.73 at 3000 K, 0.65 at 200 GPa and 5700 K (EMT). At 0.4 a pair of any
+        elements costs tens of eV, which no temperature of a condensed phase pays.
     contraction, expansion
-        Volume in units of that of the first frame. The softest solid, H₂, has 1/8.5 of its volume
-        at 200 GPa. A critical fluid has three to five times the volume of its solid; beyond eight
-        it is a gas, or the cell runs away.
+        Volume in units of that of the first frame. The softest solid, H₂, has 1/12 of its volume at
+        200 GPa (Loubeyre et al., Nature 383, 702 (1996)). A critical fluid has three to five times
+        the volume of its solid; beyond eight it is a gas, or the cell runs away.
     temperature
         Kinetic temperature in units of that of the thermostat (the largest, if it is ramped).
         Of a single diatomic molecule one frame in 10⁶ is above 10, and none of larger systems; a
@@ -42,7 +42,7 @@ class Rules:
     """
 
     distance: float = 0.4
-    contraction: float = 1 / 16
+    contraction: float = 1 / 32
     expansion: float = 8.0
     temperature: float = 10.0
     force: float = 100.0

@@ -7,7 +7,7 @@ structures, read when they are looked at, and of their features.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Optional, Protocol
 
 import numpy as np
@@ -16,6 +16,8 @@ from pwact.query.pick import pick_random
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from pwact.query.duplicates import Known
 
 STRUCTURES = "frames"
 FEATURES = "features"
@@ -38,6 +40,25 @@ class Frames(Protocol):
 
 
 @dataclass(frozen=True)
+class Around:
+    """What a rule may know beside the candidates of a system, where the loop has a target.
+
+    Attributes
+    ----------
+    fresh
+        All fresh physical frames of the system, candidates and accepted ones.
+    taken
+        Indices into `fresh` of those that are labelled in any case, ascending.
+    known
+        The frames that have labels; None where they were not given.
+    """
+
+    fresh: Pool
+    taken: np.ndarray
+    known: Optional[Known] = None
+
+
+@dataclass(frozen=True)
 class Pool:
     """The candidates of one system.
 
@@ -55,6 +76,8 @@ class Pool:
         Belongs to the system, wherever and whenever the choice is made.
     frames
         None where the rule asks for nothing more.
+    around
+        None where the loop has no target.
     """
 
     values: np.ndarray
@@ -63,6 +86,18 @@ class Pool:
     limit: Optional[int]
     rng: np.random.Generator
     frames: Optional[Frames] = None
+    around: Optional[Around] = None
+
+    @property
+    def unknown(self) -> np.ndarray:
+        """Which candidates have an uncertainty that says nothing: 0, negative, not a number."""
+        says: np.ndarray = np.isfinite(self.values) & (self.values > 0)
+        return ~says
+
+    def at(self, which: np.ndarray) -> Pool:
+        """The candidates at these places, in this order, or of this mask."""
+        values, steps, names = self.values[which], self.steps[which], self.trajectories[which]
+        return replace(self, values=values, steps=steps, trajectories=names)
 
     def structure(self, index: int) -> Atoms:
         """The structure of a candidate."""

@@ -7,10 +7,16 @@ from typing import Optional
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
+from pwact.query.diverse import DiversePick, TopPick
 from pwact.query.driving import Decision, Round, at_floor, decide, latest_controls, reached
-from pwact.query.picks import RANDOM, Pool, RandomPick
+from pwact.query.duplicates import Known
+from pwact.query.picks import RANDOM, Pick, Pool, RandomPick
+from pwact.query.variance import VariancePick
+from tests.query.made_pools import MadeFrames, permuted
+from tests.query.made_pools import pool_of as made_pool
 
 TARGET = 0.1
 NAN = float("nan")
@@ -201,3 +207,66 @@ class TestStart:
         assert pairs_in_force(Pairs(values, np.r_[values[:4], NAN]), start) is start
         real = Pairs(values, values)
         assert pairs_in_force(real, start) is real
+
+
+class TestKnown:
+    """Frames that nearly have a label are not labelled again."""
+
+    def pool(self, *distances: float, limit: int = 3, value: float = 0.5) -> Pool:
+        structures = {n: Atoms("Cu2", [[0, 0, 0], [0, 0, d]]) for n, d in enumerate(distances)}
+        return made_pool([value] * len(distances), limit, MadeFrames(structures=structures))
+
+    def decided(self, pool: Pool, *labelled: float, pick: Pick = RANDOM) -> Decision:
+        known = Known([29], [Atoms("Cu2", [[0, 0, 0], [0, 0, d]]) for d in labelled])
+        mask = np.ones(len(pool.values), dtype=bool)
+        return decide([pool], [mask], line_pairs(), TARGET, pick, known)
+
+    @pytest.mark.parametrize("pick", [RANDOM, DiversePick(), TopPick()])
+    def test_others_are_chosen_in_their_place(self, pick: Pick) -> None:
+        pool = self.pool(*[2.0] * 30, 2.2, 2.4, 2.2, 2.6, 2.8)
+        made = self.decided(pool, 2.0, 2.6, pick=pick)
+        labelled = sorted([*made.controls[0].tolist(), *made.chosen[0].tolist()])
+        assert labelled in ([30, 31, 34], [31, 32, 34])
+
+    def test_a_control_is_no_frame_that_has_a_label(self) -> None:
+        pool = self.pool(*[2.0] * 30, 2.4, limit=1, value=0.001)
+        made = self.decided(pool, 2.0)
+        assert made.controls[0].tolist() == [30]
+        assert made.accepted[0].all()
+        assert self.decided(self.pool(*[2.0] * 30), 2.0).controls[0].tolist() == []
+
+    def test_nothing_new(self) -> None:
+        made = self.decided(self.pool(*[2.0] * 200), 2.0)
+        assert len(made.chosen[0]) == len(made.controls[0]) == 0
+
+    def test_no_frame_of_another_system_twice(self) -> None:
+        pools = [self.pool(2.0, 2.0), self.pool(2.0, 2.3)]
+        masks = [np.ones(2, dtype=bool)] * 2
+        made = decide(pools, masks, line_pairs(), TARGET, RANDOM, Known([29]))
+        found = [[*one, *other] for one, other in zip(made.controls, made.chosen)]
+        assert [len(one) for one in found] == [1, 1]
+        assert found[1] == [1]
+
+    def test_without_labelled_frames_nothing_is_read(self) -> None:
+        pool = self.pool(2.0, 2.0, 2.3, 2.4)
+        made = decide([pool], [np.ones(4, dtype=bool)], line_pairs(), TARGET, RANDOM)
+        assert len(made.controls[0]) + len(made.chosen[0]) == 3
+        assert pool.frames.read == []
+
+
+@pytest.mark.parametrize("pick", [RANDOM, VariancePick(), DiversePick(), TopPick()])
+def test_no_rule_depends_on_the_order_of_the_frames(pick: Pick) -> None:
+    rng = np.random.default_rng(0)
+    structures = {n: Atoms("Cu2", [[0, 0, 0], [0, 0, 2 + n % 37 / 15]]) for n in range(60)}
+    features = {n: rng.normal(size=(2, 4)).astype(np.float32) for n in range(60)}
+    frames = MadeFrames(features, structures)
+    pool = made_pool(rng.lognormal(-3.0, 1.0, 60).tolist(), 10, frames)
+    order = rng.permutation(60)
+    found = []
+    for one in (pool, permuted(pool, order)):
+        mask = np.isin(one.steps, range(0, 60, 7), invert=True)
+        made = decide([one], [mask], line_pairs(), TARGET, pick, Known([29]))
+        found.append([one.steps[part[0]].tolist() for part in (made.controls, made.chosen)])
+        assert made.rule == pick.words
+    assert [sorted(part) for part in found[1]] == found[0]
+    assert [len(part) for part in found[0]] == [2, 8]

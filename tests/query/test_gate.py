@@ -29,7 +29,7 @@ def of(count: int = 10, at: int = 4, **changed: float) -> Optional[int]:
     ("name", "bad", "edge"),
     [
         ("distances", 0.39, 0.4),
-        ("volumes", 0.06, 1 / 16),
+        ("volumes", 0.03, 1 / 32),
         ("volumes", 8.1, 8.0),
         ("temperatures", 10.1, 10.0),
         ("forces", 101.0, 100.0),
@@ -73,7 +73,7 @@ def test_why() -> None:
     found = why_unphysical(0.21, 9.0, 1.0, 1234.5)
     assert found == (
         "two atoms are at 0.21 of the sum of their covalent radii (the least is 0.4); "
-        "the volume is 9 times that of the first frame (0.0625 to 8); "
+        "the volume is 9 times that of the first frame (0.0312 to 8); "
         "a force is 1234 eV/Å (the most is 100)"
     )
 
