@@ -11,6 +11,7 @@ import numpy as np
 from pwact.errors import CutOffError, NotConvergedError, TaskError
 
 _MOVING = ("MD", "GEO_OPT", "CELL_OPT", "BAND", "MC", "PINT")
+_FIXED_CELL = ("NVE", "NVT", "NVT_ADIABATIC", "LANGEVIN", "ISOKIN")  # of all ensembles
 NOT_CONVERGED = "SCF run NOT converged"
 OUT_OF_TIME = "exceeded requested execution time"
 
@@ -67,6 +68,8 @@ class Log:
         How many runs the file holds.
     cell, atoms
         As printed at the start: rows with 3 digits, element and position with 6.
+    periodic
+        Periodic axes, as printed: ``XYZ``, ``XY``, ``NONE``.
     """
 
     path: Path
@@ -80,13 +83,20 @@ class Log:
     last_step: int = 0
     kind: str = ""
     runs: int = 1
+    periodic: str = "XYZ"
     cell: dict[str, list[float]] = field(default_factory=dict)
     atoms: list[tuple[str, list[float]]] = field(default_factory=list)
 
     @property
     def cell_changes(self) -> bool:
-        """Whether the cell is another one in each step."""
-        return "NPT" in self.kind or "CELL_OPT" in self.kind
+        """Whether the cell is another one in each step: in all ensembles but those that keep it."""
+        run, *ensembles = self.kind.split() or [""]
+        return run == "CELL_OPT" or any(one not in _FIXED_CELL for one in ensembles)
+
+    @property
+    def pbc(self) -> list[bool]:
+        """Along which axes the cell is periodic."""
+        return [axis in self.periodic for axis in "XYZ"]
 
     def demand_end(self) -> None:
         """Raise CutOffError unless the program came to its own end."""

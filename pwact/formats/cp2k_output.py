@@ -223,6 +223,9 @@ class _Reader:
 
     def cell(self, text: str) -> None:
         """``CELL| Vector a [angstrom]:  5.431  0.000  0.000   |a| =  5.431000``."""
+        words = text.split()
+        if words[1:2] == ["Periodicity"] and len(words) == 3:
+            self.log.periodic = words[2].upper()
         found = re.match(r"CELL\| Vector ([abc]) \[angstrom\]?:?(.*)\|[abc]\|", text)
         if found:
             self.log.cell.setdefault(found.group(1), self.lines.numbers(found.group(2).split()))

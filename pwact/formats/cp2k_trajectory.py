@@ -142,7 +142,7 @@ def _placed(
     if list(step.symbols) != start.get_chemical_symbols():
         raise TaskError(f"{directory}: the atoms of {POSITIONS} are not those of the structure")
     chosen = start.cell.array if cell is None else cell
-    return Atoms(start.numbers, length * step.table, cell=chosen, pbc=True)
+    return Atoms(start.numbers, length * step.table, cell=chosen, pbc=start.pbc)
 
 
 def relaxed_frame(log: Log, directory: Path, start: Atoms) -> Atoms:
@@ -237,10 +237,12 @@ def labelled_scf(log: Log) -> Atoms:
     Raises
     ------
     InputError
-        The log holds no structure.
+        The log holds no structure, or several runs.
     NotConvergedError, CutOffError, TaskError
         As `Log.single_point`.
     """
+    if log.runs > 1:
+        raise InputError(f"holds {log.runs} runs; give each a log of its own", log.path)
     atoms = _start(log)
     found = log.single_point(len(atoms))
     virial = None if found.stress is None else found.stress * atoms.get_volume()
@@ -262,7 +264,7 @@ def _start(log: Log) -> Atoms:
     exact = _exact_cell(log)
     cell = _rows(log.cell) if exact is None else exact
     symbols, places = zip(*log.atoms)
-    return Atoms(list(symbols), np.array(places), cell=cell, pbc=True)
+    return Atoms(list(symbols), np.array(places), cell=cell, pbc=log.pbc)
 
 
 def _exact_cell(log: Log) -> Optional[np.ndarray]:

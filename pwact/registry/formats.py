@@ -115,12 +115,13 @@ FORMATS: Registry[DataFormat] = Registry(
                 "without such a table by `cp2k.inp` beside the log, else hartree/bohr, and the "
                 "energies must fit the forces.",
                 "The virial is the stress of the log times the volume: its trace is three "
-                "times the pressure.",
+                "times the pressure. Open axes are those of `CELL| Periodicity` in the log.",
                 "Of several runs in one log the last is read, with a warning. The cell in the "
                 "log has three decimals; `cp2k.inp` beside it, if it fits, counts instead.",
             ),
             refused=(
-                "a cell that changes without `*.cell`, forces or positions of another run, a "
+                "a cell that changes without `*.cell` (CELL_OPT, and every ensemble but NVE, NVT, "
+                "NVT_ADIABATIC, LANGEVIN and ISOKIN), forces or positions of another run, a "
                 "unit that fits neither",
             ),
         ),
@@ -130,7 +131,7 @@ FORMATS: Registry[DataFormat] = Registry(
                 "The log of a single point with its table of forces, if its SCF converged. "
                 "Positions have the six decimals of the log; the cell is as above.",
             ),
-            refused=("the log of a run in which atoms move",),
+            refused=("the log of a run in which atoms move, several runs in one log",),
         ),
         "extxyz": DataFormat(
             "pwact.formats.extxyz:Extxyz",

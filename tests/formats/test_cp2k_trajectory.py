@@ -17,6 +17,7 @@ from pwact.formats.cp2k_files import read_cells, read_steps
 from pwact.formats.cp2k_output import BOHR, HARTREE, HARTREE_PER_BOHR, read_log
 from pwact.formats.cp2k_trajectory import (
     labelled_md,
+    labelled_scf,
     md_frames,
     read_cp2k_md,
     read_cp2k_scf,
@@ -204,7 +205,7 @@ def test_a_cell_that_changes(run: Path, change: Change) -> None:
     assert steps(run) == all_but(3)
 
 
-@pytest.mark.parametrize("ensemble", ["NPT_F", "NPT_I"])
+@pytest.mark.parametrize("ensemble", ["NPT_F", "NPT_I", "NPE_F", "NPE_I", "MSST"])
 def test_a_cell_that_changes_and_is_nowhere(run: Path, change: Change, ensemble: str) -> None:
     change(LOG, lambda text: re.sub(r"(Ensemble type +)NVT", rf"\1{ensemble}", text))
     assert steps(run) == all_but()
@@ -216,6 +217,32 @@ def test_a_cell_that_changes_and_is_nowhere(run: Path, change: Change, ensemble:
         read_cp2k_md(run / LOG)
     with pytest.raises(TaskError, match=words):
         relaxed_frame(read_log(run / LOG), run, start())
+
+
+@pytest.mark.parametrize("ensemble", ["NVE", "LANGEVIN", "ISOKIN", "NVT_ADIABATIC"])
+def test_a_cell_that_stays(run: Path, change: Change, ensemble: str) -> None:
+    change(LOG, lambda text: re.sub(r"(Ensemble type +)NVT", rf"\1{ensemble}", text))
+    (run / CELLS).unlink()
+    assert steps(run) == all_but()
+
+
+@pytest.mark.parametrize(
+    ("printed", "pbc"), [("NONE", [0, 0, 0]), ("XY", [1, 1, 0]), ("Z", [0, 0, 1])]
+)
+def test_open_axes_are_those_of_the_log(
+    printed: str, pbc: list[int], run: Path, change: Change
+) -> None:
+    change(LOG, lambda text: re.sub(r"(CELL\| Periodicity +)XYZ", rf"\1{printed}", text))
+    assert all(frame.pbc.tolist() == pbc for frame in labelled_md(read_log(run / LOG)))
+    assert read_cp2k_md(run / LOG).pbc.tolist() == pbc
+    assert read_cp2k_scf(run / LOG).pbc.tolist() == pbc
+
+
+def test_several_single_points_in_one_log(samples: Path, tmp_path: Path) -> None:
+    text = (samples / "cp2k" / "scf" / "dft.log").read_text()
+    (tmp_path / "cp2k.log").write_text(text * 2)
+    with pytest.raises(InputError, match=r"cp2k\.log: holds 2 runs; give each a log of its own"):
+        labelled_scf(read_log(tmp_path / "cp2k.log"))
 
 
 def in_another_unit(factor: float) -> Callable[[str], str]:
