@@ -11,18 +11,17 @@ import contextlib
 import io
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers
 
 from pwact.errors import InputError
 from pwact.formats.data_format import DataSetFormat, Remarks
-from pwact.formats.extxyz_atoms import property_columns, put_properties
+from pwact.formats.extxyz_atoms import elements_of, property_columns, put_properties
 from pwact.formats.extxyz_head import Column, Head, read_head
 from pwact.formats.extxyz_labels import (
     OF_TABLES,
@@ -30,23 +29,19 @@ from pwact.formats.extxyz_labels import (
     LabelNames,
     labels_of_head,
     labels_there,
-    length_unit,
 )
+from pwact.formats.extxyz_units import length_unit
 from pwact.formats.frames import composition_name
 from pwact.formats.labels import labels_of, set_labels
 from pwact.io import files
-from pwact.io.arrays import are_elements
 from pwact.io.texts import DAMAGED, open_text
 from pwact.registry.formats import ASE, PWACT
 
 log = logging.getLogger(__name__)
 
-_SYMBOLS = ("species", "symbols", "element")
-_NUMBERS = ("numbers", "z", "atomic_numbers")
 _POSITIONS = ("pos", "positions")
 _PLAIN = dict.fromkeys(_POSITIONS, "positions")
 _THERE = "labels that are there under other names"
-_ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
 MOST_ATOMS = 10**9  # what is more is a slip
 
 
@@ -139,9 +134,10 @@ def iterate_extxyz(
         As in `read_extxyz`.
     """
     said: set[str] = set()
+    reading = _Reading(spoilt, names, properties)
     try:
         with open_text(path) as stream:
-            for atoms, remarks in _frames(stream, path, _Reading(spoilt, names, properties)):
+            for atoms, remarks in _frames(stream, path, reading):
                 for words in remarks:
                     if words not in said:
                         log.warning("%s: %s", path, words)
@@ -185,11 +181,26 @@ def complete_frames(path: Path) -> list[Atoms]:
 
 @dataclass(frozen=True)
 class _Reading:
-    """How frames are read: `spoilt` labels count as none; the names of labels; properties."""
+    """How frames are read: `spoilt` labels count as none; the names of labels; properties.
+
+    `found` gets the names under which labels stood, in the frames so far.
+    """
 
     spoilt: bool = False
     names: LabelNames = OF_TABLES
     properties: bool = False
+    found: list[LabelNames] = field(default_factory=list)
+
+    def others(self, found: LabelNames) -> tuple[str, ...]:
+        """What is to be said where labels stand under other names than in frames before."""
+        if not self.found:
+            self.found.append(found)
+        pairs = zip(vars(self.found[0]).values(), vars(found).values())
+        differ = [(one, other) for one, other in pairs if one and other and one != other]
+        return tuple(
+            f"the labels stand under {one} in some frames and under {other} in others"
+            for one, other in differ
+        )
 
 
 def _frames(
@@ -208,7 +219,10 @@ def _frames(
             rows = list(islice(stream, count))
             if len(rows) < count or not rows[-1].strip():
                 raise ValueError(f"the file ends before the last of its {count} atoms")
-            yield _frame(read_head(head), rows, reading)
+            atoms, remarks = _frame(read_head(head), rows, reading)
+            if atoms.calc is not None and not rows[-1].endswith("\n"):
+                remarks = (*remarks, "the last line has no end: was the file cut off there?")
+            yield atoms, remarks
         except (ValueError, KeyError, IndexError) as error:
             message = f"frame {number} cannot be read: {_reason(error)}"
             raise InputError(message, path) from error
@@ -232,11 +246,12 @@ def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, t
     if place is None:
         raise ValueError(f"Properties={head.values['properties']} names no pos")
     cell, length = head.cell(), length_unit(head)
+    numbers, strange = elements_of(head, words)
     atoms = Atoms(
-        numbers=_numbers_of(head, words),
+        numbers=numbers,
         positions=column(place) * length,
         cell=None if cell is None else cell * length,
-        pbc=head.pbc(cell is not None),
+        pbc=head.pbc(cell),
     )
     if reading.properties:
         put_properties(atoms, head, words)
@@ -253,35 +268,7 @@ def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, t
             atoms.info[_THERE] = there
         return atoms, ()
     set_labels(atoms, labels.energy, labels.forces, labels.virial)
-    return atoms, labels.remarks
-
-
-def _numbers_of(head: Head, words: Sequence[Sequence[str]]) -> list[int]:
-    """Atomic numbers by symbols or numbers, which must agree where there are both.
-
-    Raises
-    ------
-    KeyError
-        A symbol is none.
-    ValueError
-        There is neither, or they differ.
-    """
-    found = [(name, head.columns[name]) for name in (*_SYMBOLS, *_NUMBERS) if name in head.columns]
-    if not found:
-        raise ValueError(f"Properties={head.values['properties']} names no species")
-    columns = []
-    for name, column in found:
-        texts = [row[column.first] for row in words]
-        if name in _SYMBOLS:
-            columns.append([_ELEMENTS[text.capitalize()] for text in texts])
-        else:
-            numbers = np.array(texts).astype(float)
-            if not are_elements(numbers):
-                raise ValueError(f"{name} holds what is no atomic number")
-            columns.append(numbers.astype(int).tolist())
-    if any(other != columns[0] for other in columns[1:]):
-        raise ValueError(f"{' and '.join(name for name, _ in found)} name different elements")
-    return columns[0]
+    return atoms, (*strange, *labels.remarks, *reading.others(labels.names))
 
 
 def _columns(words: Sequence[Sequence[str]], column: Column, name: str) -> np.ndarray:

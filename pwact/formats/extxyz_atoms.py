@@ -6,16 +6,55 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.data import atomic_numbers
 
 from pwact.atom_properties import CHARGES, KINDS, MOMENTS, properties_of
 from pwact.formats.extxyz_head import Head
 from pwact.formats.moving import mask_columns, put_mask
+from pwact.io.arrays import are_elements
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 # name of the column → how many numbers it may hold; the names are ASE's
 _COLUMNS = {MOMENTS: (1, 3), CHARGES: (1,), KINDS: (1,)}
+_SYMBOLS = ("species", "symbols", "element")
+_NUMBERS = ("numbers", "z", "atomic_numbers")
+_ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
+
+
+def elements_of(head: Head, words: Sequence[Sequence[str]]) -> tuple[list[int], tuple[str, ...]]:
+    """Atomic numbers by symbols or numbers, which must agree where there are both.
+
+    What is to be said of them comes second: ``CA`` is calcium here, and a carbon in PDB files.
+
+    Raises
+    ------
+    KeyError
+        A symbol is none.
+    ValueError
+        There is neither, or they differ.
+    """
+    found = [(name, head.columns[name]) for name in (*_SYMBOLS, *_NUMBERS) if name in head.columns]
+    if not found:
+        raise ValueError(f"Properties={head.values['properties']} names no species")
+    columns: list[list[int]] = []
+    remarks: tuple[str, ...] = ()
+    for name, column in found:
+        texts = [row[column.first] for row in words]
+        if name in _SYMBOLS:
+            known = {text: _ELEMENTS[text.capitalize()] for text in set(texts)}
+            columns.append([known[text] for text in texts])
+            shouted = sorted(text for text in known if len(text) == 2 and text.isupper())
+            remarks += tuple(f"{text} is read as the element {text.title()}" for text in shouted)
+        else:
+            numbers = np.array(texts).astype(float)
+            if not are_elements(numbers):
+                raise ValueError(f"{name} holds what is no atomic number")
+            columns.append(numbers.astype(int).tolist())
+    if any(other != columns[0] for other in columns[1:]):
+        raise ValueError(f"{' and '.join(name for name, _ in found)} name different elements")
+    return columns[0], remarks
 
 
 def put_properties(atoms: Atoms, head: Head, words: Sequence[Sequence[str]]) -> None:

@@ -108,21 +108,30 @@ class Head:
             raise ValueError("the three vectors of the lattice lie in one plane")
         return cell
 
-    def pbc(self, default: bool) -> list[bool]:
-        """Which axes are periodic, or `default` where the line does not say.
+    def pbc(self, cell: Optional[np.ndarray]) -> list[bool]:
+        """Which axes are periodic; where the line does not say, those with a lattice vector.
+
+        Parameters
+        ----------
+        cell
+            Lattice vectors as rows; None without.
 
         Raises
         ------
         ValueError
-            The value is not three times true or false.
+            The value is not three times true or false, or true for an axis without a vector.
         """
+        there = [False] * 3 if cell is None else np.any(cell, axis=1).tolist()
         text = self.text("pbc")
         if text is None:
-            return [default] * 3
+            return there
         words = [word.lower() for word in re.split(r"[\s,\[\]]+", text) if word]
         if len(words) != 3 or not set(words) <= set(_PERIODIC):
             raise ValueError(f"pbc is {text!r}; three of T and F are expected")
-        return [_PERIODIC[word] for word in words]
+        periodic = [_PERIODIC[word] for word in words]
+        if any(one and not vector for one, vector in zip(periodic, there)):
+            raise ValueError(f"pbc is {text!r}, but there is no lattice vector along such an axis")
+        return periodic
 
 
 def read_head(line: str) -> Head:

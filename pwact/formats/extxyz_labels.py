@@ -11,11 +11,17 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 import numpy as np
-from ase import units
 
 from pwact.formats.extxyz_head import Head
+from pwact.formats.extxyz_units import (
+    energy_unit,
+    force_unit,
+    refuse_unread_units,
+    stress_unit,
+    virial_unit,
+)
 
-FREE_ENERGY = "free_energy"
+FREE_ENERGIES = ("free_energy", "ref_free_energy", "dft_free_energy")
 ENERGIES = ("energy", "ref_energy", "dft_energy", "total_energy", "potential_energy")
 FORCES = (
     "force",
@@ -28,31 +34,8 @@ FORCES = (
 VIRIALS = ("virial", "virials", "ref_virial", "ref_virials", "dft_virial", "dft_virials")
 STRESSES = ("stress", "ref_stress", "dft_stress")
 _VOIGT = np.array([0, 5, 4, 5, 1, 3, 4, 3, 2])  # xx yy zz yz xz xy → nine, row by row
-_WORDS = ("unit", "units")
 _SAME = 1e-4  # of the largest component: files with few digits
-_HARTREE_EV, _BOHR_A = units.Hartree, units.Bohr
-
-ENERGY_UNITS = {
-    "ev": 1.0,
-    "mev": 1e-3,
-    "hartree": _HARTREE_EV,
-    "ha": _HARTREE_EV,
-    "a.u.": _HARTREE_EV,
-    "rydberg": _HARTREE_EV / 2,
-    "ry": _HARTREE_EV / 2,
-    "kcal/mol": units.kcal / units.mol,
-    "kj/mol": units.kJ / units.mol,
-}
-LENGTH_UNITS = {
-    "å": 1.0,
-    "a": 1.0,
-    "ang": 1.0,
-    "angstrom": 1.0,
-    "bohr": _BOHR_A,
-    "a.u.": _BOHR_A,
-    "nm": 10.0,
-}
-STRESS_UNITS = {"gpa": units.GPa, "kbar": units.GPa / 10, "kb": units.GPa / 10, "bar": units.bar}
+_SKEW = 0.05  # of the largest component: what is more is no rounding
 
 
 class CandidatesDifferError(ValueError):
@@ -87,12 +70,15 @@ class FrameLabels:
     ----------
     remarks
         What was left out, or chosen among several: a few words each.
+    names
+        Under which they stood, as written.
     """
 
     energy: Optional[float]
     forces: Optional[np.ndarray]
     virial: Optional[np.ndarray]
     remarks: tuple[str, ...] = ()
+    names: LabelNames = OF_TABLES
 
 
 def labels_of_head(
@@ -112,16 +98,20 @@ def labels_of_head(
     ValueError
         Candidates differ, a unit is unknown, or numbers are wrong.
     """
+    refuse_unread_units(head)
     unit = energy_unit(head)
     remarks: list[str] = []
-    energy = _energy(head, names.energy, remarks)
-    forces = _forces(head, names.forces, column)
-    virial = _virial(head, names.virial, volume, unit, remarks)
+    energy_key, energy = _energy(head, names.energy, remarks)
+    forces_key, forces = _forces(head, names.forces, column)
+    virial_key, virial = _virial(head, names.virial, volume, unit, remarks)
     if energy is not None:
         energy *= unit
     if forces is not None:
-        forces = forces * _force_unit(head, unit)
-    return FrameLabels(energy, forces, virial, tuple(remarks))
+        forces = forces * force_unit(head, unit)
+    if virial is not None and not _equal(virial, virial.T, _SKEW):
+        remarks.append(f"{virial_key} is not symmetric, as that of an energy is")
+    found = LabelNames(energy_key, forces_key, virial_key)
+    return FrameLabels(energy, forces, virial, tuple(remarks), found)
 
 
 def labels_there(head: Head) -> str:
@@ -134,82 +124,29 @@ def labels_there(head: Head) -> str:
     return f"; there are {', '.join(found)} (the names that are read: docs/files.md)"
 
 
-def length_unit(head: Head) -> float:
-    """Å in the unit of positions and lattice."""
-    return _unit(head, ("length", "position", "pos"), LENGTH_UNITS) or 1.0
-
-
-def energy_unit(head: Head) -> float:
-    """The unit of energies in eV."""
-    return _unit(head, ("energy",), ENERGY_UNITS) or 1.0
-
-
-def _force_unit(head: Head, unit: float) -> float:
-    given = _unit(head, ("force", "forces"), ENERGY_UNITS, LENGTH_UNITS)
-    if given is None and unit != 1.0:
-        raise ValueError("energies have a unit of their own, but the line names none of forces")
-    return given or 1.0
-
-
-def _unit(
-    head: Head,
-    quantities: Sequence[str],
-    known: Mapping[str, float],
-    per: Optional[Mapping[str, float]] = None,
-) -> Optional[float]:
-    """The unit that the line names for a quantity, None without.
-
-    Raises
-    ------
-    ValueError
-        It is none that we know.
-    """
-    key = _unit_key(head, quantities)
-    if key is None:
-        return None
-    words = _plain(head, key)
-    above, _, below = words.rpartition("/") if per else (words, "", "")
-    if above in known and (not per or below in per):
-        return known[above] / (per[below] if per else 1.0)
-    raise _strange(head, key)
-
-
-def _unit_key(head: Head, quantities: Sequence[str]) -> Optional[str]:
-    keys = (f"{one}{joint}{unit}" for one in quantities for joint in "-_" for unit in _WORDS)
-    return next((key for key in keys if head.text(key) is not None), None)
-
-
-def _plain(head: Head, key: str) -> str:
-    text = (head.text(key) or "").lower().replace(" ", "")
-    return text.replace("**", "^").replace("³", "^3")
-
-
-def _strange(head: Head, key: str) -> ValueError:
-    return ValueError(f"{head.spelling[key]}={head.text(key)} is no unit that is known here")
-
-
-def _energy(head: Head, chosen: str, remarks: list[str]) -> Optional[float]:
+def _energy(head: Head, chosen: str, remarks: list[str]) -> tuple[str, Optional[float]]:
     def read(key: str) -> Optional[float]:
         numbers = head.numbers(key, (1,))
         return None if numbers is None else float(numbers[0])
 
     if chosen:
-        return read(_there(chosen, head.values, "key"))
+        return chosen, read(_there(chosen, head.values, "key"))
     found = {key: value for key in ENERGIES if (value := read(key)) is not None}
-    free = read(FREE_ENERGY)
-    if free is not None:
-        if any(value != free for value in found.values()):
-            remarks.append(f"{FREE_ENERGY} is taken, of which the forces are the derivatives")
-        return free
-    return _agreed(head, found)
+    free = {key: value for key in FREE_ENERGIES if (value := read(key)) is not None}
+    key, energy = _agreed(head, free or found)
+    if free and any(value != energy for value in found.values()):
+        remarks.append(f"{key} is taken, of which the forces are the derivatives")
+    return key, energy
 
 
-def _forces(head: Head, chosen: str, column: Callable[[str], np.ndarray]) -> Optional[np.ndarray]:
+def _forces(
+    head: Head, chosen: str, column: Callable[[str], np.ndarray]
+) -> tuple[str, Optional[np.ndarray]]:
     if chosen:
-        return column(_there(chosen, head.columns, "property"))
+        return chosen, column(_there(chosen, head.columns, "property"))
     found = [name for name in FORCES if name in head.columns]
     if not found:
-        return None
+        return "", None
     tables = [column(name) for name in found]
     for name, table in zip(found[1:], tables[1:]):
         if not np.array_equal(table, tables[0]):
@@ -217,16 +154,19 @@ def _forces(head: Head, chosen: str, column: Callable[[str], np.ndarray]) -> Opt
                 f"the properties {found[0]} and {name} differ; which are the labels? "
                 "(--forces-key of to_pwdata)"
             )
-    return tables[0]
+    return found[0], tables[0]
 
 
 def _virial(
     head: Head, chosen: str, volume: float, unit: float, remarks: list[str]
-) -> Optional[np.ndarray]:
-    """The virial in eV, shape (3, 3), which is −V times the stress."""
+) -> tuple[str, Optional[np.ndarray]]:
+    """Its name, and the virial in eV, shape (3, 3), which is −V times the stress."""
     if chosen:
         key = _there(chosen, head.values, "key")
-        return _of_stress(head, key, volume, unit) if "stress" in key else _nine(head, key, unit)
+        of_stress = "stress" in key
+        return chosen, (
+            _of_stress(head, key, volume, unit) if of_stress else _nine(head, key, unit)
+        )
     found = {key: _nine(head, key, unit) for key in VIRIALS if head.text(key) is not None}
     for key in STRESSES:
         if head.text(key) is not None:
@@ -241,12 +181,12 @@ def _virial(
                 f"{head.spelling[first[0]]} and {head.spelling[key]} do not belong together "
                 "(virial = −volume · stress); which is right? (--virial-key of to_pwdata)"
             )
-    return None if first is None else first[1]
+    return ("", None) if first is None else (head.spelling[first[0]], first[1])
 
 
 def _nine(head: Head, key: str, unit: float) -> np.ndarray:
     numbers = head.numbers(key, (9,))
-    given = _unit(head, ("virial", "virials"), ENERGY_UNITS)
+    given = virial_unit(head)
     assert numbers is not None
     return np.asarray(numbers.reshape(3, 3) * (unit if given is None else given))
 
@@ -257,38 +197,23 @@ def _of_stress(head: Head, key: str, volume: float, unit: float) -> np.ndarray:
         raise ValueError(f"{head.spelling[key]} needs a cell with a volume")
     assert numbers is not None
     nine = numbers if numbers.size == 9 else numbers[_VOIGT]
-    return np.asarray(nine.reshape(3, 3) * (-volume * _stress_unit(head, unit)))
+    return np.asarray(nine.reshape(3, 3) * (-volume * stress_unit(head, unit)))
 
 
-def _stress_unit(head: Head, unit: float) -> float:
-    key = _unit_key(head, ("stress",))
-    if key is None:
-        if unit != 1.0:
-            raise ValueError("energies have a unit of their own, but the line names none of stress")
-        return 1.0
-    words = _plain(head, key)
-    above, _, below = words.rpartition("/")
-    if words in STRESS_UNITS:
-        return float(STRESS_UNITS[words])
-    length = below[:-2] if below.endswith("^3") else below[:-1]
-    if above in ENERGY_UNITS and length in LENGTH_UNITS and below.endswith("3"):
-        return float(ENERGY_UNITS[above] / LENGTH_UNITS[length] ** 3)
-    raise _strange(head, key)
-
-
-def _agreed(head: Head, found: Mapping[str, float]) -> Optional[float]:
+def _agreed(head: Head, found: Mapping[str, float]) -> tuple[str, Optional[float]]:
     if len(set(found.values())) > 1:
         names = ", ".join(f"{head.spelling[key]}={value:g}" for key, value in found.items())
         raise CandidatesDifferError(
             f"several energies that differ: {names}; which is the label? "
             "(--energy-key of to_pwdata)"
         )
-    return next(iter(found.values()), None)
+    key = next(iter(found), "")
+    return head.spelling.get(key, ""), found.get(key)
 
 
-def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+def _equal(one: np.ndarray, other: np.ndarray, close: float = _SAME) -> bool:
     size = max(float(np.abs(one).max()), float(np.abs(other).max()))
-    return bool(np.abs(one - other).max() <= _SAME * size)
+    return bool(np.abs(one - other).max() <= close * size)
 
 
 def _there(name: str, known: Iterable[str], what: str) -> str:

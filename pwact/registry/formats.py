@@ -152,8 +152,9 @@ FORMATS: Registry[DataFormat] = Registry(
             ),
             refused=(
                 "two candidates for one label that differ, a key twice with different values, "
-                "a virial that is not −volume times the stress, an unknown unit, names that "
-                "are no elements",
+                "a virial that is not −volume times the stress, an unknown unit, a unit under a "
+                "key that is not read, names that are no elements, an axis that is periodic "
+                "without a lattice vector",
             ),
         ),
         "pwmlff/npy": DataFormat(

@@ -322,3 +322,59 @@ def test_names_for_ase(tmp_path: Path, frames: list[Atoms]) -> None:
             np.testing.assert_allclose(-stress * ours.get_volume(), labels.virial, rtol=1e-9)
     for found, ours in zip(read_extxyz(tmp_path / "ase.xyz"), frames):
         assert_same(found, ours, 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("head", "pbc"),
+    [
+        ('Lattice="0 0 0 0 0 0 0 0 0"', [False] * 3),
+        ('Lattice="4 0 0 0 4 0 0 0 0"', [True, True, False]),
+        ('Lattice="4 0 0 0 4 0 0 0 0" pbc="T T F"', [True, True, False]),
+    ],
+)
+def test_an_axis_without_a_vector_is_open(head: str, pbc: list[bool], tmp_path: Path) -> None:
+    text = f"2\n{head} Properties=species:S:1:pos:R:3:force:R:3 energy=-1.5\n{ROWS}"
+    assert read_text(tmp_path, text)[0].pbc.tolist() == pbc
+
+
+@pytest.mark.parametrize("lattice", ["", 'Lattice="4 0 0 0 4 0 0 0 0"'])
+def test_periodic_without_a_lattice_is_refused(lattice: str, tmp_path: Path) -> None:
+    text = f'2\n{lattice} Properties=species:S:1:pos:R:3 pbc="T T T"\nAg 0 0 0\nAu 1 1 1\n'
+    with pytest.raises(
+        InputError, match="frame 0 .* there is no lattice vector along such an axis"
+    ):
+        read_text(tmp_path, text)
+
+
+REF = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-2'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"2\n{HEAD}\n{ROWS}2\n{REF}\n{ROWS}", "under energy in some frames and under REF_energy"),
+        (f"2\n{HEAD}\n{ROWS[:-1]}", "the last line has no end: was the file cut off there?"),
+        (f"2\n{HEAD}\n{ROWS.replace('Ag', 'AG')}", "AG is read as the element Ag"),
+        (f'2\n{HEAD} virial="1 9 0 0 1 0 0 0 1"\n{ROWS}', "virial is not symmetric"),
+        (f"2\n{HEAD} REF_free_energy=-3\n{ROWS}", "REF_free_energy is taken, of which the forces"),
+    ],
+)
+def test_what_may_be_meant_otherwise_is_said(
+    text: str, words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_text(tmp_path, text)
+    assert words in caplog.text
+
+
+def test_nothing_is_said_of_a_plain_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, frames: list[Atoms]
+) -> None:
+    write_extxyz(tmp_path / "a.xyz", frames)
+    read_extxyz(tmp_path / "a.xyz")
+    assert caplog.text == ""
+
+
+def test_free_energies_that_differ_are_refused(tmp_path: Path) -> None:
+    text = f"2\n{HEAD} free_energy=-3 REF_free_energy=-4\n{ROWS}"
+    with pytest.raises(InputError, match="several energies that differ: free_energy=-3, REF_free"):
+        read_text(tmp_path, text)
