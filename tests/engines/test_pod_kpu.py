@@ -12,8 +12,9 @@ from ase import Atoms
 
 from pwact.engines.md_task import MdTrajectory
 from pwact.engines.pod import files as pod_files
+from pwact.engines.pod.descriptors import FOLDER, complaint, described
 from pwact.engines.pod.fit import FACTOR
-from pwact.engines.pod.kpu import evaluate, main
+from pwact.engines.pod.kpu import evaluate, main, read_factor, row_of
 from pwact.engines.pod.trainer import PodTrainer
 from pwact.errors import TaskError
 from pwact.fingerprint import differences
@@ -21,6 +22,7 @@ from pwact.formats.features import Features
 from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.formats.lammps_data import write_lammps_data
 from pwact.formats.lammps_dump import frame_text
+from pwact.geometry import lower_triangular
 from tests.damage import cuts
 from tests.engines.pod_helpers import (
     BLOCK,
@@ -246,12 +248,57 @@ def test_table_that_is_cut_off_is_incomplete(model: Any, run: Path, tmp_path: Pa
         assert end == len(content) or not kpu_trainer().kpu().check(tmp_path / "task").done
 
 
+def tilted(seed: int) -> Atoms:
+    """A small cell far from LAMMPS's axes, by long vectors, with atoms outside it."""
+    atoms = alloy(seed, repeat=2)
+    atoms.set_cell(np.array([[1, 2, 1], [0, 1, 0], [0, -2, 1]]) @ atoms.cell.array)
+    atoms.rotate(40.0, (1, 2, 3), rotate_cell=True)
+    atoms.positions += 7.0
+    return atoms
+
+
+def low(seed: int) -> Atoms:
+    """Three atoms in a cell that is lower than the cutoff."""
+    atoms = alloy(seed, repeat=1).repeat((3, 1, 1))
+    atoms.symbols[1] = "Au"
+    atoms.positions += np.random.default_rng(seed).normal(0, 0.1, (3, 3))
+    return atoms
+
+
+@pytest.mark.parametrize("batch_atoms", [1, 100, 10**6])
+def test_equals_what_lammps_prints(model: Any, run: Path, tmp_path: Path, batch_atoms: int) -> None:
+    """Also in cells that fitpod gets turned and repeated, and whatever goes together."""
+    dumped = [MdTrajectory(run).frame(step) for step in (0, 20, 40)]
+    frames = [dumped[0], tilted(60), dumped[1], low(61), dumped[2]]
+    folder = tmp_path / "it's fitpod"
+    folder.mkdir()
+    (folder / "param.pod").symlink_to(model.files["param"])
+    given = list(described(folder, "lmp", frames, batch_atoms))
+    assert len(given) == len(frames)
+    factor = read_factor(model.files["kpu"])
+    for frame, matrix in zip(frames, given):
+        printed = descriptors(tmp_path / "printed", model, frame)
+        rotation = lower_triangular(frame.cell.array)[1]  # what LAMMPS got
+        forces = printed[1:].reshape(len(frame), 3, -1)
+        printed[1:] = np.einsum("lk,nkm->nlm", rotation, forces).reshape(3 * len(frame), -1)
+        np.testing.assert_allclose(matrix, printed, atol=1e-10 * np.abs(printed).max())
+        np.testing.assert_allclose(row_of(matrix, factor), row_of(printed, factor), rtol=1e-10)
+    assert not (folder / FOLDER).exists()
+
+
 STOPS = """\
 #!/bin/bash
 # like LAMMPS that stops in the middle
-sed -i 's/last [0-9]*/last 20/' in.descriptors
 lmp "$@"
+rm -f described/globaldescriptors_config{4,5}.bin
+truncate -s -8 described/globaldescriptors_config3.bin
 exit 1
+"""
+READS_ALL_FIRST = """\
+#!/bin/bash
+# like LAMMPS that cannot read a frame of 26 atoms, and so begins with none
+if grep -qx 26 described/frames.xyz; then echo "ERROR: no such frame" > descriptors.log; exit 1; fi
+exec lmp "$@"
 """
 
 
@@ -260,7 +307,35 @@ def test_lammps_that_stops(model: Any, run: Path, tmp_path: Path) -> None:
     (tmp_path / "stops").write_text(STOPS)
     evaluate(tmp_path, "bash stops")
     rows = read_kpu_devi(tmp_path / "kpu_model_devi.out")
-    assert rows.failed.tolist() == [False, False, False, True, True]
+    assert rows.failed.tolist() == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("bad", [0, 1, 4, 6])
+def test_a_frame_that_cannot_be_read_spoils_none_before_it(
+    model: Any, run: Path, tmp_path: Path, bad: int
+) -> None:
+    (tmp_path / "param.pod").symlink_to(model.files["param"])
+    (tmp_path / "reads").write_text(READS_ALL_FIRST)
+    frames = [MdTrajectory(run).frame(0) for _ in range(7)]
+    whole = list(described(tmp_path, "lmp", frames))
+    del frames[bad][5]
+    given = list(described(tmp_path, "bash reads", frames))
+    assert len(given) == bad
+    for one, other in zip(given, whole):
+        np.testing.assert_array_equal(one, other)
+    assert complaint(tmp_path) == "ERROR: no such frame"
+
+
+def test_what_an_earlier_try_left_is_not_taken(model: Any, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "param.pod").symlink_to(model.files["param"])
+    frames = [MdTrajectory(run).frame(0)]
+    trying = described(tmp_path, "lmp", frames)
+    next(trying)
+    left = tmp_path / "left"
+    (tmp_path / FOLDER).rename(left)
+    trying.close()
+    left.rename(tmp_path / FOLDER)
+    assert not list(described(tmp_path, "true", frames))
 
 
 def test_a_program_that_fails_is_told(
@@ -274,12 +349,9 @@ def test_a_program_that_fails_is_told(
     assert "LAMMPS gave no descriptors: it did not start" in caplog.text
 
 
-def test_several_processes_are_refused_by_name(model: Any, run: Path, tmp_path: Path) -> None:
-    """LAMMPS's compute knows one process only."""
+def test_several_processes_give_the_same(model: Any, run: Path, tmp_path: Path) -> None:
     block: Any = SimpleNamespace(command="mpiexec -n 2 lmp")
     made = config(TYPES, **SETTINGS)
     made.strategy.uncertainty = "kpu"
-    evaluator = PodTrainer(made, block, BLOCK).kpu()
-    evaluator.write_input(tmp_path, model, run)
-    assert shell(tmp_path, evaluator.command()) != 0
-    assert "does not support multi processors" in (tmp_path / "kpu.log").read_text()
+    together = evaluated(tmp_path / "two", model, run, PodTrainer(made, block, BLOCK).kpu())
+    np.testing.assert_array_equal(together, evaluated(tmp_path / "one", model, run))

@@ -12,6 +12,7 @@ What fitpod does without a word, and what is done about it here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ from pwact.io.files import write_text
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+Array = np.ndarray[Any, Any]
 
 INPUT = "in.fitpod"
 PARAMETERS = "param.pod"
@@ -92,9 +95,9 @@ def write_description(path: Path, train: str, valid: str = "") -> None:
     write_text(path, "\n".join([*_folders(train, valid), "compute_pod_descriptors 2"]) + "\n")
 
 
-def write_script(directory: Path, data: str) -> None:
+def write_script(directory: Path, data: str, name: str = INPUT) -> None:
     """Write the commands of LAMMPS; `data` names a file of `write_fit` or `write_description`."""
-    write_text(directory / INPUT, f"units metal\nfitpod {PARAMETERS} {data}\n")
+    write_text(directory / name, f"units metal\nfitpod {PARAMETERS} {data}\n")
 
 
 def write_frames(folder: Path, texts: Sequence[str]) -> None:
@@ -133,8 +136,66 @@ def frame_text(atoms: Atoms, rcut: float) -> str:
     labels = labels_of(atoms)
     if not np.isfinite(labels.energy) or not np.isfinite(labels.forces).all():
         raise TaskError(f"a frame of {atoms.get_chemical_formula()} has labels that are no numbers")
-    cell, positions, forces = _fit_for_search(atoms, labels.forces)
+    cell, positions, rotation = _fit_for_search(atoms)
+    frame = cell, positions, labels.forces @ rotation.T
+    return _text(atoms.get_chemical_symbols(), frame, labels.energy, _copies(cell, rcut))
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """A frame of which descriptors are wanted, prepared as `frame_text` does.
+
+    Attributes
+    ----------
+    text
+        What fitpod reads.
+    atoms
+        How many the frame has, before it is repeated.
+    copies
+        How often it is repeated.
+    rotation
+        What turned it, shape (3, 3).
+    """
+
+    text: str
+    atoms: int
+    copies: int
+    rotation: Array
+
+    def turned_back(self, matrix: Array) -> Array:
+        """The descriptors (1 + 3N, coefficients) of the frame itself.
+
+        A repeated frame has so many times the energy, and its first N atoms are those of the frame.
+
+        Raises
+        ------
+        TaskError
+            They are not of this frame.
+        """
+        if len(matrix) != 1 + 3 * self.atoms * self.copies:
+            raise TaskError(f"descriptors with {len(matrix)} rows belong to another frame")
+        forces = matrix[1 : 1 + 3 * self.atoms].reshape(self.atoms, 3, -1)
+        back = np.einsum("kl,nkm->nlm", self.rotation, forces).reshape(3 * self.atoms, -1)
+        return np.vstack([matrix[:1] / self.copies, back])
+
+
+def unlabelled(atoms: Atoms, rcut: float) -> Unlabelled:
+    """Prepare a frame whose descriptors are wanted."""
+    cell, positions, rotation = _fit_for_search(atoms)
     copies = _copies(cell, rcut)
+    frame = cell, positions, np.zeros_like(positions)
+    text = _text(atoms.get_chemical_symbols(), frame, 0.0, copies)
+    return Unlabelled(text, len(atoms), int(np.prod(copies)), rotation)
+
+
+def _text(
+    symbols: Sequence[str],
+    frame: tuple[Array, Array, Array],
+    energy: float,
+    copies: tuple[int, int, int],
+) -> str:
+    """A frame (cell, positions, forces) that is repeated, in the format of fitpod."""
+    cell, positions, forces = frame
     shifts = np.indices(copies).reshape(3, -1).T @ cell
     number = len(shifts)
     cell = cell * np.array(copies)[:, None]
@@ -144,24 +205,21 @@ def frame_text(atoms: Atoms, rcut: float) -> str:
     lines = [
         f"{len(table)}",
         f'Lattice="{lattice}" Properties=species:S:1:pos:R:3:forces:R:3'
-        f' energy={labels.energy * number:.12f} pbc="T T T"',
+        f' energy={energy * number:.12f} pbc="T T T"',
     ]
-    symbols = atoms.get_chemical_symbols() * number
     row = "%s" + " %.12f" * 6
-    lines += [row % (symbol, *values) for symbol, values in zip(symbols, table.tolist())]
+    lines += [row % (one, *values) for one, values in zip([*symbols] * number, table.tolist())]
     return "\n".join(lines) + "\n"
 
 
-def _fit_for_search(
-    atoms: Atoms, forces: np.ndarray[Any, Any]
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Cell (3, 3; lower-triangular), wrapped positions and forces (N, 3), all turned alike."""
+def _fit_for_search(atoms: Atoms) -> tuple[Array, Array, Array]:
+    """Cell (3, 3; lower-triangular), wrapped positions (N, 3), and the rotation of both (3, 3)."""
     reduced, _ = atoms.cell.minkowski_reduce()
     turned, rotation = reduced.standard_form()
     cell = np.asarray(turned)
     inside = np.linalg.solve(reduced.T, atoms.positions.T).T % 1.0
     inside[inside >= 1.0] = 0.0  # a tiny negative number modulo 1
-    return cell, inside @ cell, forces @ np.asarray(rotation).T
+    return cell, inside @ cell, np.asarray(rotation)
 
 
 def _copies(cell: np.ndarray[Any, Any], rcut: float) -> tuple[int, int, int]:

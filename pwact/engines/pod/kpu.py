@@ -31,7 +31,7 @@ from pwact.engines.lammps.deviation import dump_steps
 from pwact.engines.lammps.input import DATA, DUMP
 from pwact.engines.links import link_files
 from pwact.engines.pod import files as pod_files
-from pwact.engines.pod.descriptors import Model, complaint, printed, rerun
+from pwact.engines.pod.descriptors import complaint, described
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.trainers import TrainedModel
 from pwact.engines.worker import exit_status, python_module
@@ -39,6 +39,7 @@ from pwact.errors import TaskError
 from pwact.fingerprint import Settings
 from pwact.formats.features import Features, Put, writing_features
 from pwact.formats.kpu_devi import write_kpu_devi
+from pwact.formats.lammps_dump import DumpTrajectory
 from pwact.verdict import Verdict, incomplete
 
 logger = logging.getLogger(__name__)
@@ -165,25 +166,20 @@ def _rows(directory: Path, command: str, factor: np.ndarray, put: Optional[Put])
     """A row of ``kpu_model_devi.out`` for each frame; features are put away at once."""
     steps, usable = dump_steps(directory / DUMP)
     rows = np.full((len(steps), 4), np.nan)
-    row = {step: number for number, step in enumerate(steps)}
-    if usable:
-        text = rerun(_model(directory), DATA, DUMP, steps[usable - 1])
-        done = -1
-        for step, matrix in printed(directory, command, text):
-            done = row[step]
-            rows[done] = row_of(matrix, factor)
-            if put is not None:
-                put(done, features_of(matrix, factor))
-        if done < 0:
-            raise TaskError(f"LAMMPS gave no descriptors: {complaint(directory)}")
-        if done + 1 < usable:
-            logger.warning("LAMMPS stopped after step %d: %s", steps[done], complaint(directory))
+    types, _ = pod_files.read_parameters(directory / pod_files.PARAMETERS)
+    trajectory = DumpTrajectory(directory / DUMP, types)
+    frames = (trajectory.frame(step) for step in steps[:usable])
+    done = 0
+    for matrix in described(directory, command, frames):
+        rows[done] = row_of(matrix, factor)
+        if put is not None:
+            put(done, features_of(matrix, factor))
+        done += 1
+    if usable and not done:
+        raise TaskError(f"LAMMPS gave no descriptors: {complaint(directory)}")
+    if done < usable:
+        logger.warning("LAMMPS stopped at step %d: %s", steps[done], complaint(directory))
     return rows
-
-
-def _model(directory: Path) -> Model:
-    types, rcut = pod_files.read_parameters(directory / pod_files.PARAMETERS)
-    return Model(pod_files.PARAMETERS, pod_files.COEFFICIENTS, types, rcut)
 
 
 def main(arguments: Sequence[str]) -> int:
