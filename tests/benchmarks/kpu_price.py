@@ -25,10 +25,10 @@ from ase.calculators.emt import EMT
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
-from pwact.engines.base import TrainingData
 from pwact.engines.lammps.deviation import shell_text
 from pwact.engines.lammps.program import lammps_program
 from pwact.engines.pod.trainer import PodTrainer
+from pwact.engines.trainers import TrainingData
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import set_labels
 from pwact.formats.lammps_data import write_lammps_data
