@@ -46,7 +46,7 @@ def test_errors_agree_with_the_model_in_lammps(committee: Any, tmp_path: Path) -
         labels = labels_of(frame)
         energies.append((thermo(directory)["PotEng"] - labels.energy) / len(frame))
         error = got.arrays["forces"] - labels.forces @ rotation
-        copies = np.prod(pod_files._copies(pod_files._fit_for_search(frame, error)[0], 5.0))
+        copies = np.prod(pod_files._copies(pod_files._fit_for_search(frame)[0], 5.0))
         forces += [error.ravel()] * int(copies)
     rmse_e, rmse_f = (np.sqrt(np.mean(np.square(x))) for x in (energies, np.concatenate(forces)))
     assert rmse_e > 1e-4
