@@ -53,11 +53,20 @@ class ExploreRecord(Record):
         The temperatures visited, ascending, each once (K).
     trajectories, ended_normally
         Number of trajectories, and of those that reached their last step.
+    condition
+        The element of ``md_jobs`` that it served in a campaign with a target; else None, and that
+        is not on record.
     """
 
     temps_k: tuple[float, ...] = ()
     trajectories: int = 0
     ended_normally: int = 0
+    condition: Optional[int] = None
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields as plain JSON values."""
+        stored = super().to_json()
+        return stored if self.condition is not None else omitting(stored, "condition")
 
 
 @dataclass(frozen=True)
@@ -171,6 +180,11 @@ class IterationRow:
     select: Optional[SelectRecord] = None
     label: Optional[LabelRecord] = None
     wall_s: Optional[float] = None
+
+
+def omitting(stored: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """`stored` without some of its keys."""
+    return {key: value for key, value in stored.items() if key not in names}
 
 
 def _frozen(value: Any) -> Any:

@@ -110,8 +110,7 @@ def found_exploration(stage: ExploreStage, tree: PwactTree) -> Found:
                 "normal": normal,
             }
         )
-    jobs = stage.config.explore.md_jobs[stage.iteration]
-    temps = sorted({float(temp) for job in jobs for temp in job.temps})
+    temps = sorted({float(temp) for system in stage.systems for temp in system.job.temps})
     normal_ends = sum(bool(entry["normal"]) for entry in paths)
     record = ExploreRecord(tuple(temps), len(paths), normal_ends)
     output = StageOutput(products, report={**record.to_json(), "paths": paths})
@@ -244,7 +243,7 @@ def check_candidates(name: str, turn: Turn, tree: PwactTree) -> None:
 def missing(stage: ExploreStage, there: int) -> list[str]:
     """How the trajectories of a finished exploration differ from those that the input asks for."""
     number = stage.iteration
-    asked = sum(1 for system in systems_of(stage.config, number) for _ in system.runs())
+    asked = sum(1 for system in stage.systems for _ in system.runs())
     if asked == there:
         return []
     return [

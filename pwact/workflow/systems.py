@@ -88,12 +88,21 @@ def condition(job: MdJob, temp_k: float, press_bar: Optional[float]) -> Conditio
     )
 
 
-def systems_of(config: RunConfig, iteration: int) -> list[System]:
-    """Every structure that `iteration` explores, in the order of its numbers."""
+def systems_of(
+    config: RunConfig, iteration: int, condition: Optional[int] = None
+) -> list[System]:
+    """Every structure that `iteration` explores, in the order of its numbers.
+
+    Parameters
+    ----------
+    condition
+        The element of ``md_jobs`` that it serves; by default the one with its own number.
+    """
+    jobs = config.explore.md_jobs[iteration if condition is None else condition]
     systems = []
     aims = config.strategy.target_force_error is not None
     usual = config.strategy.max_select or (LIMIT_WITH_TARGET if aims else DEFAULT_LIMIT)
-    for md, job in enumerate(config.explore.md_jobs[iteration]):
+    for md, job in enumerate(jobs):
         number = 0
         for position, entry in enumerate(job.sys_idx):
             limit = usual
@@ -107,3 +116,9 @@ def systems_of(config: RunConfig, iteration: int) -> list[System]:
                 systems.append(System(md, number, structure, limit, job, lammps))
                 number += 1
     return systems
+
+
+def all_systems(config: RunConfig) -> list[System]:
+    """The systems of every element of ``md_jobs``, in their order."""
+    conditions = range(len(config.explore.md_jobs))
+    return [system for number in conditions for system in systems_of(config, number)]

@@ -23,6 +23,7 @@ from pwact.registry.picks import PICKS
 from pwact.report import selection as tables
 from pwact.uncertainties import uncertainty
 from pwact.uncertainties.base import Uncertainty
+from pwact.workflow.conditions import Serving
 from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.steps import Step, load
@@ -105,6 +106,8 @@ class Turn:
         Lists what is labelled, if it is not all that was selected.
     when_ended
         What to do when all trajectories of a system have ended; None if it can wait.
+    serving
+        Which condition the iteration serves; None where that is the one with its own number.
     """
 
     config: RunConfig
@@ -122,11 +125,17 @@ class Turn:
     judged: Entries = ()
     table: Optional[Path] = None
     when_ended: Optional[WhenEnded] = None
+    serving: Optional[Serving] = None
 
-    def begin(self, iteration: int) -> None:
+    def begin(self, iteration: int, serving: Optional[Serving] = None) -> None:
         """Begin an iteration: what belongs to the one before is forgotten."""
-        self.iteration = iteration
+        self.iteration, self.serving = iteration, serving
         self.explored, self.judged, self.table, self.when_ended = (), (), None, None
+
+    @property
+    def condition(self) -> Optional[int]:
+        """The condition that the iteration serves; None where it has the iteration's number."""
+        return None if self.serving is None else self.serving.condition
 
     @property
     def candidates(self) -> Path:

@@ -20,7 +20,7 @@ from pwact.engines.lammps.identity import changes_atoms
 from pwact.errors import InputError
 from pwact.formats.structures import read_structure
 from pwact.workflow.init_bulk.chain import Chain
-from pwact.workflow.systems import systems_of
+from pwact.workflow.systems import all_systems
 from pwact.workflow.tasks.origin import assigned, by_element, times_of, words_for
 
 if TYPE_CHECKING:
@@ -103,11 +103,10 @@ def check_run_atoms(config: RunConfig, labeler: Assigner) -> list[str]:
 def _explored(config: RunConfig) -> Iterable[tuple[StructureFile, tuple[Path, ...]]]:
     """Every structure that some iteration explores, with the LAMMPS inputs of the user for it."""
     inputs: dict[StructureFile, dict[Path, None]] = {}
-    for iteration in range(len(config.explore.md_jobs)):
-        for system in systems_of(config, iteration):
-            mine = inputs.setdefault(system.structure, {})
-            if system.lammps is not None:
-                mine[system.lammps[1]] = None
+    for system in all_systems(config):
+        mine = inputs.setdefault(system.structure, {})
+        if system.lammps is not None:
+            mine[system.lammps[1]] = None
     return [(structure, tuple(paths)) for structure, paths in inputs.items()]
 
 

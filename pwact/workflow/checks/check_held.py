@@ -20,7 +20,7 @@ from pwact.fixed_atoms import any_fixed, held, held_in_part
 from pwact.formats.starts import read_start
 from pwact.geometry import perturb
 from pwact.workflow.init_bulk.chain import Chain
-from pwact.workflow.systems import systems_of
+from pwact.workflow.systems import all_systems
 from pwact.workflow.tasks.origin import unperturbed
 
 if TYPE_CHECKING:
@@ -122,7 +122,6 @@ def check_run_held(config: RunConfig, explorer: Explorer) -> list[str]:
 def _explored(config: RunConfig) -> Mapping[StructureFile, list[Motion]]:
     """Every structure that some iteration explores, and how."""
     found: dict[StructureFile, list[Motion]] = {}
-    for iteration in range(len(config.explore.md_jobs)):
-        for system in systems_of(config, iteration):
-            found.setdefault(system.structure, []).extend(run.motion for run in system.runs())
+    for system in all_systems(config):
+        found.setdefault(system.structure, []).extend(run.motion for run in system.runs())
     return found

@@ -20,6 +20,7 @@ from pwact.fixed_atoms import held
 from pwact.io import files
 from pwact.report.records import ExploreRecord
 from pwact.verdict import Verdict
+from pwact.workflow.conditions import CONDITION, WOULD_SERVE, Serving
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.systems import System, systems_of
@@ -51,6 +52,8 @@ class ExploreStage:
         The committee as LAMMPS needs it.
     when_ended
         Called with a system, and what its trajectories are like, as soon as all of them have ended.
+    serving
+        The condition that this iteration serves; None where that is the one with its own number.
     """
 
     config: RunConfig
@@ -59,6 +62,7 @@ class ExploreStage:
     block: ResourceBlock
     iteration: int
     when_ended: Optional[WhenEnded] = None
+    serving: Optional[Serving] = None
 
     @property
     def name(self) -> str:
@@ -73,7 +77,13 @@ class ExploreStage:
     @property
     def reads(self) -> Collection[str]:
         """Results of earlier stages in `inputs`."""
-        return ("models",)
+        return ("models", CONDITION)
+
+    @property
+    def systems(self) -> list[System]:
+        """Every structure that is explored."""
+        condition = None if self.serving is None else self.serving.condition
+        return systems_of(self.config, self.iteration, condition)
 
     def inputs(self) -> Mapping[str, Any]:
         """Models, structures and conditions."""
@@ -89,12 +99,10 @@ class ExploreStage:
             },
             "pair_lines": list(self.potential.pair_lines),
             "lmps_tolerance": self.config.strategy.lmps_tolerance,
-            "systems": {
-                system.name: self._of_system(system)
-                for system in systems_of(self.config, self.iteration)
-            },
+            "systems": {system.name: self._of_system(system) for system in self.systems},
+            **({} if self.serving is None else self.serving.inputs),
         }
-        return Settings(values, {"types": ANY})
+        return Settings(values, {"types": ANY, CONDITION: self.iteration, WOULD_SERVE: None})
 
     def _of_system(self, system: System) -> Settings:
         """A system in `inputs`; of atoms only where some are held."""
@@ -111,7 +119,7 @@ class ExploreStage:
         """Run the trajectories; a tenth of them, or one, may come to nothing, but never all."""
         tasks: list[Task] = []
         owners: dict[Path, System] = {}
-        for system in systems_of(self.config, self.iteration):
+        for system in self.systems:
             for task in self._tasks(services, system):
                 tasks.append(task)
                 owners[task.directory] = system
@@ -209,7 +217,8 @@ class ExploreStage:
         tell_early_ends(self.name, trajectories)
         temps = {float(temp) for system in owners.values() for temp in system.job.temps}
         normal_ends = sum(bool(entry["normal"]) for entry in trajectories)
-        record = ExploreRecord(tuple(sorted(temps)), len(trajectories), normal_ends)
+        condition = None if self.serving is None else self.serving.condition
+        record = ExploreRecord(tuple(sorted(temps)), len(trajectories), normal_ends, condition)
         kept = self.config.reserve_md_traj
         return StageOutput(
             products,
@@ -249,6 +258,7 @@ class ExploreStep:
             engines.explore,
             turn.iteration,
             turn.when_ended,
+            turn.serving,
         )
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:

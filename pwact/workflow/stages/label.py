@@ -84,6 +84,8 @@ class LabelStage:
     distinct
         Whether a structure counts once, as in every campaign since versions say so in the journal;
         older ones keep what they began with.
+    condition
+        The element of ``md_jobs`` that was explored; None for the one with the iteration's number.
     """
 
     config: RunConfig
@@ -97,6 +99,7 @@ class LabelStage:
     known: tuple[Path, ...] = ()
     distinct: bool = True
     later: Callable[[], Sequence[Path]] = tuple
+    condition: Optional[int] = None
 
     @property
     def name(self) -> str:
@@ -140,7 +143,8 @@ class LabelStage:
     @cached_property
     def _systems(self) -> Mapping[str, StructureFile]:
         """Structures by the names of their systems."""
-        return {one.name: one.structure for one in systems_of(self.config, self.iteration)}
+        systems = systems_of(self.config, self.iteration, self.condition)
+        return {one.name: one.structure for one in systems}
 
     def _start(self, system: str) -> Atoms:
         """The structure from which a system began, with what the labeler is given of its atoms."""
@@ -339,6 +343,7 @@ class LabelStep:
             known=(*config.init_data, *turn.data_sets),
             distinct=turn.distinct,
             later=partial(_later_data, turn),
+            condition=turn.condition,
         )
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:

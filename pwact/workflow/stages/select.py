@@ -51,6 +51,8 @@ class SelectStage:
         The rule by which candidates are chosen where there are more than asked for.
     frames
         Where that rule gets structures and features.
+    condition
+        The element of ``md_jobs`` that was explored; None for the one with the iteration's number.
     """
 
     config: RunConfig
@@ -59,6 +61,7 @@ class SelectStage:
     explored: Sequence[Mapping[str, Any]]
     pick: Pick = RANDOM
     frames: Optional[Frames] = None
+    condition: Optional[int] = None
 
     @property
     def name(self) -> str:
@@ -165,7 +168,7 @@ class SelectStage:
         return SpreadRecord(quantiles(everything), zeros, tuple(systems))
 
     def _systems(self) -> list[System]:
-        return systems_of(self.config, self.iteration)
+        return systems_of(self.config, self.iteration, self.condition)
 
     def _group(self, system: System) -> tuple[Group, str]:
         """The trajectories of a system, and where its window comes from."""
@@ -215,8 +218,15 @@ class SelectStep:
         """The selection."""
         work_dir, explorer = turn.config.work_dir, turn.engines.explorer
         frames = CandidateFrames(Explored(explorer, work_dir, contents_of(turn.explored)), work_dir)
-        uncertainty, pick = turn.uncertainty, turn.pick
-        return SelectStage(turn.config, uncertainty, turn.iteration, turn.judged, pick, frames)
+        return SelectStage(
+            turn.config,
+            turn.uncertainty,
+            turn.iteration,
+            turn.judged,
+            turn.pick,
+            frames,
+            turn.condition,
+        )
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
         """All candidates are labelled unless a later step chooses among them."""

@@ -1,0 +1,205 @@
+"""Which condition an iteration serves, and when a run ends: functions of what the journal says.
+
+The elements of ``explore.md_jobs`` are conditions. Without a target each of them is one iteration.
+With a target each is repeated until its stop rule holds (`pwact.query.driving.reached`) or it has
+had `Plan.most` iterations; then comes the next one. All of this follows from the reports of
+finished stages, so that a start after a kill, or one with more conditions, decides the same.
+
+What an iteration serves is on record in the inputs of its exploration. Where that is not what
+the reports say by now, the exploration has changed, and `pwact.workflow.fate` decides: it is done
+again where an earlier step was, and refused where the user changed something else. It stays where
+the user wants that (``--keep-finished``), or where labels came late that an earlier start had lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Optional, Union
+
+from pwact.config.run import RunConfig
+from pwact.query.driving import Round, reached
+from pwact.workflow import ledger
+from pwact.workflow.ledger import StageState
+from pwact.workflow.rows import report_of, stage_name
+from pwact.workflow import ledger, steps
+
+CONDITION = "condition"  # in the inputs of an exploration
+WOULD_SERVE = "would_serve"  # what its reports say by now of one that stays as it is
+END = "the end"  # … if that is no condition: the run would end before it
+CONTROL = "control"  # kind of a frame that was drawn at random to prove the error
+REACHED, USED_UP = "reached", "max_iterations"  # why a condition ended
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run asks for.
+
+    Attributes
+    ----------
+    conditions
+        How many there are.
+    target
+        Force error that is needed, eV/Å; None without: each condition is one iteration.
+    most
+        Iterations that one condition may have.
+    """
+
+    conditions: int
+    target: Optional[float] = None
+    most: int = 1
+
+    @property
+    def longest(self) -> int:
+        """The largest number of iterations, the last training not counted."""
+        return self.conditions * self.most
+
+
+def plan_of(config: RunConfig) -> Plan:
+    """What the input asks for."""
+    return Plan(len(config.explore.md_jobs))
+
+
+@dataclass(frozen=True)
+class Served:
+    """A finished iteration with a target."""
+
+    iteration: int
+    condition: int
+    round: Round
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What an iteration serves.
+
+    Attributes
+    ----------
+    condition
+        The element of ``md_jobs``.
+    instead
+        What the reports say by now, where it stays as it is: a number, or `END`.
+    """
+
+    condition: int
+    instead: Union[int, str, None] = None
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What belongs to the inputs of an exploration."""
+        kept = {} if self.instead is None else {WOULD_SERVE: self.instead}
+        return {CONDITION: self.condition, **kept}
+
+
+def served_until(stages: Mapping[str, StageState], iteration: int) -> list[Served]:
+    """The iterations before this one that are finished, in their order."""
+    found = []
+    for number in range(iteration):
+        select, label = (report_of(stages, number, step) for step in ("select", "label"))
+        if select is None or label is None:
+            break
+        found.append(Served(number, on_record(stages, number), round_of(select, label)))
+    return found
+
+
+def on_record(stages: Mapping[str, StageState], iteration: int) -> int:
+    """The condition that a begun exploration serves; without a word of it that of its number."""
+    state = stages.get(stage_name(iteration, EXPLORE))
+    return int(state.inputs.get(CONDITION, iteration)) if state is not None else iteration
+
+
+def round_of(select: Mapping[str, Any], label: Mapping[str, Any]) -> Round:
+    """What an iteration has shown, from the reports of its selection and its labels.
+
+    One that knew no target (PWact's, say) accepted nothing and has no controls.
+    """
+    aim = select.get("target") or {}
+    pairs = label.get("pairs", ())
+    errors = [float(pair["error"]) for pair in pairs]
+    sigma = aim.get("sigma")
+    return Round(
+        int(aim.get("frames", select.get("frames", 0))),
+        int(aim.get("accepted", 0)),
+        float("nan") if sigma is None else float(sigma),
+        median(errors) if errors else float("nan"),
+        tuple(error for pair, error in zip(pairs, errors) if pair.get("kind") == CONTROL),
+    )
+
+
+def rounds_of(served: Sequence[Served], condition: int) -> list[Round]:
+    """The rounds of one condition, from the first one."""
+    return [one.round for one in served if one.condition == condition]
+
+
+def ending(plan: Plan, rounds: Sequence[Round]) -> str:
+    """Why a condition has ended (`REACHED`, `USED_UP`); "" if it goes on."""
+    if plan.target is not None and reached(rounds, plan.target):
+        return REACHED
+    return USED_UP if len(rounds) >= plan.most else ""
+
+
+def next_condition(plan: Plan, served: Sequence[Served]) -> Optional[int]:
+    """What the next iteration serves; None at the end of the run.
+
+    Parameters
+    ----------
+    served
+        All iterations so far. What they served counts as it is.
+    """
+    if not served:
+        return 0 if plan.conditions else None
+    present = served[-1].condition
+    if ending(plan, rounds_of(served, present)):
+        present += 1
+    return present if present < plan.conditions else None
+
+
+def settled(
+    state: Optional[StageState], iteration: int, planned: Optional[int], stays: bool
+) -> Optional[Serving]:
+    """What an iteration serves, in view of what its exploration may have begun already.
+
+    Parameters
+    ----------
+    state
+        Of the exploration.
+    planned
+        As `next_condition` says.
+    stays
+        Whether it stays as it is, though the reports say something else by now.
+
+    Returns
+    -------
+    Serving or None
+        None: there is no such iteration in this run.
+    """
+    fresh = None if planned is None else Serving(planned)
+    if state is None or not state.begun:
+        return fresh
+    recorded = int(state.inputs.get(CONDITION, iteration))
+    accepted = state.inputs.get(WOULD_SERVE)
+    word = END if planned is None else planned
+    if recorded == planned or (accepted is not None and accepted == word):
+        return Serving(recorded, accepted)
+    return Serving(recorded, word) if stays else fresh
+
+
+def stays(events: Sequence[Mapping[str, Any]], state: StageState, keep: bool) -> bool:
+    """Whether an exploration stays that would serve something else by now.
+
+    It does if the user says so (`keep`), or if nothing but labels came that were lost before; not
+    if an earlier step was done again, which it follows.
+    """
+    if ledger.set_aside_before(events, state):
+        return False
+    return keep or came_late(events, state)
+
+
+def came_late(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
+    """Whether lost labels were tried again since a stage was begun."""
+    later = events[state.begun_at + 1 :] if state.begun_at >= 0 else []
+    return any(
+        event["event"] == ledger.REOPENED and ledger.place_of(str(event["name"]))[1] == "label"
+        for event in later
+    )
