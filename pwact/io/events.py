@@ -89,10 +89,13 @@ class MasterEnded(Event):
 
 @dataclass(frozen=True)
 class RunPlanned(Event):
-    """How many iterations a run has."""
+    """How many iterations a run has; with a target at most, with what is asked for."""
 
     name_of_event: ClassVar[str] = "run_planned"
     iterations: int
+    target: Optional[float] = None
+    conditions: int = 0
+    most: int = 0
     time: float = 0.0
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 from pwact import layout
 from pwact.config.resources import Resources
@@ -20,14 +20,25 @@ from pwact.engines.batch import BatchLabeler
 from pwact.io.journal import Journal
 from pwact.report.records import IterationRow
 from pwact.report.status import Failure
-from pwact.workflow import steps, views
+from pwact.workflow import beyond, steps, views
 from pwact.workflow.as_begun import run_as_begun
 from pwact.workflow.campaign import Campaign
+from pwact.workflow.conditions import (
+    Serving,
+    begun_iterations,
+    exploration,
+    next_condition,
+    plan_of,
+    rounds_of,
+    served_until,
+    settled,
+    stays,
+)
 from pwact.workflow.explored import candidates_of
 from pwact.workflow.facts import tell_plan
 from pwact.workflow.findings import all_findings, findings_at
 from pwact.workflow.ledger import StageState, place_of, set_aside_before
-from pwact.workflow.opening import counts_once
+from pwact.workflow.opening import CampaignOptions, counts_once
 from pwact.workflow.retry import in_hand
 from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
@@ -71,14 +82,10 @@ class RunResult:
 
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
     """Do every iteration that is not done yet."""
-    last = len(config.explore.md_jobs)
     config = run_as_begun(config, campaign.journal.events())
-    tell_plan(campaign.journal, last)
+    tell_plan(campaign.journal, plan_of(config))
     loop = Loop(config, engines_of(config, resources), campaign)
-    for iteration in range(last):
-        log.info("%s of %d", layout.iteration_name(iteration), last)
-        loop.iterate(iteration)
-    loop.finish(last)
+    loop.run()
     models = [model.directory for model in loop.turn.committee]
     mine = {name: one for name, one in campaign.stages().items() if place_of(name)[0] is not None}
     return RunResult(
@@ -95,7 +102,9 @@ def run_active_learning(config: RunConfig, resources: Resources, campaign: Campa
 class Runner(Protocol):
     """What the loop asks of a campaign; see `pwact.workflow.campaign.Campaign`."""
 
+    work_dir: Path
     journal: Journal
+    options: CampaignOptions
 
     def run(self, stage: Stage) -> Mapping[str, Any]:
         """Do a stage unless it is done already, and return its report."""
@@ -108,6 +117,15 @@ class Runner(Protocol):
 
     def stages(self) -> dict[str, StageState]:
         """All stages that were begun, by name."""
+
+    def asked(self, name: str) -> bool:
+        """Whether the user wants this stage done again, and it was not yet."""
+
+    def set_aside(self, stage: Stage) -> None:
+        """Put on record that a stage makes room."""
+
+    def finish_set_aside(self, stage: Stage) -> None:
+        """Move what a stage that made room has left, unless that was done."""
 
     def clean(self, names: Sequence[str]) -> None:
         """Delete what these finished stages have left for deletion."""
@@ -122,13 +140,57 @@ class Loop:
     def __init__(self, config: RunConfig, engines: Engines, campaign: Runner) -> None:
         self.config = config
         self.campaign = campaign
+        self.plan = plan_of(config)
         distinct = counts_once(campaign.journal.events(), "run")
         self.turn = turn_of(config, engines, campaign.stages, distinct)
         self._told = {finding.words for finding in all_findings(campaign.stages())}
 
-    def iterate(self, iteration: int) -> None:
+    def run(self) -> None:
+        """Do every iteration that is not done yet, and train once more."""
+        iteration = 0
+        while (serving := self.serving(iteration)) is not None:
+            self.announce(iteration, serving)
+            self.iterate(iteration, serving)
+            iteration += 1
+        self.finish(iteration)
+
+    def serving(self, iteration: int) -> Optional[Serving]:
+        """What an iteration serves; None at the end of the run, where nothing may lie beyond."""
+        if self.plan.target is None:
+            return Serving(iteration) if iteration < self.plan.conditions else None
+        stages, events = self.campaign.stages(), self.campaign.journal.events()
+        planned = next_condition(self.plan, served_until(stages, iteration))
+        name = exploration(iteration)
+        state = stages.get(name, StageState(name))
+        keep = self.campaign.options.keep_finished
+        kept = not self.campaign.asked(name) and stays(events, state, keep)
+        found = settled(state, iteration, planned, kept)
+        if found is None:
+            self.leave_out(iteration)
+        return found
+
+    def leave_out(self, last: int) -> None:
+        """Move aside what lies beyond the last training: later decisions ended the run before."""
+        follows = False
+        for number, step in beyond.places(self.campaign.stages(), last):
+            self.turn.begin(number)
+            stage = work_of(step).stage(self.turn)
+            follows |= beyond.leave_out(self.campaign, stage, last, follows)
+
+    def announce(self, iteration: int, serving: Serving) -> None:
+        """Tell the log which iteration comes."""
+        name = layout.iteration_name(iteration)
+        if self.plan.target is None:
+            log.info("%s of %d", name, self.plan.conditions)
+            return
+        served = served_until(self.campaign.stages(), iteration)
+        number = 1 + len(rounds_of(served, serving.condition))
+        text = "%s: condition %d of 0 to %d, its iteration %d of at most %d"
+        log.info(text, name, serving.condition, self.plan.conditions - 1, number, self.plan.most)
+
+    def iterate(self, iteration: int, serving: Serving) -> None:
         """Train, explore, select and label once."""
-        self.turn.begin(iteration)
+        self.turn.begin(iteration, serving if self.plan.target else None)
         self.turn.when_ended = self._label_ahead if self._streams else None
         for step in steps.STEPS:
             self._do(step)
@@ -233,4 +295,6 @@ class Loop:
 
     @property
     def _iterations(self) -> range:
-        return range(len(self.config.explore.md_jobs) + 1)
+        if self.plan.target is None:
+            return range(self.plan.conditions + 1)
+        return range(begun_iterations(self.campaign.stages()))

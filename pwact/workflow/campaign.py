@@ -100,8 +100,8 @@ class Campaign:
     ----------
     work_dir
         Absolute path.
-    journal
-        What was done so far.
+    journal, options
+        What was done so far, and what the user wants of it.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Campaign:
     ) -> None:
         self.work_dir = work_dir
         self.journal = journal
-        self._options = options
+        self.options = options
         self._executor_for = executor_for
         self._seeds = Seeds(int(started["seed"]))
         self._worked: set[str] = set()
@@ -132,7 +132,7 @@ class Campaign:
         """Run tasks as jobs; see `pwact.workflow.stage.Services`."""
         stage = self._teller.stage  # another one may be begun meanwhile
         self._teller.tasks(kind, directory, len(tasks))
-        make = self._options.progress
+        make = self.options.progress
         with make(kind, len(tasks)) if make else contextlib.nullcontext() as bar:
             for result in self._dispatcher.run(kind, directory, tasks, block):
                 if bar is not None:
@@ -229,14 +229,14 @@ class Campaign:
         decision = self._decide(stage, state, inputs)
         if decision.fate is Fate.REDO:
             _LOG.info("%s is done again: %s", stage.name, decision.why)
-            self._set_aside(stage)
+            self.set_aside(stage)
         elif decision.fate is Fate.SKIP:
             self._keep(state, inputs, decision)
             if not self._tries_again(state):
                 return state.report
         elif decision.fate is Fate.GO_ON and any(changes.differences(state.inputs, inputs)):
             self.journal.append(ledger.KEPT, name=stage.name, key=key, inputs=inputs)
-        self._finish_set_aside(stage)
+        self.finish_set_aside(stage)
         if not self._state(stage).begun:
             self.journal.append(
                 ledger.STARTED, name=stage.name, key=key, inputs=inputs, **written_by()
@@ -244,13 +244,13 @@ class Campaign:
         self._worked.add(stage.name)
         self._teller.begins(stage)
         self.journal.flush()
-        self._options.begun()
+        self.options.begun()
         stage.directory.mkdir(parents=True, exist_ok=True)
         return None
 
     def _tries_again(self, state: StageState) -> bool:
         """Whether a finished stage is opened again for tasks that an earlier start lost."""
-        leave, fresh = self._options.leave_failed, state.name not in self._worked
+        leave, fresh = self.options.leave_failed, state.name not in self._worked
         return fresh and retry.tried_again(self.journal, state, self.stages(), leave)
 
     def remakes(self, source: Stage, stage: Stage) -> bool:
@@ -259,7 +259,7 @@ class Campaign:
         if not made.done or not again.is_thinned(self.work_dir, made):
             return False
         skips = self._decide(stage, state, self.inputs_of(stage)).fate is Fate.SKIP
-        if skips and not retry.will_be_tried(state, self.stages(), self._options.leave_failed):
+        if skips and not retry.will_be_tried(state, self.stages(), self.options.leave_failed):
             return False
         self.journal.append(ledger.REDO, **again.remake(source.name, stage.name))
         return True
@@ -274,14 +274,14 @@ class Campaign:
         if stage.name in self._early:
             self._teller.stage = stage.name
             return True
-        if not self._asked(stage):
+        if not self.asked(stage.name):
             state = self._state(stage)
             if state.done or (state.begun and self._follows(state)):
                 return False
         early = self._state(before)
-        if early.begun and (self._asked(before) or self._follows(early)):
-            self._set_aside(before)
-        self._finish_set_aside(before)
+        if early.begun and (self.asked(before.name) or self._follows(early)):
+            self.set_aside(before)
+        self.finish_set_aside(before)
         self._worked.add(before.name)
         if self.begin(stage) is None:
             self._early.add(stage.name)
@@ -290,8 +290,9 @@ class Campaign:
     def _follows(self, state: StageState) -> bool:
         return ledger.set_aside_before(self.journal.events(), state)
 
-    def _asked(self, stage: Stage) -> bool:
-        return ledger.pending(self.journal.events()).get(stage.name, False)
+    def asked(self, name: str) -> bool:
+        """Whether the user wants a stage done again, and it was not yet."""
+        return ledger.pending(self.journal.events()).get(name, False)
 
     def _state(self, stage: Stage) -> StageState:
         return self.stages().get(stage.name, StageState(stage.name))
@@ -304,7 +305,7 @@ class Campaign:
         report = ledger.canonical(output.report)
         key = self._state(stage).key
         left = crash.settled(self.work_dir, output)
-        left = self._losses.recorded(stage.name, left, self._options.leave_failed)
+        left = self._losses.recorded(stage.name, left, self.options.leave_failed)
         self.journal.append(ledger.DONE, name=stage.name, key=key, **left, report=report)
         return report
 
@@ -313,10 +314,10 @@ class Campaign:
         events = self.journal.events()
         found = replace(
             changes.situation(self.work_dir, events, stage, inputs),
-            asked=self._asked(stage),
+            asked=self.asked(stage.name),
             remake=stage.name in ledger.pending(events),
             late=state.begun and retry.made_again(events, state),
-            keep=self._options.keep_finished,
+            keep=self.options.keep_finished,
         )
         decision = decide(found)
         if decision.fate is Fate.REFUSE and crash.has_taken(self.work_dir, state, events):
@@ -336,12 +337,12 @@ class Campaign:
             products = changes.hashes(self.work_dir, state.files)
             self.journal.append(ledger.KEPT, name=state.name, **known, files=products)
 
-    def _set_aside(self, stage: Stage) -> None:
+    def set_aside(self, stage: Stage) -> None:
         """Record that the stage's directory moves, before it moves."""
         places = changes.places_aside(self.work_dir, stage.directory)
         self.journal.append(ledger.ASIDE, name=stage.name, **places)
 
-    def _finish_set_aside(self, stage: Stage) -> None:
+    def finish_set_aside(self, stage: Stage) -> None:
         """End the jobs of a stage that was set aside and move its directory, once."""
         aside = self._state(stage).aside
         if aside is not None:

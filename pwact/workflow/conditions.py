@@ -20,10 +20,9 @@ from typing import Any, Optional, Union
 
 from pwact.config.run import RunConfig
 from pwact.query.driving import Round, reached
-from pwact.workflow import ledger
+from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
 from pwact.workflow.rows import report_of, stage_name
-from pwact.workflow import ledger, steps
 
 CONDITION = "condition"  # in the inputs of an exploration
 WOULD_SERVE = "would_serve"  # what its reports say by now of one that stays as it is
@@ -105,8 +104,19 @@ def served_until(stages: Mapping[str, StageState], iteration: int) -> list[Serve
 
 def on_record(stages: Mapping[str, StageState], iteration: int) -> int:
     """The condition that a begun exploration serves; without a word of it that of its number."""
-    state = stages.get(stage_name(iteration, EXPLORE))
+    state = stages.get(exploration(iteration))
     return int(state.inputs.get(CONDITION, iteration)) if state is not None else iteration
+
+
+def begun_iterations(stages: Mapping[str, StageState]) -> int:
+    """How many iterations of a run were begun, that of the last training counted."""
+    numbers = [ledger.place_of(state.name)[0] for state in stages.values() if state.begun]
+    return max((number + 1 for number in numbers if number is not None), default=0)
+
+
+def exploration(iteration: int) -> str:
+    """``iter.0000/explore``."""
+    return stage_name(iteration, steps.source_of(steps.FRAMES).name)
 
 
 def round_of(select: Mapping[str, Any], label: Mapping[str, Any]) -> Round:
@@ -156,7 +166,7 @@ def next_condition(plan: Plan, served: Sequence[Served]) -> Optional[int]:
 
 
 def settled(
-    state: Optional[StageState], iteration: int, planned: Optional[int], stays: bool
+    state: StageState, iteration: int, planned: Optional[int], kept: bool
 ) -> Optional[Serving]:
     """What an iteration serves, in view of what its exploration may have begun already.
 
@@ -166,7 +176,7 @@ def settled(
         Of the exploration.
     planned
         As `next_condition` says.
-    stays
+    kept
         Whether it stays as it is, though the reports say something else by now.
 
     Returns
@@ -175,14 +185,14 @@ def settled(
         None: there is no such iteration in this run.
     """
     fresh = None if planned is None else Serving(planned)
-    if state is None or not state.begun:
+    if not state.begun:
         return fresh
     recorded = int(state.inputs.get(CONDITION, iteration))
     accepted = state.inputs.get(WOULD_SERVE)
     word = END if planned is None else planned
     if recorded == planned or (accepted is not None and accepted == word):
         return Serving(recorded, accepted)
-    return Serving(recorded, word) if stays else fresh
+    return Serving(recorded, word) if kept else fresh
 
 
 def stays(events: Sequence[Mapping[str, Any]], state: StageState, keep: bool) -> bool:

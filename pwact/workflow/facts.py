@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pwact.executors.base import TaskResult
 from pwact.io.journal import Journal
 from pwact.workflow import programs
+from pwact.workflow.conditions import Plan
 from pwact.workflow.stage import Stage
 from pwact.workflow.tasks.prepare import relative
 
 PLANNED = "run_planned"  # how many iterations a run has
 TASKS = "tasks_given"  # how many tasks a stage has
 FAILED = "task_failed"
+_PLAN = ("iterations", "target", "conditions", "most")
+_NONE: Mapping[str, Any] = dict.fromkeys(_PLAN)
 
 
-def tell_plan(journal: Journal, iterations: int) -> None:
-    """Tell how many iterations are asked for, unless the journal says so already."""
-    known = [event["iterations"] for event in journal.events() if event["event"] == PLANNED]
-    if known[-1:] != [iterations]:
-        journal.hold(PLANNED, iterations=iterations)
+def tell_plan(journal: Journal, plan: Plan) -> None:
+    """Tell how much is asked for, unless the journal says so already."""
+    told: dict[str, Any] = {"iterations": plan.longest}
+    if plan.target is not None:
+        told.update(target=plan.target, conditions=plan.conditions, most=plan.most)
+    known = [event for event in journal.events() if event["event"] == PLANNED]
+    if not known or {key: known[-1].get(key) for key in _PLAN} != {**_NONE, **told}:
+        journal.hold(PLANNED, **told)
 
 
 class Teller:

@@ -10,7 +10,8 @@ from pwact.config.run import RunConfig
 from pwact.formats.structures import read_structure
 from pwact.geometry import narrowest
 from pwact.workflow.checks.preflight import explored
-from pwact.workflow.systems import systems_of
+from pwact.workflow.conditions import plan_of
+from pwact.workflow.systems import all_systems
 
 
 def amount(config: Union[RunConfig, InitConfig]) -> str:
@@ -19,13 +20,19 @@ def amount(config: Union[RunConfig, InitConfig]) -> str:
 
 
 def _of_run(config: RunConfig) -> str:
-    iterations = len(config.explore.md_jobs)
-    systems = [one for number in range(iterations) for one in systems_of(config, number)]
+    plan, systems = plan_of(config), all_systems(config)
     runs = sum(len(list(one.runs())) for one in systems)
     labels = sum(one.limit for one in systems)
+    if plan.target is None:
+        return (
+            f"asked for: {plan.conditions} iterations, {runs} MDs in all, at most {labels} labels, "
+            f"{plan.conditions + 1} trainings of each model"
+        )
+    conditions = "1 condition" if plan.conditions == 1 else f"{plan.conditions} conditions"
     return (
-        f"asked for: {iterations} iterations, {runs} MDs in all, at most {labels} labels, "
-        f"{iterations + 1} trainings of each model"
+        f"asked for: a force error of {plan.target:g} eV/Å in {conditions}: at most {plan.longest} "
+        f"iterations ({plan.most} a condition), {runs * plan.most} MDs, {labels * plan.most} "
+        f"labels, {plan.longest + 1} trainings of each model"
     )
 
 

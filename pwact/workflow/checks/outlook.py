@@ -10,12 +10,13 @@ from pwact import layout
 from pwact.config.param import LoadedPair
 from pwact.config.resources import Resources
 from pwact.config.run import RunConfig
-from pwact.errors import PwactError
+from pwact.errors import PwactError, StageChangedError
 from pwact.fingerprint import canonical, extended
 from pwact.io.journal import Journal
 from pwact.workflow import again, changes, crash, ledger, retry
 from pwact.workflow.active_learning import Loop
 from pwact.workflow.as_begun import init_as_begun, run_as_begun
+from pwact.workflow.conditions import Serving
 from pwact.workflow.fate import Decision, Fate, Situation, decide
 from pwact.workflow.init_bulk import parts
 from pwact.workflow.init_bulk.campaign import restricted
@@ -24,7 +25,7 @@ from pwact.workflow.init_bulk.part_campaign import PartCampaign
 from pwact.workflow.ledger import StageState
 from pwact.workflow.opening import UNCHANGED, CampaignOptions, check_redo, root_of
 from pwact.workflow.stage import Stage
-from pwact.workflow.turn import engines_of
+from pwact.workflow.turn import Engines, engines_of
 
 _WORDS = {
     Fate.BEGIN: "begun",
@@ -112,7 +113,7 @@ class _Looker:
         self.root = root
         self.steps: list[tuple[str, str, str]] = []
         self.refusal = ""
-        self._options = options
+        self.options = options
         self._events = self.journal.events()
         asked = again.record(self._events, self.work_dir, options.redo, tell=False)
         event = {"event": ledger.REDO, **asked} if asked else None
@@ -162,14 +163,30 @@ class _Looker:
             found = Situation(state.begun, state.done, deleted=gone, stale=True)
         found = replace(
             found,
-            asked=self._pending.get(stage.name, False),
+            asked=self.asked(stage.name),
             remake=stage.name in self._pending,
             late=state.begun and retry.made_again(self._events, state),
-            keep=self._options.keep_finished,
+            keep=self.options.keep_finished,
         )
         if found.changes and crash.lost(self.work_dir, state, self._events):
             found = replace(found, taken=True)
         return decide(found)
+
+    def asked(self, name: str) -> bool:
+        """Whether the user wants a stage done again."""
+        return self._pending.get(name, False)
+
+    def refuse(self, why: str) -> None:
+        """A start would end here. Raises _EndError."""
+        self.refusal = self.refusal or why
+        raise _EndError
+
+    def set_aside(self, stage: Stage) -> None:
+        """Nothing is moved."""
+        self.steps.append((stage.name, "moved aside", "the run now ends before it"))
+
+    def finish_set_aside(self, stage: Stage) -> None:
+        """Nothing is moved."""
 
     def remakes(self, source: Stage, stage: Stage) -> bool:
         """Nothing is made."""
@@ -191,20 +208,31 @@ class _Looker:
 class _Tour(Loop):
     """The loop without its views and words."""
 
+    def __init__(self, config: RunConfig, engines: Engines, looker: _Looker) -> None:
+        super().__init__(config, engines, looker)
+        self._looker = looker
+
     def show(self) -> None:
         """Nothing is written."""
 
     def tell(self, iteration: int) -> None:
         """Nothing is reported."""
 
+    def leave_out(self, last: int) -> None:
+        """What the run has needlessly done is looked at as well."""
+        try:
+            super().leave_out(last)
+        except StageChangedError as error:
+            self._looker.refuse(str(error))
+
+    def announce(self, iteration: int, serving: Serving) -> None:
+        """Nothing is reported."""
+
 
 def _look_at_loop(config: RunConfig, resources: Resources, looker: _Looker) -> None:
     config = run_as_begun(config, looker.journal.events())
     tour = _Tour(config, engines_of(config, resources), looker)
-    last = len(config.explore.md_jobs)
-    for iteration in range(last):
-        tour.iterate(iteration)
-    tour.finish(last)
+    tour.run()
 
 
 def _look_at_chain(pair: LoadedPair, looker: _Looker) -> None:
