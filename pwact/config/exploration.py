@@ -144,7 +144,9 @@ KEYS = (
     Key(
         "md_jobs",
         Nodes("list of objects, or of lists of objects"),
-        help="Element i is iteration i: one group of trajectories or a list of groups.",
+        help="Element i is iteration i: one group of trajectories or a list of groups. With "
+        "strategy.target_force_error it is a condition, which is repeated until the error is "
+        "reached.",
         required=True,
     ),
 )

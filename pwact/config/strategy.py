@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
+from pwact.config.document import shown
 from pwact.config.kinds import Anything, Choice, Flag, Located, Real, Whole
 from pwact.config.schema import Node, Usual, chosen, declare, keys_of, obsolete, read
 from pwact.registry.picks import PICKS
@@ -49,6 +50,11 @@ class StrategyConfig:
         "finds its limits itself.",
         unit="eV/Å",
         usual=Usual(0.001, 1.0),
+    )
+    max_iterations: int = declare(
+        5,
+        Whole(1, 1000),
+        "With target_force_error: at most so many iterations for each element of explore.md_jobs.",
     )
     max_select: Optional[int] = declare(
         None,
@@ -104,6 +110,7 @@ def load_strategy(node: Node) -> StrategyConfig:
     values = read(node, KEYS)
     if values["target_force_error"] is None:
         values["pick"] = values["pick"] or "random"
+        _demand_target(node)
     else:
         _demand_no_window(node)
     if UNCERTAINTIES[values["uncertainty"]].single:
@@ -112,6 +119,18 @@ def load_strategy(node: Node) -> StrategyConfig:
         if fault:
             raise node.child(name, None).error(fault)
     return StrategyConfig(**values)
+
+
+def _demand_target(node: Node) -> None:
+    """Raise InputError for a key that says nothing without a target."""
+    members = node.members()
+    for key in KEYS:
+        found = chosen(members, key) if key.name == "max_iterations" else None
+        if found is not None:
+            raise found.error(
+                f"found {shown(found.value)}; it counts only with target_force_error, which is not "
+                "given: without it element i of explore.md_jobs is iteration i"
+            )
 
 
 def _demand_no_window(node: Node) -> None:

@@ -27,7 +27,6 @@ from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.select import SelectStage
 from pwact.workflow.stages.train import ReuseStage, TrainStage
 from pwact.workflow.steps import Step, load
-from pwact.workflow.systems import systems_of
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.turn import Turn
 

@@ -162,8 +162,9 @@ class Loop:
         planned = next_condition(self.plan, served_until(stages, iteration))
         name = exploration(iteration)
         state = stages.get(name, StageState(name))
-        keep = self.campaign.options.keep_finished
-        kept = not self.campaign.asked(name) and stays(events, state, keep)
+        if self.campaign.asked(name):
+            state = StageState(name)  # it is done again, whatever it was
+        kept = stays(events, state, self.campaign.options.keep_finished)
         found = settled(state, iteration, planned, kept)
         if found is None:
             self.leave_out(iteration)

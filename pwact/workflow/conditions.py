@@ -57,7 +57,10 @@ class Plan:
 
 def plan_of(config: RunConfig) -> Plan:
     """What the input asks for."""
-    return Plan(len(config.explore.md_jobs))
+    strategy, conditions = config.strategy, len(config.explore.md_jobs)
+    if strategy.target_force_error is None:
+        return Plan(conditions)
+    return Plan(conditions, strategy.target_force_error, strategy.max_iterations)
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,7 @@ def condition(job: MdJob, temp_k: float, press_bar: Optional[float]) -> Conditio
     )
 
 
-def systems_of(
-    config: RunConfig, iteration: int, condition: Optional[int] = None
-) -> list[System]:
+def systems_of(config: RunConfig, iteration: int, condition: Optional[int] = None) -> list[System]:
     """Every structure that `iteration` explores, in the order of its numbers.
 
     Parameters

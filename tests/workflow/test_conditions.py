@@ -1,0 +1,317 @@
+"""Which condition an iteration serves: decided from reports, kept on record, never mixed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from pwact import layout
+from pwact.errors import StageChangedError
+from pwact.io.journal import Journal
+from pwact.query.driving import Round
+from pwact.workflow import ledger, steps
+from pwact.workflow.conditions import (
+    END,
+    REACHED,
+    USED_UP,
+    Plan,
+    Served,
+    Serving,
+    ending,
+    next_condition,
+    on_record,
+    round_of,
+    settled,
+)
+from pwact.workflow.ledger import StageState
+from tests.workflow import aimed
+from tests.workflow.aimed import BAD, GOOD, TARGET, dictate
+from tests.workflow.dying import until_done
+from tests.workflow.pairs import deep_update, run_param, write_files
+from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
+
+NAN = float("nan")
+
+
+def round_with(share: float, controls: Sequence[float]) -> Round:
+    return Round(100, round(100 * share), 0.005, NAN, tuple(controls))
+
+
+def served(*conditions: int, last: Sequence[tuple[float, Sequence[float]]] = ()) -> list[Served]:
+    told = [BAD] * (len(conditions) - len(last)) + list(last)
+    return [
+        Served(number, condition, round_with(*one))
+        for number, (condition, one) in enumerate(zip(conditions, told))
+    ]
+
+
+# ---- what comes next
+
+
+def test_without_a_target_each_condition_is_one_iteration() -> None:
+    plan = Plan(3)
+    assert [next_condition(plan, served(*range(count))) for count in range(5)] == [
+        0,
+        1,
+        2,
+        None,
+        None,
+    ]
+    assert plan.longest == 3
+
+
+@pytest.mark.parametrize(
+    ("past", "coming"),
+    [
+        (served(), 0),
+        (served(0), 0),
+        (served(0, 0, 0), 1),  # used up
+        (served(0, 0, last=[GOOD, GOOD]), 1),
+        (served(0, 0, last=[BAD, GOOD]), 0),
+        (served(0, 0, 0, 1), 1),
+        (served(0, 0, 0, 1, 1, last=[GOOD, GOOD]), None),
+        (served(0, 0, 0, 1, 1, 1), None),
+        (served(0, 1, last=[GOOD, GOOD]), 1),  # one round of each is not two in a row
+        (served(0, 1, 1, 1), None),  # condition 0 was left early, by the user's choice
+    ],
+    ids=range(10),
+)
+def test_a_condition_is_repeated_until_its_rule_holds(
+    past: list[Served], coming: Optional[int]
+) -> None:
+    assert next_condition(Plan(2, TARGET, 3), past) == coming
+
+
+def test_why_a_condition_ended() -> None:
+    plan = Plan(1, TARGET, 2)
+    good = [round_with(*GOOD)] * 2
+    assert ending(plan, good) == REACHED
+    assert ending(plan, good[:1]) == ""
+    assert ending(plan, [round_with(*BAD)] * 2) == USED_UP
+    assert ending(Plan(1, 0.01, 2), good) == USED_UP  # an error of just the target is none below
+
+
+def test_a_round_is_read_from_reports() -> None:
+    select = {"frames": 9, "target": {"frames": 8, "accepted": 6, "sigma": 0.01}}
+    pairs = [
+        {"error": 0.3, "kind": "chosen"},
+        {"error": 0.1, "kind": "control"},
+        {"error": 0.2, "kind": "control"},
+    ]
+    assert round_of(select, {"pairs": pairs}) == Round(8, 6, 0.01, 0.2, (0.1, 0.2))
+    old = round_of({"frames": 9, "accurate": 9}, {"rmse_f": 0.1})
+    assert (old.frames, old.accepted, old.controls) == (9, 0, ())
+    assert old.sigma != old.sigma
+    assert old.median_error != old.median_error
+
+
+# ---- what is on record
+
+
+def state(**inputs: Any) -> StageState:
+    return StageState("iter.0003/explore", "key", inputs)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "planned", "kept", "found"),
+    [
+        (None, 1, False, Serving(1)),
+        (None, None, True, None),
+        ({"condition": 1}, 1, False, Serving(1)),
+        ({"condition": 1}, 0, False, Serving(0)),
+        ({"condition": 1}, 0, True, Serving(1, 0)),
+        ({"condition": 1}, None, True, Serving(1, END)),
+        ({"condition": 1}, None, False, None),
+        ({"condition": 1, "would_serve": 0}, 0, False, Serving(1, 0)),
+        ({"condition": 1, "would_serve": 0}, 1, False, Serving(1, 0)),
+        ({"condition": 1, "would_serve": 0}, None, False, None),
+        ({"condition": 1, "would_serve": END}, None, False, Serving(1, END)),
+        ({}, 3, False, Serving(3)),  # begun without a target
+        ({}, 0, True, Serving(3, 0)),
+    ],
+    ids=range(13),
+)
+def test_what_was_begun_is_compared_with_what_the_reports_say(
+    inputs: Optional[dict[str, Any]], planned: Optional[int], kept: bool, found: Optional[Serving]
+) -> None:
+    known = StageState("iter.0003/explore") if inputs is None else state(**inputs)
+    assert settled(known, 3, planned, kept) == found
+
+
+# ---- whole campaigns
+
+JOB = {
+    "sys_idx": [0],
+    "ensemble": "nvt",
+    "nsteps": 20,
+    "trj_freq": 10,
+    "temps": [150],
+    "select_sys": [1],
+}
+WINDOW = {"lower_model_devi_f": None, "upper_model_devi_f": None}
+
+
+def param(target: float = TARGET, most: int = 3, conditions: int = 2) -> dict[str, Any]:
+    window = {f"strategy.{key}": value for key, value in WINDOW.items()}
+    jobs = [{**JOB, "temps": [150 + 50 * number]} for number in range(conditions)]
+    changes = {
+        **window,
+        "strategy.target_force_error": target,
+        "strategy.max_iterations": most,
+        "explore.md_jobs": jobs,
+        "explore.sys_configs": [{"config": "structures/a.poscar", "format": "vasp/poscar"}],
+    }
+    return deep_update(run_param(), changes)
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Condition 0 reached in iterations 0 and 1, condition 1 used up in 2, 3 and 4."""
+    use_toys(monkeypatch)
+    monkeypatch.setattr(steps, "STEPS", aimed.STEPS)
+    work_dir = tmp_path / "a work"
+    write_files(work_dir, {"calculator": "emt"})
+    dictate(work_dir, [GOOD, GOOD, *[BAD] * 8])
+    return work_dir
+
+
+def stages(work_dir: Path) -> dict[str, StageState]:
+    return ledger.stages(events(work_dir))
+
+
+def events(work_dir: Path) -> list[dict[str, Any]]:
+    return list(Journal(work_dir / layout.STATE_DIR / layout.JOURNAL).events())
+
+
+def conditions(work_dir: Path) -> list[int]:
+    """What each iteration that stands served."""
+    known = stages(work_dir)
+    begun = [name for name, one in known.items() if name.endswith("/explore") and one.begun]
+    return [on_record(known, ledger.place_of(name)[0] or 0) for name in sorted(begun)]
+
+
+def results(work_dir: Path) -> dict[str, bytes]:
+    """What must not depend on what happened in between."""
+    names = ("train.xyz", "candidate.csv", "model", "al.record", "iter_result.txt")
+    return {
+        path.relative_to(work_dir).as_posix(): path.read_bytes()
+        for path in sorted(work_dir.rglob("*"))
+        if path.name in names and "-bk-" not in str(path) and path.is_file()
+    }
+
+
+def test_a_campaign_goes_through_its_conditions_and_ends(work: Path) -> None:
+    result = run_loop(work, param(), ToyExecutor())
+    assert conditions(work) == [0, 0, 1, 1, 1]
+    assert [row.name for row in result.rows] == [f"iter.{number:04d}" for number in range(6)]
+    assert [row.explore.condition for row in result.rows[:5] if row.explore] == [0, 0, 1, 1, 1]
+    temps = [row.explore.temps_k for row in result.rows[:5] if row.explore]
+    assert temps == [(150.0,)] * 2 + [(200.0,)] * 3
+    record = (work / "al.record").read_text().split("\n")[1:]
+    assert record == [*(f"{n} {m}" for n in range(5) for m in range(3)), "5 0"]
+    again = ToyExecutor()
+    run_loop(work, param(), again)
+    assert again.ran == []
+
+
+def test_appended_conditions_go_on(work: Path) -> None:
+    dictate(work, [GOOD, GOOD, GOOD, GOOD, BAD, BAD, BAD])
+    run_loop(work, param(), ToyExecutor())
+    assert conditions(work) == [0, 0, 1, 1]
+    last = (work / "iter.0004/00.train/train.000/model").read_bytes()
+    run_loop(work, param(conditions=3), ToyExecutor())
+    assert conditions(work) == [0, 0, 1, 1, 2, 2, 2]
+    assert (work / "iter.0004/00.train/train.000/model").read_bytes() == last
+
+
+def test_more_iterations_go_on_with_the_last_condition(work: Path) -> None:
+    dictate(work, [BAD] * 9)
+    run_loop(work, param(conditions=1), ToyExecutor())
+    assert conditions(work) == [0, 0, 0]
+    run_loop(work, param(conditions=1, most=5), ToyExecutor())
+    assert conditions(work) == [0, 0, 0, 0, 0]
+
+
+def test_other_demands_are_refused_where_they_change_what_was_served(work: Path) -> None:
+    run_loop(work, param(), ToyExecutor())
+    before, kept = events(work), results(work)
+    other = param(target=0.001)
+    with pytest.raises(StageChangedError, match=r"iter\.0002/explore: .*condition was 1, is 0"):
+        run_loop(work, other, ToyExecutor())
+    told = [one["event"] for one in events(work)[len(before) :]]
+    assert set(told) <= {"run_planned", "master_started", "master_ended"}
+    assert results(work) == kept
+
+
+def test_a_kept_iteration_serves_what_it_served(work: Path) -> None:
+    run_loop(work, param(), ToyExecutor())
+    kept = results(work)
+    executor = ToyExecutor()
+    run_loop(work, param(target=0.001), executor, keep_finished=True)
+    assert conditions(work) == [0, 0, 1, 1, 1]
+    assert (executor.ran, results(work)) == ([], kept)
+    assert stages(work)["iter.0002/explore"].inputs["would_serve"] == 0
+    run_loop(work, param(target=0.001), executor)  # and is not asked again
+    assert (executor.ran, results(work)) == ([], kept)
+
+
+def test_a_redo_does_again_what_would_serve_another_condition(work: Path) -> None:
+    run_loop(work, param(), ToyExecutor())
+    run_loop(work, param(target=0.001), ToyExecutor(), redo=("iter.0002",))
+    assert conditions(work) == [0, 0, 0, 1, 1, 1]
+    assert (work / "iter.0002/01.explore/md-bk-1").is_dir()
+
+
+def test_what_follows_a_redone_label_is_decided_again(work: Path) -> None:
+    run_loop(work, param(), ToyExecutor())
+    dictate(work, [GOOD, BAD, *[BAD] * 8])
+    run_loop(work, param(), ToyExecutor(), redo=("iter.0001/label",))
+    assert conditions(work) == [0, 0, 0, 1, 1, 1]
+    assert (work / "iter.0002/01.explore/md-bk-1").is_dir()
+
+
+def test_what_lies_beyond_the_end_moves_aside(work: Path) -> None:
+    run_loop(work, param(), ToyExecutor())
+    dictate(work, [GOOD, GOOD, GOOD, GOOD, BAD])
+    run_loop(work, param(), ToyExecutor(), redo=("iter.0002", "iter.0003"))
+    assert conditions(work) == [0, 0, 1, 1]
+    assert (work / "al.record").read_text().endswith("\n3 2\n4 0")
+    assert not (work / "iter.0004/02.label").exists()
+    assert (work / "iter.0004/02.label-bk-1/result/train.xyz").is_file()
+    executor = ToyExecutor()
+    run_loop(work, param(), executor)
+    assert executor.ran == []
+    run_loop(work, param(conditions=3), ToyExecutor())  # and there is room for more
+    assert conditions(work) == [0, 0, 1, 1, 2, 2, 2]
+
+
+def test_less_is_refused_where_more_was_done(work: Path) -> None:
+    run_loop(work, param(), ToyExecutor())
+    kept = results(work)
+    with pytest.raises(StageChangedError, match=r"iter\.0004/explore: .*ends after iter\.0003"):
+        run_loop(work, param(most=2), ToyExecutor())
+    assert results(work) == kept
+    run_loop(work, param(most=2), ToyExecutor(), keep_finished=True)
+    run_loop(work, param(most=2), ToyExecutor())
+    assert conditions(work) == [0, 0, 1, 1, 1]
+    assert results(work) == kept
+    run_loop(work, param(most=2), ToyExecutor(), redo=("iter.0004",))
+    assert conditions(work) == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_killed_at_every_line_it_ends_the_same(
+    work: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
+) -> None:
+    whole = work.with_name("whole")
+    shutil.copytree(work, whole)
+    run_loop(whole, param(), ToyExecutor())
+    deaths = until_done(monkeypatch, lambda: run_loop(work, param(), ToyExecutor()), torn)
+    assert deaths > 60
+    assert conditions(work) == [0, 0, 1, 1, 1]
+    assert results(work) == results(whole)
+    assert len(results(work)) > 20
