@@ -33,7 +33,10 @@ def report_of(
 
 
 def later_data(work_dir: Path, stages: Mapping[str, StageState], iteration: int) -> list[Path]:
-    """Data sets that iterations behind this one have labelled."""
+    """Data sets of later iterations that stay while lost labels of this one are tried again."""
+    own = stages.get(stage_name(iteration, "label"))
+    if own is None or not own.reopened:
+        return []
     found = []
     for state in stages.values():
         number, step = place_of(state.name)

@@ -29,7 +29,7 @@ from pwact.workflow.explored import Candidate, Explored, contents_of, read_candi
 from pwact.workflow.labels.known import new_of, structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
 from pwact.workflow.labels.store import LabelStore
-from pwact.workflow.rows import later_data, stage_name
+from pwact.workflow.rows import later_data
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
 from pwact.workflow.systems import systems_of
@@ -312,15 +312,6 @@ class LabelStage:
         return StageOutput(products, transient, report, lost=gathered.spoilt)
 
 
-def _later_data(turn: Turn) -> Sequence[Path]:
-    """Data sets of later iterations that stay while lost labels of this one are tried again."""
-    stages, iteration = turn.stages(), turn.iteration
-    own = stages.get(stage_name(iteration, "label"))
-    if own is None or not own.reopened:
-        return ()
-    return later_data(turn.config.work_dir, stages, iteration)
-
-
 class LabelStep:
     """Labels what was chosen."""
 
@@ -342,7 +333,7 @@ class LabelStep:
             contents=contents_of(turn.explored),
             known=(*config.init_data, *turn.data_sets),
             distinct=turn.distinct,
-            later=partial(_later_data, turn),
+            later=lambda: later_data(config.work_dir, turn.stages(), turn.iteration),
             condition=turn.condition,
         )
 
