@@ -3,9 +3,9 @@
 The features of a frame are a matrix G (rows × m, float32) in which the variance that a model tells
 of it is the sum of squares: u² = Σ G². With the rows g of a linear model (descriptors of each force
 component, or gradients of probed forces) and P = (λI + Σ g gᵀ)⁻¹ over what it was trained on, these
-are the rows L g / √(number of rows) with LᵀL = P. A further label with features F so changes the
-variance of G to tr[G (1 + FᵀF)⁻¹ Gᵀ], and two frames whose rows are orthogonal tell different
-things.
+are the rows L g / √(3N) with LᵀL = P. A further label, of a frame of N atoms with features F, so
+changes the variance of G to tr[G (1 + 3N FᵀF)⁻¹ Gᵀ], since it tells all 3N components; two frames
+whose rows are orthogonal tell different things.
 """
 
 from __future__ import annotations

@@ -1,17 +1,19 @@
 """The choice that lowers the variance of a model over all fresh frames the most.
 
 Features G of a frame (rows × m, `pwact.formats.features`) hold the variance that a model tells of
-it: tr[G P Gᵀ] with P = 1 before any further label. A label of a frame with features F turns P into
+it, as a mean over its 3N force components: tr[G P Gᵀ] with P = 1 before any further label. A label
+tells all components, F = √(3N) G, and turns P into
 
     P − P Fᵀ (1 + F P Fᵀ)⁻¹ F P
 
-(Sherman, Morrison, Woodbury), so that the variance of all fresh frames, tr[C P] with C the mean of
-GᵀG over them, falls by
+(Sherman, Morrison, Woodbury), so that the mean variance of the fresh frames, tr[C P] with C the
+mean of GᵀG over them, falls by
 
     gain = tr[(1 + F P Fᵀ)⁻¹ F P C P Fᵀ].
 
 The frame of the largest gain is taken, P changed, and so on: A-optimal design for the frames at
-hand, made greedily (Chaloner and Verdinelli, Statist. Sci. 10, 273 (1995)).
+hand, made greedily (Chaloner and Verdinelli, Statist. Sci. 10, 273 (1995)). With G in place of F a
+label would hardly change P, and the frames of a batch would be alike.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import numpy as np
 
 from pwact.errors import TaskError
 from pwact.query.pick import first_best, pick_random, pick_stratified, pick_unknown
-from pwact.query.picks import FEATURES, Pool
+from pwact.query.picks import FEATURES, STRUCTURES, Pool
 
 TRIED = 80  # candidates that are compared for each pick, drawn at random
 BACKGROUND = 2000  # fresh frames of a system whose variance is looked at
@@ -63,7 +65,7 @@ class VariancePick:
     """
 
     words = "by variance"
-    reads: tuple[str, ...] = (FEATURES,)
+    reads: tuple[str, ...] = (FEATURES, STRUCTURES)  # of these the number of atoms
     by_system = False
 
     def choose(self, pools: Sequence[Pool]) -> list[np.ndarray]:
@@ -78,7 +80,7 @@ class VariancePick:
         for pool in pools:
             if pool.around is not None:
                 for index in pool.around.taken.tolist():
-                    seen.learn(_features(pool.around.fresh, index))
+                    seen.learn(seen.label(pool.around.fresh, index))
         return [self._of(pool, seen) for pool in pools]
 
     def _of(self, pool: Pool, seen: _Model) -> np.ndarray:
@@ -86,12 +88,12 @@ class VariancePick:
             return np.arange(len(pool.values))
         drawn, left = pick_unknown(pool.unknown, pool.limit, pool.rng)
         for index in drawn.tolist():
-            seen.learn(_features(pool, index))
+            seen.learn(seen.label(pool, index))
         chosen = drawn.tolist()
         mean = _mean(pool) if len(chosen) < pool.limit else None
         while len(left) and len(chosen) < pool.limit:
             tried = left[pick_random(len(left), TRIED, pool.rng)].tolist()
-            found = [_features(pool, index) for index in tried]
+            found = [seen.label(pool, index) for index in tried]
             best = first_best([seen.gain(mean, features) for features in found])
             seen.learn(found[best])
             chosen.append(tried[best])
@@ -104,6 +106,18 @@ class _Model:
 
     def __init__(self) -> None:
         self._covariance: Optional[np.ndarray] = None
+        self._components: dict[str, int] = {}  # of each trajectory; its atoms do not change
+
+    def label(self, pool: Pool, index: int) -> Optional[np.ndarray]:
+        """F of a frame; None where it has none, as where the model could not be evaluated."""
+        try:
+            features = np.asarray(pool.features(index), dtype=float)
+        except TaskError:
+            return None
+        name = str(pool.trajectories[index])
+        if name not in self._components:
+            self._components[name] = 3 * len(pool.structure(index))
+        return features * float(np.sqrt(self._components[name]))
 
     def learn(self, features: Optional[np.ndarray]) -> None:
         """A frame will have a label; one without features changes nothing."""
@@ -138,11 +152,3 @@ def _mean(pool: Pool) -> np.ndarray:
         raise problem or TaskError("no frame has features, so none can be chosen by variance")
     mean: np.ndarray = total / count
     return mean
-
-
-def _features(pool: Pool, index: int) -> Optional[np.ndarray]:
-    """Those of a frame; None where it has none, as where the model could not be evaluated."""
-    try:
-        return np.asarray(pool.features(index), dtype=float)
-    except TaskError:
-        return None
