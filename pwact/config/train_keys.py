@@ -185,6 +185,8 @@ class EngineKeys:
         A top-level key that marks a file in the program's own input format.
     whole_batches
         Whether the program leaves out a batch that the data do not fill.
+    smaller_batches
+        Whether it then takes the frames that there are.
     cutoffs
         Model type → section and key of its cutoff in Å.
     """
@@ -195,15 +197,19 @@ class EngineKeys:
     passes_unknown: bool = True
     native_key: str = ""
     whole_batches: bool = False
+    smaller_batches: bool = False
     cutoffs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 _DP_CUTOFF = {"DP": ("model.descriptor", "Rmax")}
 _MATPL_CUTOFFS = {**_DP_CUTOFF, "NEP": ("model.descriptor", "cutoff")}
+_DEEPMD_KIT = EngineKeys(
+    ("DP",), "DP", DEEPMD, native_key="training", smaller_batches=True, cutoffs=_DP_CUTOFF
+)
 ENGINES: Mapping[str, EngineKeys] = {
     "matpl": EngineKeys(("DP", "NEP"), None, MATPL, whole_batches=True, cutoffs=_MATPL_CUTOFFS),
-    "deepmd": EngineKeys(("DP",), "DP", DEEPMD, native_key="training", cutoffs=_DP_CUTOFF),
-    "deepmd-pytorch": EngineKeys(("DP",), "DP", DEEPMD, native_key="training", cutoffs=_DP_CUTOFF),
+    "deepmd": _DEEPMD_KIT,
+    "deepmd-pytorch": _DEEPMD_KIT,
     "pod": EngineKeys(("POD",), "POD", POD, passes_unknown=False, cutoffs={"POD": ("", "rcut")}),
 }
 

@@ -50,10 +50,17 @@ class TrainConfig:
     @property
     def needed_frames(self) -> int:
         """How many frames fill a batch, if the program needs whole ones; else 1."""
+        return self._batch_size if ENGINES[self.engine].whole_batches else 1
+
+    @property
+    def useful_frames(self) -> int:
+        """How many frames fill a batch, if the program makes do with fewer; else 1."""
+        return self._batch_size if ENGINES[self.engine].smaller_batches else 1
+
+    @property
+    def _batch_size(self) -> int:
         optimizer = self.settings.get("optimizer")
-        if not ENGINES[self.engine].whole_batches or not isinstance(optimizer, dict):
-            return 1
-        size = optimizer.get("batch_size", 1)
+        size = optimizer.get("batch_size", 1) if isinstance(optimizer, dict) else 1
         return size if isinstance(size, int) else 1
 
     @property

@@ -77,12 +77,13 @@ class LsfExecutor(QueueExecutor):
     refusals = Refusals(
         outage=r"LSF is down|batch daemon (not|internal)|still trying|please wait|cannot connect"
         r"|communication (time ?out|error)|connection (refused|reset)|failed in an LSF library call"
-        r"|mbatchd|slave LIM|master (LIM|batch)|server (error|is not responding)|user permission",
+        r"|mbatchd|slave LIM|master (LIM|batch)|server (error|is not responding)",
         limit=r"pending job threshold|pending (job|slot)s? limit|too many jobs"
         r"|limit (of|for) .*jobs|reached .*(pending|job) .*limit|MAX_PEND",
         keys=(
             (r"queue", "queue_name"),
             (r"gpu", "gpu_per_node"),
+            (r"user permission", "the installation of LSF, which could not verify who you are"),
             (r"processor|slot|host", "number_node, cpu_per_node"),
             (r".", "custom_flags"),
         ),

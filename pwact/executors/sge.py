@@ -81,8 +81,9 @@ class SgeExecutor(QueueExecutor):
     )
     submits = "qsub"
     refusals = Refusals(
+        # commlib's "access denied" is its own: of a host's name or of another version
         outage=r"unable to (send message to|contact) qmaster|got send error|commlib error"
-        r"|can't connect|connection refused|error: failed receiving|timeout|access denied"
+        r"|can't connect|connection refused|error: failed receiving|timeout"
         r"|could not start|not yet authorized",
         limit=r"only \d+ jobs are allowed|exceeded the maximum|per user|maximum number of",
         keys=(

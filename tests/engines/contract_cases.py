@@ -271,8 +271,8 @@ CP2K = {
 DFTB = "USE_DFTB = T\nDFTB_DETAIL = 3\n"
 TRAINING = {"optimizer": {"epochs": 3}}
 CASES: dict[str, Case] = {
-    "pod": Case("trainer pod", pod),
-    "pod alone": Case("trainer pod", pod_alone),
+    "pod": Case("trainer pod", pod, proof="train.ended"),
+    "pod alone": Case("trainer pod", pod_alone, proof="train.ended"),
     "deepmd": Case("trainer deepmd", deepmd, proof="train.ended"),
     "deepmd-pytorch": Case("trainer deepmd-pytorch", deepmd_pytorch, proof="train.ended"),
     "matpl DP": Case("trainer matpl", matpl(test_matpl.dp(**TRAINING)), proof="train.ended"),

@@ -191,6 +191,7 @@ def test_several_or_large_validation_sets_are_tested_afterwards(tmp_path: Path) 
     [
         ({}, 60, 6, True),  # 3 epochs of 40 frames by 2
         ({"training_data": {"batch_size": 7}}, 18, 1, True),  # 17.1 steps
+        ({"training_data": {"batch_size": 99}}, 3, 1, True),  # no batch is larger than the data
         ({"numb_steps": 25}, 25, 5, True),
         ({"numb_steps": 7}, 7, 1, True),
         ({"numb_steps": 25, "disp_freq": 10}, 25, 10, False),

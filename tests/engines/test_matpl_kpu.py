@@ -29,6 +29,7 @@ from pwact.errors import InputError, TaskError
 from pwact.formats.kpu_devi import read_kpu_devi
 from tests.engines.test_matpl import dp, nep, trainer, written
 from tests.requirements import need_program
+from tests.stubs.matpl import NEW_PWDATA
 from tests.stubs.pair_model import PairModel
 from tests.workflow.matpl_campaign import write_program
 
@@ -300,6 +301,21 @@ def test_with_a_stand_in(tmp_path: Path, md: Path, frames: str) -> None:
     assert np.all(rows.f_mean[1:] > 0)
     own = read_kpu_devi(task / "matpl_kpu.out")
     assert np.all(own.f_max >= 3)  # the number of the last atom
+
+
+def test_a_new_pwdata_leaves_no_result(
+    tmp_path: Path, md: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its version was not known beforehand; the log says why."""
+    monkeypatch.setenv(NEW_PWDATA, "1")
+    kpu = matpl(shlex.quote(str(tmp_path / "MatPL"))).kpu()
+    task = tmp_path / "kpu 0"
+    task.mkdir()
+    kpu.write_input(task, model(tmp_path / "train.001"), md)
+    ended = subprocess.run(["bash", "-c", kpu.command()], cwd=task, check=False)
+    assert ended.returncode != 0
+    assert not kpu.check(task).done
+    assert "numpy.int64' has no len()" in (task / kpu.log).read_text()
 
 
 def details(frames: int = 2) -> np.ndarray:

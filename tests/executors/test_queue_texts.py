@@ -564,6 +564,31 @@ def test_many_forgotten_jobs_are_one_question():
 
 # ---- what they share
 
+NAMELESS = """\
+error: commlib error: access denied (client IP resolved to host name "". This is not identical to
+ clients host name "node1")
+error: unable to send message to qmaster using port 6444 on host "master": got send error
+"""
+REJECTED = "Unable to run job: job rejected: me@node1 is not allowed to submit jobs.\nExiting.\n"
+
+
+@pytest.mark.parametrize(
+    ("executor", "text", "raised"),
+    [
+        (LsfExecutor, "User permission denied. Job not submitted.\n", SchedulerError),
+        (LsfExecutor, "batch daemon not responding ... still trying\n", OutageError),
+        (SgeExecutor, NAMELESS, OutageError),
+        (SgeExecutor, REJECTED, SchedulerError),
+        (SgeExecutor, "Unable to run job: access denied for project fluids.\n", SchedulerError),
+    ],
+    ids=["lsf identity", "lsf daemon", "sge commlib", "sge user", "sge site"],
+)
+def test_a_refusal_is_no_outage(executor, text, raised, tmp_path):
+    made = executor(call=lambda words, stdin: Answer(1, "", text))
+    spec = JobSpec(NAME, "scf", 0, tmp_path, (), ResourceBlock())
+    with pytest.raises(raised):
+        made.submit(spec)
+
 
 def test_a_complaint_is_one_line():
     text = "qsub: Unknown queue\n\nUnable to run job: denied\nExiting.\nerror: no\n"

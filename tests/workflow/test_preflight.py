@@ -143,7 +143,9 @@ def test_batches_that_the_data_do_not_fill(tmp_path: Path, monkeypatch: pytest.M
     assert told(2) == []
     (words,) = told(3)
     assert "train.optimizer.batch_size: found 3, but valid_data has 2 frames" in words
-    assert told(99, "deepmd") == []  # this is known of MatPL alone
+    assert told(3, "deepmd") == []
+    (words,) = told(99, "deepmd")
+    assert "batch_size: found 99, but init_data has 3 frames: deepmd then takes those" in words
     result = tmp_path / "iter.0000/02.label/result"
     result.mkdir(parents=True)
     write_frames(result / "train.xyz", labelled(2), "extxyz")

@@ -165,7 +165,8 @@ def with_length(document: dict[str, Any], epochs: int, frames: int, goes_on: boo
     training = document["training"]
     if not any(name in training for name in _LENGTHS):
         batch = training["training_data"]["batch_size"]
-        training["numb_steps"] = max(1, math.ceil(epochs * frames / batch))
+        # no step takes more frames than there are: dp 3.2.0 warns, and takes those
+        training["numb_steps"] = max(1, math.ceil(epochs * frames / min(batch, frames)))
     steps = training.get("numb_steps")
     if steps is not None:
         training.setdefault("disp_freq", rows_of(steps))

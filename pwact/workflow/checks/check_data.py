@@ -70,7 +70,10 @@ def check_data(
 
 
 def _batches(config: RunConfig, frames: int, valid: int) -> list[str]:
-    """Refuse a batch that the data do not fill, where the program leaves out such a batch."""
+    """Refuse a batch that the data do not fill, where the program leaves out such a batch.
+
+    Where it takes the frames that there are, warn.
+    """
     train, size = config.train, config.train.needed_frames
     file = train.input_file or config.file
     key = f"{'' if train.input_file else 'train.'}optimizer.batch_size"
@@ -80,6 +83,12 @@ def _batches(config: RunConfig, frames: int, valid: int) -> list[str]:
             f"that is not full, so it would train nothing; at most {frames}"
         )
         raise InputError(message, file, key)
+    if frames < train.useful_frames:
+        message = (
+            f"found {train.useful_frames}, but init_data has {frames} frames: {train.engine} then "
+            "takes those that it has of one composition at each step"
+        )
+        return [str(InputError(message, file, key))]
     if 0 < valid < size:
         message = (
             f"found {size}, but valid_data has {valid} frames: {train.engine} leaves out a batch "
