@@ -20,7 +20,9 @@ from pwact.io.arrays import are_elements
 from pwact.io.lines import Lines
 from pwact.io.texts import read_text
 
-_MAGNETIC = re.compile(r"\s*(magnetic|magnetic_xyz|constraint_mag\w*)\s*$", re.IGNORECASE)
+_MAGNETIC = re.compile(r"\s*(magnetic_xyz|magnetic|constraint_mag\w*)\b", re.IGNORECASE)
+_BRACKETS = re.compile(r"\(([^)]*)\)")
+_OTHER_UNITS = {"lattice": ("bohr", "a.u.", "nm"), "position": ("cart", "angstrom", "bohr", "a.u.")}
 _SIZES = {"MAGNETIC": 1, "MAGNETIC_XYZ": 3}
 
 
@@ -109,6 +111,8 @@ def _parse(lines: list[str]) -> Atoms:
     if not words[0].isdigit() or int(words[0]) == 0:
         raise ValueError(f"line 1 must begin with the number of atoms, not {lines[0].strip()!r}")
     cell = _table(lines, "lattice", 3)[:, :3]
+    if not abs(np.linalg.det(cell)) > 0:
+        raise ValueError("the lattice vectors span no volume")
     rows = _table(lines, "position", int(words[0]))
     if not np.isfinite(rows[:, :4]).all() or not are_elements(rows[:, 0]):
         raise ValueError("a line of the position block holds no atomic number and position")
@@ -196,4 +200,11 @@ def _table(lines: list[str], heading: str, count: int) -> np.ndarray:
     width = 3 if heading == "lattice" else 4
     if len(rows) < count or min(len(row) for row in rows) < width:
         raise ValueError(f"the {heading} block holds fewer than {count} lines of {width} numbers")
+    after = lines[place + count].split() if len(lines) > place + count else []
+    if heading == "position" and len(after) >= width and after[0].isdigit():
+        raise ValueError(f"{count} atoms are announced, but line {place + count + 1} is one more")
+    unit = _BRACKETS.search(lines[place - 1])
+    if unit and any(other in unit[1].lower() for other in _OTHER_UNITS[heading]):
+        read = "fractions are" if heading == "position" else "Å is"
+        raise ValueError(f"the heading of the {heading} block says ({unit[1]}); {read} read")
     return np.array([row[:width] for row in rows]).astype(float)

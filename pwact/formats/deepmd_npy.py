@@ -167,6 +167,9 @@ def iterate_deepmd(folder: Path) -> Iterator[Atoms]:
     names, kinds = _types(folder)
     open_ends = (folder / NO_PBC).exists()
     parts = sorted(folder.glob("set.*"))
+    if not parts and (folder / "coord.raw").exists():
+        words = "holds coord.raw, but no set.000; make it by dpdata or DeePMD-kit's raw_to_set.sh"
+        raise InputError(words, folder)
     if not parts:
         raise InputError("holds no set.000", folder)
     say_unread(parts, ("box", "coord", "energy", "force", "virial", MIXED))

@@ -7,6 +7,7 @@ triclinic boxes; of what they say of an atom only its type and position count.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -111,11 +112,15 @@ def read_lammps_data(path: Path, types: Optional[Sequence[str]] = None) -> Atoms
         count = int(head["atoms"][0])
         if count != len(rows):
             raise ValueError(f"{count} atoms are announced, {len(rows)} are there")
+        if twice := _twice([row[0] for row in rows]):
+            raise ValueError(f"two atoms have the number {twice}")
         kind, place, _ = STYLES[_style_of(rows, style)]
         rows.sort(key=lambda row: _whole(row[0], "an atom's number"))
         cell, origin = _box(head)
         positions = np.array([[_number(word) for word in row[place : place + 3]] for row in rows])
         numbers = [labels.get(row[kind]) or _whole(row[kind], "a type") for row in rows]
+        if strange := set(numbers) - set(symbols):
+            raise ValueError(f"an atom has type {min(strange)}, which has no mass and no element")
         return Atoms(
             [symbols[number] for number in numbers], positions - origin, cell=cell, pbc=True
         )
@@ -136,6 +141,12 @@ def of_force_fields(path: Path) -> list[str]:
     if style == "spin" and any(float(row[_SPIN]) for row in rows):
         found.append("spins")
     return found
+
+
+def _twice(words: Sequence[str]) -> str:
+    """The first word that is there twice; "" if none is."""
+    counts = Counter(words)
+    return next((word for word in words if counts[word] > 1), "")
 
 
 def _number(word: str) -> float:
@@ -222,6 +233,9 @@ def _elements(sections: dict[str, list[list[str]]], labels: dict[str, int]) -> d
     """Element of each type: that of its mass, or a name that fits the mass."""
     names = {number: name for name, number in labels.items()}
     symbols = {}
+    masses = [(row[1], row[row.index("#") + 1 :]) for row in sections["Masses"]]
+    if not labels and all(_number(mass) == 1 and not comment for mass, comment in masses):
+        raise ValueError("all masses are 1, as in units lj; write those of the elements")
     for row in sections["Masses"]:
         number = labels.get(row[0]) or _whole(row[0], "a type")
         comment = row[row.index("#") + 1 :]
@@ -240,6 +254,8 @@ def _box(head: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
         origin = [_number(word) for word in head.get("abc origin", ("0", "0", "0"))]
         return np.array(vectors), np.array(origin)
     bounds = np.array([[_number(word) for word in head[f"{axis}lo {axis}hi"]] for axis in "xyz"])
+    if not (bounds[:, 1] > bounds[:, 0]).all():
+        raise ValueError("an upper bound of the box is not above the lower one")
     cell = np.diag(bounds[:, 1] - bounds[:, 0])
     tilt = head.get("xy xz yz", ("0", "0", "0"))
     cell[1, 0], cell[2, 0], cell[2, 1] = map(_number, tilt)

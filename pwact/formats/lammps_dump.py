@@ -17,6 +17,7 @@ from pwact.geometry import lower_triangular
 _FRAME = b"ITEM: TIMESTEP"
 _POSITIONS = (("x", "y", "z"), ("xu", "yu", "zu"), ("xs", "ys", "zs"), ("xsu", "ysu", "zsu"))
 _FORCES = ("fx", "fy", "fz")
+_IN_ANGSTROM = frozenset({"metal", "real"})
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,36 @@ def _head(step: int, atoms: Atoms) -> tuple[list[str], np.ndarray]:
         *[" ".join(f"{number:.16g}" for number in row) for row in bounds],
     ]
     return lines, rotation
+
+
+def refuse_unclear(text: str) -> None:
+    """Refuse a dump of somebody else whose last frame cannot be told for sure.
+
+    Raises
+    ------
+    ValueError
+        It names no elements, is in units without Å, has a general triclinic box, or its last frame
+        is cut off.
+    """
+    lines = text.splitlines()
+    heads = [place for place, line in enumerate(lines) if line.startswith("ITEM: ATOMS")]
+    if not heads or any("element" not in lines[place].split() for place in heads):
+        raise ValueError(
+            "names no elements, only types; dump the column element, or write a data file"
+        )
+    for line, after in zip(lines, lines[1:]):
+        if line.startswith("ITEM: UNITS") and after.strip() not in _IN_ANGSTROM:
+            raise ValueError(f"is in units {after.strip()}; metal or real (Å) are read")
+        if line.startswith("ITEM: BOX BOUNDS") and "abc" in line.split():
+            raise ValueError("has a general triclinic box, which is not read; write a data file")
+    numbers = [place for place, line in enumerate(lines) if line.startswith("ITEM: NUMBER OF")]
+    count, there = int(lines[numbers[-1] + 1]) if numbers else 0, len(lines) - heads[-1] - 1
+    whole = there == count and text.endswith("\n")
+    if not whole or not numbers or numbers[-1] > heads[-1]:
+        raise ValueError(
+            f"its last frame is cut off: {count} atoms are announced, {there} lines are there; "
+            "take it away"
+        )
 
 
 class DumpTrajectory:

@@ -180,7 +180,10 @@ def _lattice(lines: Lines) -> tuple[np.ndarray, Optional[np.ndarray]]:
             raise lines.error("a lattice vector needs three numbers")
         cell.append(lines.numbers(words[:3]))
         if mark:
-            words = beside.partition(":")[2].split()
+            unit, _, numbers = beside.partition(":")
+            if unit.strip() not in ("", "(ev)"):
+                raise lines.error(f"the stress is in {unit.strip()}; (ev) is read")
+            words = numbers.split()
             if len(words) != 3:
                 raise lines.error("three numbers are expected behind 'stress (eV):'")
             stress.append(lines.numbers(words))

@@ -16,7 +16,7 @@ from typing import Optional
 import numpy as np
 from ase import Atoms
 
-from pwact.errors import CutOffError
+from pwact.errors import CutOffError, TaskError
 from pwact.formats.labels import set_labels
 from pwact.formats.outcar_head import SECOND, VERSION, RunHead, read_head
 from pwact.io.lines import Lines
@@ -47,6 +47,7 @@ _WORDS = (
     "Linear",
 )
 _STRESS_ROWS = 40
+_SAME_CELL = 1e-5  # both have nine decimals
 _NO_STRESS = (0, 1)  # ISIF that makes no stress tensor, or its trace only
 
 
@@ -175,6 +176,8 @@ class Outcar:
             self.response = True
         if self.response:
             return
+        if ion.isdigit() and self._last_ion.isdigit() and int(ion) < int(self._last_ion):
+            raise lines.error(f"ionic step {ion} comes behind {self._last_ion}: {SECOND}")
         if self._step.iterations and ion != self._step.ion:
             raise lines.error(f"the ionic step {self._step.ion} before this line has no energy")
         self._step.ion = ion
@@ -286,9 +289,16 @@ def _read_cell(lines: Lines) -> np.ndarray:
             break
     else:
         raise lines.error("the lattice vectors are missing")
-    cell = np.array([_fixed(lines, lines.take(), (9, 9, 9)) for _ in range(3)])
+    rows = [lines.take() for _ in range(3)]
+    cell = np.array([_fixed(lines, row, (9, 9, 9)) for row in rows])
     if abs(float(np.linalg.det(cell))) < 1e-6:
         raise lines.error("the lattice vectors span no volume")
+    try:
+        inverse = np.array([_fixed(lines, row, (9,) * 6)[3:] for row in rows])
+    except TaskError:
+        return cell  # without the reciprocal ones beside them
+    if np.abs(cell @ inverse.T - np.eye(3)).max() > _SAME_CELL:
+        raise lines.error("the lattice vectors and the reciprocal ones beside them do not fit")
     return cell
 
 

@@ -18,7 +18,9 @@ from pwact.fixed_atoms import any_fixed, fix, fixed_of
 from pwact.io import files
 from pwact.io.texts import read_text
 
-_COUNT = re.compile(r"[-+]?\d")
+_COUNT = re.compile(r"[-+]?\.?\d")
+_FRAME = re.compile(r"\s*direct configuration *=", re.IGNORECASE)
+_LABEL = re.compile(r"([A-Z][a-z]?)\d*[-+]?")  # behind a position, as pymatgen writes it
 
 
 def write_poscar(
@@ -80,6 +82,8 @@ def _parse(lines: list[str]) -> Atoms:
     selective = lines[place].strip()[:1] in {"S", "s"}
     place += selective
     cartesian = lines[place].strip()[:1] in {"C", "c", "K", "k"}
+    if _FRAME.match(lines[place]) and any(map(_FRAME.match, lines[place + 1 :])):
+        raise ValueError("it is an XDATCAR of several structures; vasp-xdatcar is its format")
     first, total = place + 1, sum(counts)
     if len(lines) < first + total:
         there = max(0, len(lines) - first)
@@ -88,12 +92,35 @@ def _parse(lines: list[str]) -> Atoms:
     if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
         raise ValueError("all numbers must be finite")
     positions = positions * factors if cartesian else positions @ cell
+    if abs(np.linalg.det(cell)) == 0:
+        raise ValueError("the lattice vectors (lines 3 to 5) span no volume")
     names = [symbol for symbol, count in zip(symbols, counts) for _ in range(count)]
+    _check_rows(lines, first, names, 6 if selective else 3)
     atoms = Atoms(names, positions, cell=cell, pbc=True)
     atoms.set_array(GROUPS, np.repeat(np.arange(len(counts)), counts))
     if selective:
         fix(atoms, np.array(_flags(lines, first, total)))
     return atoms
+
+
+def _check_rows(lines: list[str], first: int, names: Sequence[str], width: int) -> None:
+    """Refuse more positions than are announced, and elements behind them that are others."""
+    after = _words(lines[first + len(names)])[:3] if len(lines) > first + len(names) else []
+    if len(after) == 3 and all(map(_COUNT.match, after)):
+        raise ValueError(
+            f"{len(names)} positions are announced, but line {first + len(names) + 1} is one more; "
+            "velocities stand behind an empty line"
+        )
+    rows = [lines[place].split() for place in range(first, first + len(names))]
+    labels = [_LABEL.fullmatch(row[width]) if len(row) > width else None for row in rows]
+    if any(one is None or one[1] not in atomic_numbers or one[1] in "TF" for one in labels):
+        return
+    for place, (label, name) in enumerate(zip(labels, names), first + 1):
+        if label is not None and label[1] != name:
+            raise ValueError(
+                f"line {place} ends with {label[0]}, but by the symbols and counts above it is "
+                f"{name}"
+            )
 
 
 def _flags(lines: list[str], first: int, total: int) -> list[list[bool]]:
@@ -142,12 +169,14 @@ def _counts(lines: list[str], place: int, expected: int) -> tuple[list[int], int
         words = _bare(lines[place]).split()
         if not words or not _COUNT.match(words[0]):
             break
-        for word in words[: expected - len(counts)]:
+        for word in words:
+            if not word.isdigit() and len(counts) == expected:
+                break  # a comment
             if not word.isdigit():
                 raise ValueError(f"line {place + 1}: {word!r} is not a number of atoms")
             counts.append(int(word))
         place += 1
-    if len(counts) < expected or sum(counts) == 0:
+    if len(counts) != expected or sum(counts) == 0:
         what = f"{expected} counts, one for each symbol"
         raise ValueError(f"line {first} must hold {what}, not {lines[first - 1].strip()!r}")
     return counts, place

@@ -144,6 +144,9 @@ def _elements(directory: Path) -> np.ndarray:
         raise InputError("holds no atom", path)
     if not are_elements(numbers):
         raise InputError("holds what is no atomic number (1 to 118)", path)
+    listed = directory / "atom_type.npy"
+    if listed.exists() and not set(numbers.tolist()) <= set(load_numbers(listed).ravel().tolist()):
+        raise InputError("does not list an element of image_type.npy beside it", listed)
     return numbers.astype(int)
 
 

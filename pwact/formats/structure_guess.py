@@ -12,10 +12,12 @@ from typing import Callable
 from pwact.errors import InputError
 from pwact.io.texts import DAMAGED, open_text
 
+XDATCAR = "vasp-xdatcar"
 PWMAT = "pwmat/config"  # what was taken where nobody said it, before anything was guessed
 NAMES: tuple[tuple[str, tuple[str, ...]], ...] = (  # the first that fits counts
     ("cif", ("*.cif",)),
     ("extxyz", ("*.xyz", "*.extxyz")),
+    (XDATCAR, ("xdatcar*", "*.xdatcar")),
     ("vasp/poscar", ("*.vasp", "*.poscar", "*.contcar")),
     (PWMAT, ("*.config",)),
     ("lammps/lmp", ("*.lmp", "*.lammps", "*.lmpdat", "*.data")),
@@ -46,6 +48,7 @@ _ATOM = re.compile(rf"\s*[A-Z][a-z]?\S*\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}(?:\s
 _LAMMPS = re.compile(r"(?m)^\s*\d+\s+atoms\s*(?:#.*)?$")
 _SIDE = re.compile(r"(?m)^.*\bxlo\s+xhi\b")
 _CP2K = re.compile(r"(?m)^\s*(?:CP2K|GLOBAL)\|")
+_FRAMES = re.compile(r"(?mi)^\s*direct configuration *=")
 _STEPS = re.compile(r"(?m)^\s*\d+\s*atoms?\s*,.*iteration", re.IGNORECASE)
 
 
@@ -72,6 +75,8 @@ def guess(path: Path) -> Guess:
     content = of_text(head)
     if content == PWMAT:
         return Guess(PWMAT, _several(head))
+    if content == XDATCAR and len(_FRAMES.findall(head)) > 1:
+        return Guess(XDATCAR, "it holds several structures, and the last is taken")
     if not content and not names:
         raise InputError(
             f"its name and how it begins tell no format{_cp2k(head)}; give one by the key format, "
@@ -143,6 +148,10 @@ def _is_poscar(_: str, lines: Sequence[str]) -> bool:
     return all(map(_ROW.match, lines[2:5])) and bool(_SYMBOLS.match(lines[5]))
 
 
+def _is_xdatcar(text: str, lines: Sequence[str]) -> bool:
+    return _is_poscar(text, lines) and bool(_FRAMES.search(text))
+
+
 def _is_dump(text: str, _: Sequence[str]) -> bool:
     return text.lstrip().startswith("ITEM: ")
 
@@ -176,6 +185,7 @@ _LOOKS: tuple[tuple[str, Callable[[str, Sequence[str]], bool]], ...] = (
     ("extxyz", _is_extxyz),
     (PWMAT, _is_pwmat),
     ("lammps/lmp", _is_data),
+    (XDATCAR, _is_xdatcar),
     ("vasp/poscar", _is_poscar),
 )
 

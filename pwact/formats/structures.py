@@ -23,6 +23,7 @@ from pwact.formats.atom_config import read_atom_config, write_atom_config
 from pwact.formats.cp2k_trajectory import read_cp2k_md, read_cp2k_scf
 from pwact.formats.extxyz import iterate_extxyz, write_extxyz
 from pwact.formats.lammps_data import read_lammps_data, write_lammps_data
+from pwact.formats.lammps_dump import refuse_unclear
 from pwact.formats.movement import last_frame
 from pwact.formats.moving import take_constraints
 from pwact.formats.outcar import last_ionic_step
@@ -76,6 +77,7 @@ _ALIASES = {
 _DUMPS = frozenset({"lammps-dump-text", "lammps-dump-binary"})
 # formats whose files say along which axes they are periodic; others with a cell are so along all
 _SAY_PERIODIC = _DUMPS | {"extxyz", "traj", "json", "db", "bundletrajectory", "netcdftrajectory"}
+_ONE = frozenset({"cif"})  # whose structures do not follow each other
 _WHOLE = 1e-3  # an occupancy this close to 1 is 1
 
 
@@ -145,6 +147,8 @@ def _read(path: Path, name: str) -> Atoms:
     _check_elements_are_named(path, name)
     try:
         atoms = _by_ase(path, name)
+    except InputError:
+        raise
     except Exception as error:  # noqa: BLE001 - other people's readers raise anything
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise InputError(f"cannot be read in format {name}: {reason}", path) from error
@@ -162,11 +166,10 @@ def _check_elements_are_named(path: Path, name: str) -> None:
     """A dump of LAMMPS without elements has types, which ASE would take for atomic numbers."""
     if name not in _DUMPS:
         return
-    heads = [line for line in read_text(path).splitlines() if line.startswith("ITEM: ATOMS")]
-    if not heads or any("element" not in head.split() for head in heads):
-        raise InputError(
-            "names no elements, only types; dump the column element, or write a data file", path
-        )
+    try:
+        refuse_unclear(read_text(path))
+    except ValueError as error:
+        raise InputError(str(error), path) from error
 
 
 def _check_sites(atoms: Atoms, path: Path) -> None:
@@ -184,10 +187,12 @@ def _check_sites(atoms: Atoms, path: Path) -> None:
 def _by_ase(path: Path, name: str) -> Optional[Atoms]:
     found = ase.io.read(
         str(path),
-        index=slice(-1, None),
+        index=slice(None) if name in _ONE else slice(-1, None),
         format=name,
         do_not_split_by_at_sign=True,  # Au@Ag.cif is a name
     )
+    if len(found) > 1:
+        raise InputError(f"holds {len(found)} structures; keep the one that is meant", path)
     return found[-1] if found else None
 
 

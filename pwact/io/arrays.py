@@ -61,11 +61,19 @@ def load_shaped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     array = load_numbers(path)
     if array.size != np.prod(shape):
         raise InputError(f"holds {array.shape} numbers, not {shape}", path)
+    if not _fits(array.shape, shape):
+        raise InputError(f"has the shape {array.shape}, not {shape} or rows of that many", path)
     array = array.reshape(shape)
     for start in range(0, len(array), _CHECKED):
         if not np.isfinite(array[start : start + _CHECKED]).all():
             raise InputError("holds numbers that are not finite", path)
     return array
+
+
+def _fits(found: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array keeps its order in another shape of the same size: one row a frame."""
+    flat = sum(size > 1 for size in found) <= 1
+    return flat or (found[0] == shape[0] and (len(found) == 2 or found == shape))
 
 
 def load_cells(path: Path, frames: int) -> np.ndarray:

@@ -81,8 +81,8 @@ FORMATS: Registry[DataFormat] = Registry(
             ),
             refused=(
                 "positions and forces that name different elements, a number of rows that is "
-                "not that of the head, a block twice, a cell without volume, a heading with "
-                "another unit",
+                "not that of the head, a block twice, a cell without volume, a heading or a stress "
+                "in another unit",
             ),
         ),
         "vasp/outcar": DataFormat(
@@ -99,7 +99,8 @@ FORMATS: Registry[DataFormat] = Registry(
                 _COMPRESSED,
             ),
             refused=(
-                "a second run in one file, ICHARG of 10 and above or IALGO of 2 to 4 (not "
+                "a second run in one file, also without its head, lattice vectors that do not fit "
+                "the reciprocal ones beside them, ICHARG of 10 and above or IALGO of 2 to 4 (not "
                 "self-consistent), pseudo-hydrogen, a stress in some steps only",
             ),
         ),
@@ -175,7 +176,8 @@ FORMATS: Registry[DataFormat] = Registry(
                 "label.",
             ),
             refused=(
-                "arrays that do not fit each other, numbers that are not finite, an open axis",
+                "arrays that do not fit each other or do not begin with the frames, elements that "
+                "`atom_type.npy` does not list, numbers that are not finite, an open axis",
             ),
         ),
         "deepmd/npy": DataFormat(
@@ -197,7 +199,8 @@ FORMATS: Registry[DataFormat] = Registry(
                 "axes get a folder with `nopbc`.",
             ),
             refused=(
-                "type names that are no elements, a missing `type_map.raw`, a frame periodic "
+                "type names that are no elements, a missing `type_map.raw`, arrays that do not "
+                "begin with the frames, `*.raw` files without `set.*`, a frame periodic "
                 "along some axes only",
             ),
         ),

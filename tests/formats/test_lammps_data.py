@@ -119,7 +119,7 @@ def test_files_by_hand(tmp_path: Path, style: str, charge: str) -> None:
         (HAND.replace("2 atoms", "3 atoms"), "3 atoms are announced, 2 are there"),
         (HAND.replace("2.5", "x"), "'x' is not a number"),
         (HAND.replace("2.5", "inf"), "inf is not finite"),
-        (HAND.replace("\n2 12.011 # C", ""), "no 2"),
+        (HAND.replace("\n2 12.011 # C", ""), "has type 2, which has no mass"),
         (HAND.replace("12.011 # C", "12.011 # O"), "type 2: it is called O, but its mass"),
         (HAND.replace("12.011 # C", "50.0"), "type 2: the mass 50 is that of no element"),
         (HAND.replace("# by hand", "# LAMMPS data file, units = lj"), "in units lj"),
