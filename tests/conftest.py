@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +24,24 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("steady")
+
+
+LONGEST_ID = 60
+
+
+def pytest_make_parametrize_id(val: object) -> Optional[str]:
+    """A short name of one line for a parameter that is a whole file: its beginning, and a sum.
+
+    It goes into names of tests, which are sent between processes and printed.
+    """
+    if not isinstance(val, (str, bytes)):
+        return None
+    text = val if isinstance(val, str) else val.decode("latin-1")
+    if len(text) <= LONGEST_ID and text.isascii() and text.isprintable():
+        return None
+    begins = "".join(char if " " <= char <= "~" else " " for char in text[: LONGEST_ID // 2])
+    content = val.encode("utf-8", "surrogatepass") if isinstance(val, str) else val
+    return f"{' '.join(begins.split())} {zlib.crc32(content):08x}"
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which puts the groups into the tests' names

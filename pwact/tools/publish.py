@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Optional
 
+from pwact.errors import UsageError
 from pwact.io import files
 from pwact.io.durable import sync_directory
 from pwact.io.machine import Machine, start_of, this_machine
@@ -99,9 +100,17 @@ class Workshop:
             (self.place / _OWNER).unlink()
 
     def _move(self, ready: Path, names: Sequence[str]) -> None:
-        for name in names:
-            if (ready / name).exists() and not (self._goal / name).exists():
-                (ready / name).rename(self._goal / name)
+        """Move those that are not there yet; raises UsageError where somebody took a name."""
+        left = [name for name in names if (ready / name).exists()]
+        for name in left:
+            if (self._goal / name).exists():
+                raise UsageError(
+                    f"{self._goal / name} was made by somebody else before the data set of this "
+                    f"name came there from {ready}; nothing was changed. Rename it, and give the "
+                    "same command again"
+                )
+        for name in left:
+            (ready / name).rename(self._goal / name)
         sync_directory(self._goal)
 
 

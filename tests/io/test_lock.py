@@ -186,6 +186,22 @@ def test_of_two_that_find_the_same_holder_dead_one_gets_it(path):
     assert not lease.Lease(place, {"pid": 8}).take()
 
 
+def test_a_lease_that_is_put_back_takes_the_place_of_no_other(path, monkeypatch):
+    place = path.with_name("lease")
+    first, third = lease.Lease(place, {"pid": 7}), lease.Lease(place, {"pid": 9})
+    assert first.take()
+    real = lease.holder
+
+    def read(aside):
+        assert third.take()  # comes while the lease of the first one is looked at
+        return real(aside)
+
+    monkeypatch.setattr(lease, "holder", read)
+    assert not lease.take_away(place, {"pid": 1})
+    assert third.still_mine()
+    assert sorted(item.name for item in path.parent.iterdir()) == ["lease"]
+
+
 @pytest.mark.parametrize("patient", [True, False])
 @pytest.mark.parametrize("text", ["", "{", "7"])
 def test_a_lease_that_a_crash_damaged_is_watched_and_taken_away(path, text, patient):

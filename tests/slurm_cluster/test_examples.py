@@ -11,6 +11,7 @@ import pytest
 
 from tests.commands import ROOT, pwact
 from tests.requirements import need_program
+from tests.workflow import small_campaign
 
 # a time-out must not leave a cluster behind
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
@@ -40,13 +41,17 @@ def run(place: Path, setting: Optional[tuple[str, int]] = None) -> Path:
 
 
 def shorter_quickstart(place: Path) -> Path:
-    """A copy of the quickstart that does the same in less time: one iteration of short MD."""
+    """A copy of the quickstart that does the same in less time.
+
+    It has one iteration of short MD by small models, and four labels.
+    """
     shutil.copytree(QUICKSTART, place)
     path = place / "run_param.json"
     param = json.loads(path.read_text())
     del param["explore"]["md_jobs"][1:]
     param["explore"]["md_jobs"][0].update(nsteps=60)
-    param["strategy"]["lower_model_devi_f"] = 0.0
+    param["strategy"].update(lower_model_devi_f=0.0, max_select=4)
+    param["train"] = {**small_campaign.PARAM["train"], "atom_type": param["train"]["atom_type"]}
     path.write_text(json.dumps(param))
     path = place / "init_param.json"
     param = json.loads(path.read_text())

@@ -476,6 +476,33 @@ def test_another_order_does_not_take_the_result_of_an_interrupted_one(
     assert sorted(path.name for path in (here / "out").iterdir()) == ["C1", "C1_1", "Si1", "Si1_1"]
 
 
+@pytest.mark.parametrize("there", ["file", "folder"])
+def test_a_name_that_somebody_took_meanwhile_is_left_to_him(
+    here: Path, monkeypatch: pytest.MonkeyPatch, there: str, capsys: Said
+) -> None:
+    """Neither his data nor ours are lost; what was moved already may have been taken away."""
+    two_sets(here)
+    words = ["to_pwdata", "-i", "a", "b", "-f", "pwmat/movement", "-s", "out"]
+    (here / "out").mkdir()
+    with monkeypatch.context() as patch, pytest.raises(KilledError):  # noqa: PT012
+        killed_at_rename(patch, 2, clean=False)
+        main(words)
+    shutil.rmtree(here / "out" / "C1")
+    taken = here / "out" / "Si1"
+    if there == "file":
+        taken.write_text("mine")
+    else:
+        taken.mkdir()
+    before = files_of(here)
+    assert main(words) == 2
+    assert "out/Si1 was made by somebody else" in capsys.readouterr().err
+    assert files_of(here) == before
+    taken.rename(here / "his")
+    assert main(words) == 0
+    assert [path.name for path in (here / "out").iterdir()] == ["Si1"]
+    assert not list(here.glob(".*.new"))
+
+
 def test_another_goal_leaves_an_interrupted_call_alone(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
