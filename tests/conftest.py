@@ -46,15 +46,17 @@ def pytest_make_parametrize_id(val: object) -> Optional[str]:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist, which puts the groups into the tests' names
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has to be asked for: other people's loaders, files beside the repository.
+    """Leave out what has to be asked for.
 
-    The former are selected by ``-m consumers``, the latter where PWACT_REAL_OUTPUTS names them.
+    Other people's loaders are selected by ``-m consumers``, combinations of which others try a
+    sample by ``-m thorough``, and files beside the repository where PWACT_REAL_OUTPUTS names them.
     """
     group_what_shares(items)
     asked = str(config.getoption("markexpr"))
     left_out = {
         "real_outputs": not os.environ.get("PWACT_REAL_OUTPUTS"),
         "consumers": "consumers" not in asked,
+        "thorough": "thorough" not in asked,
     }
     extra = [
         item
@@ -96,7 +98,8 @@ def group_what_shares(items: list[pytest.Item]) -> None:
 def shared_by(item: pytest.Item) -> str:
     """Name and place of the first fixture of these tests that others use as well, or ""."""
     if "cluster" in getattr(item, "fixturenames", ()):
-        return "slurm"  # the same whatever module asks for it
+        # these tests wait more than they work, and another SLURM costs little
+        return f"slurm:{item.nodeid.partition('::')[0]}"
     found = getattr(item, "_fixtureinfo", None)
     for name, definitions in sorted(found.name2fixturedefs.items()) if found else ():
         wide = definitions[-1].scope in ("module", "session") and name != "samples"

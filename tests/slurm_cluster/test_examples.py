@@ -17,7 +17,6 @@ from tests.workflow import small_campaign
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
 QUICKSTART = ROOT / "examples" / "quickstart"
-DEEPMD = ROOT / "examples" / "cu_deepmd"
 SETTINGS = [("cpu", 1), ("gpu", 3), ("cpu", -1)]
 BLOCKS = ("train", "explore", "DFT")
 
@@ -93,11 +92,3 @@ def test_the_quickstart(cluster, quickstart, tmp_path, setting):
     assert {job["scheduler"] for job in asked} == {"slurm"}
     trainings = [job for job in asked if job["kind"] == "train" and "iter.0000" in job["directory"]]
     assert [len(job["tasks"]) for job in trainings] == {1: [1] * 4, 3: [4], -1: [4]}[setting[1]]
-
-
-@pytest.mark.deepmd
-@pytest.mark.timeout(900, method="signal")
-def test_the_deepmd_example(cluster, copper, tmp_path):
-    place = tmp_path / "copper on gpu"
-    shutil.copytree(DEEPMD, place)
-    assert results(run(place, SETTINGS[1])) == results(copper[0])

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
@@ -178,7 +177,9 @@ def count(path: Path, asked: dict[str, Any]) -> int:
         raise SystemExit(f"FileNotFoundError: {path}")
     known = set(asked["atom_type"])
     if asked["format"] == "extxyz":
-        frames = ase.io.read(path, ":")
+        from ase.io import read  # noqa: PLC0415 (most commands need it not, and it takes long)
+
+        frames = read(path, ":")
         for atoms in frames:
             atoms.get_potential_energy()
             if "force" not in atoms.arrays and "forces" not in atoms.arrays:
@@ -285,7 +286,9 @@ def read_dump(path: Path, atom_type: list[str]) -> Atoms:
     """One frame of a dump, as MatPL 2025.3 reads it."""
     if len(atom_type) == 1:
         raise SystemExit("IndexError: too many indices for array (atom_type of one element)")
-    (atoms,) = ase.io.read(path, ":", format="lammps-dump-text")
+    from ase.io import read  # noqa: PLC0415
+
+    (atoms,) = read(path, ":", format="lammps-dump-text")
     atoms.numbers = [chemical_symbols.index(atom_type[number - 1]) for number in atoms.numbers]
     return atoms
 

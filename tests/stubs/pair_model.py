@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.neighborlist import neighbor_list
 
 CUTOFF = 4.5
 CONTENT = "model.json"
@@ -79,6 +78,8 @@ class PairModel:
 
     def atomic(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """Energy of each atom (N,) in eV and forces (N, 3) in eV/Å."""
+        from ase.neighborlist import neighbor_list  # noqa: PLC0415 (which takes long)
+
         first, distance, vector = neighbor_list("idD", atoms, CUTOFF)
         six = (self.sigma / distance) ** 6
         energy = np.bincount(first, 2 * self.epsilon * (six**2 - six), len(atoms))

@@ -7,8 +7,8 @@ Every start is a fork of this process, which has imported everything: it costs m
 - ``before``: with half of such a line on disk, that is after what it tells of was done;
 - ``random``: 20 times at a random instant; where a campaign ends before that, another one follows.
 
-JOBS is ``keep`` or ``kill``: what happens to the jobs of the dead master. The campaigns are run in
-``FOLDER/0``, ``FOLDER/1`` …. Prints what it did.
+JOBS is ``keep`` or ``kill``: what happens to the jobs of the dead master; with ``either``, SEED
+decides it each time. The campaigns are run in ``FOLDER/0``, ``FOLDER/1`` …. Prints what it did.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from tests.workflow import small_campaign
 RANDOM_KILLS = 20
 LONGEST_S = 0.4
 MOST_STARTS = 100
+EVEN = 0.5
 SEEN = "lines.seen"
 
 
@@ -62,7 +63,7 @@ def campaign(work_dir: Path, plan: str, jobs: str, dice: random.Random, most: in
             if os.WEXITSTATUS(status):
                 sys.exit(f"start {kills} failed\n{(work_dir / 'master.log').read_text()}")
             return kills
-        if jobs == "kill":
+        if jobs == "kill" or (jobs == "either" and dice.random() < EVEN):
             kill_jobs(work_dir)
     sys.exit(f"not done after {MOST_STARTS} starts")
 

@@ -19,6 +19,7 @@ from tests.requirements import need_program
 from tests.workflow import killing_driver, small_campaign
 
 ROOT = Path(__file__).parents[2]
+PLANS = ("after", "before", "random")
 WEIRD = "a 'b\" $HOME; ü\n#"  # the killed campaigns lie elsewhere: names must not matter
 
 
@@ -63,13 +64,24 @@ def test_a_second_start_does_nothing(undisturbed):
 
 @pytest.mark.slow
 @pytest.mark.spread
-@pytest.mark.parametrize(
-    ("plan", "jobs"),
-    [(plan, jobs) for plan in ("after", "before", "random") for jobs in ("keep", "kill")],
-)
-def test_killed_at_every_line_it_ends_the_same(undisturbed, tmp_path, plan, jobs):
+@pytest.mark.parametrize("plan", PLANS)
+def test_killed_at_every_line_it_ends_the_same(undisturbed, tmp_path, plan):
+    """Each time the jobs die or live on as a seed decides, another one in each plan."""
+    check_killed(undisturbed, tmp_path, plan, "either", PLANS.index(plan))
+
+
+@pytest.mark.slow
+@pytest.mark.spread
+@pytest.mark.thorough
+@pytest.mark.parametrize("jobs", ["keep", "kill"])
+@pytest.mark.parametrize("plan", PLANS)
+def test_killed_at_every_line_whatever_becomes_of_the_jobs(undisturbed, tmp_path, plan, jobs):
+    check_killed(undisturbed, tmp_path, plan, jobs, 3)
+
+
+def check_killed(undisturbed, tmp_path, plan, jobs, seed):
     driver = subprocess.run(
-        [sys.executable, "-m", "tests.workflow.killing_driver", tmp_path, plan, jobs, "3"],
+        [sys.executable, "-m", "tests.workflow.killing_driver", tmp_path, plan, jobs, str(seed)],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
