@@ -16,7 +16,6 @@ the choice of the cell, super cells included.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import factorial
 from typing import TYPE_CHECKING, Optional
 
 import numpy as np
@@ -31,6 +30,13 @@ RADIAL = 8  # Gaussians between NEAREST and the cutoff
 ANGULAR = 3  # wider ones
 NEAREST = 0.7  # Å
 ORDERS = 3  # l = 1 … ORDERS
+# Of each degree where its monomials are, and how often each is in the power of a sum.
+_DEGREES = (
+    (0, 1, [1.0]),
+    (1, 4, [1.0, 1.0, 1.0]),
+    (4, 10, [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]),
+    (10, 20, [1.0, 3.0, 3.0, 3.0, 6.0, 3.0, 1.0, 3.0, 3.0, 1.0]),
+)
 PLACES = RADIAL + ANGULAR * ORDERS  # numbers an atom and an element of its neighbours
 
 
@@ -97,28 +103,20 @@ def _gaussians(lengths: np.ndarray, count: int) -> np.ndarray:
 def _lengths(weights: np.ndarray, directions: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """sqrt(Σ_jk w_j w_k P_l(cos θ_jk)) for l = 1 … ORDERS, shape (atoms, ANGULAR · ORDERS).
 
-    Σ_jk w_j w_k cosˡ θ_jk is a sum of squares over monomials of the direction (multinomial
+    Σ_jk w_j w_k cosᵈ θ_jk is a sum of squares over monomials of the direction (multinomial
     theorem), so that no pairs of neighbours are formed.
     """
-    powers = [_square(weights, directions, starts, degree) for degree in range(ORDERS + 1)]
-    squares = [
-        powers[1],
-        (3.0 * powers[2] - powers[0]) / 2.0,
-        (5.0 * powers[3] - 3.0 * powers[1]) / 2.0,
+    x, y, z = directions.T
+    monomials = [np.ones(len(x)), x, y, z, x * x, y * y, z * z, x * y, y * z, z * x]
+    monomials += [x * one for one in monomials[4:10]]
+    monomials += [y * y * y, y * y * z, y * z * z, z * z * z]
+    table = weights[:, :, None] * np.stack(monomials, axis=1)[:, None, :]
+    squares = np.add.reduceat(table, starts, axis=0) ** 2
+    parts = [squares[:, :, first:last] @ np.array(shares) for first, last, shares in _DEGREES]
+    legendre = [
+        parts[1],
+        (3.0 * parts[2] - parts[0]) / 2.0,
+        (5.0 * parts[3] - 3.0 * parts[1]) / 2.0,
     ]
-    lengths: np.ndarray = np.sqrt(np.maximum(np.concatenate(squares, axis=1), 0.0))
+    lengths: np.ndarray = np.sqrt(np.maximum(np.concatenate(legendre, axis=1), 0.0))
     return lengths
-
-
-def _square(
-    weights: np.ndarray, directions: np.ndarray, starts: np.ndarray, degree: int
-) -> np.ndarray:
-    """Σ_jk w_j w_k cosᵈ θ_jk, shape (atoms, ANGULAR)."""
-    total = np.zeros((len(starts), weights.shape[1]))
-    for x in range(degree + 1):
-        for y in range(degree - x + 1):
-            z = degree - x - y
-            share = factorial(degree) / (factorial(x) * factorial(y) * factorial(z))
-            monomial = directions[:, 0] ** x * directions[:, 1] ** y * directions[:, 2] ** z
-            total += share * np.add.reduceat(weights * monomial[:, None], starts, axis=0) ** 2
-    return total
