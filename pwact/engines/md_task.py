@@ -102,10 +102,11 @@ class MdTask:
     @staticmethod
     def write_given(directory: Path, motion: Given, types: Sequence[str]) -> None:
         """Write the frames that are there, with the forces of their labels."""
-        texts = [
-            frame_text(step, frame, labels_of(frame).forces, types)
-            for step, frame in enumerate(motion.frames)
-        ]
+        texts = []
+        for step, frame in enumerate(motion.frames):
+            inside = frame.copy()
+            inside.wrap()  # LAMMPS folds far atoms back period by period
+            texts.append(frame_text(step, inside, labels_of(frame).forces, types))
         write_text(directory / GIVEN, "".join(texts))
 
     def check_held(self, atoms: Atoms, motion: Motion) -> str:

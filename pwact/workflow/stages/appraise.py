@@ -228,7 +228,7 @@ def _can_be_explored(frame: Atoms) -> bool:
 
 
 def _turned(frame: Atoms) -> Atoms:
-    """A frame with a lower-triangular cell and all atoms inside, its labelled forces turned too."""
+    """A frame with a lower-triangular cell, its labelled forces turned too."""
     labels = labels_of(frame)
     cell, rotation = lower_triangular(frame.cell.array)
     turned = frame.copy()
@@ -236,7 +236,6 @@ def _turned(frame: Atoms) -> Atoms:
     turned.set_constraint()
     turned.set_cell(cell)
     turned.positions = frame.positions @ rotation
-    turned.wrap()
     set_labels(turned, labels.energy, labels.forces @ rotation)
     return turned
 
