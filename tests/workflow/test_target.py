@@ -134,7 +134,7 @@ def test_pairs_are_of_the_model_before_it_learned_the_frame(done: Path) -> None:
 
 
 def test_pairs_of_several_models_lie_on_one_line(tmp_path: Path) -> None:
-    """Without σ those of the first model would be RATIO · size(6), of the second RATIO · size(22)."""
+    """Without σ their ratios would be RATIO · size(6) and RATIO · size(22)."""
     job = truth_param()["explore"]["md_jobs"][0]
     run(tmp_path, {"explore.md_jobs": [[job], [job], [job]]})
     table = selected(tmp_path, 2, "calibration.csv")
