@@ -14,12 +14,13 @@ from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
 from pwact.query.scales import best_scale, measures
 from pwact.report.calibration import LIMIT_COLUMNS, PAIR_COLUMNS, TrainingRow, write_rows
 from pwact.report.records import PairRecord, RoundRecord
-from pwact.workflow.explored import Aim, Candidate
+from pwact.workflow.conditions import CONTROL
+from pwact.workflow.explored import Candidate
 from pwact.workflow.ledger import StageState
 from pwact.workflow.rows import report_of
 
 PAIRS = "pairs"  # in the report of a labelling
-CONTROL, CHOSEN = "control", "chosen"  # kinds of frames that are labelled
+CHOSEN = "chosen"  # kind of a frame that is labelled and is no control
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Scale:
     starting: bool
 
 
-def pair_of(candidate: Candidate, aim: Aim, error: float, condition: int) -> PairRecord:
-    """The pair of a frame that was labelled.
+def pairs_of(candidate: Candidate, error: float, condition: int) -> list[PairRecord]:
+    """The pair of a frame that was labelled; none without a target.
 
     Parameters
     ----------
@@ -59,7 +60,10 @@ def pair_of(candidate: Candidate, aim: Aim, error: float, condition: int) -> Pai
     condition
         The element of ``md_jobs`` that was explored.
     """
-    return PairRecord(
+    aim = candidate.aim
+    if aim is None:
+        return []
+    made = PairRecord(
         candidate.trajectory,
         candidate.step,
         _finite(aim.scaled),
@@ -70,6 +74,7 @@ def pair_of(candidate: Candidate, aim: Aim, error: float, condition: int) -> Pai
         aim.kind,
         condition,
     )
+    return [made]
 
 
 def _finite(value: float) -> Optional[float]:

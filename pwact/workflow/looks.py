@@ -1,16 +1,25 @@
-"""What a selection with a target looks at in the frames of a trajectory, read once, one by one."""
+"""What a selection with a target looks at in the explored frames, and what it makes of them.
+
+The frames of a trajectory are read once, one by one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pwact.geometry import flaw
 from pwact.neighbours import closest_in_radii
+from pwact.query.candidates import FrameTable, Selection, joined
+from pwact.query.driving import Decision
 from pwact.query.gate import first_unphysical, why_unphysical
+from pwact.query.picks import Pool
+from pwact.workflow.conditions import CONTROL
+from pwact.workflow.known_pairs import CHOSEN
+from pwact.workflow.systems import System
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,6 +43,17 @@ class Looks:
     force: np.ndarray
     physical: np.ndarray
     why: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The frames of one system: directory of the trajectory, MD step, u and looks of each."""
+
+    system: System
+    names: np.ndarray
+    steps: np.ndarray
+    uncertainty: np.ndarray
+    looks: Looks
 
 
 def look_at(frames: Iterable[Atoms], min_distance: float) -> Looks:
@@ -67,3 +87,42 @@ def look_at(frames: Iterable[Atoms], min_distance: float) -> Looks:
             float(distances[end]), float(volumes[end]), float("nan"), float(longest_forces[end])
         )
     return Looks(sizes, np.arange(len(rows)) < end, why)
+
+
+def labelled_rows(
+    seen: Sequence[Seen], pools: Sequence[Pool], decision: Decision, sigma: float
+) -> list[tuple[Any, ...]]:
+    """Rows of what is labelled, with what its pairs will need."""
+    rows: list[tuple[Any, ...]] = []
+    for one, pool, controls, chosen in zip(seen, pools, decision.controls, decision.chosen):
+        kinds = {int(place): CHOSEN for place in chosen}
+        kinds.update({int(place): CONTROL for place in controls})
+        rows += [
+            (
+                *(float(one.uncertainty[place]), int(one.steps[place]), one.names[place]),
+                *(kind, float(pool.values[place]), float(one.looks.force[place]), sigma),
+            )
+            for place, kind in sorted(kinds.items())
+        ]
+    return rows
+
+
+def selection_of(seen: Sequence[Seen], decision: Decision) -> Selection:
+    """The classes of all frames: what is labelled is a candidate, accepted or not."""
+    names = ("accurate", "candidate", "deleted", "failed")
+    parts: dict[str, list[FrameTable]] = {name: [] for name in names}
+    for one, accepted, controls, chosen in zip(
+        seen, decision.accepted, decision.controls, decision.chosen
+    ):
+        labelled = np.zeros(len(one.steps), dtype=bool)
+        labelled[controls] = labelled[chosen] = True
+        physical = one.looks.physical
+        masks = {
+            "accurate": accepted & ~labelled,
+            "candidate": labelled,
+            "deleted": physical & ~accepted & ~labelled,
+            "failed": ~physical,
+        }
+        for name, mask in masks.items():
+            parts[name].append(FrameTable(one.uncertainty[mask], one.steps[mask], one.names[mask]))
+    return Selection(**{name: joined(found) for name, found in parts.items()})

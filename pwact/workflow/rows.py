@@ -46,14 +46,6 @@ def later_data(work_dir: Path, stages: Mapping[str, StageState], iteration: int)
     return found
 
 
-def data_beside(work_dir: Path, stages: Mapping[str, StageState], iteration: int) -> list[Path]:
-    """Data sets of later iterations that stay while lost labels of this one are tried again."""
-    own = stages.get(stage_name(iteration, "label"))
-    if own is None or not own.reopened:
-        return []
-    return later_data(work_dir, stages, iteration)
-
-
 def row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:
     """What the journal says of an iteration."""
     reports = {step: report_of(stages, iteration, step) for step in steps.names()}

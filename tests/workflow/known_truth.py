@@ -66,6 +66,8 @@ class TruthTrajectory(ToyTrajectory):
             atoms, error = from_json(stored["given"][step]), size(stored["model"]) * TRAINED
         else:
             atoms = super().frame(step)
+            apart = np.random.default_rng([stored["seed"], step, 1])
+            atoms.positions += apart.uniform(-0.25, 0.25, (len(atoms), 3))  # no near-duplicates
             number = stored["steps"].index(step)
             if stored["broken"] is not None and number >= stored["broken"]:
                 atoms.positions[0] = atoms.positions[1] + 0.1
@@ -149,5 +151,6 @@ def truth_param(changes: Mapping[str, Any] = {}) -> dict[str, Any]:
     job = {**run_param()["explore"]["md_jobs"][0], "nsteps": 10 * (FRAMES - 1), "select_sys": [8]}
     param = run_param()
     param["strategy"] = {"model_num": 3, "target_force_error": TARGET, "pick": "random"}
+    param["strategy"]["max_iterations"] = 1
     param["explore"]["md_jobs"] = [job, {**job, "temps": [150]}]
     return deep_update(param, changes)

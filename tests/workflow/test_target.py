@@ -168,7 +168,7 @@ def test_what_is_accepted_is_below_the_target(done: Path) -> None:
     limit = float(limits["limit"])
     sigma = size(learned(done, 1)) * TRAINED
     accepted = column(selected(done, 1, "accurate.csv"), "devi_force") * sigma
-    assert accepted.max() <= limit
+    assert accepted.max() <= limit * (1 + 1e-6)
     errors = accepted * RATIO / TRAINED
     assert np.mean(errors < TARGET) >= 0.9
     table = selected(done, 1, "candidate.csv")

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from pwact import layout
+from pwact.config.elements import NUMBERS
 from pwact.config.run import RunConfig
-from pwact.query.candidates import FrameTable, Selection, joined
+from pwact.formats.frames import read_frames
 from pwact.query.driving import Decision, Round, at_floor, decide
+from pwact.query.duplicates import Known as Labelled
 from pwact.query.picks import RANDOM, Pick, Pool
 from pwact.report import selection as tables
 from pwact.report.calibration import read_training, round_words, write_rows
 from pwact.report.records import RoundRecord
 from pwact.uncertainties.base import Uncertainty
+from pwact.workflow.conditions import rounds_of, served_until
 from pwact.workflow.explored import Candidate, CandidateFrames, Explored, contents_of
 from pwact.workflow.known_pairs import (
-    CHOSEN,
-    CONTROL,
     KnownPair,
     Scale,
     real_pairs,
@@ -34,7 +35,7 @@ from pwact.workflow.known_pairs import (
     write_limits,
     write_pairs,
 )
-from pwact.workflow.looks import Looks, look_at
+from pwact.workflow.looks import Looks, Seen, labelled_rows, look_at, selection_of
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.prepare import content, relative
@@ -70,17 +71,6 @@ class Known:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """The frames of one system: directory of the trajectory, MD step, u and looks of each."""
-
-    system: System
-    names: np.ndarray
-    steps: np.ndarray
-    uncertainty: np.ndarray
-    looks: Looks
-
-
-@dataclass(frozen=True)
 class AimStage:
     """The selection of one iteration of a campaign with a target.
 
@@ -92,6 +82,8 @@ class AimStage:
         The explored frames; each is read once.
     pick
         The rule by which frames above the limit are chosen.
+    data
+        All data sets: what is nearly one of their frames is not labelled.
     condition
         The element of ``md_jobs`` that was explored; None for the one with the iteration's number.
     """
@@ -103,6 +95,7 @@ class AimStage:
     pick: Pick
     frames: Explored
     known: Known
+    data: Sequence[Path]
     condition: Optional[int] = None
 
     @property
@@ -118,7 +111,8 @@ class AimStage:
     @property
     def reads(self) -> Collection[str]:
         """Results of earlier stages in `inputs`."""
-        return ("deviations", "frames", "features", "sigma", "pairs", "rounds", "training")
+        mine = ("deviations", "frames", "sigma", "pairs", "rounds", "training", "data")
+        return (*mine, *self.pick.reads)
 
     def inputs(self) -> Mapping[str, Any]:
         """Target, limits, uncertainties, frames, and what is known of the models.
@@ -140,8 +134,9 @@ class AimStage:
             "limits": {system.name: system.limit for system in self._systems()},
             "sigma": known.sigma,
             "pairs": [one.record.to_json() for one in known.pairs],
-            "rounds": [asdict(one) for one in known.rounds],
+            "rounds": [repr(one) for one in known.rounds],
             "training": content([known.training]),
+            "data": content(self.data),
             "deviations": {
                 entry["directory"]: content(self.uncertainty.files(work_dir / entry["directory"]))
                 for entry in usable
@@ -155,7 +150,7 @@ class AimStage:
         return target
 
     def _systems(self) -> list[System]:
-        return systems_of(self.config, self.iteration)
+        return systems_of(self.config, self.iteration, self.condition)
 
     def work(self, services: Services) -> StageOutput:
         """Decide on all frames, and write the tables."""
@@ -167,12 +162,12 @@ class AimStage:
         physical = [one.looks.physical for one in seen]
         floor = self._floor()
         pick = RANDOM if floor else self.pick
-        decision = decide(pools, physical, scale.pairs, self._target, pick)
+        decision = decide(pools, physical, scale.pairs, self._target, pick, self._labelled())
         record = self._record(decision, physical, scale, floor)
         self._tell(record)
         return self._output(services.work_dir, seen, pools, decision, record)
 
-    def _seen(self, system: System) -> _Seen:
+    def _seen(self, system: System) -> Seen:
         """All frames of a system, in the order of its trajectories."""
         names, steps, values, looks = [], [], [], []
         for entry in self.explored:
@@ -183,7 +178,7 @@ class AimStage:
                 steps.append(scores.steps)
                 values.append(np.where(np.isfinite(scores.values), scores.values, np.nan))
                 looks.append(self._looks(directory, scores.steps))
-        return _Seen(
+        return Seen(
             system,
             np.concatenate(names or [np.empty(0, dtype=object)]),
             np.concatenate(steps or [np.empty(0, dtype=np.int64)]),
@@ -193,6 +188,14 @@ class AimStage:
                 np.concatenate([one.physical for one in looks] or [np.empty(0, dtype=bool)]),
                 "",
             ),
+        )
+
+    def _labelled(self) -> Labelled:
+        """All frames that have labels."""
+        elements = [NUMBERS[symbol] for symbol in self.config.train.atom_type]
+        data_format = self.config.data_format
+        return Labelled(
+            elements, (frame for path in self.data for frame in read_frames(path, data_format))
         )
 
     def _looks(self, directory: str, steps: np.ndarray) -> Looks:
@@ -206,7 +209,7 @@ class AimStage:
             )
         return found
 
-    def _pool(self, services: Services, seen: _Seen, scale: Scale) -> Pool:
+    def _pool(self, services: Services, seen: Seen, scale: Scale) -> Pool:
         system = seen.system
         sigma = np.full(len(seen.steps), self.known.sigma)
         values = scaled(seen.uncertainty, seen.looks.force, sigma)[scale.measure]
@@ -256,19 +259,19 @@ class AimStage:
     def _output(
         self,
         work_dir: Path,
-        seen: Sequence[_Seen],
+        seen: Sequence[Seen],
         pools: Sequence[Pool],
         decision: Decision,
         record: RoundRecord,
     ) -> StageOutput:
-        selection = _selection(seen, decision)
+        selection = selection_of(seen, decision)
         ends = [
             tables.MdEnd(entry["directory"], entry["normal"], entry.get("why", ""))
             for entry in self.explored
         ]
         basis = tables.Basis(self.uncertainty.measure.words, [round_words(record)], decision.rule)
         tables.write_selection(self.directory, selection, ends, basis)
-        labelled = _labelled(seen, pools, decision, self.known.sigma)
+        labelled = labelled_rows(seen, pools, decision, self.known.sigma)
         write_rows(self.directory / tables.CANDIDATE, tables.TARGET_COLUMNS, labelled)
         write_pairs(self.directory / layout.CALIBRATION, self.known.pairs, record.measure)
         write_limits(self.directory / layout.LIMITS, self.iteration, record, self.known.pairs)
@@ -292,50 +295,14 @@ def _frame(directory: str, step: int) -> Candidate:
     return Candidate(float("nan"), step, directory)
 
 
-def _labelled(
-    seen: Sequence[_Seen], pools: Sequence[Pool], decision: Decision, sigma: float
-) -> list[tuple[Any, ...]]:
-    """Rows of what is labelled, with what its pairs will need."""
-    rows: list[tuple[Any, ...]] = []
-    for one, pool, controls, chosen in zip(seen, pools, decision.controls, decision.chosen):
-        kinds = {int(place): CHOSEN for place in chosen}
-        kinds.update({int(place): CONTROL for place in controls})
-        rows += [
-            (
-                *(float(one.uncertainty[place]), int(one.steps[place]), one.names[place]),
-                *(kind, float(pool.values[place]), float(one.looks.force[place]), sigma),
-            )
-            for place, kind in sorted(kinds.items())
-        ]
-    return rows
-
-
-def _selection(seen: Sequence[_Seen], decision: Decision) -> Selection:
-    """The classes of all frames: what is labelled is a candidate, accepted or not."""
-    names = ("accurate", "candidate", "deleted", "failed")
-    parts: dict[str, list[FrameTable]] = {name: [] for name in names}
-    for one, accepted, controls, chosen in zip(
-        seen, decision.accepted, decision.controls, decision.chosen
-    ):
-        labelled = np.zeros(len(one.steps), dtype=bool)
-        labelled[controls] = labelled[chosen] = True
-        physical = one.looks.physical
-        masks = {
-            "accurate": accepted & ~labelled,
-            "candidate": labelled,
-            "deleted": physical & ~accepted & ~labelled,
-            "failed": ~physical,
-        }
-        for name, mask in masks.items():
-            parts[name].append(FrameTable(one.uncertainty[mask], one.steps[mask], one.names[mask]))
-    return Selection(**{name: joined(found) for name, found in parts.items()})
-
-
 def aim_of(turn: Turn) -> AimStage:
     """The selection of an iteration, with what earlier ones and the judgement of the models say."""
     work_dir, explorer = turn.config.work_dir, turn.engines.explorer
     training = layout.appraise_dir(work_dir, turn.iteration) / layout.TRAINING_PAIRS
-    known = Known(turn.sigma, real_pairs(turn.stages(), turn.iteration), (), training)
+    stages, iteration = turn.stages(), turn.iteration
+    condition = iteration if turn.condition is None else turn.condition
+    rounds = rounds_of(served_until(stages, iteration), condition)
+    known = Known(turn.sigma, real_pairs(stages, iteration), rounds, training)
     return AimStage(
         turn.config,
         turn.uncertainty,
@@ -344,4 +311,6 @@ def aim_of(turn: Turn) -> AimStage:
         turn.pick,
         Explored(explorer, work_dir, contents_of(turn.explored)),
         known,
+        (*turn.config.init_data, *turn.data_sets),
+        turn.condition,
     )

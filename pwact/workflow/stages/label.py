@@ -26,7 +26,7 @@ from pwact.report import selection as tables
 from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.records import LabelRecord, PairRecord
 from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
-from pwact.workflow.known_pairs import PAIRS, pair_of
+from pwact.workflow.known_pairs import PAIRS, pairs_of
 from pwact.workflow.labels.known import new_of, structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
 from pwact.workflow.labels.store import LabelStore
@@ -284,9 +284,8 @@ class LabelStage:
                     None if candidate.aim is None else (candidate.aim.scaled, candidate.aim.kind),
                 )
             )
-            if candidate.aim is not None:
-                condition = self.iteration
-                gathered.pairs.append(pair_of(candidate, candidate.aim, rmse, condition))
+            condition = self.iteration if self.condition is None else self.condition
+            gathered.pairs += pairs_of(candidate, rmse, condition)
         return gathered
 
     def _place(self, candidate: Candidate) -> str:
