@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
@@ -36,12 +36,15 @@ class Frames:
         Place of each frame's kind in the system, int, shape (n,).
     atoms
         The structures.
+    descriptors
+        Those of the structures that were asked for, by the identity of the structure.
     """
 
     matrices: np.ndarray
     truths: np.ndarray
     kinds: np.ndarray
     atoms: list[Atoms]
+    descriptors: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.truths)
@@ -77,6 +80,10 @@ class Pool:
     def share_below(self, errors: np.ndarray, target: float) -> float:
         """Share of the test frames below `target`, mixed as the offered ones are."""
         return float(np.sum(self.weights * (errors < target)))
+
+    def rmse(self, errors: np.ndarray) -> float:
+        """Of the forces over the test frames, of which there are as many of each kind."""
+        return float(np.sqrt(np.mean(errors**2)))
 
     @property
     def weights(self) -> np.ndarray:

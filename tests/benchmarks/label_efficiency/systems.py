@@ -203,7 +203,7 @@ SYSTEMS: dict[str, System] = {
             Kind("1600 K", 1600),
         ),
         step_fs=0.5,
-        every=20,
+        every=10,
         settings=THREE_ELEMENTS,
     ),
 }

@@ -121,6 +121,7 @@ class LammpsTeacher:
             folder / "dump", index=":", format="lammps-dump-text", specorder=list(self._types)
         )
         energies = np.loadtxt(folder / "energies", ndmin=2)[:, 1]
+        assert len(frames) == len(energies) == motion.frames + 1
         made = []
         for frame, energy in zip(frames, energies):
             forces = frame.get_forces()
@@ -148,11 +149,20 @@ class LammpsTeacher:
         lines += [_langevin(motion.temp_k, seed)] if motion.frames else []
         lines += [
             "reset_timestep 0",
+            f"dump positions all custom {motion.every} positions id type x y z",
+            "dump_modify positions sort id format float %.15g",
+            f"run {motion.frames * motion.every}",
+            "undump positions",
+        ]
+        # once more without the thermostat, whose random forces the dump would hold
+        lines += ["unfix heat", "unfix move"] if motion.frames else []
+        lines += [
+            "reset_timestep 0",
             f"dump d all custom {motion.every} dump id type x y z fx fy fz",
-            "dump_modify d sort id format float %.12g",
+            "dump_modify d sort id format float %.15g",
             f"fix e all ave/time {motion.every} 1 {motion.every} c_thermo_pe file energies"
             ' format " %.12g"',
-            f"run {motion.frames * motion.every}",
+            "rerun positions dump x y z box no",
         ]
         return "\n".join(lines) + "\n"
 

@@ -1,0 +1,274 @@
+"""Runs rules of choice on fixed pools, and prints how many labels they take.
+
+    python -m tests.benchmarks.label_efficiency.run --system si --seeds 5
+
+A run begins with eight labelled crystals. In each round the model is fitted to all labels, judges
+every frame of the pool that has none, and the rule has some of them labelled. The model of each
+round is tested on frames of trajectories that nothing was chosen from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Callable, Optional
+
+import numpy as np
+
+from pwact.query.diverse import DiversePick, TopPick
+from pwact.query.picks import Pick
+from pwact.query.variance import VariancePick
+from tests.benchmarks.label_efficiency.learners import LEARNERS, Learner, Sums, Squares
+from tests.benchmarks.label_efficiency.pools import Frames, pool, settings_of
+from tests.benchmarks.label_efficiency.rules import Driven, InWindow, Picked, Random, Rule, State
+from tests.benchmarks.label_efficiency.systems import SYSTEMS
+
+ROUNDS, BATCH = 12, 5
+TIMES = (1.3, 2.0)  # targets, of what the model reaches with all frames of the balanced pool
+QUANTILE = 0.95
+WINDOWS = {  # of PWact's rule: lower limits, and upper ones as multiples of the lower
+    "committee": ((0.01, 0.03, 0.1, 0.3, 1.0), (3.0, 10.0, np.inf)),
+    "kpu": ((1.1, 1.5, 3.0, 8.0, 30.0), (3.0, 20.0, np.inf)),
+}
+UNTUNED = {"committee": (0.05, 0.15), "kpu": (5.0, 10.0)}
+OWN = {"committee": ("diverse", "top"), "kpu": ("variance", "diverse")}
+PICKS: dict[str, Callable[[], Pick]] = {
+    "variance": VariancePick,
+    "diverse": DiversePick,
+    "top": TopPick,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A round of a run, before its labels are chosen.
+
+    Attributes
+    ----------
+    labels
+        Frames that have labels.
+    rmse
+        Of the forces over the test frames, each kind counting the same, eV/Å.
+    share
+        Of the test frames, in the mix of the pool, those with an error below the target.
+    even
+        The same with each kind counting the same.
+    fresh, accepted, right
+        Frames without labels; those of them that the rule accepts; those with an error below the
+        target among these.
+    ended
+        Whether the rule came to its end with these labels.
+    """
+
+    system: str
+    pool: str
+    learner: str
+    rule: str
+    seed: int
+    target: float
+    times: float
+    round: int
+    labels: int
+    rmse: float
+    share: float
+    even: float
+    fresh: int
+    accepted: int
+    right: int
+    ended: bool
+    floor: bool
+    seconds: float
+
+
+def rules(learner: str, target: float) -> Iterator[tuple[str, Rule, bool]]:
+    """Name, rule, and whether it depends on the target."""
+    yield "random", Random(), False
+    relative = LEARNERS[learner].relative
+    yield "untuned window", InWindow(*_limits(*UNTUNED[learner], relative)), False
+    for lower in WINDOWS[learner][0]:
+        for ratio in WINDOWS[learner][1]:
+            upper = ratio if relative else lower * ratio
+            yield f"window {lower:g} {upper:g}", InWindow(lower, upper, relative), False
+    yield "top of all", Picked(TopPick()), False
+    yield "farthest of all", Picked(DiversePick()), False
+    for pick in OWN[learner]:
+        yield f"target, {pick}", Driven(target, PICKS[pick]()), True
+
+
+def _limits(lower: float, upper: float, relative: bool) -> tuple[float, float, bool]:
+    return lower, upper, relative
+
+
+class Bench:
+    """A pool with its learner, for any number of runs."""
+
+    def __init__(self, name: str, balanced: bool, seed: int, cache: Optional[Path]) -> None:
+        self.pool = pool(name, balanced, seed, cache)
+        self.settings = settings_of(SYSTEMS[name])
+        self.frames = joined(self.pool.start, self.pool.offered)
+
+    def learner(self, name: str) -> Learner:
+        """A learner on these frames."""
+        made: Learner = LEARNERS[name](self.frames, self.settings)
+        return made
+
+
+def joined(first: Frames, second: Frames) -> Frames:
+    """Both, one after the other; kinds of the first are told apart by −1."""
+    return Frames(
+        np.concatenate([first.matrices, second.matrices]),
+        np.concatenate([first.truths, second.truths]),
+        np.concatenate([np.full(len(first), -1), second.kinds]),
+        [*first.atoms, *second.atoms],
+    )
+
+
+def floor_of(name: str, seed: int, cache: Optional[Path]) -> float:
+    """Error below which 95 % of the test frames are with all frames of the balanced pool, eV/Å."""
+    bench = Bench(name, True, seed, cache)
+    squares = Squares(bench.frames, bench.settings)
+    sums: Sums = squares.sums(np.arange(len(bench.frames)))
+    errors = bench.pool.test.errors(sums.coefficients(squares.regularization))
+    return float(np.quantile(errors, QUANTILE))
+
+
+def run(
+    bench: Bench, learner: Learner, rule: Rule, seed: int, size: tuple[int, int]
+) -> Iterator[tuple[np.ndarray, dict[str, float]]]:
+    """A run: errors of the test frames in each round, eV/Å, and what the rule said.
+
+    `size` are the rounds, and the labels of each.
+    """
+    frames, start = bench.frames, len(bench.pool.start)
+    rng = np.random.default_rng([7, seed])
+    labelled = np.arange(start)
+    for number in range(size[0] + 1):
+        begun = time.process_time()
+        fit = learner.fit(labelled, rng)
+        test = bench.pool.test.errors(fit.coefficients)
+        fresh = np.setdiff1d(np.arange(start, len(frames)), labelled)
+        if number == size[0] or rule.ended:
+            yield test, {"round": number, "labels": len(labelled), "fresh": len(fresh), "ended": rule.ended}
+            return
+        errors = frames.errors(fit.coefficients)
+        state = State(frames, fit, errors, labelled, fresh, size[1], rng)
+        choice = rule.choose(state)
+        rule.learn(state, choice)
+        target = getattr(rule, "target", np.nan)
+        yield (
+            test,
+            {
+                "round": number,
+                "labels": len(labelled),
+                "fresh": len(fresh),
+                "accepted": len(choice.accepted),
+                "right": int(np.sum(errors[choice.accepted] < target)),
+                "floor": bool(getattr(rule, "floor", "")),
+                "seconds": time.process_time() - begun,
+            },
+        )
+        labelled = np.concatenate([labelled, choice.labelled])
+
+
+def rows_of(  # one task of a pool of processes
+    name: str, balanced: bool, learner_name: str, seed: int, wanted: Sequence[str], cache: Optional[Path]
+) -> list[Row]:
+    """All rounds of all rules on one pool."""
+    floor = floor_of(name, seed, cache)
+    bench = Bench(name, balanced, seed, cache)
+    learner = bench.learner(learner_name)
+    made = []
+    for times in TIMES:
+        target = times * floor
+        for rule_name, rule, aimed in rules(learner_name, target):
+            if (times != TIMES[0] and not aimed) or not _asked(rule_name, wanted):
+                continue
+            for errors, said in run(bench, learner, rule, seed, (ROUNDS, BATCH)):
+                for each in (times,) if aimed else TIMES:
+                    base = {"accepted": 0, "right": 0, "floor": False, "seconds": 0.0, "ended": False}
+                    made.append(
+                        Row(
+                            system=name,
+                            pool="balanced" if balanced else "imbalanced",
+                            learner=learner_name,
+                            rule=rule_name,
+                            seed=seed,
+                            target=each * floor,
+                            times=each,
+                            rmse=bench.pool.rmse(errors),
+                            share=bench.pool.share_below(errors, each * floor),
+                            even=float(np.mean(errors < each * floor)),
+                            **{**base, **said},
+                        )
+                    )
+    return made
+
+
+def _asked(rule: str, wanted: Sequence[str]) -> bool:
+    return not wanted or any(rule.startswith(one) for one in wanted)
+
+
+def main() -> None:
+    """Run what is asked for, write every round to a file, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--system", nargs="*", default=list(SYSTEMS), choices=list(SYSTEMS))
+    parser.add_argument("--pool", nargs="*", default=["balanced", "imbalanced"])
+    parser.add_argument("--learner", nargs="*", default=list(LEARNERS), choices=list(LEARNERS))
+    parser.add_argument("--rule", nargs="*", default=[], help="beginnings of names")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--cache", type=Path, help="folder that keeps the pools")
+    parser.add_argument("--out", type=Path, help="file for every round, csv; rows are added")
+    asked = parser.parse_args()
+    tasks = [
+        (name, which == "balanced", learner, seed, asked.rule, asked.cache)
+        for name in asked.system
+        for seed in range(asked.first_seed, asked.first_seed + asked.seeds)
+        for which in asked.pool
+        for learner in asked.learner
+    ]
+    rows: list[Row] = []
+    with ProcessPoolExecutor(asked.processes) as processes:
+        for made in processes.map(_task, tasks):
+            rows += made
+            if asked.out:
+                write(asked.out, made)
+    from tests.benchmarks.label_efficiency.table import table
+
+    print(table(rows))
+
+
+def _task(task: tuple[str, bool, str, int, Sequence[str], Optional[Path]]) -> list[Row]:
+    return rows_of(*task)
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    """Add rows to a csv file."""
+    is_new = not path.exists()
+    with path.open("a", newline="") as stream:
+        writer = csv.DictWriter(stream, list(asdict(rows[0])))
+        if is_new:
+            writer.writeheader()
+        writer.writerows({**asdict(row)} for row in rows)
+
+
+def read(paths: Sequence[Path]) -> list[Row]:
+    """Rows of files that `write` made."""
+    kinds = {"str": str, "int": int, "float": float, "bool": lambda text: text == "True"}
+    made = []
+    for path in paths:
+        with path.open(newline="") as stream:
+            for row in csv.DictReader(stream):
+                values = {key: kinds[Row.__annotations__[key]](row[key]) for key in row}
+                made.append(Row(**values))
+    return made
+
+
+if __name__ == "__main__":
+    main()
