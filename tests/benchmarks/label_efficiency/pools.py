@@ -85,6 +85,10 @@ class Pool:
         """Of the forces over the test frames, of which there are as many of each kind."""
         return float(np.sqrt(np.mean(errors**2)))
 
+    def mixed_rmse(self, errors: np.ndarray) -> float:
+        """The same, mixed as the offered frames are."""
+        return float(np.sqrt(np.sum(self.weights * errors**2)))
+
     @property
     def weights(self) -> np.ndarray:
         """Of each test frame in the mix of the offered ones, sum 1."""
@@ -101,7 +105,10 @@ def pool(name: str, balanced: bool, seed: int, cache: Optional[Path] = None) -> 
     """
     frames, parts = _made(name, seed, cache)
     kinds = len(SYSTEMS[name].kinds)
-    offered = [_spread(np.flatnonzero((parts == 1) & (frames.kinds == k)), k, balanced) for k in range(kinds)]
+    offered = [
+        _spread(np.flatnonzero((parts == 1) & (frames.kinds == kind)), kind, balanced)
+        for kind in range(kinds)
+    ]
     shares = np.array([len(one) for one in offered], dtype=float)
     return Pool(
         frames.of(np.flatnonzero(parts == 0)),

@@ -10,25 +10,25 @@ round is tested on frames of trajectories that nothing was chosen from.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 
 from pwact.query.diverse import DiversePick, TopPick
 from pwact.query.picks import Pick
 from pwact.query.variance import VariancePick
-from tests.benchmarks.label_efficiency.learners import LEARNERS, Learner, Sums, Squares
+from tests.benchmarks.label_efficiency.learners import LEARNERS, Learner, Squares, Sums
 from tests.benchmarks.label_efficiency.pools import Frames, pool, settings_of
+from tests.benchmarks.label_efficiency.rounds import BATCH, ROUNDS, Key, Row, write
 from tests.benchmarks.label_efficiency.rules import Driven, InWindow, Picked, Random, Rule, State
 from tests.benchmarks.label_efficiency.systems import SYSTEMS
+from tests.benchmarks.label_efficiency.table import table
 
-ROUNDS, BATCH = 12, 5
 TIMES = (1.3, 2.0)  # targets, of what the model reaches with all frames of the balanced pool
 QUANTILE = 0.95
 WINDOWS = {  # of PWact's rule: lower limits, and upper ones as multiples of the lower
@@ -42,47 +42,6 @@ PICKS: dict[str, Callable[[], Pick]] = {
     "diverse": DiversePick,
     "top": TopPick,
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """A round of a run, before its labels are chosen.
-
-    Attributes
-    ----------
-    labels
-        Frames that have labels.
-    rmse
-        Of the forces over the test frames, each kind counting the same, eV/Å.
-    share
-        Of the test frames, in the mix of the pool, those with an error below the target.
-    even
-        The same with each kind counting the same.
-    fresh, accepted, right
-        Frames without labels; those of them that the rule accepts; those with an error below the
-        target among these.
-    ended
-        Whether the rule came to its end with these labels.
-    """
-
-    system: str
-    pool: str
-    learner: str
-    rule: str
-    seed: int
-    target: float
-    times: float
-    round: int
-    labels: int
-    rmse: float
-    share: float
-    even: float
-    fresh: int
-    accepted: int
-    right: int
-    ended: bool
-    floor: bool
-    seconds: float
 
 
 def rules(learner: str, target: float) -> Iterator[tuple[str, Rule, bool]]:
@@ -139,7 +98,7 @@ def floor_of(name: str, seed: int, cache: Optional[Path]) -> float:
 
 def run(
     bench: Bench, learner: Learner, rule: Rule, seed: int, size: tuple[int, int]
-) -> Iterator[tuple[np.ndarray, dict[str, float]]]:
+) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
     """A run: errors of the test frames in each round, eV/Å, and what the rule said.
 
     `size` are the rounds, and the labels of each.
@@ -153,7 +112,8 @@ def run(
         test = bench.pool.test.errors(fit.coefficients)
         fresh = np.setdiff1d(np.arange(start, len(frames)), labelled)
         if number == size[0] or rule.ended:
-            yield test, {"round": number, "labels": len(labelled), "fresh": len(fresh), "ended": rule.ended}
+            left = {"round": number, "labels": len(labelled), "fresh": len(fresh)}
+            yield test, {**left, "ended": rule.ended}
             return
         errors = frames.errors(fit.coefficients)
         state = State(frames, fit, errors, labelled, fresh, size[1], rng)
@@ -175,8 +135,13 @@ def run(
         labelled = np.concatenate([labelled, choice.labelled])
 
 
-def rows_of(  # one task of a pool of processes
-    name: str, balanced: bool, learner_name: str, seed: int, wanted: Sequence[str], cache: Optional[Path]
+def rows_of(
+    name: str,
+    balanced: bool,
+    learner_name: str,
+    seed: int,
+    wanted: Sequence[str],
+    cache: Optional[Path],
 ) -> list[Row]:
     """All rounds of all rules on one pool."""
     floor = floor_of(name, seed, cache)
@@ -184,29 +149,30 @@ def rows_of(  # one task of a pool of processes
     learner = bench.learner(learner_name)
     made = []
     for times in TIMES:
-        target = times * floor
-        for rule_name, rule, aimed in rules(learner_name, target):
+        for rule_name, rule, aimed in rules(learner_name, times * floor):
             if (times != TIMES[0] and not aimed) or not _asked(rule_name, wanted):
                 continue
-            for errors, said in run(bench, learner, rule, seed, (ROUNDS, BATCH)):
-                for each in (times,) if aimed else TIMES:
-                    base = {"accepted": 0, "right": 0, "floor": False, "seconds": 0.0, "ended": False}
-                    made.append(
-                        Row(
-                            system=name,
-                            pool="balanced" if balanced else "imbalanced",
-                            learner=learner_name,
-                            rule=rule_name,
-                            seed=seed,
-                            target=each * floor,
-                            times=each,
-                            rmse=bench.pool.rmse(errors),
-                            share=bench.pool.share_below(errors, each * floor),
-                            even=float(np.mean(errors < each * floor)),
-                            **{**base, **said},
-                        )
-                    )
+            said = list(run(bench, learner, rule, seed, (ROUNDS, BATCH)))
+            for each in (times,) if aimed else TIMES:
+                pool_name = "balanced" if balanced else "imbalanced"
+                key = Key(name, pool_name, learner_name, rule_name, seed, each)
+                made += [row_of(bench, key, each * floor, *one) for one in said]
     return made
+
+
+def row_of(
+    bench: Bench, key: Key, target: float, errors: np.ndarray, said: Mapping[str, Any]
+) -> Row:
+    """A round as `run` gives it; `target` in eV/Å."""
+    absent = {"accepted": 0, "right": 0, "floor": False, "seconds": 0.0, "ended": False}
+    judged = {
+        "target": target,
+        "rmse": bench.pool.rmse(errors),
+        "mixed": bench.pool.mixed_rmse(errors),
+        "share": bench.pool.share_below(errors, target),
+        "even": float(np.mean(errors < target)),
+    }
+    return Row(**asdict(key), **judged, **{**absent, **said})
 
 
 def _asked(rule: str, wanted: Sequence[str]) -> bool:
@@ -239,35 +205,11 @@ def main() -> None:
             rows += made
             if asked.out:
                 write(asked.out, made)
-    from tests.benchmarks.label_efficiency.table import table
-
     print(table(rows))
 
 
 def _task(task: tuple[str, bool, str, int, Sequence[str], Optional[Path]]) -> list[Row]:
     return rows_of(*task)
-
-
-def write(path: Path, rows: Sequence[Row]) -> None:
-    """Add rows to a csv file."""
-    is_new = not path.exists()
-    with path.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, list(asdict(rows[0])))
-        if is_new:
-            writer.writeheader()
-        writer.writerows({**asdict(row)} for row in rows)
-
-
-def read(paths: Sequence[Path]) -> list[Row]:
-    """Rows of files that `write` made."""
-    kinds = {"str": str, "int": int, "float": float, "bool": lambda text: text == "True"}
-    made = []
-    for path in paths:
-        with path.open(newline="") as stream:
-            for row in csv.DictReader(stream):
-                values = {key: kinds[Row.__annotations__[key]](row[key]) for key in row}
-                made.append(Row(**values))
-    return made
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -183,9 +184,8 @@ def xtb() -> AseTeacher:
     """GFN2-xTB by tblite (``pip install tblite``)."""
 
     def make() -> Calculator:
-        from tblite.ase import TBLite
-
-        return TBLite(method="GFN2-xTB", verbosity=0)
+        calculator: Calculator = import_module("tblite.ase").TBLite(method="GFN2-xTB", verbosity=0)
+        return calculator
 
     return AseTeacher(make)
 
