@@ -9,13 +9,12 @@ return 1 after a good MD.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
-from pwact.engines.explorers import Given, Motion, UserInput
+from pwact.engines.explorers import Condition, Motion
 from pwact.engines.heading import Heading
 from pwact.engines.lammps.input import DATA, DEVIATION, DEVIATION_LOG, DUMP, FOREIGN_DUMP, TYPES
 from pwact.engines.lammps.program import ended_well
@@ -24,9 +23,8 @@ from pwact.engines.md_end import cause, death, was_killed
 from pwact.engines.potential import PairSets, Potential
 from pwact.errors import InputError, TaskError
 from pwact.fixed_atoms import any_fixed, held, held_in_part
-from pwact.formats.labels import labels_of
 from pwact.formats.lammps_data import write_lammps_data
-from pwact.formats.lammps_dump import DumpTrajectory, frame_text
+from pwact.formats.lammps_dump import DumpTrajectory
 from pwact.formats.model_devi import Deviations, read_all_parts
 from pwact.io.files import tree_hash, write_text
 from pwact.verdict import DONE, Verdict, incomplete
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 
 LOG = "md.log"
 EXIT = "md.exit"
-GIVEN = "given.lammpstrj"  # frames on which models are only evaluated
 
 
 class MdTrajectory:
@@ -99,16 +96,6 @@ class MdTask:
         write_text(directory / TYPES, " ".join(potential.types) + "\n")
         link_files(directory, potential.links)
 
-    @staticmethod
-    def write_given(directory: Path, motion: Given, types: Sequence[str]) -> None:
-        """Write the frames that are there, with the forces of their labels."""
-        texts = []
-        for step, frame in enumerate(motion.frames):
-            inside = frame.copy()
-            inside.wrap()  # LAMMPS folds far atoms back period by period
-            texts.append(frame_text(step, inside, labels_of(frame).forces, types))
-        write_text(directory / GIVEN, "".join(texts))
-
     def check_held(self, atoms: Atoms, motion: Motion) -> str:
         """What becomes of atoms that are held, where it is to be said; "" where they are held.
 
@@ -119,9 +106,7 @@ class MdTask:
         """
         if not any_fixed(atoms):
             return ""
-        if isinstance(motion, Given):
-            return ""
-        if isinstance(motion, UserInput):
+        if not isinstance(motion, Condition):
             return (
                 f"{len(held(atoms)) + len(held_in_part(atoms))} atoms are held, but an MD input of "
                 f"the user says itself what moves: {motion.path} must hold them"
@@ -147,7 +132,7 @@ class MdTask:
         trajectory = MdTrajectory(directory)
         if code is None or (was_killed(code) and not trajectory.ended_normally):
             return incomplete("the MD was cut off or did not start")
-        whole = None if isinstance(motion, UserInput) else motion.nsteps  # there nobody says
+        whole = motion.nsteps if isinstance(motion, Condition) else None  # else nobody says
         early = "" if trajectory.ended_normally else _early(trajectory, code, whole)
         try:
             frames = trajectory.dump.steps()

@@ -16,6 +16,7 @@ from pwact.formats.extxyz_labels import OF_TABLES, LabelNames
 from pwact.formats.frames import data_set_format
 from pwact.formats.labels import turn_virial
 from pwact.formats.spool import Spool
+from pwact.formats.zero_forces import ZeroForces
 from pwact.io import files
 from pwact.registry.formats import ALL_OR_NONE, FORMATS, PWACT, WRITTEN
 from pwact.tools.labelled import iterate_labelled
@@ -190,10 +191,11 @@ def _read(
         aside, settings.output_format, settings.gap, settings.merge, settings.ratio is not None
     )
     for number, path in enumerate(settings.inputs, 1):
-        remarks = Remarks()
+        remarks, zeros = Remarks(), ZeroForces()
         try:
             for atoms in iterate_labelled(path, settings.input_format, remarks, settings.names):
                 tick(number)
+                zeros.add(atoms)
                 if settings.virial_factor != 1:
                     turn_virial(atoms)
                 spools.append(number, path, atoms)
@@ -205,6 +207,7 @@ def _read(
             continue
         spools.keep()
         made.unconverged += len(remarks.unconverged)
+        remarks.words += [f"{path}: {words}" for words in zeros.words()]
         _tell(path, remarks)
     if not spools.sets and len(made.unread) == len(settings.inputs):
         raise InputError(f"no input can be read; the first: {made.unread[0]}")

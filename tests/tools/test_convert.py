@@ -19,7 +19,7 @@ from pwact.cli.main import main
 from pwact.formats.deepmd_npy import write_deepmd
 from pwact.formats.extxyz import write_extxyz
 from pwact.formats.frames import ordered, read_frames, write_frames
-from pwact.formats.labels import labels_of
+from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.same_frame import structure_mark
 from pwact.formats.spool import Spool
 from pwact.io.machine import Machine
@@ -654,3 +654,21 @@ def test_steps_of_cp2k_that_the_log_lacks_are_named(here: Path, capsys: Said) ->
     assert re.search(r"1 steps lack an energy, forces or a cell and are left out: \d+\n", said)
     assert main(["to_pwdata", "-f", "cp2k/md", "-i", str(CP2K / "dft.log"), "-s", "whole"]) == 0
     assert "lack an energy" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", WRITTEN)
+def test_forces_that_a_program_zeroed_on_held_atoms_are_said(
+    output: str, here: Path, capsys: Said
+) -> None:
+    frames = series("Si3C2", *range(1, 5))
+    for atoms in frames:
+        labels = labels_of(atoms)
+        labels.forces[1] = labels.forces[3] = 0.0
+        set_labels(atoms, labels.energy, labels.forces, labels.virial)
+    write_extxyz(here / "held.xyz", frames)
+    write_extxyz(here / "free.xyz", series("Si3C2", 7, 8))
+    command = ["to_pwdata", "-f", "extxyz", "--output_format", output, "-i", "free.xyz", "held.xyz"]
+    assert main(command) == 0
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "held.xyz: the forces on 2 of 5 atoms are exactly 0 in all 4 frames (atoms 2, 4)" in said

@@ -129,6 +129,19 @@ def test_frames_that_are_not_periodic(work_dir: Path) -> None:
     assert warning.endswith("; the same of 11 more: 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …")
 
 
+def test_forces_that_are_zero_on_the_same_atoms(work_dir: Path) -> None:
+    frames = labelled(9)
+    for atoms in frames:
+        labels = labels_of(atoms)
+        labels.forces[[0, 2]] = 0.0
+        set_labels(atoms, labels.energy, labels.forces)
+    write_frames(work_dir / "init.xyz", frames, "extxyz")
+    (warning,) = preflight_of(work_dir, {})
+    assert "init.xyz: the forces on 2 of 4 atoms are exactly 0 in all 9 frames (atoms" in warning
+    write_frames(work_dir / "init.xyz", [*frames, *labelled(12)[9:]], "extxyz")
+    assert preflight_of(work_dir, {}) == []
+
+
 def with_copper(work_dir: Path, symbol: str = "Cu") -> dict[str, Any]:
     atoms = alloy()
     atoms.symbols[1] = symbol

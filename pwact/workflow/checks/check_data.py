@@ -65,6 +65,7 @@ def check_data(
     few = _batches(config, end, len(data) - end)
     if growing := growing_words(data.growing()):
         few.append(str(InputError(growing, config.file, "init_data")))
+    few += [str(InputError(words, config.file)) for words in data.without_forces()]
     few += collected_by_pwact(config)
     return [*map(str, remarks), *few, *_without_data(config, explored, elements)]
 

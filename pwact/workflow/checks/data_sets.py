@@ -18,6 +18,7 @@ from pwact.config.elements import SYMBOLS
 from pwact.formats.frames import iterate_frames
 from pwact.formats.labels import labels_as_read
 from pwact.formats.same_frame import structure_key
+from pwact.formats.zero_forces import ZeroForces
 from pwact.query.outliers import Labelled, Outliers, outliers
 from pwact.workflow.checks.virials import grows_with_volume
 
@@ -59,6 +60,7 @@ class DataSets:
         self._twins: list[tuple[int, int]] = []
         self._contradictions: list[tuple[int, int]] = []
         self._open: list[int] = []
+        self._zeros: dict[Path, ZeroForces] = {}
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -81,6 +83,7 @@ class DataSets:
             if index == 0:
                 self._paths.append(single)
                 self._starts.append(len(self))
+            self._zeros.setdefault(single, ZeroForces()).add(atoms)
             self.add(atoms)
 
     def add(self, atoms: Atoms) -> None:
@@ -101,6 +104,10 @@ class DataSets:
         if first != number:
             differ = self._differ(first, number)
             (self._contradictions if differ else self._twins).append((first, number))
+
+    def without_forces(self) -> list[str]:
+        """Data sets in which the same atoms feel no force in all of several frames, in words."""
+        return [f"{path}: {one}" for path, zeros in self._zeros.items() for one in zeros.words(2)]
 
     def growing(self) -> list[str]:
         """Formulas of compositions whose pressure, by the virials, grows with the volume."""
