@@ -24,7 +24,9 @@
         01.explore/md/md.000.sys.000/{md.000.sys.000.t.000[.p.000]/,model_devi_distribution.png}
         01.explore/md/md.000.sys.000/md.000.sys.000.lmps.000/   by a LAMMPS input of the user
         01.explore/kpu/md.000.sys.000/md.000.sys.000.t.000[.p.000]/kpu_model_devi.out
+        01.explore/appraise/{training.csv,md/set.000/ …}        with a target alone
         01.explore/select/{accurate,candidate,candidate_delete,fail}.csv
+        01.explore/select/{limits,calibration}.csv              with a target
         01.explore/direct/{candidate.xyz,select.xyz,select_idx.dat,select.csv}
         02.label/bigmodel/{select.xyz,train.xyz}            labels by a script
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
@@ -63,6 +65,9 @@ EXPLORE = "01.explore"
 LABEL = "02.label"
 VALID_ERROR = "valid_error.csv"
 LABEL_ERROR = "label_error.csv"
+TRAINING_PAIRS = "training.csv"
+LIMITS = "limits.csv"
+CALIBRATION = "calibration.csv"
 LEFT_OUT = "left_out.csv"
 SOURCES = "sources.json"
 TASK_INPUTS = "inputs.json"
@@ -159,6 +164,11 @@ def evaluated(trajectory: Path) -> Path:
     """Where the uncertainty of a trajectory, of any tree, is computed: ``kpu`` beside ``md``."""
     system = trajectory.parent
     return system.parent.with_name("kpu") / system.name / trajectory.name
+
+
+def appraise_dir(work_dir: Path, iteration: int) -> Path:
+    """Where the models of an iteration are judged on what they were trained on."""
+    return explore_dir(work_dir, iteration) / "appraise"
 
 
 def select_dir(work_dir: Path, iteration: int) -> Path:

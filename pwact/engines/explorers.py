@@ -55,7 +55,27 @@ class UserInput:
     trj_freq: int
 
 
-Motion = Union[Condition, UserInput]
+@dataclass(frozen=True)
+class Given:
+    """No MD: the models are evaluated on frames that are there, and leave what an MD would.
+
+    Attributes
+    ----------
+    frames
+        Labelled, fully periodic, with lower-triangular cells, and all of the same atoms in the same
+        order; frame n gets step n.
+    """
+
+    frames: tuple[Atoms, ...]
+    trj_freq: int = 1
+
+    @property
+    def nsteps(self) -> int:
+        """The last step."""
+        return len(self.frames) - 1
+
+
+Motion = Union[Condition, UserInput, Given]
 
 
 class Trajectory(Protocol):

@@ -9,12 +9,13 @@ return 1 after a good MD.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
-from pwact.engines.explorers import Condition, Motion
+from pwact.engines.explorers import Given, Motion, UserInput
 from pwact.engines.heading import Heading
 from pwact.engines.lammps.input import DATA, DEVIATION, DEVIATION_LOG, DUMP, FOREIGN_DUMP, TYPES
 from pwact.engines.lammps.program import ended_well
@@ -23,8 +24,9 @@ from pwact.engines.md_end import cause, death, was_killed
 from pwact.engines.potential import PairSets, Potential
 from pwact.errors import InputError, TaskError
 from pwact.fixed_atoms import any_fixed, held, held_in_part
+from pwact.formats.labels import labels_of
 from pwact.formats.lammps_data import write_lammps_data
-from pwact.formats.lammps_dump import DumpTrajectory
+from pwact.formats.lammps_dump import DumpTrajectory, frame_text
 from pwact.formats.model_devi import Deviations, read_all_parts
 from pwact.io.files import tree_hash, write_text
 from pwact.verdict import DONE, Verdict, incomplete
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 LOG = "md.log"
 EXIT = "md.exit"
+GIVEN = "given.lammpstrj"  # frames on which models are only evaluated
 
 
 class MdTrajectory:
@@ -96,6 +99,16 @@ class MdTask:
         write_text(directory / TYPES, " ".join(potential.types) + "\n")
         link_files(directory, potential.links)
 
+    @staticmethod
+    def write_given(directory: Path, motion: Given, types: Sequence[str]) -> None:
+        """Write the frames that are there, with the forces of their labels."""
+        texts = []
+        for step, frame in enumerate(motion.frames):
+            inside = frame.copy()
+            inside.wrap()  # LAMMPS folds far atoms back period by period
+            texts.append(frame_text(step, inside, labels_of(frame).forces, types))
+        write_text(directory / GIVEN, "".join(texts))
+
     def check_held(self, atoms: Atoms, motion: Motion) -> str:
         """What becomes of atoms that are held, where it is to be said; "" where they are held.
 
@@ -106,7 +119,9 @@ class MdTask:
         """
         if not any_fixed(atoms):
             return ""
-        if not isinstance(motion, Condition):
+        if isinstance(motion, Given):
+            return ""
+        if isinstance(motion, UserInput):
             return (
                 f"{len(held(atoms)) + len(held_in_part(atoms))} atoms are held, but an MD input of "
                 f"the user says itself what moves: {motion.path} must hold them"
@@ -132,7 +147,7 @@ class MdTask:
         trajectory = MdTrajectory(directory)
         if code is None or (was_killed(code) and not trajectory.ended_normally):
             return incomplete("the MD was cut off or did not start")
-        whole = motion.nsteps if isinstance(motion, Condition) else None  # else nobody says
+        whole = None if isinstance(motion, UserInput) else motion.nsteps  # there nobody says
         early = "" if trajectory.ended_normally else _early(trajectory, code, whole)
         try:
             frames = trajectory.dump.steps()

@@ -109,7 +109,7 @@ def select_candidates(
         picked.append(_rows(table, which))
         deleted.append(_rows(table, ~which))
     return Selection(
-        _joined(parts[ACCURATE]), _joined(picked), _joined(deleted), _joined(parts[FAILED])
+        joined(parts[ACCURATE]), joined(picked), joined(deleted), joined(parts[FAILED])
     )
 
 
@@ -133,7 +133,8 @@ def _rows(table: FrameTable, which: np.ndarray) -> FrameTable:
     return FrameTable(table.values[which], table.steps[which], table.trajectories[which])
 
 
-def _joined(tables: Sequence[FrameTable]) -> FrameTable:
+def joined(tables: Sequence[FrameTable]) -> FrameTable:
+    """The rows of several tables, one after the other."""
     return FrameTable(
         np.concatenate([table.values for table in tables] or [np.empty(0)]),
         np.concatenate([table.steps for table in tables] or [np.empty(0, dtype=np.int64)]),

@@ -13,6 +13,7 @@ import numpy as np
 from pwact.io import files
 
 COLUMNS = ("file_path", "config_index", "devi_force", "rmse_force", "max_force")
+TARGET_COLUMNS = ("uncertainty_scaled", "kind")  # further ones with a target
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class LabelError:
     rmse_force, max_force
         Root-mean-square over all force components, and the largest error vector of an atom, of the
         exploring model against the label (eV/Å).
+    aim
+        With a target: U, and whether the frame was chosen or drawn by lot.
     """
 
     trajectory: str
@@ -37,6 +40,7 @@ class LabelError:
     uncertainty: float
     rmse_force: float
     max_force: float
+    aim: Optional[tuple[float, str]] = None
 
 
 def force_errors(predicted: np.ndarray, true: np.ndarray) -> tuple[float, float]:
@@ -70,10 +74,12 @@ def write_label_error(path: Path, rows: Sequence[LabelError]) -> Optional[float]
         aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
     ):
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        aims = any(row.aim is not None for row in rows)
+        writer.writerow((*COLUMNS, *(TARGET_COLUMNS if aims else ())))
         for row in rows:
             errors = (f"{row.uncertainty:.8g}", f"{row.rmse_force:.8g}", f"{row.max_force:.8g}")
-            writer.writerow((row.trajectory, row.step, *errors))
+            more = () if row.aim is None else (f"{row.aim[0]:.8g}", row.aim[1])
+            writer.writerow((row.trajectory, row.step, *errors, *more))
     if not rows:
         return None
     return float(np.sqrt(np.mean([row.rmse_force**2 for row in rows])))

@@ -163,6 +163,87 @@ class LabelRecord(Record):
 
 
 @dataclass(frozen=True)
+class RoundRecord(Record):
+    """What a selection with a target decided; ``target`` in its report.
+
+    Attributes
+    ----------
+    target
+        Force error that is asked for, eV/Å.
+    condition
+        The element of ``md_jobs`` that was explored.
+    sigma
+        Force error of the exploring model on its training data, eV/Å.
+    measure
+        What was scaled by sigma: ``u``, ``force`` or ``u_force`` (`pwact.query.scales`).
+    pairs, starting
+        On how many pairs the limit rests, and whether they are those of the training data.
+    limit
+        Largest scaled uncertainty that is accepted; None if none is.
+    frames, accepted, unphysical
+        Physical frames, how many of them are accepted, and how many frames came after the first
+        unphysical one of a trajectory.
+    expected
+        Share of the accepted frames whose error is expected to be below the target; None without.
+    controls, selected
+        Frames to be labelled that were drawn by lot, and all of them.
+    rule
+        How the others were chosen.
+    floor
+        Why the model cannot reach the target, in words; "" as long as it may.
+    """
+
+    target: float = 0.0
+    condition: int = 0
+    sigma: float = 0.0
+    measure: str = "u"
+    pairs: int = 0
+    starting: bool = False
+    limit: Optional[float] = None
+    frames: int = 0
+    accepted: int = 0
+    unphysical: int = 0
+    expected: Optional[float] = None
+    controls: int = 0
+    selected: int = 0
+    rule: str = ""
+    floor: str = ""
+
+
+@dataclass(frozen=True)
+class PairRecord(Record):
+    """Uncertainty and error of one labelled frame, by the model before it was trained on it.
+
+    Attributes
+    ----------
+    trajectory, step
+        The frame; the directory is relative to the work directory.
+    scaled
+        U of the measure by which it was chosen; None where it is no number.
+    uncertainty, force
+        u, and the root mean square of the predicted force components (eV/Å).
+    sigma
+        Force error of that model on its training data, eV/Å.
+    error
+        RMSE of its force components, eV/Å.
+    kind
+        ``control`` for a frame that was drawn by lot, else ``chosen``.
+    condition
+        The element of ``md_jobs`` that was explored.
+    """
+
+    trajectory: str = ""
+    step: int = 0
+    scaled: Optional[float] = None
+    uncertainty: Optional[float] = None
+    force: Optional[float] = None
+    sigma: float = 0.0
+    error: float = 0.0
+    kind: str = "chosen"
+    condition: int = 0
+
+
+@dataclass(frozen=True)
 class IterationRow:
     """One line of the table that `pwact run` ends with.
 

@@ -22,6 +22,7 @@ CHOSEN = "select.csv"
 SUMMARY = "select_summary.txt"
 ERROR_TRAJ = "error_traj.log"
 COLUMNS = ("devi_force", "config_index", "file_path")
+TARGET_COLUMNS = (*COLUMNS, "kind", "uncertainty_scaled", "rms_force", "sigma")  # with a target
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,7 @@ class Loop:
         if not all(end["usable"] for end in ends):
             return
         turn = self.turn
-        select = replace(SelectStep().stage(turn), explored=ends)
+        select = replace(SelectStep().by_window(turn), explored=ends)
         label = replace(LabelStep().stage(turn), ahead=True)
         candidates = candidates_of(select.picked(services, system))
         if candidates and self.campaign.begin_early(label, select):

@@ -24,6 +24,28 @@ _UNKNOWN: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
+class Aim:
+    """What a selection with a target knows of a frame that is labelled.
+
+    Attributes
+    ----------
+    kind
+        Whether it was chosen, or drawn by lot as a control.
+    scaled
+        U; NaN where it is no number.
+    force
+        Root mean square of the components of the predicted forces, eV/Å.
+    sigma
+        Force error of the exploring model on its training data, eV/Å.
+    """
+
+    kind: str
+    scaled: float
+    force: float
+    sigma: float
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One line of ``candidate.csv``.
 
@@ -31,11 +53,14 @@ class Candidate:
     ----------
     trajectory
         Directory of the trajectory relative to the work directory.
+    aim
+        What else stands there in a campaign with a target.
     """
 
     uncertainty: float
     step: int
     trajectory: str
+    aim: Optional[Aim] = None
 
     @property
     def system(self) -> str:
@@ -162,12 +187,25 @@ def read_candidates(path: Path, work_dir: Path) -> list[Candidate]:
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         return [
             Candidate(
-                float(row["devi_force"]),
+                _number(row["devi_force"]),
                 int(float(row["config_index"])),
                 _below(work_dir, Path(row["file_path"])),
+                _aim(row),
             )
             for row in csv.DictReader(stream)
         ]
+
+
+def _aim(row: Mapping[str, str]) -> Optional[Aim]:
+    if "kind" not in row:
+        return None
+    numbers = (_number(row[name]) for name in ("uncertainty_scaled", "rms_force", "sigma"))
+    return Aim(row["kind"], *numbers)
+
+
+def _number(word: str) -> float:
+    """A number; NaN where a frame has none."""
+    return float(word) if word else float("nan")
 
 
 def _below(work_dir: Path, path: Path) -> str:

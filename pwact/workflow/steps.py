@@ -89,6 +89,14 @@ STEPS: tuple[Step, ...] = (
         found="pwact.takeover.found:found_training",
     ),
     Step(
+        "appraise",
+        "pwact.workflow.stages.appraise:AppraiseStep",
+        EXPLORE,
+        needs=(MODELS,),
+        by_system=False,
+        optional=True,
+    ),
+    Step(
         "explore",
         "pwact.workflow.stages.explore:ExploreStep",
         EXPLORE,

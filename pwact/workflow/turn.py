@@ -104,6 +104,8 @@ class Turn:
         The same; ``usable`` are those with an uncertainty.
     table
         Lists what is labelled, if it is not all that was selected.
+    sigma
+        Force error of the driving model on its training data, eV/Å; NaN without a target.
     when_ended
         What to do when all trajectories of a system have ended; None if it can wait.
     serving
@@ -124,6 +126,7 @@ class Turn:
     explored: Entries = ()
     judged: Entries = ()
     table: Optional[Path] = None
+    sigma: float = float("nan")
     when_ended: Optional[WhenEnded] = None
     serving: Optional[Serving] = None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pwact.engines.explorers import Condition, Motion
+from pwact.engines.explorers import Condition, Given, Motion, UserInput
 from pwact.engines.lammps.input import DEVIATION, DUMP
 from pwact.engines.md_task import EXIT, LOG, MdTask
 from pwact.engines.potential import Calculators, Potential
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SETTINGS = "md.json"
 HELD = "held"  # atoms that do not move, from 0 on
+GIVEN_FRAMES = "given"  # in place of a condition: how many frames are only evaluated
 ENSEMBLES = ("nve", "nvt", "npt-iso", "npt-tri")
 
 
@@ -44,7 +45,9 @@ class AseExplorer(MdTask):
 
     def validate(self, motion: Motion) -> None:
         """Raise InputError unless ASE has this ensemble."""
-        if not isinstance(motion, Condition):
+        if isinstance(motion, Given):
+            return
+        if isinstance(motion, UserInput):
             message = "the models of this engine run in ASE, which reads no LAMMPS input"
             raise InputError(message, key="explore.lmps_in")
         if motion.ensemble not in ENSEMBLES:
@@ -56,6 +59,8 @@ class AseExplorer(MdTask):
 
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """The condition."""
+        if isinstance(motion, Given):
+            return {GIVEN_FRAMES: len(motion.frames)}
         assert isinstance(motion, Condition)  # validate refuses the others
         return settings_of(motion, engine="ase")
 
@@ -67,6 +72,8 @@ class AseExplorer(MdTask):
         assert isinstance(potential, Calculators)
         driver, *others = potential.calculators
         settings = {**driver, "condition": self.fingerprint(motion), "seed": seed}
+        if isinstance(motion, Given):
+            self.write_given(directory, motion, potential.types)
         if others:
             settings["judges"] = others
         if still := held(atoms):

@@ -14,17 +14,18 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Callable, TextIO
 
 import numpy as np
 
-from pwact.engines.ase.explorer import HELD, SETTINGS
+from pwact.engines.ase.explorer import GIVEN_FRAMES, HELD, SETTINGS
 from pwact.engines.ase.labeler import calculator_class
 from pwact.engines.lammps.input import DATA, DEVIATION, DUMP, TYPES
 from pwact.engines.lammps.program import WALL_TIME
+from pwact.engines.md_task import GIVEN
 from pwact.engines.ranks import rank
 from pwact.formats.lammps_data import read_lammps_data
-from pwact.formats.lammps_dump import frame_text
+from pwact.formats.lammps_dump import DumpTrajectory, frame_text
 from pwact.formats.model_devi import HEADING, row_text
 from pwact.query.committee import score
 
@@ -159,12 +160,9 @@ def calculator_of(settings: Mapping[str, Any]) -> Any:
 
 
 def work(directory: Path) -> None:
-    """Run the MD."""
-    from ase.constraints import FixAtoms  # noqa: PLC0415
-
+    """Run the MD, or evaluate the frames that are there."""
     began = time.monotonic()
     settings = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
-    condition = settings["condition"]
     types = (directory / TYPES).read_text(encoding="utf-8").split()
     atoms = read_lammps_data(directory / DATA, types)
     atoms.calc = calculator_of(settings)
@@ -175,22 +173,45 @@ def work(directory: Path) -> None:
     )
     if number:  # it computes as the others do, and is silent
         logging.getLogger().setLevel(logging.ERROR)
+    log.info(COLUMNS)
+    target = Path(os.devnull) if number else directory / DUMP
+    with target.open("w", encoding="utf-8") as dump:
+
+        def kept(frame: Atoms, step: int) -> None:
+            keep(frame, step, types, dump)
+            jury.judge(frame, step)
+
+        if GIVEN_FRAMES in settings["condition"]:
+            evaluate(DumpTrajectory(directory / GIVEN, types), atoms.calc, kept)
+        else:
+            move(atoms, settings, kept)
+    took = timedelta(seconds=round(time.monotonic() - began))
+    log.info("%s: %s", WALL_TIME, took)
+
+
+Kept = Callable[["Atoms", int], None]
+
+
+def evaluate(given: DumpTrajectory, calculator: Any, kept: Kept) -> None:
+    """Evaluate the frames that are there."""
+    for step in given.steps().tolist():
+        frame = given.frame(step)
+        frame.calc = calculator
+        kept(frame, step)
+
+
+def move(atoms: Atoms, settings: Mapping[str, Any], kept: Kept) -> None:
+    """Run the MD; each frame that is kept is told of, the first one too."""
+    from ase.constraints import FixAtoms  # noqa: PLC0415
+
+    condition = settings["condition"]
     if still := settings.get(HELD):
         atoms.set_constraint(FixAtoms(still))
     heat(atoms, condition["temp_k"], settings["seed"])
     dynamics = dynamics_of(atoms, condition, settings["seed"])
-    log.info(COLUMNS)
-    target = Path(os.devnull) if number else directory / DUMP
-    with target.open("w", encoding="utf-8") as dump:
-        # ASE calls it for the first frame too; a row that lacks its frame would be refused
-        def kept() -> None:
-            keep(atoms, dynamics.nsteps, types, dump)
-            jury.judge(atoms, dynamics.nsteps)
-
-        dynamics.attach(kept, interval=condition["trj_freq"])
-        dynamics.run(condition["nsteps"])
-    took = timedelta(seconds=round(time.monotonic() - began))
-    log.info("%s: %s", WALL_TIME, took)
+    # ASE calls it for the first frame too; a row that lacks its frame would be refused
+    dynamics.attach(lambda: kept(atoms, dynamics.nsteps), interval=condition["trj_freq"])
+    dynamics.run(condition["nsteps"])
 
 
 def main() -> int:

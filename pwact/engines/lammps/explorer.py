@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from pwact.engines.explorers import Condition, Motion, UserInput
+from pwact.engines.explorers import Condition, Given, Motion, UserInput
 from pwact.engines.heading import Heading
 from pwact.engines.lammps.deviation import shell_text
 from pwact.engines.lammps.input import (
@@ -17,11 +17,12 @@ from pwact.engines.lammps.input import (
     INPUT,
     RESTART,
     render,
+    render_given,
 )
 from pwact.engines.lammps.own_types import for_structure, remarks_on_numbers
 from pwact.engines.lammps.program import lammps_heading, lammps_program
 from pwact.engines.lammps.user_input import included, remarks, rewrite
-from pwact.engines.md_task import EXIT, LOG, MdTask
+from pwact.engines.md_task import EXIT, GIVEN, LOG, MdTask
 from pwact.engines.potential import PairSets, Potential
 from pwact.engines.worker import python_module
 from pwact.fingerprint import settings_of
@@ -57,6 +58,8 @@ class LammpsExplorer(MdTask):
         """The condition, or the files of the user's input by their contents."""
         if isinstance(motion, Condition):
             return settings_of(motion)
+        if isinstance(motion, Given):
+            return {"given": len(motion.frames)}
         contents = [tree_hash(path) for path in included(motion.path)]
         return {"trj_freq": motion.trj_freq, "input": contents}
 
@@ -71,6 +74,8 @@ class LammpsExplorer(MdTask):
         """Write ``in.lammps``, ``lmp.config``, ``atom_type.txt`` and the links."""
         potential = for_structure(potential, frozenset(atoms.get_chemical_symbols()))
         self.write_start(directory, atoms, potential)
+        if isinstance(motion, Given):
+            self.write_given(directory, motion, potential.types)
         write_text(directory / INPUT, _text(potential, motion, seed, held(atoms)))
 
     def command(self, potential: Potential) -> str:
@@ -115,4 +120,6 @@ class LammpsExplorer(MdTask):
 def _text(potential: Potential, motion: Motion, seed: int, still: Sequence[int]) -> str:
     if isinstance(motion, Condition):
         return render(potential, motion, seed, [number + 1 for number in still])
+    if isinstance(motion, Given):
+        return render_given(potential, GIVEN)
     return rewrite(motion.path, potential, motion.trj_freq, seed)

@@ -58,6 +58,22 @@ def render(potential: Potential, condition: Condition, seed: int, still: Sequenc
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
+def render_given(potential: Potential, frames: str) -> str:
+    """The input that evaluates the models on all frames of a dump, and leaves what an MD would."""
+    lines = [
+        *potential.head_lines,
+        "variable restart index 0",
+        *["units metal", "boundary p p p", "atom_style atomic", "neighbor 1.0 bin"],
+        *["box tilt large", f"read_data {DATA}", "change_box all triclinic"],
+        *masses(potential.types),
+        *[line.replace("{out_freq}", "1") for line in potential.pair_lines],
+        *["thermo_style custom step pe press vol", "thermo 1", "thermo_modify lost ignore"],
+        *[line.replace("${DUMP_FREQ}", "1") for line in DUMP_LINES[:2]],
+        f"rerun {frames} dump x y z",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _variables(condition: Condition) -> list[str]:
     values: list[tuple[str, object]] = [
         ("NSTEPS", condition.nsteps),

@@ -24,8 +24,9 @@ from pwact.formats.same_frame import structure_key
 from pwact.io import files
 from pwact.report import selection as tables
 from pwact.report.label_error import LabelError, force_errors, write_label_error
-from pwact.report.records import LabelRecord
+from pwact.report.records import LabelRecord, PairRecord
 from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
+from pwact.workflow.known_pairs import PAIRS, pairs_of
 from pwact.workflow.labels.known import new_of, structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
 from pwact.workflow.labels.store import LabelStore
@@ -59,6 +60,7 @@ class _Gathered:
     frames: list[Atoms] = field(default_factory=list)
     structures: list[str] = field(default_factory=list)
     errors: list[LabelError] = field(default_factory=list)
+    pairs: list[PairRecord] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     spoilt: list[Path] = field(default_factory=list)
 
@@ -278,9 +280,12 @@ class LabelStage:
             gathered.structures.append(structure_key(asked_frame))
             gathered.errors.append(
                 LabelError(
-                    candidate.trajectory, candidate.step, candidate.uncertainty, rmse, largest
+                    *(candidate.trajectory, candidate.step, candidate.uncertainty, rmse, largest),
+                    None if candidate.aim is None else (candidate.aim.scaled, candidate.aim.kind),
                 )
             )
+            condition = self.iteration if self.condition is None else self.condition
+            gathered.pairs += pairs_of(candidate, rmse, condition)
         return gathered
 
     def _place(self, candidate: Candidate) -> str:
@@ -308,6 +313,7 @@ class LabelStage:
             **record.to_json(),
             "data": relative(data, self.config.work_dir) if labelled else "",
             "entry": tables.label_entry(labelled, gathered.lost, repeated),
+            **({PAIRS: [one.to_json() for one in gathered.pairs]} if gathered.pairs else {}),
         }
         return StageOutput(products, transient, report, lost=gathered.spoilt)
 

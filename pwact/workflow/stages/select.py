@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from pwact.uncertainties import recorded_in
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.explored import CandidateFrames, Explored, contents_of
 from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.aim import AimStage, aim_of
 from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.prepare import content, link_inside, relative
 
@@ -214,8 +215,14 @@ class SelectStep:
         del turn
         return True
 
-    def stage(self, turn: Turn) -> SelectStage:
-        """The selection."""
+    def stage(self, turn: Turn) -> Union[SelectStage, AimStage]:
+        """The selection, by a window or by a target."""
+        if turn.config.strategy.target_force_error is not None:
+            return aim_of(turn)
+        return self.by_window(turn)
+
+    def by_window(self, turn: Turn) -> SelectStage:
+        """The selection by the limits of the user."""
         work_dir, explorer = turn.config.work_dir, turn.engines.explorer
         frames = CandidateFrames(Explored(explorer, work_dir, contents_of(turn.explored)), work_dir)
         return SelectStage(

@@ -1,0 +1,168 @@
+"""Frames whose true error is known: from what labels have left in the journal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+
+from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
+from pwact.query.scales import best_scale, measures
+from pwact.report.calibration import LIMIT_COLUMNS, PAIR_COLUMNS, TrainingRow, write_rows
+from pwact.report.records import PairRecord, RoundRecord
+from pwact.workflow.conditions import CONTROL
+from pwact.workflow.explored import Candidate
+from pwact.workflow.ledger import StageState
+from pwact.workflow.rows import report_of
+
+PAIRS = "pairs"  # in the report of a labelling
+CHOSEN = "chosen"  # kind of a frame that is labelled and is no control
+
+
+@dataclass(frozen=True)
+class KnownPair:
+    """A pair, and the iteration whose model it belongs to."""
+
+    iteration: int
+    record: PairRecord
+
+
+@dataclass(frozen=True)
+class Scale:
+    """By what frames are judged in an iteration.
+
+    Attributes
+    ----------
+    measure
+        Name of what is scaled by σ.
+    pairs
+        Scaled, those that count.
+    starting
+        Whether they are those of the training data.
+    """
+
+    measure: str
+    pairs: Pairs
+    starting: bool
+
+
+def pairs_of(candidate: Candidate, error: float, condition: int) -> list[PairRecord]:
+    """The pair of a frame that was labelled; none without a target.
+
+    Parameters
+    ----------
+    error
+        RMSE of the forces that the exploring model predicted for it, eV/Å.
+    condition
+        The element of ``md_jobs`` that was explored.
+    """
+    aim = candidate.aim
+    if aim is None:
+        return []
+    made = PairRecord(
+        candidate.trajectory,
+        candidate.step,
+        _finite(aim.scaled),
+        _finite(candidate.uncertainty),
+        _finite(aim.force),
+        aim.sigma,
+        error,
+        aim.kind,
+        condition,
+    )
+    return [made]
+
+
+def _finite(value: float) -> Optional[float]:
+    return value if math.isfinite(value) else None
+
+
+def real_pairs(stages: Mapping[str, StageState], before: int) -> list[KnownPair]:
+    """The pairs of all labels of earlier iterations than `before`, in their order."""
+    found = []
+    for iteration in range(before):
+        report = report_of(stages, iteration, "label") or {}
+        found += [KnownPair(iteration, PairRecord.from_json(one)) for one in report.get(PAIRS, ())]
+    return found
+
+
+def scale_of(known: Sequence[KnownPair], training: Sequence[TrainingRow], sigma: float) -> Scale:
+    """By what to judge, from the labels, or from the training data as long as these are too few.
+
+    Each number is scaled by the σ of the model that it comes from, so that pairs of several models
+    lie on one line.
+
+    Parameters
+    ----------
+    training
+        Training frames as the present model sees them.
+    sigma
+        Its σ, eV/Å.
+    """
+    labelled = _scaled(known)
+    error = _numbers([one.record.error for one in known])
+    measure = best_scale(labelled, error)
+    start = scaled(
+        _numbers([row.uncertainty for row in training]),
+        _numbers([row.force for row in training]),
+        np.full(len(training), sigma),
+    )
+    first = starting_pairs(start[measure], _numbers([row.error for row in training]))
+    mine = Pairs(labelled[measure], error)
+    pairs = pairs_in_force(mine, first)
+    return Scale(measure, pairs, pairs is not mine)
+
+
+def scaled(uncertainty: np.ndarray, force: np.ndarray, sigma: np.ndarray) -> dict[str, np.ndarray]:
+    """Name of each measure → its value times σ, shape (n,). See `pwact.query.scales.measures`."""
+    return {name: sigma * values for name, values in measures(uncertainty, force).items()}
+
+
+def _scaled(known: Sequence[KnownPair]) -> dict[str, np.ndarray]:
+    records = [one.record for one in known]
+    return scaled(
+        _numbers([one.uncertainty for one in records]),
+        _numbers([one.force for one in records]),
+        _numbers([one.sigma for one in records]),
+    )
+
+
+def write_pairs(path: Path, known: Sequence[KnownPair], measure: str) -> None:
+    """Write ``calibration.csv``: all labels so far, scaled as `measure` is."""
+    rows = [
+        (
+            *(one.record.trajectory, one.record.step, float(value), one.record.error),
+            *(one.record.kind, one.iteration, one.record.condition, one.record.sigma),
+            *(one.record.uncertainty, one.record.force),
+        )
+        for one, value in zip(known, _scaled(known)[measure])
+    ]
+    write_rows(path, PAIR_COLUMNS, rows)
+
+
+def write_limits(
+    path: Path, iteration: int, record: RoundRecord, known: Sequence[KnownPair]
+) -> None:
+    """Write ``limits.csv``: what a round decided, and the controls of its condition so far."""
+    controls = [
+        one.record.error
+        for one in known
+        if one.record.kind == CONTROL and one.record.condition == record.condition
+    ]
+    wrong = sum(not error < record.target for error in controls)
+    share = record.accepted / record.frames if record.frames else None
+    row = (
+        *(iteration, record.condition, record.target, record.sigma, record.measure),
+        *(record.pairs, "training" if record.starting else "labels", record.limit),
+        *(record.frames, record.accepted, share, record.expected, record.unphysical),
+        *(len(controls), wrong, record.selected, record.rule, record.floor),
+    )
+    write_rows(path, LIMIT_COLUMNS, [row])
+
+
+def _numbers(values: Sequence[object]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], dtype=float)

@@ -1,0 +1,316 @@
+"""Selects by a target for the force error: what is accepted, and what is labelled.
+
+All systems are decided together, for one limit holds for all of them; see `pwact.query.driving`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from pwact import layout
+from pwact.config.elements import NUMBERS
+from pwact.config.run import RunConfig
+from pwact.formats.frames import read_frames
+from pwact.query.driving import Decision, Round, at_floor, decide
+from pwact.query.duplicates import Known as Labelled
+from pwact.query.picks import RANDOM, Pick, Pool
+from pwact.report import selection as tables
+from pwact.report.calibration import read_training, round_words, write_rows
+from pwact.report.records import RoundRecord
+from pwact.uncertainties.base import Uncertainty
+from pwact.workflow.conditions import rounds_of, served_until
+from pwact.workflow.explored import Candidate, CandidateFrames, Explored, contents_of
+from pwact.workflow.known_pairs import (
+    KnownPair,
+    Scale,
+    real_pairs,
+    scale_of,
+    scaled,
+    write_limits,
+    write_pairs,
+)
+from pwact.workflow.looks import Looks, Seen, labelled_rows, look_at, selection_of
+from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.systems import System, systems_of
+from pwact.workflow.tasks.prepare import content, relative
+
+if TYPE_CHECKING:
+    from pwact.workflow.turn import Turn
+
+log = logging.getLogger(__name__)
+
+TARGET = "target"  # in the report
+
+
+@dataclass(frozen=True)
+class Known:
+    """What earlier work says of the models.
+
+    Attributes
+    ----------
+    sigma
+        Force error of the driving model on its training data, eV/Å.
+    pairs
+        Labels of earlier iterations.
+    rounds
+        Earlier iterations of the same condition.
+    training
+        Table of the training frames (`pwact.report.calibration`).
+    """
+
+    sigma: float
+    pairs: Sequence[KnownPair]
+    rounds: Sequence[Round]
+    training: Path
+
+
+@dataclass(frozen=True)
+class AimStage:
+    """The selection of one iteration of a campaign with a target.
+
+    Attributes
+    ----------
+    explored
+        The ``paths`` of the exploration's report: one entry a trajectory.
+    frames
+        The explored frames; each is read once.
+    pick
+        The rule by which frames above the limit are chosen.
+    data
+        All data sets: what is nearly one of their frames is not labelled.
+    condition
+        The element of ``md_jobs`` that was explored; None for the one with the iteration's number.
+    """
+
+    config: RunConfig
+    uncertainty: Uncertainty
+    iteration: int
+    explored: Sequence[Mapping[str, Any]]
+    pick: Pick
+    frames: Explored
+    known: Known
+    data: Sequence[Path]
+    condition: Optional[int] = None
+
+    @property
+    def name(self) -> str:
+        """``iter.0000/select``."""
+        return f"{layout.iteration_name(self.iteration)}/select"
+
+    @property
+    def directory(self) -> Path:
+        """``01.explore/select``."""
+        return layout.select_dir(self.config.work_dir, self.iteration)
+
+    @property
+    def reads(self) -> Collection[str]:
+        """Results of earlier stages in `inputs`."""
+        mine = ("deviations", "frames", "sigma", "pairs", "rounds", "training", "data")
+        return (*mine, *self.pick.reads)
+
+    def inputs(self) -> Mapping[str, Any]:
+        """Target, limits, uncertainties, frames, and what is known of the models.
+
+        Frames and features count as they were when their step had ended: they may be deleted.
+        """
+        usable = [entry for entry in self.explored if entry["usable"]]
+        work_dir, known = self.config.work_dir, self.known
+        seen = {
+            what: {entry["directory"]: entry.get(what, "") for entry in usable}
+            for what in {"frames", *self.pick.reads}
+        }
+        return {
+            **seen,
+            "target": self._target,
+            "judged_by": self.config.strategy.uncertainty,
+            "pick": self.pick.words,
+            "min_distance": self.config.dft.min_distance,
+            "limits": {system.name: system.limit for system in self._systems()},
+            "sigma": known.sigma,
+            "pairs": [one.record.to_json() for one in known.pairs],
+            "rounds": [repr(one) for one in known.rounds],
+            "training": content([known.training]),
+            "data": content(self.data),
+            "deviations": {
+                entry["directory"]: content(self.uncertainty.files(work_dir / entry["directory"]))
+                for entry in usable
+            },
+        }
+
+    @property
+    def _target(self) -> float:
+        target = self.config.strategy.target_force_error
+        assert target is not None
+        return target
+
+    def _systems(self) -> list[System]:
+        return systems_of(self.config, self.iteration, self.condition)
+
+    def work(self, services: Services) -> StageOutput:
+        """Decide on all frames, and write the tables."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        known = self.known
+        scale = scale_of(known.pairs, read_training(known.training), known.sigma)
+        seen = [self._seen(system) for system in self._systems()]
+        pools = [self._pool(services, one, scale) for one in seen]
+        physical = [one.looks.physical for one in seen]
+        floor = self._floor()
+        pick = RANDOM if floor else self.pick
+        decision = decide(pools, physical, scale.pairs, self._target, pick, self._labelled())
+        record = self._record(decision, physical, scale, floor)
+        self._tell(record)
+        return self._output(services.work_dir, seen, pools, decision, record)
+
+    def _seen(self, system: System) -> Seen:
+        """All frames of a system, in the order of its trajectories."""
+        names, steps, values, looks = [], [], [], []
+        for entry in self.explored:
+            if entry["system"] == system.name and entry["usable"]:
+                directory = entry["directory"]
+                scores = self.uncertainty.measured(self.config.work_dir / directory)
+                names.append(np.full(len(scores.steps), directory, dtype=object))
+                steps.append(scores.steps)
+                values.append(np.where(np.isfinite(scores.values), scores.values, np.nan))
+                looks.append(self._looks(directory, scores.steps))
+        return Seen(
+            system,
+            np.concatenate(names or [np.empty(0, dtype=object)]),
+            np.concatenate(steps or [np.empty(0, dtype=np.int64)]),
+            np.concatenate(values or [np.empty(0)]),
+            Looks(
+                np.concatenate([one.force for one in looks] or [np.empty(0)]),
+                np.concatenate([one.physical for one in looks] or [np.empty(0, dtype=bool)]),
+                "",
+            ),
+        )
+
+    def _labelled(self) -> Labelled:
+        """All frames that have labels."""
+        elements = [NUMBERS[symbol] for symbol in self.config.train.atom_type]
+        data_format = self.config.data_format
+        return Labelled(
+            elements, (frame for path in self.data for frame in read_frames(path, data_format))
+        )
+
+    def _looks(self, directory: str, steps: np.ndarray) -> Looks:
+        frames = (self.frames.frame(_frame(directory, step)) for step in steps.tolist())
+        found = look_at(frames, self.config.dft.min_distance)
+        if found.why:
+            end = int(np.count_nonzero(found.physical))
+            log.warning(
+                "%s: %s: %d of %d frames are looked at, for at step %d %s",
+                *(self.name, directory, end, len(steps), steps[end], found.why),
+            )
+        return found
+
+    def _pool(self, services: Services, seen: Seen, scale: Scale) -> Pool:
+        system = seen.system
+        sigma = np.full(len(seen.steps), self.known.sigma)
+        values = scaled(seen.uncertainty, seen.looks.force, sigma)[scale.measure]
+        rng = services.rng(self.iteration, "select", system.md, system.number)
+        more = CandidateFrames(self.frames, self.config.work_dir)
+        return Pool(values, seen.steps, seen.names, system.limit, rng, more)
+
+    def _floor(self) -> str:
+        now = Round(0, 0, self.known.sigma, float("nan"), ())
+        return at_floor([*self.known.rounds, now], self._target)
+
+    def _record(
+        self, decision: Decision, physical: Sequence[np.ndarray], scale: Scale, floor: str
+    ) -> RoundRecord:
+        frames = sum(int(np.count_nonzero(mask)) for mask in physical)
+        controls, chosen = (sum(map(len, one)) for one in (decision.controls, decision.chosen))
+        return RoundRecord(
+            self._target,
+            self.iteration if self.condition is None else self.condition,
+            self.known.sigma,
+            scale.measure,
+            decision.pairs,
+            scale.starting,
+            decision.limit,
+            frames,
+            sum(int(np.count_nonzero(mask)) for mask in decision.accepted),
+            sum(map(len, physical)) - frames,
+            None if decision.limit is None else decision.expected,
+            controls,
+            controls + chosen,
+            decision.rule,
+            floor,
+        )
+
+    def _tell(self, record: RoundRecord) -> None:
+        name = layout.iteration_name(self.iteration)
+        log.info("%s: %s", name, round_words(record))
+        if record.floor:
+            log.warning(
+                "%s: this model cannot reach the target: %s. Frames above the limit are drawn by "
+                "lot from now on. A larger cutoff, more basis functions or weights, or another "
+                "engine may help; else raise strategy.target_force_error",
+                name,
+                record.floor,
+            )
+
+    def _output(
+        self,
+        work_dir: Path,
+        seen: Sequence[Seen],
+        pools: Sequence[Pool],
+        decision: Decision,
+        record: RoundRecord,
+    ) -> StageOutput:
+        selection = selection_of(seen, decision)
+        ends = [
+            tables.MdEnd(entry["directory"], entry["normal"], entry.get("why", ""))
+            for entry in self.explored
+        ]
+        basis = tables.Basis(self.uncertainty.measure.words, [round_words(record)], decision.rule)
+        tables.write_selection(self.directory, selection, ends, basis)
+        labelled = labelled_rows(seen, pools, decision, self.known.sigma)
+        write_rows(self.directory / tables.CANDIDATE, tables.TARGET_COLUMNS, labelled)
+        write_pairs(self.directory / layout.CALIBRATION, self.known.pairs, record.measure)
+        write_limits(self.directory / layout.LIMITS, self.iteration, record, self.known.pairs)
+        names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
+        products = [self.directory / name for name in (*names, layout.LIMITS, layout.CALIBRATION)]
+        counts = tables.record(selection)
+        name = layout.iteration_name(self.iteration)
+        entry = tables.iteration_entry(name, counts, ends)
+        return StageOutput(
+            [path for path in products if path.exists()],
+            report={
+                **counts.to_json(),
+                "candidates": relative(self.directory / tables.CANDIDATE, work_dir),
+                "entry": f"{entry}{round_words(record)}\n",
+                TARGET: record.to_json(),
+            },
+        )
+
+
+def _frame(directory: str, step: int) -> Candidate:
+    return Candidate(float("nan"), step, directory)
+
+
+def aim_of(turn: Turn) -> AimStage:
+    """The selection of an iteration, with what earlier ones and the judgement of the models say."""
+    work_dir, explorer = turn.config.work_dir, turn.engines.explorer
+    training = layout.appraise_dir(work_dir, turn.iteration) / layout.TRAINING_PAIRS
+    stages, iteration = turn.stages(), turn.iteration
+    condition = iteration if turn.condition is None else turn.condition
+    rounds = rounds_of(served_until(stages, iteration), condition)
+    known = Known(turn.sigma, real_pairs(stages, iteration), rounds, training)
+    return AimStage(
+        turn.config,
+        turn.uncertainty,
+        turn.iteration,
+        turn.judged,
+        turn.pick,
+        Explored(explorer, work_dir, contents_of(turn.explored)),
+        known,
+        (*turn.config.init_data, *turn.data_sets),
+        turn.condition,
+    )

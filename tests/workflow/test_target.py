@@ -1,0 +1,276 @@
+"""A campaign that is given a target error, with engines of which everything is known."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import pytest
+
+from pwact.formats.frames import write_frames
+from pwact.io.journal import Journal
+from pwact.query.calibration import WORSE, Pairs, accepted_up_to, calibrate
+from pwact.workflow import ledger
+from tests.workflow.known_truth import (
+    FRAMES,
+    RATIO,
+    TARGET,
+    TRAINED,
+    TruthExplorer,
+    hardness,
+    size,
+    truth_param,
+    use_truth,
+)
+from tests.workflow.pairs import labelled, write_files
+from tests.workflow.toy_campaign import ToyExecutor, run_loop
+
+FIRST = 6  # frames of the first data set
+SELECT, TRAINING = "01.explore/select", "01.explore/appraise/training.csv"
+MD = "01.explore/md/md.000.sys.{0:03d}/md.000.sys.{0:03d}.t.000"
+
+
+@pytest.fixture(autouse=True)
+def _truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_truth(monkeypatch)
+
+
+def run(work_dir: Path, changes: Optional[dict[str, Any]] = None, **options: Any) -> list[str]:
+    write_files(work_dir, {"calculator": "emt"})
+    write_frames(work_dir / "init.xyz", labelled(FIRST), "extxyz")
+    executor = ToyExecutor()
+    run_loop(work_dir, truth_param(changes or {}), executor, **options)
+    return executor.ran
+
+
+def rows(work_dir: Path, iteration: int, name: str) -> list[dict[str, str]]:
+    with (work_dir / f"iter.{iteration:04d}" / name).open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def selected(work_dir: Path, iteration: int, name: str) -> list[dict[str, str]]:
+    return rows(work_dir, iteration, f"{SELECT}/{name}")
+
+
+def report(work_dir: Path, stage: str) -> Any:
+    events = Journal(work_dir / ".pwact/journal.jsonl").events()
+    return ledger.stages(events)[stage].report
+
+
+def column(table: list[dict[str, str]], name: str) -> np.ndarray:
+    return np.array([float(row[name]) for row in table])
+
+
+def learned(work_dir: Path, iteration: int) -> int:
+    """How many frames the models of an iteration saw."""
+    before = [len(selected(work_dir, number, "candidate.csv")) for number in range(iteration)]
+    return FIRST + sum(before)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished campaign that nobody changes."""
+    place = tmp_path_factory.mktemp("done")
+    with pytest.MonkeyPatch.context() as patch:
+        use_truth(patch)
+        run(place)
+    return place
+
+
+def test_the_models_are_judged_on_their_training_data(done: Path) -> None:
+    for iteration in (0, 1):
+        sigma = report(done, f"iter.{iteration:04d}/appraise")["sigma"]
+        assert sigma == pytest.approx(size(learned(done, iteration)) * TRAINED)
+    table = rows(done, 0, TRAINING)
+    assert len(table) == FIRST
+    assert column(table, "rmse_force") == pytest.approx(size(FIRST) * TRAINED)
+    assert column(table, "uncertainty") == pytest.approx(TRAINED / RATIO)
+    # there are labels by now, so that the uncertainty of training frames is not asked for
+    assert {row["uncertainty"] for row in rows(done, 1, TRAINING)} == {""}
+
+
+def test_the_first_limit_comes_from_the_training_data(done: Path) -> None:
+    (limits,) = selected(done, 0, "limits.csv")
+    assert (limits["pairs_from"], limits["pairs"]) == ("training", str(FIRST))
+    sigma = size(FIRST) * TRAINED
+    first = np.full(FIRST, sigma * TRAINED / RATIO), np.full(FIRST, WORSE * sigma)
+    line = calibrate(Pairs(*first))
+    assert line is not None
+    u = np.concatenate([sigma * hardness_of(done, 0, system) / RATIO for system in (0, 1)])
+    limit = accepted_up_to(line, TARGET, u)
+    assert limit is not None
+    assert float(limits["limit"]) == pytest.approx(limit)
+    assert int(limits["accepted"]) == np.count_nonzero(u <= limit)
+    assert selected(done, 0, "calibration.csv") == []
+
+
+def hardness_of(work_dir: Path, iteration: int, system: int) -> np.ndarray:
+    """Of the frames of a system."""
+    place = work_dir / f"iter.{iteration:04d}" / MD.format(system)
+    return hardness(int((place / "md.log").read_text()), FRAMES)
+
+
+def test_pairs_are_of_the_model_before_it_learned_the_frame(done: Path) -> None:
+    """Whose σ, whose u and whose error: all three of the model that explored."""
+    for iteration in (0, 1):
+        sigma = size(learned(done, iteration)) * TRAINED
+        pairs = report(done, f"iter.{iteration:04d}/label")["pairs"]
+        assert len(pairs) == 16
+        for pair in pairs:
+            system = int(pair["trajectory"][-9:-6])
+            hard = hardness_of(done, iteration, system)[pair["step"] // 10]
+            assert pair["error"] == pytest.approx(size(learned(done, iteration)) * hard, rel=1e-6)
+            assert pair["uncertainty"] == pytest.approx(hard / RATIO, rel=1e-6)
+            assert pair["sigma"] == pytest.approx(sigma, rel=1e-6)
+            assert pair["scaled"] == pytest.approx(sigma * hard / RATIO, rel=1e-6)
+            assert pair["condition"] == iteration
+    table = selected(done, 1, "calibration.csv")
+    assert {row["iteration"] for row in table} == {"0"}
+    ratio = column(table, "rmse_force") / column(table, "uncertainty_scaled")
+    assert ratio == pytest.approx(RATIO / TRAINED)
+
+
+def test_pairs_of_several_models_lie_on_one_line(tmp_path: Path) -> None:
+    """Without σ their ratios would be RATIO · size(6) and RATIO · size(22)."""
+    job = truth_param()["explore"]["md_jobs"][0]
+    run(tmp_path, {"explore.md_jobs": [[job], [job], [job]]})
+    table = selected(tmp_path, 2, "calibration.csv")
+    assert [row["iteration"] for row in table] == ["0"] * 16 + ["1"] * 16
+    ratio = column(table, "rmse_force") / column(table, "uncertainty_scaled")
+    assert ratio == pytest.approx(RATIO / TRAINED)
+    assert {row["sigma"] for row in table} == {
+        f"{size(learned(tmp_path, number)) * TRAINED:.8g}" for number in (0, 1)
+    }
+
+
+def test_controls_are_drawn_and_marked(done: Path) -> None:
+    for iteration in (0, 1):
+        table = selected(done, iteration, "candidate.csv")
+        for system in (0, 1):
+            mine = [row for row in table if row["file_path"].endswith(MD.format(system))]
+            kinds = [row["kind"] for row in mine]
+            assert (len(kinds), kinds.count("control")) == (8, 2)
+        labels = rows(done, iteration, "02.label/result/label_error.csv")
+        assert [row["kind"] for row in labels] == [row["kind"] for row in table]
+        assert column(labels, "uncertainty_scaled") == pytest.approx(
+            column(table, "uncertainty_scaled")
+        )
+        kinds = [pair["kind"] for pair in report(done, f"iter.{iteration:04d}/label")["pairs"]]
+        assert kinds == [row["kind"] for row in table]
+
+
+def test_what_is_accepted_is_below_the_target(done: Path) -> None:
+    """And what is chosen lies above the limit; a control may lie anywhere."""
+    (limits,) = selected(done, 1, "limits.csv")
+    limit = float(limits["limit"])
+    sigma = size(learned(done, 1)) * TRAINED
+    accepted = column(selected(done, 1, "accurate.csv"), "devi_force") * sigma
+    assert accepted.max() <= limit * (1 + 1e-6)
+    errors = accepted * RATIO / TRAINED
+    assert np.mean(errors < TARGET) >= 0.9
+    table = selected(done, 1, "candidate.csv")
+    chosen = [row for row in table if row["kind"] == "chosen"]
+    assert column(chosen, "uncertainty_scaled").min() > limit
+    left = column(selected(done, 1, "candidate_delete.csv"), "devi_force") * sigma
+    assert left.min() > limit
+    counts = report(done, "iter.0001/select")
+    assert counts["frames"] == 2 * FRAMES
+    assert counts["target"]["accepted"] == int(limits["accepted"])
+    controls = [row for row in table if row["kind"] == "control"]
+    below = np.count_nonzero(column(controls, "uncertainty_scaled") <= limit)
+    assert counts["accurate"] == counts["target"]["accepted"] - below
+
+
+def test_the_round_is_told(done: Path) -> None:
+    record = report(done, "iter.0001/select")["target"]
+    assert (record["pairs"], record["starting"], record["measure"]) == (16, False, "u")
+    assert (record["target"], record["condition"]) == (TARGET, 1)
+    assert (record["controls"], record["selected"], record["floor"]) == (4, 16, "")
+    text = (done / f"iter.0001/{SELECT}/select_summary.txt").read_text()
+    line = (
+        f"limit U ≤ {record['limit']:.3g} from 16 pairs; {record['accepted']} of 82 frames "
+        f"accepted (expected {100 * record['expected']:.0f} % below 0.02 eV/Å); 16 to label, 4 of "
+        "them controls"
+    )
+    assert line in text
+    assert line in (done / "iter_result.txt").read_text()
+
+
+def test_a_second_start_finds_all_done(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = products(tmp_path)
+    assert run(tmp_path) == []
+    assert products(tmp_path) == before
+
+
+def products(work_dir: Path) -> dict[str, bytes]:
+    names = ("candidate.csv", "limits.csv", "calibration.csv", "label_error.csv", "train.xyz")
+    found = {path for name in names for path in work_dir.rglob(name) if "-bk-" not in str(path)}
+    return {path.relative_to(work_dir).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize("lost", ["01.explore/appraise", SELECT, "02.label", "00.train"])
+def test_what_is_lost_is_made_again_to_the_same_bytes(
+    tmp_path: Path, done: Path, lost: str
+) -> None:
+    run(tmp_path)
+    shutil.rmtree(tmp_path / "iter.0001" / lost)
+    run(tmp_path)
+    assert products(tmp_path) == products(done)
+
+
+def test_nothing_is_labelled_while_others_explore(tmp_path: Path, done: Path) -> None:
+    """One limit holds for all systems, so that it is known when all have ended."""
+    ran = run(tmp_path, {"streaming": True})
+    first_label = next(place for place, name in enumerate(ran) if "02.label" in name)
+    explored = [place for place, name in enumerate(ran) if "iter.0000/01.explore/md" in name]
+    assert len(explored) == 2
+    assert max(explored) < first_label
+    assert products(tmp_path) == products(done)
+
+
+def test_frames_after_the_first_unphysical_one_are_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TruthExplorer, "broken", 20)
+    run(tmp_path)
+    record = report(tmp_path, "iter.0001/select")["target"]
+    assert (record["frames"], record["unphysical"]) == (40, 42)
+    assert {int(row["config_index"]) for row in selected(tmp_path, 1, "fail.csv")} == {
+        10 * step for step in range(20, FRAMES)
+    }
+    steps = [int(row["config_index"]) for row in selected(tmp_path, 1, "candidate.csv")]
+    assert max(steps) < 200
+
+
+def test_frames_without_an_uncertainty_are_never_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be labelled, and give no pair."""
+    monkeypatch.setattr(TruthExplorer, "strange", True)
+    run(tmp_path, {"strategy.max_select": 60, "explore.md_jobs.0.select_sys": [FRAMES]})
+    strange = {"30", "40"}
+    for iteration in (0, 1):
+        accepted = selected(tmp_path, iteration, "accurate.csv")
+        assert not strange & {row["config_index"] for row in accepted}
+    labels = report(tmp_path, "iter.0000/label")["pairs"]
+    found = [pair for pair in labels if str(pair["step"]) in strange]
+    assert len(found) == 4
+    assert {pair["scaled"] for pair in found} == {0.0, None}
+    (limits,) = selected(tmp_path, 1, "limits.csv")
+    assert int(limits["pairs"]) == min(40, len(labels) - len(found))
+
+
+def test_a_model_that_cannot_reach_the_target_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(tmp_path, {"strategy.target_force_error": 0.002, "strategy.pick": "random"})
+    record = report(tmp_path, "iter.0000/select")["target"]
+    assert "more than the target of 0.002 eV/Å" in record["floor"]
+    assert record["rule"] == "randomly"
+    assert any("this model cannot reach the target" in one for one in caplog.messages)
+    (limits,) = selected(tmp_path, 0, "limits.csv")
+    assert "more than the target" in limits["floor"]
