@@ -45,6 +45,7 @@ LABELERS: Registry[Labels] = Registry(
         "dftb": Labels("pwact.engines.pwmat.labeler:PwmatDftbLabeler", turned_by_pwact=True),
         "dftb+": Labels("pwact.engines.dftbplus.labeler:DftbPlusLabeler"),
         "ase": Labels("pwact.engines.ase.labeler:AseLabeler"),
+        "qe": Labels("pwact.engines.qe.labeler:QeLabeler", ("espresso",)),
         "bigmodel": Labels("pwact.engines.scripts.label:LabelScript", all_at_once=True),
     }
 )

@@ -1,0 +1,175 @@
+"""Quantum ESPRESSO (pw.x): relaxation, cell relaxation, AIMD and single points."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from pwact.engines.assignment import hold_along_axes, tell_totals
+from pwact.engines.heading import Heading
+from pwact.engines.labelers import Purpose
+from pwact.engines.links import link_files
+from pwact.engines.qe import checks, task
+from pwact.engines.qe.species import assign, header, listed, of_task, species_for
+from pwact.engines.qe.steps import AllSteps, read_steps
+from pwact.engines.qe.task import INPUT, LOG, NEXT_INPUT, OUT, RESULTS, SCHEMA
+from pwact.engines.worker import python_module
+from pwact.errors import InputError, NotConvergedError, TaskError
+from pwact.formats.qe_input import PwInput
+from pwact.formats.qe_output import labelled, read_log
+from pwact.formats.qe_xml import labelled_xml
+from pwact.io.files import tree_hash, write_text
+from pwact.verdict import DONE, Verdict, incomplete, unusable
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from pwact.config.labeling import LabelConfig
+    from pwact.config.resources import ResourceBlock
+
+logger = logging.getLogger(__name__)
+
+_TOTALS = ("tot_charge", "tot_magnetization", "nbnd")
+_KEPT = frozenset({INPUT, LOG, RESULTS})
+
+
+class QeLabeler:
+    """Writes and reads tasks of pw.x. See `pwact.engines.base.Labeler`."""
+
+    structure_format = "vasp/poscar"
+    structure_postfix = ".poscar"
+    log = LOG
+    shell_check = '[ "$rc" -eq 0 ] || [ "$rc" -eq 3 ]'  # 3: nstep ended a relaxation
+    forces_on_held = True
+    open_axes = False
+    heading: Optional[Heading] = Heading(
+        LOG,
+        r"^ *Program PWSCF v",
+        r"^ *(?:Number of MPI processes:|Parallel version \(MPI\), running on) +(\d+)",
+        r"^ *JOB DONE\.",
+    )
+
+    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
+        self.config = config
+        self.input = config.inputs[input_idx]
+        self.block = block
+        self._said: set[str] = set()
+
+    def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
+        """Raise InputError unless the input fits the purpose and has what each element needs."""
+        root = PwInput(self.input.path)
+        checks.check_input(root, purpose)
+        species = species_for(root, self.config.pseudo, sorted(elements))
+        checks.pseudopotentials(root, species, self.config.pseudo)
+
+    def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
+        """The structure with species and moments of its atoms. Raises InputError."""
+        root = PwInput(self.input.path)
+        totals = {key: root.text("SYSTEM", key) or None for key in _TOTALS}
+        tell_totals(self._said, self.input.path, totals, atoms, times)
+        return assign(root, atoms)
+
+    def check_held(self, atoms: Atoms) -> str:
+        """Held by what stands behind the positions. Raises InputError."""
+        return hold_along_axes(atoms)
+
+    def fingerprint(self, purpose: Purpose) -> dict[str, Any]:  # noqa: ARG002
+        """The input, the pseudopotentials that it names and those of the JSON file."""
+        root = PwInput(self.input.path)
+        files = checks.pseudopotentials(root, listed(root), self.config.pseudo)
+        files = {**{path.name: path for path in self.config.pseudo}, **files}
+        return {
+            "engine": "qe",
+            "input": tree_hash(self.input.path),
+            "kspacing": self.input.kspacing,
+            "files": {name: tree_hash(path) for name, path in sorted(files.items())},
+        }
+
+    def write_input(
+        self,
+        directory: Path,
+        atoms: Atoms,
+        purpose: Purpose,
+        seed: int,
+        step: Optional[int] = None,  # noqa: ARG002
+    ) -> None:
+        """Write the input, link the pseudopotentials."""
+        root = PwInput(self.input.path)
+        symbols = dict.fromkeys(atoms.get_chemical_symbols())
+        species = species_for(root, self.config.pseudo, list(symbols))
+        files = checks.pseudopotentials(root, species, self.config.pseudo)
+        valence = {one.label: header(files[one.file]).valence for one in species}
+        assigned = of_task(root, atoms, species, valence)
+        task.put_in(root, atoms, assigned, purpose, seed)
+        task.kpoints(root, atoms.cell.array, self.input.kspacing)
+        write_text(directory / INPUT, root.render())
+        link_files(directory, files)
+
+    def command(self, purpose: Purpose) -> str:
+        """``CMD -in pw.in > dft.log``; an AIMD goes on from its last step.
+
+        The results of a single point lie beside the log in the end, since the directory of pw.x
+        holds wave functions and is deleted.
+        """
+        run = self.block.command.strip()
+        if purpose is Purpose.AIMD:
+            prepare = python_module("pwact.engines.qe.resume")
+            return f"{prepare} && {run} -in {NEXT_INPUT} > {LOG}"
+        line = f"rm -rf {OUT} {RESULTS} {LOG}\n{run} -in {INPUT} > {LOG}"
+        return f"{line} && cp {SCHEMA} {RESULTS}" if purpose is Purpose.SCF else line
+
+    def check(self, directory: Path, purpose: Purpose) -> Verdict:
+        """Done when the run came to its end, converged, and can be read."""
+        try:
+            if purpose is Purpose.AIMD:
+                return _steps_done(read_steps(directory))
+            self.read_result(directory, purpose)
+        except NotConvergedError as error:
+            return unusable(str(error))
+        except (TaskError, InputError) as error:
+            return incomplete(str(error))
+        return DONE
+
+    def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
+        """All complete and converged steps of an AIMD, the relaxed structure, the labelled frame.
+
+        An AIMD that was cut off gives the steps that it has.
+        """
+        if purpose is Purpose.AIMD:
+            return _frames(read_steps(directory))
+        start = task.read_start(directory / INPUT)
+        log = read_log(directory / LOG, start)
+        log.demand_end()
+        if purpose is Purpose.SCF:
+            return [labelled_xml(directory / RESULTS, start)]
+        if not log.usable:
+            raise TaskError(f"{log.path}: holds no complete evaluation")
+        if not log.relaxed:
+            logger.warning("%s: nstep ended the relaxation before it converged", log.path)
+        return [labelled(log.usable[-1], start)]
+
+    def kept_files(self, name: str) -> bool:
+        """Keep input, log and results."""
+        return name in _KEPT
+
+
+def _steps_done(found: AllSteps) -> Verdict:
+    """Whether an AIMD has all its steps; one that met a step that does not converge has no more."""
+    if found.not_converged:
+        if found.usable:
+            return DONE
+        raise NotConvergedError(f"{found.path}: no MD step has a converged energy")
+    if len(found.evaluations) < found.wanted or not found.evaluations[-1].whole:
+        return incomplete(f"{found.end} of {found.wanted}")
+    return DONE
+
+
+def _frames(found: AllSteps) -> list[Atoms]:
+    if not found.usable:
+        message = f"{found.path}: no MD step is complete and converged"
+        raise NotConvergedError(message) if found.not_converged else TaskError(message)
+    lost = len(found.evaluations) - len(found.usable)
+    if lost and found.not_converged:
+        logger.warning("%s: %d MD steps are left out: not converged", found.path, lost)
+    return [labelled(one, found.start) for one in found.usable]

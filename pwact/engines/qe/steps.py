@@ -1,0 +1,87 @@
+"""All steps of an AIMD of pw.x, from the outputs of all its starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from pwact.engines.qe import task
+from pwact.errors import TaskError
+from pwact.formats.qe_input import PwInput
+from pwact.formats.qe_output import Evaluation, PwLog, parts, read_log
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass
+class AllSteps:
+    """What the starts of an AIMD left.
+
+    Attributes
+    ----------
+    start
+        The structure that was put in.
+    wanted
+        How many evaluations were asked for.
+    evaluations
+        Of all starts, in order; a step that two of them began is taken from the later one.
+    last
+        The output of the last start.
+    """
+
+    path: Path
+    start: Atoms
+    wanted: int
+    evaluations: list[Evaluation] = field(default_factory=list)
+    last: Optional[PwLog] = None
+
+    @property
+    def usable(self) -> list[Evaluation]:
+        """The whole and converged ones."""
+        return [one for one in self.evaluations if one.whole and one.converged]
+
+    @property
+    def not_converged(self) -> bool:
+        """Whether an MD step came to no end."""
+        return any(not one.converged for one in self.evaluations)
+
+    @property
+    def end(self) -> str:
+        """How it ended, for people."""
+        return self.last.end if self.last else f"{self.path}: no output"
+
+
+def read_steps(directory: Path) -> AllSteps:
+    """Read an AIMD as far as it went.
+
+    Raises
+    ------
+    TaskError
+        There is no output, a table is damaged, or two starts do not follow each other.
+    """
+    start = task.read_start(directory / task.INPUT)
+    wanted = task.steps_of(PwInput(directory / task.INPUT))
+    found = AllSteps(directory / task.LOG, start, wanted)
+    where = start.copy()
+    for path in parts(directory, task.LOG):
+        log = read_log(path, start, where)
+        if log.evaluations:
+            _follow(found, log)
+        found.last = log
+        where.set_cell(log.moved[0])
+        where.positions = log.moved[1]
+    if found.last is None:
+        raise TaskError(f"{found.path}: cannot be read: no such file")
+    return found
+
+
+def _follow(found: AllSteps, log: PwLog) -> None:
+    """Add what a start did, which must begin where the one before it stopped."""
+    kept = [one for one in found.evaluations if one.whole]
+    expected = len(kept) + 1
+    first = next((one.step for one in log.evaluations if one.step), expected)
+    if kept and (first != expected or not log.goes_on):
+        raise TaskError(f"{log.path}: does not go on where the start before it stopped")
+    found.evaluations = [*kept, *log.evaluations]
