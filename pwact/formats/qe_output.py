@@ -37,7 +37,7 @@ _SITE = re.compile(r"^\s*(\d+)\s+\S+\s+tau\(\s*\d+\s*\) = \((.*)\)")
 _SEVEN = re.compile(r"-?\d*\.\d{7}")
 _SAME_PLACE = 1e-4  # Å; sites are printed with seven decimals of the lattice parameter
 _CYCLE = "Self-consistent Calculation"
-_RELAXED = re.compile(r"bfgs converged in|End of BFGS Geometry Optimization|convergence achieved")
+_RELAXED = re.compile(r"bfgs converged in|[Dd]ynamics:? +convergence achieved in")
 _DECIMALS = {8: re.compile(r"-?\d*\.\d{8}"), 9: re.compile(r"-?\d*\.\d{9}")}
 _FIXED = re.compile(r"-?\d*\.\d{10}")
 _STEPS_OUT = ("The maximum number of steps has been reached", "the maximum number of steps")
@@ -219,7 +219,7 @@ def _end(log: PwLog, lines: Lines, line: str) -> None:
         log.version = found[1]
     elif found := _ALAT.match(line):
         log.alat = lines.numbers([found[1]])[0] * BOHR
-    elif _RELAXED.search(line) and "bfgs" in line.lower():
+    elif _RELAXED.search(line):
         log.relaxed = True
     elif any(words in line for words in _STEPS_OUT):
         log.out_of_steps = True

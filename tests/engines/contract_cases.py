@@ -30,6 +30,7 @@ from tests.engines import (
     dftbplus_helpers,
     pod_helpers,
     pwmat_helpers,
+    qe_inputs,
     test_ase,
     test_ase_md,
     test_deepmd,
@@ -45,6 +46,7 @@ from tests.engines.test_deepmd import copper
 from tests.workflow.matpl_campaign import write_program
 
 RECORDED_MD = Path(__file__).parents[1] / "formats" / "cp2k_md"
+RECORDED_QE = Path(__file__).parents[1] / "data" / "qe"
 RECORDED = Path(__file__).parents[1] / "data" / "cp2k"
 
 
@@ -230,6 +232,20 @@ def cp2k(text: str, atoms: Callable[[], Atoms], purpose: Purpose, recorded: Sequ
     return make
 
 
+def qe(name: str, purpose: Purpose) -> Callable[[Path], Finished]:
+    """As pw.x itself has left it."""
+
+    def make(folder: Path) -> Finished:
+        made = qe_inputs.labeler(folder, qe_inputs.pw_input())
+        task = folder / "task"
+        task.mkdir()
+        for path in sorted((RECORDED_QE / name).iterdir()):
+            shutil.copyfile(path, task / path.name)
+        return label(made, task, purpose, frozenset({"pw.in"}))
+
+    return make
+
+
 def hydride() -> Atoms:
     """The structure of the recorded single point."""
     root = read_input(RECORDED / "scf" / "cp2k.inp")
@@ -291,6 +307,10 @@ CASES: dict[str, Case] = {
     },
     "dftb": Case("labeler dftb", pwmat(Purpose.SCF, "dftb", DFTB)),
     **{f"dftb+ {one.value}": Case("labeler dftb+", dftbplus(one)) for one in Purpose},
+    "qe scf": Case("labeler qe", qe("scf", Purpose.SCF)),
+    "qe aimd": Case("labeler qe", qe("md", Purpose.AIMD)),
+    "qe relax": Case("labeler qe", qe("relax", Purpose.RELAX)),
+    "qe vc-relax": Case("labeler qe", qe("vc-relax", Purpose.RELAX)),
     **{f"cp2k {one.value}": Case("labeler cp2k", CP2K[one]) for one in Purpose},
     **EVALUATORS,
     **SCRIPTS,
