@@ -19,6 +19,7 @@ from pwact.cli.main import COMMANDS, _parser, main
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import set_labels
 from tests import pages
+from tests.engines.qe_inputs import head_only
 from tests.stubs.potcars import write_dummy_potcar
 from tests.stubs.pwmat import write_pseudo, write_skf
 
@@ -119,6 +120,9 @@ def copied(example: Path, target: Path) -> Path:
             write_pseudo(target, name.partition(".")[0], name)
     if "in_skf" in param["DFT"]:
         write_skf(target / param["DFT"]["in_skf"], symbols)
+    if param["DFT"]["dft_style"] == "qe":
+        for symbol in symbols:
+            head_only(target / "pseudo", symbol).rename(target / "pseudo" / f"{symbol}.pz-vbc.UPF")
     if param["DFT"]["dft_style"] == "dftb+":
         write_skf(target / "skf", symbols)
     return target
@@ -138,7 +142,7 @@ def test_the_examples_are_sound(
     programs = tmp_path / "programs"  # check looks for those that run on this machine
     programs.mkdir()
     real = f'exec {shlex.quote(sys.executable)} "$@"\n'
-    for name in ("lmp", "dp", "cp2k.psmp", "dftb+", "python"):
+    for name in ("lmp", "dp", "cp2k.psmp", "pw.x", "dftb+", "python"):
         (programs / name).write_text(f"#!/bin/sh\n{real if name == 'python' else ''}")
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
@@ -153,6 +157,6 @@ def test_the_examples_are_sound(
 
 
 def test_there_are_examples() -> None:
-    assert {"quickstart", "cu_deepmd", "si_cp2k", "pwmat_si_dftb"} <= {
+    assert {"quickstart", "cu_deepmd", "si_cp2k", "al_qe", "pwmat_si_dftb"} <= {
         path.name for path in EXAMPLES
     }

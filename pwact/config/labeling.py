@@ -42,7 +42,7 @@ class DftInput:
         None,
         Real(positive=True),
         "Distance of k-points where the control file has none: no MP_N123 (PWmat), no KSPACING "
-        "(VASP), no KPointsAndWeights (DFTB+).",
+        "(VASP), no KPointsAndWeights (DFTB+), no K_POINTS (qe).",
         unit="1/Å",
         default_words="0.5 for PWmat",
         usual=KSPACING,
@@ -108,7 +108,7 @@ class LabelConfig:
         "pwmat",
         Choice(STYLES),
         'The program; "dftb" is PWmat that insists on USE_DFTB, "dftb+" the program of that name, '
-        '"ase" any ASE calculator, "bigmodel" a script of the user.',
+        '"qe" Quantum ESPRESSO, "ase" any ASE calculator, "bigmodel" a script of the user.',
         name="dft_style",
     )
     inputs: tuple[DftInput, ...] = ()

@@ -88,7 +88,7 @@ RUN_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({f"{MD}.ensemble": "nph"}, f"{MD_KEY}.ensemble", "nvt"),
     ({f"{MD}.temps": ["hot"]}, f"{MD_KEY}.temps[0]", "number"),
     ({f"{MD}.sys_idx": [0.5]}, f"{MD_KEY}.sys_idx[0]", "integer"),
-    ({"DFT.dft_style": "qe"}, "DFT.dft_style", "vasp"),
+    ({"DFT.dft_style": "siesta"}, "DFT.dft_style", "vasp"),
     ({"DFT.pseudo": [1]}, "DFT.pseudo[0]", "text"),
     ({"DFT.flag_symm": "x"}, "DFT.flag_symm", "integer"),
     ({"DFT.input": {"kspacing": 1}}, "DFT.input.input", "required"),
