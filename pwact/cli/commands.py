@@ -27,6 +27,7 @@ from pwact.query.window import Limits
 from pwact.report.selection import classes_text, record
 from pwact.report.status import status_text
 from pwact.report.table import iteration_table
+from pwact.report.target import target_lines
 from pwact.report.trial import target_text, trial_table
 from pwact.takeover.campaign import plan as plan_takeover
 from pwact.takeover.campaign import take_over
@@ -192,7 +193,7 @@ def init_summary(result: InitResult) -> str:
 
 
 def run_summary(result: RunResult) -> str:
-    """The last words of ``pwact run``: data sets, models, the table of iterations and findings."""
+    """The last words of ``pwact run``: data sets, models, table of iterations, findings, target."""
     lines = ["data sets of the iterations (pwact gather_pwdata copies them to one place):"]
     lines += [quoted(result.data_sets), "models:", *(f"  {model}" for model in result.models)]
     lines += ["", iteration_table(result.rows)]
@@ -204,7 +205,10 @@ def run_summary(result: RunResult) -> str:
             f"MD that died early, used up to there: {len(result.early_ends)}, the first "
             f"{first.what}: {first.why} (all: {layout.EXPLORE}/select/error_traj.log)"
         ]
-    return "\n".join([*lines, *lost_lines(result.lost)])
+    lines += lost_lines(result.lost)
+    if result.target is not None:
+        lines += ["", *target_lines(result.target)]
+    return "\n".join(lines)
 
 
 def lost_lines(lost: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Optional
 
 from pwact import layout
 from pwact.report.records import Record
+from pwact.report.target import TargetFacts, status_words, verdict
 
 SHOWN_ITERATIONS = 5
 SHOWN_FAILURES = 10
@@ -143,11 +144,14 @@ class Status(Record):
     stage, iteration
         What is under way, or comes next; None if there is nothing.
     iterations
-        How many iterations a run has, the last training not counted; None if it is not known.
+        How many iterations a run has, the last training not counted; None if it is not known, and
+        with a target, where it turns out.
     findings
         Why iterations selected nothing or hardly anything, a sentence each.
     early_ends
         Trajectories that died before their last step and are used up to there.
+    target
+        How the conditions of a run with a target stand; None without.
     """
 
     directory: str
@@ -168,6 +172,7 @@ class Status(Record):
     failures: tuple[Failure, ...]
     findings: tuple[str, ...] = ()
     early_ends: tuple[Failure, ...] = ()
+    target: Optional[TargetFacts] = None
 
 
 def status_text(status: Status, now: float) -> str:
@@ -188,6 +193,9 @@ def _lines(status: Status, now: float) -> Iterator[str]:
     yield f"waits for  {status.waits_for}"
     if status.state != "finished":
         yield f"time left  {_left(status.eta)}"
+    if status.target is not None:
+        yield f"target     {verdict(status.target)}"
+        yield from (f"           {words}" for words in status_words(status.target))
     yield from _done(status.stages)
     yield from _failures(status.failures)
     if status.findings:
@@ -202,6 +210,8 @@ def _state(status: Status) -> str:
     where = ""
     if status.iteration is not None and status.state != "finished":
         where = f", iteration {status.iteration}"
+        if status.target is not None:
+            where += f" (at most {status.target.longest}, then a last training)"
         if status.iterations is not None:
             where += f" (0 to {status.iterations - 1}, then a last training)"
     why = f": {status.why.splitlines()[0]}" if status.why else ""

@@ -26,10 +26,16 @@ ABSENT = "-"
 def iteration_table(rows: Sequence[IterationRow]) -> str:
     """One line an iteration under two heading lines (name and unit), columns aligned.
 
-    Percentages refer to all frames looked at; a value that does not exist is shown as ``-``.
+    Percentages refer to all frames looked at; a value that does not exist is shown as ``-``. With a
+    target there is a column with the condition that each iteration served.
     """
     lines = [[name for name, _ in HEADINGS], [unit for _, unit in HEADINGS]]
     lines += [_cells(row) for row in rows]
+    served = [row.explore.condition if row.explore else None for row in rows]
+    if any(condition is not None for condition in served):  # a campaign with a target
+        words = [ABSENT if condition is None else str(condition) for condition in served]
+        for line, word in zip(lines, ("condition", "", *words)):
+            line.insert(1, word)
     return aligned(lines)
 
 

@@ -25,6 +25,7 @@ from pwact.tools import estimate
 from pwact.tools.story import Story
 from pwact.workflow import master
 from pwact.workflow.findings import all_findings
+from pwact.workflow.outcome import outcome_of
 from pwact.workflow.rows import early_ends
 
 
@@ -84,6 +85,7 @@ def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
             found.words for found in all_findings({one.name: one for one in story.states})
         ),
         early_ends=tuple(early_ends(work_dir, story.states)),
+        target=outcome_of(story.plan, {one.name: one for one in story.states}),
     )
 
 

@@ -11,6 +11,7 @@ from pwact.executors.history import JobStory, job_stories
 from pwact.report.status import Failure, OpenJobFacts, StageFacts, TaskFacts
 from pwact.tools import estimate
 from pwact.workflow import facts, ledger, master, opening, steps
+from pwact.workflow.conditions import Plan
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -30,8 +31,10 @@ class Story:
         Its stages as the ledger knows them.
     jobs
         All its jobs.
+    plan
+        What its run asks for.
     iterations
-        How many iterations its run has; None if it is not known.
+        How many iterations that has; None if it is not known.
     """
 
     def __init__(self, work_dir: Path, events: Events) -> None:
@@ -50,8 +53,9 @@ class Story:
         ends = [event for event in events if event["event"] in (master.EVENT, master.ENDED)]
         self.master = [event for event in ends if event["event"] == master.EVENT][-1]
         self.end = ends[-1] if ends[-1]["event"] == master.ENDED else None
-        plans = [event["iterations"] for event in events if event["event"] == facts.PLANNED]
-        self.iterations: Optional[int] = plans[-1] if plans and self.command == "run" else None
+        self.plan = facts.told_plan(events) if self.command == "run" else Plan(0)
+        known = self.plan.conditions > 0 and self.plan.target is None
+        self.iterations: Optional[int] = self.plan.conditions if known else None
 
     def state(self, lives: Optional[bool], locked: bool) -> str:
         """``running``, ``finished``, ``stopped``, ``failed``, ``died`` or ``unknown``.

@@ -20,6 +20,7 @@ from pwact.engines.batch import BatchLabeler
 from pwact.io.journal import Journal
 from pwact.report.records import IterationRow
 from pwact.report.status import Failure
+from pwact.report.target import TargetFacts
 from pwact.workflow import beyond, steps, views
 from pwact.workflow.as_begun import run_as_begun
 from pwact.workflow.campaign import Campaign
@@ -39,6 +40,7 @@ from pwact.workflow.facts import tell_plan
 from pwact.workflow.findings import all_findings, findings_at
 from pwact.workflow.ledger import StageState, place_of, set_aside_before
 from pwact.workflow.opening import CampaignOptions, counts_once
+from pwact.workflow.outcome import outcome_of
 from pwact.workflow.retry import in_hand
 from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
@@ -69,6 +71,8 @@ class RunResult:
         What the selections say beyond their numbers, a sentence each.
     early_ends
         Trajectories that died early.
+    target
+        How the conditions stand; None without a target.
     """
 
     work_dir: Path
@@ -78,6 +82,7 @@ class RunResult:
     lost: Sequence[str] = ()
     findings: list[str] = field(default_factory=list)
     early_ends: Sequence[Failure] = ()
+    target: Optional[TargetFacts] = None
 
 
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
@@ -96,6 +101,7 @@ def run_active_learning(config: RunConfig, resources: Resources, campaign: Campa
         in_hand(mine.values()),
         [finding.words for finding in all_findings(mine)],
         early_ends(config.work_dir, mine.values()),
+        outcome_of(loop.plan, mine),
     )
 
 

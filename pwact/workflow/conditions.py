@@ -20,15 +20,15 @@ from typing import Any, Optional, Union
 
 from pwact.config.run import RunConfig
 from pwact.query.driving import Round, reached
+from pwact.report.target import REACHED, USED_UP
 from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
+from pwact.workflow.retry import WOULD_SERVE, late_labels
 from pwact.workflow.rows import report_of, stage_name
 
 CONDITION = "condition"  # in the inputs of an exploration
-WOULD_SERVE = "would_serve"  # what its reports say by now of one that stays as it is
 END = "the end"  # … if that is no condition: the run would end before it
 CONTROL = "control"  # kind of a frame that was drawn at random to prove the error
-REACHED, USED_UP = "reached", "max_iterations"  # why a condition ended
 
 
 @dataclass(frozen=True)
@@ -206,13 +206,4 @@ def stays(events: Sequence[Mapping[str, Any]], state: StageState, keep: bool) ->
     """
     if ledger.set_aside_before(events, state):
         return False
-    return keep or came_late(events, state)
-
-
-def came_late(events: Sequence[Mapping[str, Any]], state: StageState) -> bool:
-    """Whether lost labels were tried again since a stage was begun."""
-    later = events[state.begun_at + 1 :] if state.begun_at >= 0 else []
-    return any(
-        event["event"] == ledger.REOPENED and ledger.place_of(str(event["name"]))[1] == "label"
-        for event in later
-    )
+    return keep or bool(late_labels(events, state))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pwact.executors.base import TaskResult
+from pwact.io.events import RunPlanned
 from pwact.io.journal import Journal
 from pwact.workflow import programs
 from pwact.workflow.conditions import Plan
@@ -28,6 +29,17 @@ def tell_plan(journal: Journal, plan: Plan) -> None:
     known = [event for event in journal.events() if event["event"] == PLANNED]
     if not known or {key: known[-1].get(key) for key in _PLAN} != {**_NONE, **told}:
         journal.hold(PLANNED, **told)
+
+
+def told_plan(events: Sequence[Mapping[str, Any]]) -> Plan:
+    """What the last start of a run has told; without a word of it no condition."""
+    told = [RunPlanned.from_json(event) for event in events if event["event"] == PLANNED]
+    if not told:
+        return Plan(0)
+    last = told[-1]
+    if last.target is None:
+        return Plan(last.iterations)
+    return Plan(last.conditions, last.target, last.most)
 
 
 class Teller:

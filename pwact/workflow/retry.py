@@ -25,6 +25,11 @@ _PAID_AFTER = {"aimd": ("direct", "scf"), "bigmodel": ("direct", "scf")}
 # of the chain: step → steps that are made again, for nothing, when a task came late
 _FREE_AFTER = {"aimd": ("collection",), "bigmodel": ("collection",), "scf": ("collection",)}
 
+WOULD_SERVE = "would_serve"  # what an exploration would serve by now, which stays as it is
+# of the loop: step → what of its inputs follows from the labels of earlier iterations
+_BY_LABELS = {"explore": (WOULD_SERVE,), "select": ("pairs", "rounds")}
+_AGAIN = {"train": "trains on them", "explore": "decides again which condition it serves"}
+
 
 class Losses:
     """The tasks that failed in this start, by stage."""
@@ -147,25 +152,32 @@ def _after(name: str, free: bool) -> Sequence[str]:
     return [one.name for one in steps.after(step) if one.free is free]
 
 
+def late_labels(events: Sequence[Mapping[str, Any]], state: StageState) -> list[str]:
+    """Labellings that were opened again, for labels that were lost, since a stage was begun."""
+    found = [name for name, step in _reopened_since(events, state) if step == "label"]
+    return list(dict.fromkeys(found))
+
+
 def caught_up(journal: Journal, state: StageState, inputs: Mapping[str, Any]) -> StageState:
-    """A finished training with labels that came after it on record, if nothing else changed.
+    """A finished stage with labels that came after it on record, if nothing else changed.
 
     It is kept, though it did not see them.
     """
-    events = journal.events()
-    late = [name for name, step in _reopened_since(events, state) if step == "label"]
-    if not state.done or place_of(state.name)[1] != "train" or not late:
+    events, step = journal.events(), place_of(state.name)[1]
+    late = late_labels(events, state)
+    if not state.done or not late:
         return state
     newer = _newer_products(events, late)
-    expected = _replaced(state.inputs, newer)
+    by_labels = {key: inputs[key] for key in _BY_LABELS.get(step, ()) if key in inputs}
+    expected = {**_replaced(state.inputs, newer), **by_labels}
     if not any(changes.differences(state.inputs, inputs)):
         return state
     if any(changes.differences(expected, inputs)):
         return state
     key = ledger.key_of(inputs)
     journal.append(ledger.KEPT, name=state.name, key=key, inputs=inputs)
-    text = "%s: kept as it is, though %s has labels that it did not see; --redo %s trains on them"
-    _LOG.warning(text, state.name, ", ".join(dict.fromkeys(late)), state.name)
+    text = "%s: kept as it is, though %s has labels that it did not see; --redo %s %s"
+    _LOG.warning(text, state.name, ", ".join(late), state.name, _AGAIN.get(step, "heeds them"))
     return ledger.stages(journal.events())[state.name]
 
 

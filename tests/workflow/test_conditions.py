@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +11,15 @@ from typing import Any, Optional
 import pytest
 
 from pwact import layout
-from pwact.errors import StageChangedError
+from pwact.errors import QuorumError, StageChangedError
 from pwact.io.journal import Journal
 from pwact.query.driving import Round
+from pwact.report.status import status_text
+from pwact.report.target import REACHED, USED_UP
+from pwact.tools.status import status_of
 from pwact.workflow import ledger, steps
 from pwact.workflow.conditions import (
     END,
-    REACHED,
-    USED_UP,
     Plan,
     Served,
     Serving,
@@ -218,6 +220,43 @@ def test_a_campaign_goes_through_its_conditions_and_ends(work: Path) -> None:
     assert again.ran == []
 
 
+def test_the_end_and_status_say_what_was_reached(work: Path) -> None:
+    told = run_loop(work, param(), ToyExecutor()).target
+    assert told is not None
+    assert (told.reached, told.force_error, told.longest) == (False, TARGET, 6)
+    first, last = told.conditions
+    assert (first.state, first.iterations) == ("reached", (0, 1))
+    assert (first.all.frames, first.all.accepted) == (3, 3)
+    assert (first.all.controls, first.all.wrong) == (8, 0)
+    assert first.all.right == pytest.approx(0.7499, abs=1e-4)
+    assert (last.state, last.iterations) == ("max_iterations", (2, 3, 4))
+    assert (last.all.controls, last.all.wrong) == (6, 3)
+    assert last.all.rmse_f == pytest.approx(((0.01**2 + 0.05**2) / 2) ** 0.5)
+    assert last.all.largest == 0.05
+    assert [one.name for one in first.systems] == ["md.000.sys.000"]
+    found = status_of(work, 0.0)
+    assert found.state == "finished"
+    assert found.iterations is None
+    assert found.target == told
+    stored = json.loads(json.dumps(found.to_json()))["target"]
+    assert (stored["reached"], stored["conditions"][1]["state"]) == (False, "max_iterations")
+    text = status_text(found, 0.0)
+    assert "target     target of 0.02 eV/Å NOT reached in condition 1" in text
+
+
+def test_a_campaign_under_way_has_decided_nothing(work: Path) -> None:
+    lost = ToyExecutor()
+    lost.spoil = {"iter.0003/01.explore": "nothing"}
+    with pytest.raises(QuorumError):
+        run_loop(work, param(), lost)
+    found = status_of(work, 0.0)
+    assert found.target is not None
+    assert found.target.reached is None
+    assert [one.state for one in found.target.conditions] == ["reached", "running"]
+    first = status_text(found, 0.0).splitlines()[0]
+    assert "iteration 3 (at most 6, then a last training)" in first
+
+
 def test_appended_conditions_go_on(work: Path) -> None:
     dictate(work, [GOOD, GOOD, GOOD, GOOD, BAD, BAD, BAD])
     run_loop(work, param(), ToyExecutor())
@@ -315,3 +354,28 @@ def test_killed_at_every_line_it_ends_the_same(
     assert conditions(work) == [0, 0, 1, 1, 1]
     assert results(work) == results(whole)
     assert len(results(work)) > 20
+
+
+# ---- labels that come late
+
+
+def test_labels_that_come_late_change_no_condition_without_a_word(work: Path, caplog: Any) -> None:
+    dictate(work, [GOOD, (1.0, (0.01, 0.01, 0.01, 0.5)), *[BAD] * 8])
+    asked = deep_update(param(), {"explore.md_jobs.0.select_sys": [2]})
+    lossy = ToyExecutor()
+    lossy.spoil = {"iter.0001/02.label/scf/md.000.sys.000/md.000.sys.000.t.000/20-scf": "nothing"}
+    run_loop(work, asked, lossy)
+    assert conditions(work) == [0, 0, 0, 1, 1, 1]
+    kept = results(work)
+    dictate(work, [GOOD, GOOD, *[BAD] * 8])  # with the lost label all controls are right
+    caplog.clear()
+    executor = ToyExecutor()
+    run_loop(work, asked, executor)
+    assert [Path(one).name for one in executor.ran] == ["20-scf"]
+    assert conditions(work) == [0, 0, 0, 1, 1, 1]
+    assert "iter.0002/explore: kept as it is, though iter.0001/label has labels" in caplog.text
+    assert stages(work)["iter.0002/explore"].inputs["would_serve"] == 1
+    changed = {name for name, data in results(work).items() if kept[name] != data}
+    assert changed == {"iter.0001/02.label/result/train.xyz", "iter_result.txt"}
+    run_loop(work, asked, executor)  # and it is settled
+    assert len(executor.ran) == 1

@@ -20,8 +20,9 @@ from pwact.fixed_atoms import held
 from pwact.io import files
 from pwact.report.records import ExploreRecord
 from pwact.verdict import Verdict
-from pwact.workflow.conditions import CONDITION, WOULD_SERVE, Serving
+from pwact.workflow.conditions import CONDITION, Serving
 from pwact.workflow.quorum import check_quorum, name_lost_groups
+from pwact.workflow.retry import WOULD_SERVE
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.origin import explored_start

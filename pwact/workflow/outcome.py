@@ -1,0 +1,109 @@
+"""How a campaign with a target stands, from what the journal says of its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any, Optional
+
+import numpy as np
+
+from pwact.query.calibration import lower_bound
+from pwact.query.driving import IN_A_ROW, LATEST_CONTROLS
+from pwact.report.target import (
+    LEFT,
+    REACHED,
+    RUNNING,
+    WAITING,
+    ConditionFacts,
+    ProofFacts,
+    TargetFacts,
+)
+from pwact.workflow.conditions import (
+    CONTROL,
+    Plan,
+    Served,
+    begun_iterations,
+    ending,
+    next_condition,
+    rounds_of,
+    served_until,
+)
+from pwact.workflow.ledger import StageState
+from pwact.workflow.rows import report_of
+
+Stages = Mapping[str, StageState]
+
+
+def outcome_of(plan: Plan, stages: Stages) -> Optional[TargetFacts]:
+    """How each condition stands; None without a target."""
+    if plan.target is None:
+        return None
+    served = served_until(stages, begun_iterations(stages))
+    facts = tuple(
+        _facts(plan, stages, served, number, plan.target) for number in range(plan.conditions)
+    )
+    over = next_condition(plan, served) is None
+    reached = all(one.state == REACHED for one in facts)
+    return TargetFacts(plan.target, reached if over else None, plan.most, facts)
+
+
+def _facts(
+    plan: Plan, stages: Stages, served: Sequence[Served], number: int, target: float
+) -> ConditionFacts:
+    mine = [one for one in served if one.condition == number]
+    if not mine:
+        waits = number > max((one.condition for one in served), default=-1)
+        return ConditionFacts(number, state=WAITING if waits else LEFT)
+    state = ending(plan, rounds_of(served, number))
+    if not state:
+        state = RUNNING if mine[-1] is served[-1] else LEFT
+    iterations = [one.iteration for one in mine]
+    last = report_of(stages, iterations[-1], "select") or {}
+    aim = last.get("target") or {}
+    controls = _controls(stages, mine)
+    names = {one["name"]: one for one in aim.get("systems", ())}
+    systems = [
+        _proof(name, names.get(name, {}), controls.get(name, []), target)
+        for name in sorted({*names, *controls})
+    ]
+    together = [error for errors in controls.values() for error in errors]
+    whole = _proof("", aim, together, target)
+    return ConditionFacts(
+        number, tuple(iterations), state, str(aim.get("floor") or ""), whole, tuple(systems)
+    )
+
+
+def _controls(stages: Stages, served: Sequence[Served]) -> dict[str, list[float]]:
+    """Errors of the latest controls of a condition, by system.
+
+    Whole iterations from the last one back: as many as the stop rule looks at.
+    """
+    found: dict[str, list[float]] = {}
+    count = 0
+    for number, one in enumerate(reversed(served)):
+        if number >= IN_A_ROW and count >= LATEST_CONTROLS:
+            break
+        report = report_of(stages, one.iteration, "label") or {}
+        for pair in report.get("pairs", ()):
+            if pair.get("kind") == CONTROL:
+                system = PurePosixPath(pair["trajectory"]).parts[-2]
+                found.setdefault(system, []).append(float(pair["error"]))
+                count += 1
+    return found
+
+
+def _proof(
+    name: str, counts: Mapping[str, Any], errors: Sequence[float], target: float
+) -> ProofFacts:
+    wrong = sum(not error < target for error in errors)
+    return ProofFacts(
+        name,
+        int(counts.get("frames", 0)),
+        int(counts.get("accepted", 0)),
+        len(errors),
+        wrong,
+        round(lower_bound(len(errors), wrong), 4),
+        float(np.sqrt(np.mean(np.square(errors)))) if errors else None,
+        max(errors) if errors else None,
+    )

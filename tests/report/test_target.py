@@ -1,0 +1,91 @@
+"""What is said of a campaign with a target, and never more than is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pwact.report.target import (
+    LEFT,
+    REACHED,
+    RUNNING,
+    USED_UP,
+    WAITING,
+    ConditionFacts,
+    ProofFacts,
+    TargetFacts,
+    status_words,
+    target_lines,
+    verdict,
+)
+
+PROOF = ProofFacts("", 200, 196, 8, 0, 0.7499, 0.012, 0.018)
+SYSTEMS = (replace(PROOF, name="md.000.sys.000", controls=5), ProofFacts("md.000.sys.001", 9, 3))
+FIRST = ConditionFacts(0, (0, 1, 2), REACHED, "", PROOF, SYSTEMS)
+LAST = ConditionFacts(1, (3, 4), USED_UP, "", replace(PROOF, accepted=100, wrong=2))
+
+
+def facts(*conditions: ConditionFacts, reached: object = False) -> TargetFacts:
+    return TargetFacts(0.02, reached, 2, conditions)  # type: ignore[arg-type]
+
+
+def test_each_condition_and_system_has_a_line() -> None:
+    lines = target_lines(facts(FIRST, LAST))
+    assert lines[0] == "target_force_error 0.02 eV/Å:"
+    table = lines[2].splitlines()
+    assert table[2].split() == ["condition", "0", "0-2", "98.0", "8", "0", "75", "0.0120", "0.0180"]
+    assert table[3].split() == ["md.000.sys.000", "98.0", "5", "0", "75", "0.0120", "0.0180"]
+    assert table[4].split() == ["md.000.sys.001", "33.3", "-", "-", "-", "-", "-"]
+    assert table[5].split() == ["condition", "1", "3-4", "50.0", "8", "2", "75", "0.0120", "0.0180"]
+
+
+def test_the_last_line_says_that_it_was_not_reached_and_the_one_before_what_may_help() -> None:
+    lines = target_lines(facts(FIRST, LAST))
+    assert lines[-1] == "target of 0.02 eV/Å NOT reached in condition 1"
+    assert lines[-2] == (
+        "condition 1: strategy.max_iterations (2) is used up; a larger one goes on where it ended. "
+        "A larger strategy.max_select gives more labels each iteration"
+    )
+    early = target_lines(facts(replace(LAST, number=0), replace(FIRST, number=1)))[-2]
+    assert "append its element of md_jobs once more" in early
+    assert "a larger one goes on" not in early
+
+
+def test_a_model_at_its_floor_is_told_other_things_than_more_iterations() -> None:
+    floor = "its force error on its own training data is 0.05 eV/Å"
+    words = target_lines(facts(replace(LAST, floor=floor)))[-2]
+    assert floor in words
+    assert "larger cutoff" in words
+    assert "max_iterations" not in words
+
+
+def test_a_condition_that_was_left_is_said_to_be() -> None:
+    words = target_lines(facts(replace(LAST, state=LEFT), FIRST))
+    assert "--keep-finished" in words[-2]
+    assert words[-1].endswith("NOT reached in condition 1")
+
+
+def test_reached_names_its_evidence() -> None:
+    words = verdict(facts(FIRST, replace(LAST, state=REACHED), reached=True))
+    assert words == (
+        "target of 0.02 eV/Å reached in all conditions: 2 of their last 16 control labels are wrong"
+    )
+    assert "not decided" in verdict(facts(FIRST, reached=None))
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (FIRST, "condition 0 reached (iterations 0-2): 98.0 % accepted, 8 controls, 0 wrong"),
+        (
+            replace(LAST, state=RUNNING, iterations=(3,)),
+            "condition 1 under way (iteration 3; 1 of at most 2): 50.0 % accepted, 8 controls, "
+            "2 wrong",
+        ),
+        (ConditionFacts(2, state=WAITING), "condition 2 still to come"),
+    ],
+    ids=["reached", "running", "waiting"],
+)
+def test_status_has_a_line_for_each(one: ConditionFacts, words: str) -> None:
+    assert status_words(facts(one)) == [words]
