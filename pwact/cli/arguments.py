@@ -178,6 +178,8 @@ def convert(parser: Parser) -> None:
     for label, example in examples.items():
         more = f"extxyz: the name of the {label}, {example} for instance"
         add(f"--{label}-key", metavar="NAME", default="", help=more)
+    more = "extxyz, deepmd/npy: which elements types are, A=Cu,B=O for instance"
+    add("--type-names", metavar="NAME=ELEMENT,…", default="", help=more)
     _names(parser)
     add(
         "--virial-sign",

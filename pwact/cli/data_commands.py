@@ -68,7 +68,7 @@ def to_pwdata(options: Namespace) -> int:
     if not base.is_dir():
         raise UsageError(f"{base} is not a directory")
     input_format = check_labelled_format(options.format)
-    keys = (options.energy_key, options.forces_key, options.virial_key)
+    keys = (options.energy_key, options.forces_key, options.virial_key, options.type_names)
     share = share_of(options.train, options.valid)
     if share is not None and (options.train_valid_ratio is not None or options.data_shuffle):
         raise UsageError(

@@ -10,6 +10,7 @@ frames are open along all axes; they need no box then. With ``set.*/real_atom_ty
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -19,9 +20,11 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from pwact.errors import InputError, TaskError
-from pwact.formats.data_format import FolderFormat
+from pwact.formats.data_format import FolderFormat, Remarks
+from pwact.formats.extxyz_labels import LabelNames
 from pwact.formats.frames import composition_name, ordered, reordered
 from pwact.formats.labels import labels_of, set_labels
+from pwact.formats.type_names import OPTION, TypeNames
 from pwact.io import files
 from pwact.io.arrays import (
     FLOAT,
@@ -35,7 +38,9 @@ from pwact.io.arrays import (
 )
 from pwact.registry.formats import PWACT
 
+_LOG = logging.getLogger(__name__)
 TYPES = "type.raw"
+TYPE_MAP = "type_map.raw"
 NO_PBC = "nopbc"
 HALF_OPEN = "a frame is periodic along some axes only, which deepmd/npy cannot say"
 MIXED = "real_atom_types"
@@ -116,7 +121,7 @@ def write_one(
     if with_virial < count:
         _array(directory, "virial").unlink()
     kinds = [0] * atoms if mixed else [type_map.index(s) for s in first.get_chemical_symbols()]
-    files.write_text(directory / "type_map.raw", "\n".join(type_map) + "\n")
+    files.write_text(directory / TYPE_MAP, "\n".join(type_map) + "\n")
     files.write_text(directory / TYPES, "\n".join(map(str, kinds)) + "\n")
     if not first.pbc.any():
         files.write_text(directory / NO_PBC, "")
@@ -162,9 +167,16 @@ def read_deepmd(directory: Path) -> list[Atoms]:
     return [atoms for place in places for atoms in iterate_deepmd(place)]
 
 
-def iterate_deepmd(folder: Path) -> Iterator[Atoms]:
-    """Yield the frames of one folder; see `read_deepmd`."""
-    names, kinds = _types(folder)
+def iterate_deepmd(folder: Path, types: TypeNames = ()) -> Iterator[Atoms]:
+    """Yield the frames of one folder; see `read_deepmd`.
+
+    Parameters
+    ----------
+    types
+        Which element a type is whose name in ``type_map.raw`` is none; without that file the
+        names are 0, 1, …
+    """
+    names, kinds = _types(folder, dict(types))
     open_ends = (folder / NO_PBC).exists()
     parts = sorted(folder.glob("set.*"))
     if not parts and (folder / "coord.raw").exists():
@@ -177,21 +189,40 @@ def iterate_deepmd(folder: Path) -> Iterator[Atoms]:
         yield from _read_set(part, names, kinds, open_ends)
 
 
-def _types(folder: Path) -> tuple[list[str], list[int]]:
+def _types(folder: Path, said: Mapping[str, str]) -> tuple[list[str], list[int]]:
     """The element of each type, and the type of each atom."""
     try:
-        names = (folder / "type_map.raw").read_text(encoding="utf-8").split()
         kinds = [int(word) for word in (folder / TYPES).read_text(encoding="utf-8").split()]
+        listed = _type_map(folder, said)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read as deepmd/npy: {error}", folder) from error
+    names = [said.get(name, name) for name in listed]
     strange = [name for name in names if not 1 <= atomic_numbers.get(name, 0) <= LARGEST_NUMBER]
     if strange:
-        message = f"names the type {strange[0]!r}, which is no element"
-        raise InputError(message, folder / "type_map.raw")
+        message = (
+            f"names the type {strange[0]!r}, which is no element; say which one it is, "
+            f"{OPTION} {strange[0]}=Cu for instance"
+        )
+        raise InputError(message, folder / TYPE_MAP)
+    others = [name for name in listed if name not in said]
+    if said and others:
+        words = "%s: %s names no %s, so they count as elements"
+        _LOG.warning(words, folder / TYPE_MAP, OPTION, ", ".join(others))
     if not kinds:
         raise InputError("holds no atom", folder / TYPES)
     _check_types(np.array(kinds), names, folder / TYPES)
     return names, kinds
+
+
+def _type_map(folder: Path, said: Mapping[str, str]) -> list[str]:
+    """The names of the types, in order."""
+    if (folder / TYPE_MAP).exists():
+        return (folder / TYPE_MAP).read_text(encoding="utf-8").split()
+    numbers = [str(number) for number in range(len(said))]
+    if not said or set(numbers) != set(said):
+        message = f"there is no {TYPE_MAP}; say the element of each type, {OPTION} 0=Cu,1=O"
+        raise InputError(message, folder)
+    return numbers
 
 
 def _check_types(kinds: np.ndarray, names: Sequence[str], path: Path) -> None:
@@ -236,6 +267,12 @@ class DeepmdNpy(FolderFormat):
     def iterate(self, place: Path) -> Iterator[Atoms]:
         """Yield the frames of one folder."""
         return iterate_deepmd(place)
+
+    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+        """Yield the frames of all folders, with the elements of types that the user names."""
+        del remarks
+        for place in self.find(path):
+            yield from iterate_deepmd(place, names.types)
 
     def fit(self, atoms: Atoms) -> Atoms:
         """The frame with its atoms by ascending Z."""

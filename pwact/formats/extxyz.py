@@ -33,6 +33,7 @@ from pwact.formats.extxyz_labels import (
 from pwact.formats.extxyz_units import length_unit
 from pwact.formats.frames import composition_name
 from pwact.formats.labels import labels_of, set_labels
+from pwact.formats.type_names import OPTION
 from pwact.io import files
 from pwact.io.texts import DAMAGED, open_text
 from pwact.registry.formats import ASE, PWACT
@@ -230,7 +231,9 @@ def _frames(
 
 
 def _reason(error: Exception) -> str:
-    return f"no element is called {error}" if isinstance(error, KeyError) else str(error)
+    if isinstance(error, KeyError):
+        return f"no element is called {error}; which one is it? ({OPTION} of to_pwdata)"
+    return str(error)
 
 
 def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, tuple[str, ...]]:
@@ -246,7 +249,7 @@ def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, t
     if place is None:
         raise ValueError(f"Properties={head.values['properties']} names no pos")
     cell, length = head.cell(), length_unit(head)
-    numbers, strange = elements_of(head, words)
+    numbers, strange = elements_of(head, words, reading.names.types)
     atoms = Atoms(
         numbers=numbers,
         positions=column(place) * length,

@@ -11,6 +11,7 @@ from ase.data import atomic_numbers
 from pwact.atom_properties import CHARGES, KINDS, MOMENTS, properties_of
 from pwact.formats.extxyz_head import Head
 from pwact.formats.moving import mask_columns, put_mask
+from pwact.formats.type_names import TypeNames
 from pwact.io.arrays import are_elements
 
 if TYPE_CHECKING:
@@ -23,10 +24,17 @@ _NUMBERS = ("numbers", "z", "atomic_numbers")
 _ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
 
 
-def elements_of(head: Head, words: Sequence[Sequence[str]]) -> tuple[list[int], tuple[str, ...]]:
+def elements_of(
+    head: Head, words: Sequence[Sequence[str]], types: TypeNames = ()
+) -> tuple[list[int], tuple[str, ...]]:
     """Atomic numbers by symbols or numbers, which must agree where there are both.
 
     What is to be said of them comes second: ``CA`` is calcium here, and a carbon in PDB files.
+
+    Parameters
+    ----------
+    types
+        Which element a name is, where the user says so.
 
     Raises
     ------
@@ -43,9 +51,10 @@ def elements_of(head: Head, words: Sequence[Sequence[str]]) -> tuple[list[int], 
     for name, column in found:
         texts = [row[column.first] for row in words]
         if name in _SYMBOLS:
-            known = {text: _ELEMENTS[text.capitalize()] for text in set(texts)}
+            said = dict(types)
+            known = {text: _ELEMENTS[said.get(text, text).capitalize()] for text in set(texts)}
             columns.append([known[text] for text in texts])
-            shouted = sorted(text for text in known if len(text) == 2 and text.isupper())
+            shouted = sorted(text for text in known.keys() - said if _is_shouted(text))
             remarks += tuple(f"{text} is read as the element {text.title()}" for text in shouted)
         else:
             numbers = np.array(texts).astype(float)
@@ -55,6 +64,10 @@ def elements_of(head: Head, words: Sequence[Sequence[str]]) -> tuple[list[int], 
     if any(other != columns[0] for other in columns[1:]):
         raise ValueError(f"{' and '.join(name for name, _ in found)} name different elements")
     return columns[0], remarks
+
+
+def _is_shouted(text: str) -> bool:
+    return len(text) == 2 and text.isupper()
 
 
 def put_properties(atoms: Atoms, head: Head, words: Sequence[Sequence[str]]) -> None:

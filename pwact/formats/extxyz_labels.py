@@ -20,6 +20,7 @@ from pwact.formats.extxyz_units import (
     stress_unit,
     virial_unit,
 )
+from pwact.formats.type_names import TypeNames
 
 FREE_ENERGIES = ("free_energy", "ref_free_energy", "dft_free_energy")
 ENERGIES = ("energy", "ref_energy", "dft_energy", "total_energy", "potential_energy")
@@ -52,11 +53,14 @@ class LabelNames:
         Keys of the second line; `virial` may be a stress.
     forces
         A property.
+    types
+        Which element a type is whose name is none.
     """
 
     energy: str = ""
     forces: str = ""
     virial: str = ""
+    types: TypeNames = ()
 
 
 OF_TABLES = LabelNames()

@@ -34,6 +34,8 @@ class DataFormat(Entry):
         Whether it may be the ``data_format`` of a campaign, which trainers get as it is.
     names
         Whether the names of its labels are a matter of choice.
+    types
+        Whether its types may have names that are no elements.
     virial
         Which frames of a data set may lack the virial; `NOTHING` where it is not read.
     pbc
@@ -52,6 +54,7 @@ class DataFormat(Entry):
     folder: bool = False
     campaign: bool = False
     names: bool = False
+    types: bool = False
     virial: str = EACH_FRAME
     pbc: str = PERIODIC
     moments: bool = False
@@ -140,6 +143,7 @@ FORMATS: Registry[DataFormat] = Registry(
             writes=True,
             campaign=True,
             names=True,
+            types=True,
             pbc=EACH_AXIS,
             reads=(
                 "A file, or all `*.xyz` and `*.extxyz` below a folder. Names and units of labels: "
@@ -185,6 +189,7 @@ FORMATS: Registry[DataFormat] = Registry(
             ("deepmd",),
             writes=True,
             folder=True,
+            types=True,
             virial=ALL_OR_NONE,
             pbc=ALL_AXES_OR_NONE,
             reads=(
@@ -199,7 +204,8 @@ FORMATS: Registry[DataFormat] = Registry(
                 "axes get a folder with `nopbc`.",
             ),
             refused=(
-                "type names that are no elements, a missing `type_map.raw`, arrays that do not "
+                "type names that are no elements and a missing `type_map.raw` (`--type-names "
+                "A=Cu,B=O`, or `0=Cu,1=O`, says what they are), arrays that do not "
                 "begin with the frames, `*.raw` files without `set.*`, a frame periodic "
                 "along some axes only",
             ),
@@ -208,6 +214,7 @@ FORMATS: Registry[DataFormat] = Registry(
             "pwact.formats.deepmd_npy:DeepmdMixed",
             writes=True,
             folder=True,
+            types=True,
             virial=ALL_OR_NONE,
             pbc=ALL_AXES_OR_NONE,
             reads=("As `deepmd/npy`.",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain, count
 from pathlib import Path
@@ -16,6 +16,7 @@ from pwact.formats.extxyz_labels import OF_TABLES, LabelNames
 from pwact.formats.frames import data_set_format
 from pwact.formats.labels import turn_virial
 from pwact.formats.spool import Spool
+from pwact.formats.type_names import OPTION, read_type_names
 from pwact.formats.zero_forces import ZeroForces
 from pwact.io import files
 from pwact.registry.formats import ALL_OR_NONE, FORMATS, PWACT, WRITTEN
@@ -312,16 +313,21 @@ def check_written_names(names: str, output_format: str) -> None:
         raise UsageError(f"--names {names} is for --output_format {chosen}")
 
 
-def label_names(input_format: str, energy: str, forces: str, virial: str) -> LabelNames:
-    """Names of labels, where the user says so; "" for those that are known.
+def label_names(
+    input_format: str, energy: str, forces: str, virial: str, types: str = ""
+) -> LabelNames:
+    """Names of labels and types, where the user says so; "" for those that are known.
 
     Raises
     ------
     UsageError
-        Names are given for a format that has no choice.
+        Names are given for a format that has no choice, or types are no pairs.
     """
+    if types and not FORMATS[input_format].types:
+        chosen = " or ".join(name for name, one in FORMATS.items() if one.types)
+        raise UsageError(f"{OPTION} is for -f {chosen}")
     names = LabelNames(energy, forces, virial)
     if names != OF_TABLES and not FORMATS[input_format].names:
         chosen = " or ".join(name for name, one in FORMATS.items() if one.names)
         raise UsageError(f"--energy-key, --forces-key and --virial-key are for -f {chosen}")
-    return names
+    return replace(names, types=read_type_names(types))
