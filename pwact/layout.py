@@ -73,6 +73,7 @@ SOURCES = "sources.json"
 TASK_INPUTS = "inputs.json"
 STRUCTURES = "structures.txt"
 HISTOGRAM = "model_devi_distribution.png"
+EXPLORED_START = "lmp.config"  # the structure from which an MD starts
 MODEL_DEVI = "model_devi.out"
 EARLIER_MODEL_DEVI = "model_devi.before.out"  # the earlier rows of a continued MD
 MODEL_DEVI_FILES = "model_devi*.out"

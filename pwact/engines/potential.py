@@ -8,7 +8,7 @@ type: the LAMMPS pair style itself (`Potential`), LAMMPS once more with each set
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,10 @@ class Potential:
     own_types
         Element → its word in pair_coeff, if types without atoms spoil energies. See
         `pwact.engines.lammps.own_types`.
+    by_atom
+        What is added to pair_style so that ``model_devi.out`` has the deviation of each atom.
+    rms
+        Whether the root mean square over the atoms is wanted too, of those that can tell it.
     """
 
     types: tuple[str, ...]
@@ -40,6 +44,15 @@ class Potential:
     head_lines: tuple[str, ...] = ()
     deviates: bool = True
     own_types: Mapping[str, str] = field(default_factory=dict)
+    by_atom: str = ""
+    rms: bool = False
+
+    def with_rms(self) -> Potential:
+        """The same, that tells the root mean square over the atoms where it can."""
+        if not (self.deviates and self.by_atom):
+            return self
+        style, *more = self.pair_lines
+        return replace(self, pair_lines=(f"{style} {self.by_atom}", *more))
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,10 @@ class PairSets(Potential):
     """
 
     sets: tuple[tuple[str, ...], ...] = ()
+
+    def with_rms(self) -> Potential:
+        """The same, whose evaluation leaves a column for it."""
+        return replace(self, rms=self.deviates)
 
 
 def pair_sets(
@@ -83,6 +100,10 @@ class Calculators(Potential):
     """
 
     calculators: tuple[Mapping[str, Any], ...] = ()
+
+    def with_rms(self) -> Potential:
+        """The same, whose judges leave a column for it."""
+        return replace(self, rms=self.deviates)
 
 
 def calculators(

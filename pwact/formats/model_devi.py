@@ -5,6 +5,7 @@ Forces in eV/Å.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pwact import layout
-from pwact.formats.step_table import read_step_table
+from pwact.formats.step_table import StepTable, read_step_table
 from pwact.io import files
 
 COLUMNS = (
@@ -24,6 +25,8 @@ COLUMNS = (
     "min_devi_e",
     "max_devi_e",
 )
+RMS = "rms_devi_f"  # a further column, where a target is set
+_BY_ATOM = re.compile(r"atm_devi_f\((\d+)\)")  # heads the columns that DeePMD-kit's `atomic` adds
 
 
 @dataclass
@@ -36,6 +39,8 @@ class Deviations:
         MD steps, int, shape (n,).
     max_f, avg_f, min_f
         Deviation of the forces over the atoms, eV/Å, shape (n,).
+    rms_f
+        Root mean square of it over the atoms, eV/Å, shape (n,); NaN where the file does not tell.
     failed
         Frames that no model can describe, bool, shape (n,): the row is not finite, or is zero
         after the first step (what DeePMD prints once atoms have collided).
@@ -45,6 +50,7 @@ class Deviations:
     max_f: np.ndarray
     avg_f: np.ndarray
     min_f: np.ndarray
+    rms_f: np.ndarray
     failed: np.ndarray
 
 
@@ -64,7 +70,21 @@ def read_model_devi(path: Path) -> Deviations:
     avg_f, min_f = (table.columns.get(name, absent) for name in ("avg_devi_f", "min_devi_f"))
     max_f = table.columns.get("max_devi_f", avg_f)
     failed = ~table.finite | ((max_f == 0) & (table.steps > 0))
-    return Deviations(table.steps, max_f, avg_f, min_f, failed)
+    return Deviations(table.steps, max_f, avg_f, min_f, _rms(table), failed)
+
+
+def _rms(table: StepTable) -> np.ndarray:
+    """Of the column, or of those of the single atoms."""
+    if RMS in table.columns:
+        return table.columns[RMS]
+    for name in table.columns:
+        if found := _BY_ATOM.fullmatch(name):
+            of_atoms = table.from_column(name)
+            if of_atoms.shape[1] == int(found[1]):
+                with np.errstate(over="ignore", invalid="ignore"):
+                    rms: np.ndarray = np.sqrt(np.mean(of_atoms**2, axis=1))
+                return rms
+    return np.full(len(table.steps), np.nan)
 
 
 def read_all_parts(directory: Path) -> Deviations:
@@ -88,7 +108,7 @@ def _joined(before: Deviations, after: Deviations) -> Deviations:
     return Deviations(
         *(
             np.concatenate([getattr(before, name)[keep], getattr(after, name)])
-            for name in ("steps", "max_f", "avg_f", "min_f", "failed")
+            for name in ("steps", "max_f", "avg_f", "min_f", "rms_f", "failed")
         )
     )
 
@@ -104,9 +124,9 @@ def write_model_devi(path: Path, steps: np.ndarray, rows: np.ndarray) -> None:
         MD steps, shape (n,).
     rows
         avg, min, max of the forces' deviation (eV/Å) and of the atomic energies' (eV),
-        shape (n, 6).
+        shape (n, 6); a seventh column is the root mean square of the forces' (eV/Å).
     """
-    lines = [HEADING]
+    lines = [heading(rows.shape[1] > len(COLUMNS) - 1)]
     for step, row in zip(np.asarray(steps).tolist(), np.asarray(rows, dtype=float).tolist()):
         lines.append(row_text(step, row))
     files.write_text(path, "\n".join(lines) + "\n")
@@ -117,4 +137,7 @@ def row_text(step: int, row: Iterable[float]) -> str:
     return f"{step:9d} " + " ".join(f"{number:16.9f}" for number in row)
 
 
-HEADING = "#" + " ".join([f"{COLUMNS[0]:>8}", *(f"{name:>16}" for name in COLUMNS[1:])])
+def heading(with_rms: bool = False) -> str:
+    """The first line, without its end."""
+    names = [*COLUMNS[1:], *([RMS] if with_rms else [])]
+    return "#" + " ".join([f"{COLUMNS[0]:>8}", *(f"{name:>16}" for name in names)])

@@ -29,11 +29,18 @@ class StepTable:
         Name → numbers, shape (n,).
     finite
         Whether all numbers of a row are finite, bool, shape (n,).
+    numbers
+        All of them, shape (n, columns); the last name may stand for several.
     """
 
     steps: np.ndarray
     columns: Mapping[str, np.ndarray]
     finite: np.ndarray
+    numbers: np.ndarray
+
+    def from_column(self, name: str) -> np.ndarray:
+        """This column, and all that follow, shape (n, any number)."""
+        return self.numbers[:, list(self.columns).index(name) :]
 
 
 def read_step_table(path: Path, needed: Sequence[Sequence[str]]) -> StepTable:
@@ -64,7 +71,8 @@ def read_step_table(path: Path, needed: Sequence[Sequence[str]]) -> StepTable:
         last = len(steps) - 1 - np.unique(steps[::-1], return_index=True)[1]
         steps, table = steps[last], table[last]
     finite = np.abs(table).max(axis=1, initial=0) < _HUGE  # false for NaN, too
-    return StepTable(steps, {name: table[:, place] for name, place in names.items()}, finite)
+    columns = {name: table[:, place] for name, place in names.items()}
+    return StepTable(steps, columns, finite, table)
 
 
 def _table(content: bytes, needed: Sequence[Sequence[str]]) -> tuple[dict[str, int], np.ndarray]:

@@ -76,6 +76,8 @@ class AseExplorer(MdTask):
             self.write_given(directory, motion, potential.types)
         if others:
             settings["judges"] = others
+        if potential.rms:
+            settings["rms"] = True
         if still := held(atoms):
             settings[HELD] = still
         write_json(directory / SETTINGS, settings)

@@ -26,7 +26,7 @@ from pwact.engines.md_task import GIVEN
 from pwact.engines.ranks import rank
 from pwact.formats.lammps_data import read_lammps_data
 from pwact.formats.lammps_dump import DumpTrajectory, frame_text
-from pwact.formats.model_devi import HEADING, row_text
+from pwact.formats.model_devi import heading, row_text
 from pwact.query.committee import score
 
 if TYPE_CHECKING:
@@ -98,13 +98,16 @@ class Jury:
         ASE calculators beside the one that drives.
     target
         Where ``model_devi.out`` is written, row by row.
+    with_rms
+        Whether it gets a column for the root mean square.
     """
 
-    def __init__(self, others: Sequence[Any], target: Path) -> None:
+    def __init__(self, others: Sequence[Any], target: Path, with_rms: bool = False) -> None:
         self._others = others
         self._target = target
+        self._with_rms = with_rms
         if others:
-            target.write_text(f"{HEADING}\n", encoding="utf-8")
+            target.write_text(f"{heading(with_rms)}\n", encoding="utf-8")
 
     def judge(self, atoms: Atoms, step: int) -> None:
         """Write by how much the models differ: in the forces, and in the energy per atom.
@@ -121,7 +124,7 @@ class Jury:
             forces.append(_forces(frame))  # first: most calculators then know the energy
             energies.append(float(frame.get_potential_energy()))
         shared = np.repeat(np.array(energies)[:, None] / len(atoms), len(atoms), axis=1)
-        row = score(np.array(forces), shared)
+        row = score(np.array(forces), shared, self._with_rms)
         with self._target.open("a", encoding="utf-8") as stream:
             stream.write(row_text(step, row) + "\n")
 
@@ -170,6 +173,7 @@ def work(directory: Path) -> None:
     jury = Jury(
         [calculator_of(one) for one in settings.get("judges", ())],
         Path(os.devnull) if number else directory / DEVIATION,
+        bool(settings.get("rms")),
     )
     if number:  # it computes as the others do, and is silent
         logging.getLogger().setLevel(logging.ERROR)

@@ -133,4 +133,5 @@ class DeepmdTrainer(DeepmdTraining):
                 f"pair_style deepmd {' '.join(names)}{deviation}",
                 f"pair_coeff * * {' '.join(self.types)}",
             ),
+            by_atom="atomic",
         )

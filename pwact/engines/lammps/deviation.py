@@ -3,7 +3,7 @@
 For pair styles that run one model at a time (`pwact.engines.potential.PairSets`). ``python -m
 pwact.engines.lammps.deviation COMMAND LINES`` works in the current directory: COMMAND is the shell
 text that starts LAMMPS, LINES a JSON list of commands: those that stand first for all, then the
-pair commands of each member. One LAMMPS process reruns the dump once a member. A frame at which
+pair commands of each member; ``--rms`` behind them adds a column. One LAMMPS process reruns the dump once a member. A frame at which
 LAMMPS gives up, and all later ones, become rows of NaN: no member can describe them. An evaluation
 that failed for another reason, or that got nowhere at all, leaves no rows. LAMMPS is judged by the
 frames that it wrote, whatever the exit status of its command.
@@ -35,6 +35,7 @@ from pwact.query.committee import score
 logger = logging.getLogger(__name__)
 
 INPUT = "in.deviation"
+WITH_RMS = "--rms"
 
 _FRAME = re.compile(rb"ITEM: TIMESTEP\n(\d+)\nITEM: NUMBER OF ATOMS\n(\d+)\n")
 _FARTHEST_A = 1e6  # LAMMPS folds a position back into the box period by period, for ever if need be
@@ -47,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     """Write ``model_devi.out`` for the current directory."""
     logging.basicConfig(level=logging.INFO)
     try:
-        evaluate(Path.cwd(), json.loads(arguments[1]), arguments[0])
+        command, lines, *more = arguments
+        evaluate(Path.cwd(), json.loads(lines), command, WITH_RMS in more)
     except TaskError as error:
         logger.error("%s", error)  # noqa: TRY400
         return 1
@@ -57,10 +59,13 @@ def main(arguments: Sequence[str]) -> int:
 def shell_text(program: str, potential: PairSets) -> str:
     """Shell text that evaluates these models in a task directory, with LAMMPS as `program`."""
     lines = [[*potential.head_lines], *([*one] for one in potential.sets)]
-    return python_module("pwact.engines.lammps.deviation", program, json.dumps(lines))
+    more = [WITH_RMS] if potential.rms else []
+    return python_module("pwact.engines.lammps.deviation", program, json.dumps(lines), *more)
 
 
-def evaluate(directory: Path, lines: Sequence[Sequence[str]], command: str) -> None:
+def evaluate(
+    directory: Path, lines: Sequence[Sequence[str]], command: str, with_rms: bool = False
+) -> None:
     """Write ``model_devi.out`` in `directory`.
 
     Parameters
@@ -69,6 +74,8 @@ def evaluate(directory: Path, lines: Sequence[Sequence[str]], command: str) -> N
         LAMMPS commands that stand first for every member, then the pair commands of each.
     command
         Shell text that starts LAMMPS.
+    with_rms
+        Whether a column for the root mean square over the atoms is added.
 
     Raises
     ------
@@ -93,7 +100,7 @@ def evaluate(directory: Path, lines: Sequence[Sequence[str]], command: str) -> N
             why = cause(directory / LOG, code)
             raise TaskError(f"LAMMPS evaluated {usable} of {len(steps)} frames: {why}")
         logger.warning("LAMMPS stopped; the first %d frames are tried again", usable)
-    _write(directory, members, steps, usable)
+    _write(directory, members, steps, usable, with_rms)
     for member in range(members):
         remove(directory / part(member))
 
@@ -196,14 +203,17 @@ def _rerun(directory: Path, command: str) -> int:
     return 128 - done.returncode if done.returncode < 0 else done.returncode
 
 
-def _write(directory: Path, members: int, steps: list[int], usable: int) -> None:
+def _write(
+    directory: Path, members: int, steps: list[int], usable: int, with_rms: bool
+) -> None:
     """Write the rows, NaN for those that were not evaluated."""
-    rows = np.full((len(steps), 6), np.nan)
+    rows = np.full((len(steps), 7 if with_rms else 6), np.nan)
     row_of = {step: row for row, step in enumerate(steps)}
     if usable:
         for together in zip(*(frames(directory / part(k)) for k in range(members))):
             tables = np.stack([table for _, table in together])
-            rows[row_of[together[0][0]]] = score(tables[..., :3], tables[..., 3])
+            row = score(tables[..., :3], tables[..., 3], with_rms)
+            rows[row_of[together[0][0]]] = row
     write_model_devi(directory / DEVIATION, np.array(steps), rows)
 
 

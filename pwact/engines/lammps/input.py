@@ -12,7 +12,7 @@ from pwact.fixed_atoms import ranges
 from pwact.formats.masses import mass_of
 
 INPUT = "in.lammps"
-DATA = "lmp.config"
+DATA = layout.EXPLORED_START
 TYPES = "atom_type.txt"
 DUMP = "traj.lammpstrj"
 FOREIGN_DUMP = "traj"  # of PWact: a directory with a file a frame
