@@ -16,7 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import atomic_numbers
 
-from pwact.errors import InputError
+from pwact.errors import InputError, TaskError
 from pwact.formats.masses import element_of_mass, mass_of
 from pwact.geometry import lower_triangular
 from pwact.io import files
@@ -42,6 +42,7 @@ _SECTION = re.compile(
     r"Atoms|Velocities|Masses|Ellipsoids|Lines|Triangles|Bodies|Bonds|Angles|Dihedrals|Impropers"
     r"|(Atom|Bond|Angle|Dihedral|Improper) Type Labels|[A-Z][A-Za-z]* Coeffs"
 )
+_COUNT = re.compile(r"^\s*(\d+)\s+atoms\b", re.MULTILINE)
 _UNITS = re.compile(r"\bunits = (\w+)")
 _IN_ANGSTROM = frozenset({"metal", "real"})
 
@@ -82,6 +83,23 @@ def write_lammps_data(path: Path, atoms: Atoms, types: Sequence[str]) -> None:
         x, y, z = position
         lines.append(f"{index} {number} {x:.12f} {y:.12f} {z:.12f}")
     files.write_text(path, "\n".join(lines) + "\n")
+
+
+def atom_count(path: Path) -> int:
+    """How many atoms a data file announces.
+
+    Raises
+    ------
+    TaskError
+        The file cannot be read, or announces none.
+    """
+    try:
+        found = _COUNT.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError as error:
+        raise TaskError(f"{path}: cannot be read: {error.strerror}") from error
+    if not found:
+        raise TaskError(f"{path}: does not say how many atoms it holds")
+    return int(found[1])
 
 
 def read_lammps_data(path: Path, types: Optional[Sequence[str]] = None) -> Atoms:

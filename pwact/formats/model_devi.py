@@ -5,7 +5,6 @@ Forces in eV/Å.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ COLUMNS = (
     "max_devi_e",
 )
 RMS = "rms_devi_f"  # a further column, where a target is set
-_BY_ATOM = re.compile(r"atm_devi_f\((\d+)\)")  # heads the columns that DeePMD-kit's `atomic` adds
+_BY_ATOM = "atm_devi_f(N)"  # heads the columns, one an atom, that DeePMD-kit's `atomic` adds
 
 
 @dataclass
@@ -77,14 +76,11 @@ def _rms(table: StepTable) -> np.ndarray:
     """Of the column, or of those of the single atoms."""
     if RMS in table.columns:
         return table.columns[RMS]
-    for name in table.columns:
-        if found := _BY_ATOM.fullmatch(name):
-            of_atoms = table.from_column(name)
-            if of_atoms.shape[1] == int(found[1]):
-                with np.errstate(over="ignore", invalid="ignore"):
-                    rms: np.ndarray = np.sqrt(np.mean(of_atoms**2, axis=1))
-                return rms
-    return np.full(len(table.steps), np.nan)
+    if _BY_ATOM not in table.columns:
+        return np.full(len(table.steps), np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rms: np.ndarray = np.sqrt(np.mean(table.from_column(_BY_ATOM) ** 2, axis=1))
+    return rms
 
 
 def read_all_parts(directory: Path) -> Deviations:

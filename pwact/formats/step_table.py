@@ -39,7 +39,7 @@ class StepTable:
     numbers: np.ndarray
 
     def from_column(self, name: str) -> np.ndarray:
-        """This column, and all that follow, shape (n, any number)."""
+        """The column of this name, and all that follow, shape (n, any number)."""
         return self.numbers[:, list(self.columns).index(name) :]
 
 

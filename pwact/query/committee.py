@@ -40,9 +40,7 @@ def root_mean_square(deviation: np.ndarray) -> np.ndarray:
     return result
 
 
-def least_root_mean_square(
-    average: np.ndarray, largest: np.ndarray, atoms: int
-) -> np.ndarray:
+def least_root_mean_square(average: np.ndarray, largest: np.ndarray, atoms: int) -> np.ndarray:
     """The smallest root mean square that average and largest deviation of a frame allow.
 
     With the average a and the largest M of N numbers the mean square is least where the others are

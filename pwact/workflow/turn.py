@@ -15,6 +15,7 @@ from pwact.engines.batch import BatchLabeler
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.explorers import Explorer
 from pwact.engines.labelers import Labeler
+from pwact.engines.potential import Potential
 from pwact.engines.scripts.direct import DirectScript
 from pwact.engines.trainers import TrainedModel, Trainer
 from pwact.errors import InputError
@@ -139,6 +140,12 @@ class Turn:
     def condition(self) -> Optional[int]:
         """The condition that the iteration serves; None where it has the iteration's number."""
         return None if self.serving is None else self.serving.condition
+
+    def potential(self) -> Potential:
+        """The models as the explorer needs them; with a target they tell more of each frame."""
+        models = self.engines.trainer.potential(self.committee)
+        aims = self.config.strategy.target_force_error is not None
+        return models.with_rms() if aims else models
 
     @property
     def candidates(self) -> Path:

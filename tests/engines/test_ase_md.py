@@ -20,6 +20,7 @@ from pwact.engines.potential import Potential, calculators
 from pwact.errors import InputError, TaskError
 from pwact.fixed_atoms import fix
 from pwact.geometry import lower_triangular
+from pwact.uncertainties.committee import CommitteeDeviation
 from pwact.verdict import Outcome
 
 EXPLORER = AseExplorer(ResourceBlock("explore", "python"))
@@ -231,6 +232,25 @@ def test_a_committee_judges_what_its_first_model_explores(tmp_path: Path) -> Non
             [spread * sizes.mean(), spread * sizes.min(), spread * sizes.max()], abs=1e-6
         )
         assert row[4:] == pytest.approx([spread * abs(energy) / len(frame)] * 3, rel=1e-5)
+
+
+def test_the_root_mean_square_is_told_where_it_is_wanted(tmp_path: Path) -> None:
+    plain, more = tmp_path / "plain", tmp_path / "more"
+    wanted = COMMITTEE.with_rms()
+    assert run(plain, NVE, potential=COMMITTEE) == run(more, NVE, potential=wanted) == 0
+    assert not POTENTIAL.with_rms().rms  # one model alone judges nothing
+    first, second = (place / "model_devi.out" for place in (plain, more))
+    assert second.read_text().splitlines()[0].split()[-1] == "rms_devi_f"
+    assert "rms" not in first.read_text()
+    rows = np.loadtxt(second)
+    assert rows[:, :-1].tolist() == np.loadtxt(first).tolist()
+    trajectory = EXPLORER.read_result(more)
+    told = CommitteeDeviation().measured(more)
+    for row, value in zip(rows, told.values):
+        forces = trajectory.frame(int(row[0])).arrays["forces"]
+        rms = np.std([1.0, *FACTORS]) * np.sqrt(np.mean(np.sum(forces**2, axis=1)))
+        assert row[-1] == value == pytest.approx(rms, abs=1e-6)
+        assert value < row[3] / 1.05  # not the largest
 
 
 def test_a_committee_that_was_cut_off_begins_again(tmp_path: Path) -> None:

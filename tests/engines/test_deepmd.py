@@ -444,6 +444,11 @@ def test_the_potential_of_a_committee() -> None:
     )
     assert [made.links[f"{n}_graph.pb"] for n in (0, 1)] == [one.files["model"] for one in models]
     assert type(made) is Potential  # the pair style leaves the deviations itself
+    by_atom = made.with_rms()
+    assert by_atom.pair_lines == (f"{made.pair_lines[0]} atomic", made.pair_lines[1])
+    assert not by_atom.rms
+    one = trainer().potential(models[:1])
+    assert one.with_rms().pair_lines == one.pair_lines  # it deviates from nothing
     assert trainer().potential(models[:1]).pair_lines[0] == "pair_style deepmd 0_graph.pb"
 
 
@@ -509,3 +514,13 @@ def test_train_compress_start_again_and_explore(tmp_path: Path, data: TrainingDa
     assert (rows.min_f <= rows.avg_f).all()
     assert not rows.failed.any()
     assert abs(trajectory.frame(40).arrays["forces"]).max() > 0.01
+    by_atom = tmp_path / PLACE / "by atom"
+    assert explore(by_atom, copper(30), potential.with_rms(), SHORT) == 0
+    more = MdTrajectory(by_atom).deviations()
+    assert more.max_f.tolist() == rows.max_f.tolist()
+    assert np.isnan(rows.rms_f).all()
+    of_atoms = np.loadtxt(by_atom / "model_devi.out")[:, 7:]
+    assert of_atoms.shape == (5, len(copper(30)))
+    assert more.avg_f == pytest.approx(of_atoms.mean(axis=1), rel=1e-5)
+    assert more.rms_f == pytest.approx(np.sqrt((of_atoms**2).mean(axis=1)))
+    assert (more.rms_f < more.max_f).all()

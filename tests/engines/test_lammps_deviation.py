@@ -17,6 +17,7 @@ from pwact.engines.pod.trainer import PodTrainer
 from pwact.engines.potential import pair_sets
 from pwact.errors import TaskError
 from pwact.formats.model_devi import read_model_devi
+from pwact.uncertainties.committee import CommitteeDeviation
 from pwact.verdict import Outcome
 from tests.engines.pod_helpers import (
     BLOCK,
@@ -61,6 +62,35 @@ def test_equals_numpy_on_the_forces_of_each_member(
         expected = [sigma.mean(), sigma.min(), sigma.max()]
         np.testing.assert_allclose(row[1:4], expected, atol=1e-6)
         assert 0 < row[5] < row[4] < row[6]  # energies: min < avg < max
+
+
+def test_the_root_mean_square_follows_where_it_is_wanted(
+    run: Path, committee: Any, tmp_path: Path
+) -> None:
+    pod, _, models = committee
+    potential = pod.potential(models).with_rms()
+    place = tmp_path / "it's a run"
+    assert explore(place, alloy(70), potential, SHORT) == 0
+    plain, rows = (np.loadtxt(folder / "model_devi.out") for folder in (run, place))
+    assert rows[:, :-1].tolist() == plain.tolist()
+    frame = MdTrajectory(place).frame(20)
+    forces = []
+    for member in range(3):
+        directory = tmp_path / f"{member}"
+        alone = driven_alone(pod.potential(models), member)
+        assert explore(directory, frame, alone, STILL) == 0
+        forces.append(MdTrajectory(directory).frame(0).arrays["forces"])
+    variance = np.var(forces, axis=0).sum(axis=1)
+    told = CommitteeDeviation().measured(place)
+    assert told.steps.tolist() == [0, 10, 20, 30, 40]
+    assert told.values[2] == rows[2, -1] == pytest.approx(np.sqrt(variance.mean()), abs=1e-6)
+    assert told.values[2] < 0.95 * rows[2, 3]
+    assert CommitteeDeviation().scores(place).values.tolist() == rows[:, 3].tolist()
+    assert pod.potential(models[:1]).with_rms().rms is False
+    # what tells the average and the largest alone gives the least that they allow
+    least = CommitteeDeviation().measured(run).values
+    assert (least <= told.values + 1e-9).all()
+    np.testing.assert_allclose(least, told.values, rtol=0.15)
 
 
 def test_layout_is_that_of_matpl(run: Path) -> None:

@@ -6,9 +6,10 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
-from pwact.errors import InputError
-from pwact.formats.lammps_data import STYLES, read_lammps_data, write_lammps_data
+from pwact.errors import InputError, TaskError
+from pwact.formats.lammps_data import STYLES, atom_count, read_lammps_data, write_lammps_data
 
 TYPES = ["Cu", "Au", "Ag"]
 
@@ -186,3 +187,14 @@ def test_a_general_triclinic_box(tmp_path: Path) -> None:
     atoms = read_lammps_data(path)
     np.testing.assert_array_equal(atoms.cell.array, [[0, 4, 0], [5, 0, 0], [1, 1, -6]])
     np.testing.assert_array_equal(atoms.positions, [[0, 0, 0], [1, 2.5, 3]])
+
+
+def test_the_number_of_atoms_alone(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    write_lammps_data(path, bulk("Cu", cubic=True).repeat(2), ("Ag", "Cu"))
+    assert atom_count(path) == 32
+    path.write_text("no atoms at all\n2 atom types\n")
+    with pytest.raises(TaskError, match="does not say how many"):
+        atom_count(path)
+    with pytest.raises(TaskError, match="cannot be read"):
+        atom_count(tmp_path / "missing")

@@ -42,6 +42,22 @@ def test_columns_are_found_by_name(tmp_path: Path, header: str, row: str) -> Non
     assert found.failed.tolist() == [False] * 3
 
 
+def test_the_root_mean_square_over_the_atoms(tmp_path: Path) -> None:
+    """A column of ours, or of what DeePMD-kit tells of each atom; else unknown."""
+    of_atoms = np.array([[0.1, 0.4, 0.3], [0.2, 0.2, 0.5]])
+    rows = [
+        f"{step} 9 9 9 {one.max()} {one.min()} {one.mean()} {' '.join(map(str, one.tolist()))}\n"
+        for step, one in zip((0, 10), of_atoms)
+    ]
+    found = read_text(tmp_path, DEEPMD.replace("\n", " atm_devi_f(N)\n") + "".join(rows))
+    np.testing.assert_allclose(found.rms_f, np.sqrt((of_atoms**2).sum(axis=1) / 3))
+    assert not found.failed.any()
+    assert np.isnan(read_text(tmp_path, MATPL + "0 0.2 0.1 0.3 9 9 9\n").rms_f).all()
+    path = tmp_path / "ours.out"
+    write_model_devi(path, np.array([0, 10]), np.arange(14.0).reshape(2, 7))
+    assert read_model_devi(path).rms_f.tolist() == [6.0, 13.0]
+
+
 def test_oldest_files_have_only_the_average(tmp_path: Path) -> None:
     found = read_text(tmp_path, "# step avg_devi_f max_devi_e\n0 0.2 9\n")
     assert found.max_f.tolist() == found.avg_f.tolist() == [0.2]

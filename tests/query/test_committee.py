@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pwact.query.committee import deviations, score
+from pwact.query.committee import (
+    deviations,
+    least_root_mean_square,
+    root_mean_square,
+    score,
+)
 
 
 def test_formula_by_hand() -> None:
@@ -27,6 +32,33 @@ def test_against_plain_sums() -> None:
     np.testing.assert_allclose(
         score(forces, energies), [*expected, spread.mean(), spread.min(), spread.max()]
     )
+
+
+def test_root_mean_square_is_neither_mean_nor_maximum() -> None:
+    rng = np.random.default_rng(3)
+    forces, energies = rng.normal(size=(4, 9, 3)), rng.normal(size=(4, 9))
+    by_atom = deviations(forces)
+    plain = (sum(value**2 for value in by_atom.tolist()) / 9) ** 0.5
+    assert root_mean_square(by_atom) == pytest.approx(plain, rel=1e-12)
+    assert by_atom.mean() * 1.01 < plain < by_atom.max() / 1.1
+    row = score(forces, energies, with_rms=True)
+    assert row.tolist() == [*score(forces, energies).tolist(), root_mean_square(by_atom)]
+
+
+def test_the_least_root_mean_square_of_average_and_maximum() -> None:
+    """A bound, exact where one atom stands out, and near where all are spread like vectors."""
+    rng = np.random.default_rng(4)
+    of_atoms = np.linalg.norm(rng.normal(size=(500, 40, 3)), axis=2)
+    true = root_mean_square(of_atoms)
+    least = least_root_mean_square(of_atoms.mean(axis=1), of_atoms.max(axis=1), 40)
+    assert (least <= true).all()
+    assert np.quantile(least / true, [0.0, 1.0]) == pytest.approx([0.93, 0.93], abs=0.05)
+    one = np.full((1, 5), 0.1)
+    one[0, 2] = 0.9
+    given = least_root_mean_square(one.mean(axis=1), one.max(axis=1), 5)
+    np.testing.assert_allclose(given, root_mean_square(one), rtol=1e-12)
+    single = np.array([0.3])
+    np.testing.assert_allclose(least_root_mean_square(single, single, 1), single)
 
 
 @pytest.mark.parametrize("members", [1, 3])

@@ -133,5 +133,5 @@ class DeepmdTrainer(DeepmdTraining):
                 f"pair_style deepmd {' '.join(names)}{deviation}",
                 f"pair_coeff * * {' '.join(self.types)}",
             ),
-            by_atom="atomic",
+            by_atom="atomic" if len(models) > 1 else "",
         )

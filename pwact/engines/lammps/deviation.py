@@ -3,10 +3,11 @@
 For pair styles that run one model at a time (`pwact.engines.potential.PairSets`). ``python -m
 pwact.engines.lammps.deviation COMMAND LINES`` works in the current directory: COMMAND is the shell
 text that starts LAMMPS, LINES a JSON list of commands: those that stand first for all, then the
-pair commands of each member; ``--rms`` behind them adds a column. One LAMMPS process reruns the dump once a member. A frame at which
-LAMMPS gives up, and all later ones, become rows of NaN: no member can describe them. An evaluation
-that failed for another reason, or that got nowhere at all, leaves no rows. LAMMPS is judged by the
-frames that it wrote, whatever the exit status of its command.
+pair commands of each member; ``--rms`` behind them adds a column. One LAMMPS process reruns the
+dump once a member. A frame at which LAMMPS gives up, and all later ones, become rows of NaN: no
+member can describe them. An evaluation that failed for another reason, or that got nowhere at all,
+leaves no rows. LAMMPS is judged by the frames that it wrote, whatever the exit status of its
+command.
 """
 
 from __future__ import annotations
@@ -203,9 +204,7 @@ def _rerun(directory: Path, command: str) -> int:
     return 128 - done.returncode if done.returncode < 0 else done.returncode
 
 
-def _write(
-    directory: Path, members: int, steps: list[int], usable: int, with_rms: bool
-) -> None:
+def _write(directory: Path, members: int, steps: list[int], usable: int, with_rms: bool) -> None:
     """Write the rows, NaN for those that were not evaluated."""
     rows = np.full((len(steps), 7 if with_rms else 6), np.nan)
     row_of = {step: row for row, step in enumerate(steps)}

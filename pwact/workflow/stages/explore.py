@@ -95,6 +95,7 @@ class ExploreStage:
             **own,
             **({"calculator": dict(models[0])} if models else {}),
             **({"judges": [dict(model) for model in models[1:]]} if len(models) > 1 else {}),
+            **({"rms": True} if known.rms else {}),
             "models": {
                 name: files.tree_hash(path) for name, path in sorted(self.potential.links.items())
             },
@@ -103,7 +104,8 @@ class ExploreStage:
             "systems": {system.name: self._of_system(system) for system in self.systems},
             **({} if self.serving is None else self.serving.inputs),
         }
-        return Settings(values, {"types": ANY, CONDITION: self.iteration, WOULD_SERVE: None})
+        absent = {"types": ANY, "rms": False, CONDITION: self.iteration, WOULD_SERVE: None}
+        return Settings(values, absent)
 
     def _of_system(self, system: System) -> Settings:
         """A system in `inputs`; of atoms only where some are held."""
@@ -251,11 +253,10 @@ class ExploreStep:
     def stage(self, turn: Turn) -> ExploreStage:
         """The MD of all systems."""
         engines = turn.engines
-        potential = engines.trainer.potential(turn.committee)
         return ExploreStage(
             turn.config,
             engines.explorer,
-            potential,
+            turn.potential(),
             engines.explore,
             turn.iteration,
             turn.when_ended,
