@@ -254,7 +254,7 @@ class AppraiseStep:
         return AppraiseStage(
             turn.config,
             engines.explorer,
-            engines.trainer.potential(turn.committee),
+            turn.potential(),
             turn.uncertainty,
             turn.evaluator,
             turn.committee[0],
