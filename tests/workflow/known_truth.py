@@ -127,10 +127,11 @@ def _md(directory: Path) -> None:
     else:
         steps = np.array(stored["steps"])
         hard = hardness(stored["seed"], len(steps))
-    rows = np.zeros((len(steps), 6))
+    rows = np.zeros((len(steps), 7))
     rows[:, 2] = hard / RATIO
     for place, value in (STRANGE if stored.get("strange") else {}).items():
         rows[place, 2] = value
+    rows[:, -1] = rows[:, 2]
     write_model_devi(directory / "model_devi.out", steps, rows)
     (directory / "traj").write_text("frames of " + repr(stored["seed"]))
     (directory / "md.log").write_text(f"{stored['seed']}\n")
