@@ -108,7 +108,9 @@ def _parts(parser: Parser) -> None:
 def _names(parser: Parser) -> None:
     from pwact.registry.formats import LABEL_NAMES, PWACT  # noqa: PLC0415  `pwact --help` needs none of it
 
-    more = "names of the labels in extxyz: pwact (default), or ase, for programs that read by ASE"
+    more = (
+        "names of the labels in extxyz: pwact (default), ase for programs that read by ASE, or mace"
+    )
     parser.add_argument("--names", type=str.lower, choices=LABEL_NAMES, default=PWACT, help=more)
 
 

@@ -36,7 +36,7 @@ from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.type_names import OPTION
 from pwact.io import files
 from pwact.io.texts import DAMAGED, open_text
-from pwact.registry.formats import ASE, PWACT
+from pwact.registry.formats import ASE, MACE, PWACT
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,12 @@ _THERE = "labels that are there under other names"
 MOST_ATOMS = 10**9  # what is more is a slip
 
 
-_FORCE_COLUMN = {PWACT: "force", ASE: "forces"}
+# whose names → key of the energy, column of the forces, key of the virial or stress
+_WRITTEN = {
+    PWACT: ("energy", "force", "virial"),
+    ASE: ("energy", "forces", "stress"),
+    MACE: ("REF_energy", "REF_forces", "REF_stress"),
+}
 
 
 def write_extxyz(path: Path, frames: Iterable[Atoms], names: str = PWACT) -> None:
@@ -72,29 +77,39 @@ def frame_text(atoms: Atoms, names: str = PWACT) -> str:
     names
         ``pwact``: column ``force`` and key ``virial`` (eV), which MatPL reads; ``ase``: column
         ``forces`` and key ``stress`` (eV/Å³, minus the virial by the volume), which ASE reads as
-        results of a calculator, and with it the trainers that read by ASE.
+        results of a calculator, and with it the trainers that read by ASE; ``mace``: the same
+        behind ``REF_``, where ASE leaves them alone and MACE looks for them.
+
+    Raises
+    ------
+    InputError
+        A frame without a cell has a virial, which is no stress then.
     """
+    energy_key, force_column, virial_key = _WRITTEN[names]
     labels = labels_of(atoms) if atoms.calc is not None else None
     forces = labels.forces if labels else atoms.arrays.get("forces")
-    columns = "species:S:1:pos:R:3" + ("" if forces is None else f":{_FORCE_COLUMN[names]}:R:3")
+    columns = "species:S:1:pos:R:3" + ("" if forces is None else f":{force_column}:R:3")
     more, texts = property_columns(atoms)
     columns += more
     pbc = " ".join("T" if periodic else "F" for periodic in atoms.pbc)
     head = [f'Lattice="{_numbers(atoms.cell.array)}"', f"Properties={columns}", f'pbc="{pbc}"']
     if labels:
-        head.append(f"energy={labels.energy!r}")
+        head.append(f"{energy_key}={labels.energy!r}")
     if labels and labels.virial is not None:
-        if names == ASE:
-            stress = -labels.virial / float(atoms.get_volume())
-            head.append(f'stress="{_numbers(stress)}"')
-        else:
-            head.append(f'virial="{_numbers(labels.virial)}"')
+        virial = labels.virial if names == PWACT else -labels.virial / _volume(atoms)
+        head.append(f'{virial_key}="{_numbers(virial)}"')
     table = atoms.positions if forces is None else np.hstack([atoms.positions, forces])
     rows = [
         f"{symbol} {' '.join(map(repr, row))}{text}\n"
         for symbol, row, text in zip(atoms.get_chemical_symbols(), table.tolist(), texts)
     ]
     return f"{len(atoms)}\n{' '.join(head)}\n{''.join(rows)}"
+
+
+def _volume(atoms: Atoms) -> float:
+    if atoms.cell.rank < 3:
+        raise InputError("a frame without a cell has a virial, which is no stress: --names pwact")
+    return float(atoms.get_volume())
 
 
 def _numbers(array: np.ndarray) -> str:

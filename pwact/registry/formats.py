@@ -16,8 +16,8 @@ NOTHING = "no"
 EACH_AXIS = "each axis"
 ALL_AXES_OR_NONE = "all axes or none"
 PERIODIC = "all axes"
-PWACT, ASE = "pwact", "ase"
-LABEL_NAMES = (PWACT, ASE)  # whose names labels get where a format has a choice
+PWACT, ASE, MACE = "pwact", "ase", "mace"
+LABEL_NAMES = (PWACT, ASE, MACE)  # whose names labels get where a format has a choice
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,9 @@ FORMATS: Registry[DataFormat] = Registry(
             ),
             written=(
                 "Every number with all its digits. Names of PWact and MatPL (`force`, "
-                "`virial`), or with `--names ase` those of ASE (`forces`, `stress`), which "
-                "MACE, SevenNet, NequIP and others read.",
+                "`virial`), with `--names ase` those of ASE (`forces`, `stress`), or with "
+                "`--names mace` those that MACE looks for (`REF_energy`, `REF_forces`, "
+                "`REF_stress`). [Who trains on which](#other-programs-that-train-on-extended-xyz).",
             ),
             refused=(
                 "two candidates for one label that differ, a key twice with different values, "

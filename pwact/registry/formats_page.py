@@ -22,6 +22,33 @@ cell wants to expand. Energy and forces belong together: of several energies the
 that the forces are derivatives of. A file that is damaged, or that cannot be understood, is
 refused with its line or frame; what is left out on purpose is said.
 """
+OTHERS = """## Other programs that train on extended XYZ
+
+`pwact to_pwdata` and `pwact gather_pwdata` write extended XYZ under three sets of names. Energies
+are in eV, forces in eV/Å, virials in eV, stresses in eV/Å³ with the sign of ASE (negative where the
+cell wants to expand).
+
+| `--names` | energy | forces | virial or stress |
+| --- | --- | --- | --- |
+| `pwact` | `energy` | `force` | `virial` |
+| `ase` | `energy` | `forces` | `stress` |
+| `mace` | `REF_energy` | `REF_forces` | `REF_stress` |
+
+- MatPL: `pwact`, as in a campaign.
+- MACE: `mace`. Where its defaults are other names, give it `--energy_key=REF_energy`,
+  `--forces_key=REF_forces` and `--stress_key=REF_stress`.
+- SevenNet: `ase`. In its input `data: {data_format: 'ase', load_trainset_path: ['train.xyz'],
+  load_validset_path: ['valid.xyz']}`.
+- NequIP, Allegro: `ase`. An `ASEDataModule` with `train_file_path` and `val_file_path`.
+- Others that read by ASE: `ase`. Its `get_potential_energy`, `get_forces` and `get_stress` give the
+  labels.
+- GAP: `pwact`, with `energy_parameter_name=energy`, `force_parameter_name=force` and
+  `virial_parameter_name=virial` of `gap_fit`.
+
+MACE has names of its own because ASE moves `energy` and `forces` of a file into a calculator, where
+they look like results of another model. Tests read files of all three sets back by ASE; the other
+programs are not run, so look at the errors of a first short training.
+"""
 VIRIALS = """## Virials that PWact collected from PWmat
 
 PWact kept PWmat's sign of the stress: in its `train.xyz` and `PWdata` of PWmat the diagonal of
@@ -39,7 +66,7 @@ It matters only where virials are trained (`train_virial`).
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([INTRO, _overview(), *_sections(), VIRIALS])
+    return "\n".join([INTRO, _overview(), *_sections(), OTHERS, VIRIALS])
 
 
 def _overview() -> str:

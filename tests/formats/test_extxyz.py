@@ -324,6 +324,32 @@ def test_names_for_ase(tmp_path: Path, frames: list[Atoms]) -> None:
         assert_same(found, ours, 1e-9)
 
 
+def test_names_for_mace(tmp_path: Path, frames: list[Atoms]) -> None:
+    write_extxyz(tmp_path / "mace.xyz", frames, "mace")
+    for theirs, ours in zip(ase.io.read(tmp_path / "mace.xyz", ":"), frames):
+        labels = labels_of(ours)
+        assert theirs.calc is None
+        np.testing.assert_array_equal(theirs.arrays["REF_forces"], labels.forces)
+        assert theirs.info["REF_energy"] == labels.energy
+        assert ("REF_stress" in theirs.info) == (labels.virial is not None)
+        if labels.virial is not None:
+            stress = np.reshape(theirs.info["REF_stress"], (3, 3))
+            np.testing.assert_allclose(-stress * ours.get_volume(), labels.virial, rtol=1e-9)
+    for found, ours in zip(read_extxyz(tmp_path / "mace.xyz"), frames):
+        assert_same(found, ours, 1e-9)
+
+
+@pytest.mark.parametrize("names", ["ase", "mace"])
+def test_a_virial_without_a_cell_is_no_stress(names: str) -> None:
+    atoms = Atoms("OH", [[0, 0, 0], [0, 0, 1]])
+    set_labels(atoms, -1.0, np.zeros((2, 3)), np.eye(3))
+    assert 'virial="1.0 0.0' in frame_text(atoms)
+    with pytest.raises(InputError, match="a frame without a cell has a virial, which is no stress"):
+        frame_text(atoms, names)
+    set_labels(atoms, -1.0, np.zeros((2, 3)))
+    assert "stress" not in frame_text(atoms, names)
+
+
 @pytest.mark.parametrize(
     ("head", "pbc"),
     [
