@@ -84,6 +84,15 @@ class Calibration:
         median: np.ndarray = np.exp(rows @ self.mean)
         return median
 
+    def quantile(self, share: float, uncertainty: np.ndarray) -> np.ndarray:
+        """The error below which this share of frames is expected, eV/Å, at each uncertainty."""
+        from scipy.special import stdtrit
+
+        rows = _rows(uncertainty)
+        away = stdtrit(self.freedom, share) * self.scale * np.sqrt(self._spread(rows))
+        error: np.ndarray = np.exp(rows @ self.mean + away)
+        return error
+
     def below(self, target: float, uncertainty: np.ndarray) -> np.ndarray:
         """Probability that the error is below `target` (eV/Å), shape of `uncertainty`.
 
@@ -92,10 +101,14 @@ class Calibration:
         from scipy.special import stdtr
 
         rows = _rows(uncertainty)
-        spread = 1.0 + np.einsum("ni,ij,nj->n", rows, self.covariance, rows)
-        distance = (np.log(target) - rows @ self.mean) / (self.scale * np.sqrt(spread))
-        chance: np.ndarray = np.nan_to_num(stdtr(self.freedom, distance), nan=0.0)
-        return chance
+        away = self.scale * np.sqrt(self._spread(rows))
+        chance: np.ndarray = stdtr(self.freedom, (np.log(target) - rows @ self.mean) / away)
+        return np.nan_to_num(chance, nan=0.0)
+
+    def _spread(self, rows: np.ndarray) -> np.ndarray:
+        """Variance of log e in units of s²: that of the frame and that of the line."""
+        variance: np.ndarray = 1.0 + np.einsum("ni,ij,nj->n", rows, self.covariance, rows)
+        return variance
 
 
 def starting_pairs(uncertainty: np.ndarray, error: np.ndarray) -> Pairs:
@@ -162,6 +175,11 @@ def accepted_up_to(
     mean = np.cumsum(chance) / np.arange(1, len(known) + 1)
     good = np.flatnonzero((mean >= CONFIDENCE) & (chance >= LEAST))
     return float(known[good[-1]]) if good.size else None
+
+
+def upper_bound(count: int, wrong: int, confidence: float = 0.90) -> float:
+    """Upper bound of the share; see `lower_bound`."""
+    return 1.0 - lower_bound(count, count - wrong, confidence)
 
 
 def lower_bound(count: int, wrong: int, confidence: float = 0.90) -> float:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -19,9 +20,19 @@ from pwact.query.window import Limits, Scores
 from pwact.report import pictures, plots
 from pwact.report.pictures import Curve, Scale
 from pwact.report.records import IterationRow
+from pwact.report.target_pictures import accepted, errors, reliability
 from pwact.takeover.rows import rows_of_pwact
 from pwact.takeover.tree import tree_in
 from pwact.tools.explored_trees import ExploredTree, find_explored, judged_systems
+from pwact.tools.rounds import (
+    Decided,
+    aim_of,
+    line_of,
+    points_of,
+    read_rounds,
+    reliability_of,
+    rows_of,
+)
 from pwact.uncertainties import recorded_in
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow import ledger, steps
@@ -44,11 +55,14 @@ class Subject:
         Of each iteration, as its uncertainty understands them; what is absent is not drawn.
     rows
         One an iteration, for the learning curve.
+    work_dir
+        Where they lie.
     """
 
     iterations: Mapping[int, Path]
     limits: Mapping[int, Limits]
     rows: Sequence[IterationRow]
+    work_dir: Path
 
 
 def subject_of(
@@ -94,6 +108,7 @@ def subject_of(
         {number: found[number] for number in chosen},
         {number: pair for number, pair in known.items() if pair},
         _rows(work_dir, stages, found),
+        work_dir,
     )
 
 
@@ -129,7 +144,8 @@ def draw(
     """Draw everything into `directory`, and name the pictures.
 
     For each structure of an iteration ``iter.0000/md.000.sys.000-{histogram,by_step,
-    by_temperature}``, and ``learning_curve`` for all.
+    by_temperature}``, and ``learning_curve`` for all; with a target ``iter.0000/errors`` as well,
+    ``reliability`` and ``accepted``.
 
     Parameters
     ----------
@@ -166,7 +182,32 @@ def draw(
         for path in _paths(directory / "learning_curve", formats)
         if _make(path, lambda path: pictures.learning_curve(path, subject.rows))
     ]
-    return made
+    return made + _draw_rounds(subject, directory, formats)
+
+
+def _draw_rounds(subject: Subject, directory: Path, formats: Sequence[str]) -> list[Path]:
+    """The pictures of a campaign with a target; none of others."""
+    try:
+        rounds = read_rounds(subject.work_dir)
+    except InputError as error:
+        _LOG.warning("no picture of the target is drawn: %s", error)
+        return []
+    painters: list[tuple[Path, Callable[[Path], bool]]] = []
+    for one in rounds:
+        if one.iteration in subject.iterations:
+            name = layout.iteration_name(one.iteration)
+            painters.append((directory / name / "errors", partial(_errors, one)))
+    bins, title = reliability_of(rounds), "What the limits promised, and what the labels said"
+    painters.append((directory / "reliability", lambda path: reliability(path, title, bins)))
+    painters.append((directory / "accepted", lambda path: accepted(path, rows_of(rounds))))
+    return [
+        path for base, painter in painters for path in _paths(base, formats) if _make(path, painter)
+    ]
+
+
+def _errors(one: Decided, path: Path) -> bool:
+    title = f"{layout.iteration_name(one.iteration)}, md_jobs[{one.condition}]"
+    return errors(path, title, points_of(one), line_of(one), aim_of(one))
 
 
 def _explored(place: Path) -> ExploredTree:

@@ -16,6 +16,7 @@ from pwact.query.calibration import (
     accepted_up_to,
     calibrate,
     lower_bound,
+    upper_bound,
 )
 
 
@@ -137,3 +138,23 @@ def test_accepted_frames_are_accurate_as_often_as_promised() -> None:
 )
 def test_bound_of_a_share(count: int, wrong: int, bound: float) -> None:
     assert lower_bound(count, wrong) == pytest.approx(bound, abs=1e-4)
+
+
+@pytest.mark.parametrize(("count", "wrong"), [(1, 0), (8, 3), (10, 10), (22, 0)])
+def test_bounds_from_both_sides(count: int, wrong: int) -> None:
+    low, high = lower_bound(count, wrong), upper_bound(count, wrong)
+    assert 0 <= low <= 1 - wrong / count <= high <= 1
+    assert high == (1.0 if wrong == 0 else pytest.approx(1 - lower_bound(count, count - wrong)))
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_quantiles_of_the_error(share: float) -> None:
+    made = calibrate(drawn(np.random.default_rng(6), 9))
+    assert made is not None
+    values = np.array([0.01, 0.05, 0.3])
+    errors = made.quantile(share, values)
+    for value, error in zip(values, errors):
+        assert made.below(float(error), np.array([value]))[0] == pytest.approx(share)
+    if share == 0.5:
+        assert errors == pytest.approx(made.expected(values))
+    assert np.isnan(made.quantile(share, np.array([0.0]))[0])
