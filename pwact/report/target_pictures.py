@@ -77,8 +77,6 @@ def errors(
         return False
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_xscale("log")
-    axes.set_yscale("log")
     if line is not None:
         axes.fill_between(
             line.uncertainty,
@@ -99,6 +97,7 @@ def errors(
             linestyle="none",
             label=label,
         )
+    _decades(axes)
     _limits(axes, aim)
     axes.set_xlabel("scaled uncertainty U (eV/Å)")
     axes.set_ylabel("true force error, RMSE of a frame (eV/Å)")
@@ -106,6 +105,17 @@ def errors(
     axes.legend(frameon=False, fontsize="small")
     save(figure, path)
     return True
+
+
+def _decades(axes: Axes) -> None:
+    """Logarithmic axes with numbers that one reads at once: 0.02, 0.05, 0.1."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
+        scale("log")
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _styles(count: int) -> list[tuple[str, str, float]]:
@@ -195,7 +205,7 @@ def reliability(path: Path, title: str, bins: Sequence[Bin]) -> bool:
     axes.set_ylim(-0.03, 1.06)
     axes.set_xlabel("predicted probability of an error below the target")
     axes.set_ylabel("share of labelled frames below it")
-    axes.set_title(title, fontsize="medium", loc="left")
+    axes.set_title(f"{title} (numbers: frames)", fontsize="medium", loc="left")
     save(figure, path)
     return True
 
@@ -236,6 +246,14 @@ def accepted(path: Path, rows: Sequence[RoundRow]) -> bool:
         shares = [100 * (row.share or 0.0) for row in mine]
         upper.plot([row.iteration for row in mine], shares, "o-", color="tab:blue")
     upper.axhline(100 * ENOUGH, color="black", linestyle="--", linewidth=0.8)
+    upper.annotate(
+        f"{100 * ENOUGH:g} %: enough, with controls below the target",
+        (0.01, 100 * ENOUGH),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, -11),
+        textcoords="offset points",
+        fontsize="small",
+    )
     upper.set_ylim(0, 105)
     upper.set_ylabel("accepted frames (%)")
     numbers = [row.iteration for row in rows]

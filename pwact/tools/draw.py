@@ -197,7 +197,7 @@ def _draw_rounds(subject: Subject, directory: Path, formats: Sequence[str]) -> l
         if one.iteration in subject.iterations:
             name = layout.iteration_name(one.iteration)
             painters.append((directory / name / "errors", partial(_errors, one)))
-    bins, title = reliability_of(rounds), "What the limits promised, and what the labels said"
+    bins, title = reliability_of(rounds), "Promised, and found"
     painters.append((directory / "reliability", lambda path: reliability(path, title, bins)))
     painters.append((directory / "accepted", lambda path: accepted(path, rows_of(rounds))))
     return [

@@ -195,7 +195,8 @@ def line_of(one: Decided) -> Optional[Line]:
     values = np.concatenate([one.known.usable.uncertainty, one.fresh.pairs.usable.uncertainty])
     ends = [*values.tolist(), *([] if one.limit is None else [one.limit])]
     grid = np.geomspace(0.7 * min(ends), 1.4 * max(ends), 100)
-    return Line(grid, *(line.quantile(q, grid) for q in (0.05, 0.5, 0.95)), one.words)
+    low, middle, high = (line.quantile(share, grid) for share in (0.05, 0.5, 0.95))
+    return Line(grid, low, middle, high, one.words)
 
 
 def aim_of(one: Decided) -> Aim:
