@@ -102,8 +102,9 @@ class Calibration:
 
         rows = _rows(uncertainty)
         away = self.scale * np.sqrt(self._spread(rows))
-        chance: np.ndarray = stdtr(self.freedom, (np.log(target) - rows @ self.mean) / away)
-        return np.nan_to_num(chance, nan=0.0)
+        distance = (np.log(target) - rows @ self.mean) / away
+        chance: np.ndarray = np.nan_to_num(stdtr(self.freedom, distance), nan=0.0)
+        return chance
 
     def _spread(self, rows: np.ndarray) -> np.ndarray:
         """Variance of log e in units of s²: that of the frame and that of the line."""
