@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOMENTS = "initial_magmoms"  # µB, shape (N,), or (N, 3) along x, y, z
 CHARGES = "initial_charges"  # e, shape (N,)
 KINDS = "tags"  # whole numbers from 1 tell atoms of one element apart; 0: its usual kind
+FOUND_MOMENTS = "magmoms"  # µB, as a calculation found them; data sets carry them, nothing else
+CARRIED = (MOMENTS, CHARGES, KINDS, FOUND_MOMENTS)  # what frames of data sets carry
 SETTING = "setting."  # what an input of the user says of each atom: ``setting.LDAUU``, as text
 GROUPS = "groups"  # number of the entry of the user's file that lists an atom; not handed on
 
@@ -68,6 +70,12 @@ def properties_of(atoms: Atoms) -> dict[str, np.ndarray]:
         if name.startswith(SETTING) or (known is not None and np.any(values != known.nothing)):
             found[name] = values
     return found
+
+
+def carried(atoms: Atoms) -> dict[str, np.ndarray]:
+    """Name → array, shape (N, …), of what data sets carry of their atoms; sorted by name."""
+    names = [name for name in sorted(CARRIED) if name in atoms.arrays]
+    return {name: atoms.arrays[name] for name in names if np.any(atoms.arrays[name] != 0)}
 
 
 def hand_on(source: Atoms, target: Atoms, order: Optional[np.ndarray] = None) -> Atoms:

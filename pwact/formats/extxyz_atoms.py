@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import atomic_numbers
 
-from pwact.atom_properties import CHARGES, KINDS, MOMENTS, properties_of
+from pwact.atom_properties import CHARGES, FOUND_MOMENTS, KINDS, MOMENTS, carried
 from pwact.formats.extxyz_head import Head
 from pwact.formats.moving import mask_columns, put_mask
 from pwact.formats.type_names import TypeNames
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 # name of the column → how many numbers it may hold; the names are ASE's
-_COLUMNS = {MOMENTS: (1, 3), CHARGES: (1,), KINDS: (1,)}
+_COLUMNS = {MOMENTS: (1, 3), CHARGES: (1,), KINDS: (1,), FOUND_MOMENTS: (1, 3)}
 _SYMBOLS = ("species", "symbols", "element")
 _NUMBERS = ("numbers", "z", "atomic_numbers")
 _ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
@@ -100,9 +100,7 @@ def put_properties(atoms: Atoms, head: Head, words: Sequence[Sequence[str]]) -> 
 def property_columns(atoms: Atoms) -> tuple[str, list[str]]:
     """What `Properties` says of them, and the words of each atom; empty where there is nothing."""
     heads, texts = mask_columns(atoms)
-    for name, values in properties_of(atoms).items():
-        if name not in _COLUMNS:
-            continue
+    for name, values in carried(atoms).items():
         rows = values.reshape(len(atoms), -1)
         kind = "I" if rows.dtype.kind == "i" else "R"
         heads += f":{name}:{kind}:{rows.shape[1]}"

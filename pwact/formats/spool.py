@@ -1,17 +1,21 @@
 """Frames put aside in a file, to be read back in any order, in memory for one frame.
 
 Each frame is one record of 64-bit numbers: atomic numbers (N), cell (9, Å), periodic axes (3),
-positions (3N, Å), forces (3N, eV/Å), energy (eV) and virial (9, eV; NaN for none).
+positions (3N, Å), forces (3N, eV/Å), energy (eV) and virial (9, eV; NaN for none). Moments and
+charges stand in a file beside it, a line of JSON for each frame that has some.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 
+from pwact.atom_properties import carried
 from pwact.errors import InputError
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.same_frame import structure_mark
@@ -31,12 +35,17 @@ class Spool:
         Of each frame, if `keys_wanted`: what tells its structure from others.
     """
 
-    def __init__(self, path: Path, atoms: int, keys_wanted: bool = False) -> None:
+    def __init__(
+        self, path: Path, atoms: int, keys_wanted: bool = False, whole: bool = False
+    ) -> None:
         self.path = path
         self.atoms = atoms
         self.without_virial = 0
         self.keys: list[bytes] = []
         self._keys_wanted = keys_wanted
+        self._whole = whole
+        self._beside = path.with_name(f"{path.name}.atoms")
+        self._lines: dict[int, int] = {}  # frame → where its line begins in the file beside it
         self._count = 0
 
     def __len__(self) -> int:
@@ -67,6 +76,11 @@ class Spool:
         self.without_virial += labels.virial is None
         with self.path.open("ab") as stream:  # not kept open: there may be many compositions
             stream.write(np.concatenate([row, np.ravel(virial)]).tobytes())
+        if self._whole and (more := carried(atoms)):
+            with self._beside.open("ab") as stream:
+                self._lines[self._count] = stream.tell()
+                rows = {name: values.tolist() for name, values in more.items()}
+                stream.write(json.dumps(rows).encode() + b"\n")
         self._count += 1
         if self._keys_wanted:
             self.keys.append(structure_mark(atoms))
@@ -77,6 +91,7 @@ class Spool:
             self.without_virial -= labels_of(atoms).virial is None
         with self.path.open("r+b") as stream:
             stream.truncate(self._size * count)
+        self._lines = {frame: start for frame, start in self._lines.items() if frame < count}
         del self.keys[count:]
         self._count = count
 
@@ -93,15 +108,32 @@ class Spool:
         with self.path.open("rb") as stream:
             for number in order:
                 stream.seek(self._size * number)
-                yield self._frame(np.frombuffer(stream.read(self._size)))
+                row = np.frombuffer(stream.read(self._size))
+                yield self._frame(row, self._more(number))
 
-    def _frame(self, row: np.ndarray) -> Atoms:
+    def remove(self) -> None:
+        """Delete what lies on the disk."""
+        self.path.unlink(missing_ok=True)
+        self._beside.unlink(missing_ok=True)
+
+    def _more(self, number: int) -> dict[str, list[Any]]:
+        """What else the atoms of a frame have, by name."""
+        if number not in self._lines:
+            return {}
+        with self._beside.open("rb") as stream:
+            stream.seek(self._lines[number])
+            found: dict[str, list[Any]] = json.loads(stream.readline())
+        return found
+
+    def _frame(self, row: np.ndarray, more: Mapping[str, list[Any]]) -> Atoms:
         n = self.atoms
         ends = np.cumsum([n, 9, 3, 3 * n, 3 * n, 1])
         numbers, cell, pbc, positions, forces, energy, virial = np.split(row, ends)
         atoms = Atoms(
             numbers.astype(int), positions.reshape(n, 3), cell=cell.reshape(3, 3), pbc=pbc != 0
         )
+        for name, values in more.items():
+            atoms.set_array(name, np.array(values))
         set_labels(atoms, float(energy[0]), forces, None if np.isnan(virial).any() else virial)
         return atoms
 

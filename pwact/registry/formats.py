@@ -40,7 +40,9 @@ class DataFormat(Entry):
         Which frames of a data set may lack the virial; `NOTHING` where it is not read.
     pbc
         Which axes may be periodic.
-    moments, atom_energies
+    moments
+        Whether atoms carry their moments, charges and kinds.
+    atom_energies
         Whether atoms carry these labels.
     reads
         What is read, and how labels are known: sentences for the manual.
@@ -144,6 +146,7 @@ FORMATS: Registry[DataFormat] = Registry(
             campaign=True,
             names=True,
             types=True,
+            moments=True,
             pbc=EACH_AXIS,
             reads=(
                 "A file, or all `*.xyz` and `*.extxyz` below a folder. Names and units of labels: "
@@ -151,7 +154,8 @@ FORMATS: Registry[DataFormat] = Registry(
                 _COMPRESSED,
             ),
             written=(
-                "Every number with all its digits. Names of PWact and MatPL (`force`, "
+                "Every number with all its digits, and of the atoms `initial_magmoms`, "
+                "`initial_charges`, `tags` and `magmoms`. Names of PWact and MatPL (`force`, "
                 "`virial`), with `--names ase` those of ASE (`forces`, `stress`), or with "
                 "`--names mace` those that MACE looks for (`REF_energy`, `REF_forces`, "
                 "`REF_stress`). [Who trains on which](#other-programs-that-train-on-extended-xyz).",

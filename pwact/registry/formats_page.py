@@ -90,8 +90,9 @@ def _overview() -> str:
 _BELOW = """
 "Virial of each frame": frames with and without may stand side by side; "all frames or none": if
 a frame lacks it, the others of its data set lose theirs when it is written, with a warning. "Of
-a campaign": it may be the `data_format` of a campaign. No format carries magnetic moments or
-atomic energies as labels.
+a campaign": it may be the `data_format` of a campaign. Moments, charges and kinds of atoms stay
+with them in extxyz; of other formats it is said that they are not written. No format carries atomic
+energies as labels.
 """
 
 

@@ -161,7 +161,7 @@ def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted
             orders = _orders(settings, [spool for _, spool in sets])
             for name, (_, spool), order in zip(names, sets, orders):
                 _write(settings, spool, shop.ready / name, savepath / name, order, made)
-                spool.path.unlink()
+                spool.remove()
         shop.publish(names, made.to_json())
         return made
     finally:

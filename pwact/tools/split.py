@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
-from pwact.atom_properties import PROPERTIES, properties_of
+from pwact.atom_properties import CARRIED, PROPERTIES, carried, properties_of
 from pwact.errors import InputError, PwactError, UsageError
 from pwact.formats.frames import data_set_format
 from pwact.formats.spool import Spool
+from pwact.registry.formats import FORMATS
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -114,6 +115,7 @@ class Spools:
     def __init__(self, aside: Path, output: str, gap: int, merge: bool, parted: bool) -> None:
         self.sets: dict[tuple[int, str], Spool] = {}
         self._aside, self._output = aside, data_set_format(output)
+        self._whole = FORMATS[FORMATS.canonical(output) or output].moments
         self._gap, self._merge, self._parted = gap, merge, parted
         self._index = self._begun = 0
         self._before: dict[tuple[int, str], int] = {}
@@ -133,18 +135,14 @@ class Spools:
             The output format cannot hold it.
         """
         index = self._index
-        self._dropped.update(
-            (name, None)
-            for name in properties_of(atoms)
-            if name not in PROPERTIES or PROPERTIES[name].of_labels
-        )
+        self._dropped.update(dict.fromkeys(self._not_written(atoms)))
         self._index += 1
         if index % self._gap:
             return
         key = (0 if self._merge else number, self._output.group(atoms))
         if key not in self.sets:
             file = self._aside / f"{number}.{len(self.sets)}.frames"
-            self.sets[key] = Spool(file, len(atoms), self._parted)
+            self.sets[key] = Spool(file, len(atoms), self._parted, self._whole)
             self._before.setdefault(key, 0)
         self._before.setdefault(key, len(self.sets[key]))
         try:
@@ -152,6 +150,16 @@ class Spools:
         except PwactError as error:
             shown = index if place is None else place
             raise InputError(f"frame {shown}: {error}", path) from error
+
+    def _not_written(self, atoms: Atoms) -> list[str]:
+        """What is known of the atoms, belongs to their labels, and has no place in the format."""
+        known = {**properties_of(atoms), **carried(atoms)}
+        return [
+            name
+            for name in known
+            if not (self._whole and name in CARRIED)
+            and (name not in PROPERTIES or PROPERTIES[name].of_labels)
+        ]
 
     def say_dropped(self, path: Path) -> None:
         """Warn of what is known of the atoms, and is not written: moments, charges."""
@@ -169,6 +177,6 @@ class Spools:
             if count:
                 self.sets[key].cut(count)
             else:
-                self.sets.pop(key).path.unlink(missing_ok=True)
+                self.sets.pop(key).remove()
         self._before = {}
         self._index = self._begun

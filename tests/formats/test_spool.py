@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ase import Atoms
 
@@ -43,3 +44,32 @@ def test_labels_that_are_not_finite_are_refused(
     with pytest.raises(InputError, match="not finite"):
         spool.append(atoms)
     assert len(spool) == 0
+
+
+def test_moments_and_charges_where_they_are_wanted(tmp_path: Path, frames: list[Atoms]) -> None:
+    random = np.random.default_rng(3)
+    plain, magnetic, noncollinear = (frame.copy() for frame in frames[:3])
+    magnetic.set_initial_magnetic_moments(random.normal(size=len(magnetic)))
+    magnetic.set_array("magmoms", random.normal(size=len(magnetic)))
+    noncollinear.set_array("magmoms", random.normal(size=(len(magnetic), 3)))
+    noncollinear.set_tags(np.arange(len(magnetic)))
+    given = [plain, magnetic, noncollinear]
+    for atoms, frame in zip(given, frames):
+        labels = labels_of(frame)
+        set_labels(atoms, labels.energy, labels.forces, labels.virial)
+    for whole in (True, False):
+        spool = Spool(tmp_path / f"frames {whole}", len(plain), whole=whole)
+        for atoms in (*given, *given):
+            spool.append(atoms)
+        spool.cut(2)
+        for atoms in (noncollinear, plain):
+            spool.append(atoms)
+        order = [1, 3, 2, 0]
+        for found, number in zip(spool.picked(order), order):
+            wanted = [*given, plain][number]
+            names = set(wanted.arrays) if whole else {"numbers", "positions"}
+            assert set(found.arrays) == names
+            for name in names:
+                np.testing.assert_array_equal(found.arrays[name], wanted.arrays[name])
+        spool.remove()
+    assert list(tmp_path.iterdir()) == []

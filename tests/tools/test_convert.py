@@ -367,9 +367,9 @@ def test_few_frames_are_in_memory_at_a_time(
         gc.collect()
         most[phase] = max(most[phase], len(alive))
 
-    def frame(self: Spool, row: np.ndarray) -> Atoms:
+    def frame(self: Spool, *parts: Any) -> Atoms:
         count("writing")
-        return read_back(self, row)
+        return read_back(self, *parts)
 
     put_movement(here / "a", *series("CSi", *range(12)))
     put_movement(here / "b", *series("CSi", *range(12)))
@@ -672,3 +672,20 @@ def test_forces_that_a_program_zeroed_on_held_atoms_are_said(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "held.xyz: the forces on 2 of 5 atoms are exactly 0 in all 4 frames (atoms 2, 4)" in said
+
+
+def test_moments_stay_in_extxyz_and_are_named_elsewhere(here: Path, capsys: Said) -> None:
+    frames = series("Si3C2", 1, 2)
+    frames[1].set_initial_magnetic_moments([1.5, 0, 0, -1, 0])
+    frames[1].set_array("magmoms", np.array([1.25, 0, 0, -0.75, 0]))
+    labels = labels_of(series("Si3C2", 2)[0])
+    set_labels(frames[1], labels.energy, labels.forces, labels.virial)
+    write_extxyz(here / "all.xyz", frames)
+    command = ["to_pwdata", "-f", "extxyz", "-i", "all.xyz", "--output_format"]
+    assert main([*command, "extxyz", "--train", "0.5"]) == 0
+    assert capsys.readouterr().err == ""
+    parts = [part.read_text() for part in (here / "PWdata" / "C2Si3").iterdir()]
+    assert "".join(sorted(parts, key=len)) == (here / "all.xyz").read_text()
+    assert main([*command, "deepmd/npy", "-s", "other"]) == 0
+    said = capsys.readouterr().err
+    assert said.count("of the atoms is not written: initial_magmoms, magmoms") == 1
