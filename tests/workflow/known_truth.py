@@ -19,6 +19,7 @@ from ase import Atoms
 from pwact import engines
 from pwact.engines.explorers import Given, Motion
 from pwact.engines.potential import Potential
+from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.formats.model_devi import write_model_devi
 from pwact.io.files import write_json
 from pwact.verdict import DONE, Verdict, incomplete
@@ -119,14 +120,23 @@ class TruthExplorer(ToyExplorer):
         return TruthTrajectory(directory)
 
 
+def _hardness(stored: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Steps of all frames, and how hard they are."""
+    if "given" in stored:
+        return np.arange(len(stored["given"])), np.full(len(stored["given"]), TRAINED)
+    return np.array(stored["steps"]), hardness(stored["seed"], len(stored["steps"]))
+
+
+def _kpu(directory: Path) -> None:
+    """A variance: the square of what a committee says."""
+    steps, hard = _hardness(json.loads((directory / "md.json").read_text()))
+    rows = np.repeat(((hard / RATIO) ** 2)[:, None], 4, axis=1)
+    write_kpu_devi(directory / "kpu_model_devi.out", steps, rows)
+
+
 def _md(directory: Path) -> None:
     stored = json.loads((directory / "md.json").read_text())
-    if "given" in stored:
-        steps = np.arange(len(stored["given"]))
-        hard = np.full(len(steps), TRAINED)
-    else:
-        steps = np.array(stored["steps"])
-        hard = hardness(stored["seed"], len(steps))
+    steps, hard = _hardness(stored)
     rows = np.zeros((len(steps), 7))
     rows[:, 2] = hard / RATIO
     for place, value in (STRANGE if stored.get("strange") else {}).items():
@@ -143,6 +153,7 @@ def use_truth(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "tests.workflow.known_truth:TruthExplorer"
     monkeypatch.setitem(engines.EXPLORERS, "lammps", name)
     monkeypatch.setitem(RUN, "truth-md", _md)
+    monkeypatch.setitem(RUN, "toy-kpu", _kpu)
     monkeypatch.setattr(TruthExplorer, "broken", None)
     monkeypatch.setattr(TruthExplorer, "strange", False)
 

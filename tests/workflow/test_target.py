@@ -10,10 +10,12 @@ from typing import Any, Optional
 import numpy as np
 import pytest
 
+from pwact.errors import StageChangedError
 from pwact.formats.frames import write_frames
 from pwact.io.journal import Journal
 from pwact.query.calibration import WORSE, Pairs, accepted_up_to, calibrate
 from pwact.workflow import ledger
+from tests.workflow.dying import until_done
 from tests.workflow.known_truth import (
     FRAMES,
     RATIO,
@@ -274,3 +276,51 @@ def test_a_model_that_cannot_reach_the_target_is_named(
     assert any("this model cannot reach the target" in one for one in caplog.messages)
     (limits,) = selected(tmp_path, 0, "limits.csv")
     assert "more than the target" in limits["floor"]
+
+
+def test_one_model_with_its_kalman_filter(tmp_path: Path, done: Path) -> None:
+    """Its variance is the square of what the committee says, so that U is the same."""
+    run(tmp_path, {"strategy.uncertainty": "KPU", "strategy.model_num": None})
+    training = rows(tmp_path, 0, TRAINING)
+    assert column(training, "uncertainty") == pytest.approx(TRAINED / RATIO, rel=1e-6)
+    for iteration in (0, 1):
+        pairs = report(tmp_path, f"iter.{iteration:04d}/label")["pairs"]
+        sigma = size(learned(tmp_path, iteration)) * TRAINED
+        ratio = [pair["error"] / pair["scaled"] for pair in pairs]
+        assert ratio == pytest.approx([RATIO / TRAINED] * len(pairs), rel=1e-5)
+        sigmas = [pair["sigma"] for pair in pairs]
+        assert sigmas == pytest.approx([sigma] * len(pairs), rel=1e-6)
+    (mine,), (other,) = (selected(place, 0, "limits.csv") for place in (tmp_path, done))
+    assert float(mine["limit"]) == pytest.approx(float(other["limit"]), rel=0.2)
+
+
+def test_killed_at_every_line_it_ends_the_same(
+    tmp_path: Path, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deaths = until_done(monkeypatch, lambda: run(tmp_path), torn=True)
+    assert deaths > 30
+    assert products(tmp_path) == products(done)
+    assert len(products(tmp_path)) == 2 * 5
+
+
+def test_another_target_is_refused_and_selected_again_on_request(tmp_path: Path) -> None:
+    run(tmp_path)
+    other = {"strategy.target_force_error": 0.03}
+    with pytest.raises(StageChangedError, match=r"target was 0\.02, is 0\.03"):
+        run(tmp_path, other)
+    ran = run(tmp_path, other, redo=("iter.0000/select",))
+    assert not any("00.train/train" in name and "iter.0000" in name for name in ran)
+    assert report(tmp_path, "iter.0000/select")["target"]["target"] == 0.03
+    fresh = tmp_path / "fresh"
+    run(fresh, other)
+    assert (
+        products(tmp_path).items()
+        >= {name: text for name, text in products(fresh).items() if "iter.0000/01" in name}.items()
+    )
+
+
+def test_the_lots_belong_to_the_seed_and_the_place(tmp_path: Path, done: Path) -> None:
+    run(tmp_path, {"seed": 8})
+    mine, other = products(tmp_path), products(done)
+    name = "iter.0000/01.explore/select/candidate.csv"
+    assert mine[name] != other[name]
