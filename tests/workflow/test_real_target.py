@@ -17,10 +17,10 @@ from tests.workflow import small_campaign
 
 pytestmark = pytest.mark.slow
 
-TARGET = 0.02
+TARGET = 0.004
 JOB = {
     **small_campaign.PARAM["explore"]["md_jobs"][0],
-    **{"sys_idx": [0], "select_sys": [8], "nsteps": 120, "trj_freq": 3},
+    **{"sys_idx": [0], "select_sys": [8], "nsteps": 240, "trj_freq": 6},
 }
 
 
@@ -34,7 +34,7 @@ def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     param.update(reserve_md_traj=True, reserve_work=True)
     strategy = {"model_num": 3, "target_force_error": TARGET, "max_iterations": 2}
     param["strategy"] = strategy
-    param["explore"]["md_jobs"] = [{**JOB, "temps": [300]}, {**JOB, "temps": [700]}]
+    param["explore"]["md_jobs"] = [{**JOB, "temps": [300]}, {**JOB, "temps": [1800]}]
     (place / "param.json").write_text(json.dumps(param))
     small_campaign.run(place)
     return place

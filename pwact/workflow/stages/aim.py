@@ -162,8 +162,10 @@ class AimStage:
         physical = [one.looks.physical for one in seen]
         floor = self._floor()
         pick = RANDOM if floor else self.pick
-        decision = decide(pools, physical, scale.pairs, self._target, pick, self._labelled())
-        record = self._record(decision, physical, scale, floor)
+        labelled = self._labelled()
+        decision = decide(pools, physical, scale.pairs, self._target, pick, labelled)
+        already = sum(self._already(pool, mask, labelled) for pool, mask in zip(pools, physical))
+        record = self._record(decision, physical, scale, floor, already)
         self._tell(record)
         return self._output(services.work_dir, seen, pools, decision, record)
 
@@ -221,8 +223,23 @@ class AimStage:
         now = Round(0, 0, self.known.sigma, float("nan"), ())
         return at_floor([*self.known.rounds, now], self._target)
 
+    @staticmethod
+    def _already(pool: Pool, physical: np.ndarray, labelled: Labelled) -> int:
+        """How many frames without forces are labelled already: they are not fresh.
+
+        All models agree about a perfect crystal, with which many an MD begins: its uncertainty is
+        zero, so it is never accepted, and few frames would keep a condition from its end for ever.
+        """
+        places = np.flatnonzero(physical & (pool.values == 0)).tolist()
+        return sum(labelled.near(pool.structure(place)) for place in places)
+
     def _record(
-        self, decision: Decision, physical: Sequence[np.ndarray], scale: Scale, floor: str
+        self,
+        decision: Decision,
+        physical: Sequence[np.ndarray],
+        scale: Scale,
+        floor: str,
+        already: int,
     ) -> RoundRecord:
         frames = sum(int(np.count_nonzero(mask)) for mask in physical)
         controls, chosen = (sum(map(len, one)) for one in (decision.controls, decision.chosen))
@@ -234,7 +251,7 @@ class AimStage:
             decision.pairs,
             scale.starting,
             decision.limit,
-            frames,
+            frames - already,
             sum(int(np.count_nonzero(mask)) for mask in decision.accepted),
             sum(map(len, physical)) - frames,
             None if decision.limit is None else decision.expected,
