@@ -38,7 +38,7 @@ from pwact.tools.filter import RESULT, count, judged_tree, select_all
 from pwact.tools.filter import write as write_filtered
 from pwact.tools.kill import kill as kill_campaign
 from pwact.tools.status import status_of
-from pwact.tools.target import accepted_by
+from pwact.tools.target import accepted_by, measure_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign, open_campaign
 from pwact.workflow.checks.amount import amount, narrow_cells
@@ -148,7 +148,7 @@ def filter(options: Namespace) -> int:
             raise UsageError("--target gives the limit itself, without --lower, --upper or --save")
         with logs.logging_to_screen():
             tree = find_explored(Path(options.md_dir))
-            console.say(target_text(accepted_by(tree, options.target), tree.uncertainty.measure))
+            console.say(target_text(accepted_by(tree, options.target), measure_of(tree)))
         return EXIT_DONE
     if not limits:
         raise UsageError("filter needs --lower and --upper, or --target")

@@ -46,11 +46,14 @@ class ExploredTree:
         Of the systems, absolute.
     uncertainty
         What frames are judged by: the first of all kinds that any trajectory has.
+    measured
+        Whether its values are what is compared with a force error, as in a campaign with a target.
     """
 
     directory: Path
     systems: tuple[FoundSystem, ...]
     uncertainty: Uncertainty
+    measured: bool = False
 
     def judged(self, trajectory: Path) -> bool:
         """Whether there is a file with the uncertainty of a trajectory."""
@@ -58,7 +61,8 @@ class ExploredTree:
 
     def scores(self, trajectory: Path) -> Scores:
         """The uncertainty of each frame of a trajectory. Raises TaskError."""
-        return self.uncertainty.scores(trajectory)
+        judge = self.uncertainty.measured if self.measured else self.uncertainty.scores
+        return judge(trajectory)
 
 
 def find_explored(directory: Path) -> ExploredTree:

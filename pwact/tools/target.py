@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pwact.query.calibration import (
     calibrate,
 )
 from pwact.report.label_error import COLUMNS
+from pwact.report.measure import Measure
 from pwact.report.trial import TargetRecord
 from pwact.tools.explored_trees import ExploredTree, judged_systems
 
@@ -53,6 +55,47 @@ def read_pairs(path: Path) -> Pairs:
     return Pairs(both[:, 0], both[:, 1])
 
 
+def limits_file(tree: ExploredTree) -> Path:
+    """What a campaign with a target decided about a tree, if it had one."""
+    return tree.directory.parent / "select" / layout.LIMITS
+
+
+def measure_of(tree: ExploredTree) -> Measure:
+    """How people read the values of a tree: scaled ones have no unit that means anything."""
+    measure = tree.uncertainty.measure
+    return replace(measure, unit="") if limits_file(tree).is_file() else measure
+
+
+def _known(tree: ExploredTree, path: Path) -> tuple[Pairs, float]:
+    """The pairs that a tree has, and by what its uncertainties are scaled.
+
+    With a target these are all labels so far, each uncertainty times σ of its own model.
+    """
+    pairs = read_pairs(path)
+    limits = limits_file(tree)
+    if not limits.is_file():
+        return pairs, 1.0
+    sigma = float(_table(limits, ("sigma",))[0, 0])
+    calibration = limits.with_name(layout.CALIBRATION)
+    before = _table(calibration, ("uncertainty", "sigma", "rmse_force"))
+    return Pairs(
+        np.concatenate([before[:, 0] * before[:, 1], sigma * pairs.uncertainty]),
+        np.concatenate([before[:, 2], pairs.error]),
+    ), sigma
+
+
+def _table(path: Path, columns: tuple[str, ...]) -> np.ndarray:
+    """Columns of a table of the campaign, shape (n, columns); NaN where there is no number."""
+    try:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            rows = [
+                [float(row[name] or "nan") for name in columns] for row in csv.DictReader(stream)
+            ]
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(f"is no table with {' and '.join(columns)}: {error!r}", path) from None
+    return np.array(rows, dtype=float).reshape(-1, len(columns))
+
+
 def accepted_by(tree: ExploredTree, target: float) -> TargetRecord:
     """The limit below which the explored frames count as accurate enough for `target` (eV/Å).
 
@@ -64,12 +107,15 @@ def accepted_by(tree: ExploredTree, target: float) -> TargetRecord:
         Too few frames of the iteration were labelled.
     """
     path = label_errors(tree)
-    pairs = read_pairs(path)
+    pairs, scale = _known(tree, path)
+    tree = replace(tree, measured=limits_file(tree).is_file())
     line = calibrate(pairs)
     if line is None:
         few = f"found {len(pairs.usable)} labelled frames with a positive uncertainty and error"
         raise InputError(f"{few}; at least {FEWEST} are needed", path)
-    values = np.concatenate([one.usable for _, rows in judged_systems(tree) for _, one in rows])
+    values = scale * np.concatenate(
+        [one.usable for _, rows in judged_systems(tree) for _, one in rows]
+    )
     limit = accepted_up_to(line, target, values)
     accepted = values[values <= limit] if limit is not None else np.empty(0)
     smallest = np.sort(values[values > 0])[:1]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from pwact.cli.main import main
 from pwact.errors import StageChangedError
 from pwact.formats.frames import write_frames
 from pwact.io.journal import Journal
@@ -150,6 +151,15 @@ def test_pairs_of_several_models_lie_on_one_line(tmp_path: Path) -> None:
     assert {row["sigma"] for row in table} == {
         f"{size(learned(tmp_path, number)) * TRAINED:.8g}" for number in (0, 1)
     }
+    line = calibrate(
+        Pairs(column(table, "uncertainty_scaled")[-40:], column(table, "rmse_force")[-40:])
+    )
+    assert line is not None
+    sigma = size(learned(tmp_path, 2)) * TRAINED
+    u = np.concatenate([hardness_of(tmp_path, 2, system) for system in (0, 1)]) / RATIO
+    (limits,) = selected(tmp_path, 2, "limits.csv")
+    assert limits["measure"] == "u"
+    assert float(limits["limit"]) == pytest.approx(accepted_up_to(line, TARGET, sigma * u))
 
 
 def test_controls_are_drawn_and_marked(done: Path) -> None:
@@ -350,3 +360,20 @@ def test_a_perfect_crystal_that_is_labelled_is_not_fresh() -> None:
     assert AimStage._already(pool, everything, known) == 1
     assert AimStage._already(pool, ~everything, known) == 0
     assert AimStage._already(pool, everything, Known(alloy().numbers)) == 0
+
+
+def test_filter_gives_the_limit_again(done: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the labels of both iterations, each scaled by σ of its own model."""
+    assert main(["filter", "-i", str(done / "iter.0001/01.explore/md"), "--target", "0.02"]) == 0
+    said = capsys.readouterr().out
+    sigma = size(learned(done, 1)) * TRAINED
+    u = sigma * np.concatenate([hardness_of(done, 1, system) for system in (0, 1)]) / RATIO
+    known = [
+        pair for number in (0, 1) for pair in report(done, f"iter.{number:04d}/label")["pairs"]
+    ]
+    pairs = Pairs(*(np.array([pair[name] for pair in known]) for name in ("scaled", "error")))
+    line = calibrate(pairs)
+    assert line is not None
+    limit = accepted_up_to(line, TARGET, u)
+    assert limit is not None
+    assert f"lower limit {limit:.3g}: {np.count_nonzero(u <= limit)} of 82 frames" in said
