@@ -212,6 +212,10 @@ def test_pseudopotentials_of_the_json_file_are_found_by_their_element(tmp_path: 
         ({"species": "Si 28.0855 no.UPF"}, "ATOMIC_SPECIES: line 20: pseudopotential "),
         ({"species": "Si 28.0855 O.UPF"}, "O.UPF is of O, and Si is Si"),
         ({"species": "O 16 O.UPF"}, "ATOMIC_SPECIES: line 19: Si has no pseudopotential"),
+        (
+            {"electrons": "scf_must_converge=.FALSE."},
+            "&ELECTRONS scf_must_converge: line 12: pw.x then calls converged what is not",
+        ),
         ({"system": "space_group=227"}, "&SYSTEM space_group: line 8: the atoms come from pwact"),
     ],
 )
@@ -378,6 +382,31 @@ def test_an_md_whose_memory_disagrees_begins_again(how: str, tmp_path: Path) -> 
     assert root.whole("CONTROL", "nstep", 0) == 3
     assert not (directory / "out").exists()
     assert list(directory.glob("dft*.log")) == []
+
+
+def test_an_md_that_stopped_behind_a_whole_step_is_not_done(tmp_path: Path) -> None:
+    directory = recorded("md", tmp_path)
+    log = directory / "dft.log"
+    text = log.read_text()
+    log.write_text(text[: text.index("     Self-consistent Calculation", text.index("=     2\n"))])
+    made = labeler(tmp_path / "user", pw_input())
+    assert len(made.read_result(directory, Purpose.AIMD)) == 2
+    verdict = made.check(directory, Purpose.AIMD)
+    assert verdict.outcome is Outcome.INCOMPLETE
+    assert "cut off after 2 complete evaluations of 3" in verdict.reason
+
+
+def test_a_step_that_did_not_converge_is_no_frame(tmp_path: Path) -> None:
+    directory = recorded("md", tmp_path)
+    log = directory / "dft.log"
+    words = "     convergence has been achieved in"
+    failed = "     convergence NOT achieved after 100 iterations: stopping\n"
+    text = log.read_text()
+    place = text.rindex(words)
+    log.write_text(text[:place] + failed + text[place:])
+    made = labeler(tmp_path / "user", pw_input())
+    assert made.check(directory, Purpose.AIMD).done
+    assert len(made.read_result(directory, Purpose.AIMD)) == 2
 
 
 def test_a_step_that_does_not_converge_ends_an_md_with_what_it_has(tmp_path: Path) -> None:

@@ -99,6 +99,15 @@ def test_what_did_not_converge_is_no_label() -> None:
         log.demand_end()
 
 
+def test_numbers_of_what_did_not_converge_are_not_usable(tmp_path: Path) -> None:
+    text = (DATA / "scf" / "dft.log").read_text()
+    log = tmp_path / "dft.log"
+    log.write_text(text.replace("convergence has been achieved", "convergence NOT achieved"))
+    found = read_log(log, start("scf"))
+    assert [one.whole for one in found.evaluations] == [True]
+    assert found.usable == []
+
+
 def test_an_output_of_another_structure_is_refused() -> None:
     other = start("scf")
     other.positions[1, 0] += 0.01

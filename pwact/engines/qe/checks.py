@@ -35,6 +35,12 @@ def check_input(root: PwInput, purpose: Purpose) -> None:
     if root.entries("SYSTEM", "space_group"):
         message = "the atoms come from pwact, all of them; take this key out"
         raise root.error("SYSTEM", "space_group", message)
+    if root.entries("ELECTRONS", "scf_must_converge") and not root.switch(
+        "ELECTRONS", "scf_must_converge"
+    ):
+        # pw.x then prints "convergence has been achieved" behind electron_maxstep, and goes on
+        message = "pw.x then calls converged what is not; take this key out"
+        raise root.error("ELECTRONS", "scf_must_converge", message)
     for name in _OF_OTHER_ATOMS:
         if name in root.cards:
             message = "this card is about certain atoms, which pwact puts in; take it out"

@@ -156,7 +156,7 @@ class QeLabeler:
 
 def _steps_done(found: AllSteps) -> Verdict:
     """Whether an AIMD has all its steps; one that met a step that does not converge has no more."""
-    if found.not_converged:
+    if found.evaluations and not found.evaluations[-1].converged:
         if found.usable:
             return DONE
         raise NotConvergedError(f"{found.path}: no MD step has a converged energy")
