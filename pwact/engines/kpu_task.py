@@ -9,6 +9,7 @@ import numpy as np
 
 from pwact import layout
 from pwact.errors import TaskError
+from pwact.formats.features import Features
 from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.verdict import DONE, Verdict, incomplete
 
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
     from pwact.engines.evaluator import KpuEvaluator
 
 LOG = "kpu.log"
+WITH_FEATURES = "--features"
+
+
+def features_too(directory: Path, verdict: Verdict) -> Verdict:
+    """The verdict, if every frame has its row; done only where the features are there too."""
+    if not verdict.done:
+        return verdict
+    try:
+        Features(directory / layout.FEATURES)
+    except TaskError as error:
+        return incomplete(str(error))
+    return verdict
 
 
 class KpuTask:

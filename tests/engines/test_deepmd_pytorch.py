@@ -17,11 +17,14 @@ from pwact.config.strategy import StrategyConfig
 from pwact.config.training import TrainConfig
 from pwact.engines import explorer_for, trainer_for
 from pwact.engines.ase.explorer import AseExplorer
+from pwact.engines.deepmd.features import Describer, root_of
 from pwact.engines.deepmd.kpu import DeepmdKpu, demand_kalman, read_kalman
 from pwact.engines.deepmd.lkf import seed_sampling
 from pwact.engines.deepmd.pytorch_keys import LkfTranslation
 from pwact.engines.trainers import TrainedModel, Trainer, TrainingData, ValidError
 from pwact.errors import InputError, TaskError
+from pwact.fingerprint import differences
+from pwact.formats.features import writing_features
 from pwact.formats.frames import write_frames
 from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.verdict import Outcome
@@ -349,7 +352,6 @@ def test_an_evaluation(tmp_path: Path) -> None:
         "traj.lammpstrj": "a md",
     }
     assert made.command().endswith("srun my/python -m pwact.engines.deepmd.kpu 16 > kpu.log 2>&1")
-    assert made.fingerprint() == {"engine": "deepmd-pytorch", "probes": 16}
     assert "kpu_model_devi.out" in made.check(work).reason
     nan = float("nan")
     for steps, done in (([0], False), ([0, 20], False), ([0, 10], True)):
@@ -358,6 +360,58 @@ def test_an_evaluation(tmp_path: Path) -> None:
         )
         assert made.check(work).done is done
     assert made.transient_files(work) == [work / "traj.lammpstrj"]
+    more = made.with_features()
+    assert more.command().endswith("pwact.engines.deepmd.kpu 16 --features > kpu.log 2>&1")
+    before = {"engine": "deepmd-pytorch", "probes": 16}
+    assert not any(differences(before, made.fingerprint()))
+    assert any(differences(before, more.fingerprint()))
+    assert "features.npy" in more.check(work).reason
+    with writing_features(work / "features.npy", np.array([0, 10]), 2) as put:
+        put(0, np.eye(2))
+    assert more.check(work).done
+    assert work / "features.npy" in more.transient_files(work)
+
+
+def covariance(size: int, seed: int) -> np.ndarray:
+    root = np.random.default_rng(seed).normal(size=(size, size))
+    made: np.ndarray = root @ root.T
+    return made
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (300, 250, 150)])
+@pytest.mark.parametrize("probes", [0, 4])
+def test_the_squares_of_the_features_are_the_uncertainty(
+    sizes: tuple[int, ...], probes: int
+) -> None:
+    """Block by block, exactly; also of more weights than columns."""
+    blocks = [covariance(size, number) for number, size in enumerate(sizes)]
+    rng = np.random.default_rng(9)
+    describer = Describer(blocks)
+    assert describer.columns == min(sum(sizes), 512)
+    for _ in range(2):  # one frame leaves nothing to the next
+        gradients = rng.normal(size=(probes or 6, sum(sizes)))
+        for gradient in gradients:
+            describer.see(gradient)
+        made = describer.features(6, probes)
+        squares = []
+        for gradient in gradients:
+            parts = np.split(gradient, np.cumsum(sizes)[:-1])
+            squares.append(sum(part @ block @ part for part, block in zip(parts, blocks)))
+        assert np.square(made).sum() == pytest.approx(np.mean(squares) / (6 if probes else 1))
+        if describer.columns == sum(sizes):
+            whole = np.zeros((sum(sizes), sum(sizes)))
+            whole[: sizes[0], : sizes[0]], whole[sizes[0] :, sizes[0] :] = blocks
+            products = gradients @ whole @ gradients.T
+            np.testing.assert_allclose(made @ made.T * 6 * (probes or 1), products)
+
+
+def test_a_root_of_p_that_rounding_has_spoilt() -> None:
+    block = covariance(5, 1)
+    np.testing.assert_allclose(root_of(block) @ root_of(block).T, block)
+    flat = np.outer(np.arange(5.0), np.arange(5.0)) - 1e-9 * np.eye(5)
+    np.testing.assert_allclose(root_of(flat) @ root_of(flat).T, flat, atol=1e-7)
+    with pytest.raises(TaskError, match="no covariance"):
+        root_of(-block)
 
 
 def test_the_filter_gets_a_seed() -> None:

@@ -12,8 +12,12 @@ of +1 and -1, zᵀ J P Jᵀ z has this trace as its mean (M. F. Hutchinson, Comm
 that their ratios, which alone mean anything, suffer least. Probes do not tell the largest and the
 smallest component; without probes all components are computed.
 
+The features of a frame (`pwact.formats.features`) are the rows Cᵀ Jᵀz with C Cᵀ = P, sketched where
+a model has more weights than columns are kept (`pwact.query.sketch`).
+
 Run inside the jobs, in the current directory: ``python -m pwact.engines.deepmd.kpu PROBES`` writes
-``kpu_model_devi.out``; 0 probes stand for all components.
+``kpu_model_devi.out``; 0 probes stand for all components. With ``--features`` it writes
+``features.npy`` as well.
 """
 
 from __future__ import annotations
@@ -23,19 +27,23 @@ import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import numpy as np
 
 from pwact import layout
-from pwact.engines.kpu_task import LOG, KpuTask
+from pwact.engines.deepmd.features import Describer
+from pwact.engines.kpu_task import LOG, WITH_FEATURES, KpuTask, features_too
 from pwact.engines.lammps.input import DUMP, TYPES
 from pwact.engines.links import link_files
 from pwact.engines.trainers import TrainedModel
 from pwact.engines.worker import exit_status, python_module
 from pwact.errors import TaskError
+from pwact.fingerprint import Settings
+from pwact.formats.features import writing_features
 from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.formats.lammps_dump import DumpTrajectory
+from pwact.verdict import Verdict
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -46,6 +54,7 @@ MODEL = "model.pt"
 KALMAN = "kalman.npz"
 START = "start.pt"
 _SEED = 2024
+See = Callable[[np.ndarray], None]
 
 
 class DeepmdKpu(KpuTask):
@@ -57,15 +66,23 @@ class DeepmdKpu(KpuTask):
         Shell text that starts the Python that has DeePMD-kit, and pwact.
     probes
         Random vectors a frame; 0 computes every component of the forces.
+    features
+        Whether it leaves the features of every frame too.
     """
 
-    def __init__(self, python: str, probes: int) -> None:
+    def __init__(self, python: str, probes: int, features: bool = False) -> None:
         self._python = python
         self._probes = probes
+        self._features = features
+
+    def with_features(self) -> DeepmdKpu:
+        """The same, with the features of every frame."""
+        return DeepmdKpu(self._python, self._probes, features=True)
 
     def fingerprint(self) -> dict[str, Any]:
         """The engine, and how exactly it evaluates."""
-        return {"engine": "deepmd-pytorch", "probes": self._probes}
+        values = {"engine": "deepmd-pytorch", "probes": self._probes, "features": self._features}
+        return Settings(values, {"features": False})
 
     def write_input(self, directory: Path, model: TrainedModel, trajectory: Path) -> None:
         """Link to the model, its P, and the files of the MD."""
@@ -77,15 +94,22 @@ class DeepmdKpu(KpuTask):
     def command(self) -> str:
         """Evaluate all frames of the dump."""
         worker = python_module("pwact.engines.deepmd.kpu", self._probes, python=self._python)
-        return f"{worker} > {LOG} 2>&1"
+        more = f" {WITH_FEATURES}" if self._features else ""
+        return f"{worker}{more} > {LOG} 2>&1"
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether every frame has its row, and its features if they are asked for."""
+        verdict = super().check(directory)
+        return features_too(directory, verdict) if self._features else verdict
 
     def frames(self, directory: Path) -> np.ndarray:
         """Those of the dump."""
         return DumpTrajectory(directory / DUMP, ()).steps()
 
     def transient_files(self, directory: Path) -> list[Path]:
-        """The link to the dump, which does not stay either."""
-        return [path for path in (directory / DUMP,) if path.is_symlink()]
+        """The link to the dump, which does not stay either, and the features."""
+        features = [directory / layout.FEATURES] if self._features else []
+        return [path for path in (directory / DUMP,) if path.is_symlink()] + features
 
 
 def demand_kalman(path: Path) -> None:
@@ -147,19 +171,26 @@ class Evaluator:
         if count != sum(len(block) for block in blocks):
             raise TaskError(f"P does not belong to this model with {count} weights")
 
-    def row(self, atoms: Atoms, probes: int) -> list[float]:
+    def row(self, atoms: Atoms, probes: int, see: See = lambda _: None) -> list[float]:
         """Uncertainty of the energy, and mean, largest and smallest of the forces', of one frame.
 
-        With `probes` the mean is estimated, and the other two are NaN.
+        With `probes` the mean is estimated, and the other two are NaN. `see` is called with the
+        gradient of each probe, or of each component, shape (weights,).
         """
         energy, forces = self._values(atoms)
         of_energy = self._quadratic(self._gradient(energy)) / len(atoms) ** 4
+
+        def seen(value: Any) -> float:
+            gradient = self._gradient(value)
+            see(gradient.cpu().numpy())
+            return self._quadratic(gradient)
+
         if not probes:
-            exact = [self._quadratic(self._gradient(one)) for one in forces]
+            exact = [seen(one) for one in forces]
             return [of_energy, float(np.mean(exact)), max(exact), min(exact)]
         signs = np.random.default_rng(_SEED).choice((-1.0, 1.0), (probes, len(forces)))
         vectors = forces.new_tensor(signs)
-        total = sum(self._quadratic(self._gradient((one * forces).sum())) for one in vectors)
+        total = sum(seen((one * forces).sum()) for one in vectors)
         return [of_energy, total / probes / len(forces), float("nan"), float("nan")]
 
     def _values(self, atoms: Atoms) -> tuple[Any, Any]:
@@ -213,8 +244,27 @@ def rows_of(evaluator: Evaluator, trajectory: DumpTrajectory, probes: int) -> It
             yield [float("nan")] * 4
 
 
-def evaluate(directory: Path, probes: int) -> None:
-    """Write ``kpu_model_devi.out``.
+def described(
+    evaluator: Evaluator, trajectory: DumpTrajectory, probes: int, directory: Path
+) -> Iterator[list[float]]:
+    """The same rows, and ``features.npy`` when all have been asked for."""
+    describer = Describer(read_kalman(directory / KALMAN))
+    steps = trajectory.steps()
+    path = directory / layout.FEATURES
+    with writing_features(path, steps, describer.columns) as put:
+        for place, step in enumerate(steps.tolist()):
+            try:
+                atoms = trajectory.frame(step)
+            except TaskError as error:
+                logger.warning("%s", error)
+                yield [float("nan")] * 4
+                continue
+            yield evaluator.row(atoms, probes, describer.see)
+            put(place, describer.features(3 * len(atoms), probes))
+
+
+def evaluate(directory: Path, probes: int, features: bool = False) -> None:
+    """Write ``kpu_model_devi.out``, and ``features.npy`` where it is wanted.
 
     Raises
     ------
@@ -226,13 +276,18 @@ def evaluate(directory: Path, probes: int) -> None:
     steps = trajectory.steps()
     if not len(steps):
         raise TaskError(f"{DUMP} holds no frame")
-    rows = np.array(list(rows_of(load(directory), trajectory, probes)))
+    evaluator = load(directory)
+    made = rows_of(evaluator, trajectory, probes)
+    if features:
+        made = described(evaluator, trajectory, probes, directory)
+    rows = np.array(list(made))
     write_kpu_devi(directory / layout.KPU_MODEL_DEVI, steps, rows)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluate the current directory."""
-    return exit_status(lambda directory: evaluate(directory, int(arguments[0])))
+    probes, *more = arguments
+    return exit_status(lambda directory: evaluate(directory, int(probes), WITH_FEATURES in more))
 
 
 if __name__ == "__main__":

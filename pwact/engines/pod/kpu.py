@@ -26,7 +26,7 @@ from typing import Any, Optional
 import numpy as np
 
 from pwact import layout
-from pwact.engines.kpu_task import LOG, KpuTask
+from pwact.engines.kpu_task import LOG, WITH_FEATURES, KpuTask, features_too
 from pwact.engines.lammps.deviation import dump_steps
 from pwact.engines.lammps.input import DATA, DUMP
 from pwact.engines.links import link_files
@@ -37,16 +37,15 @@ from pwact.engines.trainers import TrainedModel
 from pwact.engines.worker import exit_status, python_module
 from pwact.errors import TaskError
 from pwact.fingerprint import Settings
-from pwact.formats.features import Features, Put, writing_features
+from pwact.formats.features import Put, writing_features
 from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.formats.lammps_dump import DumpTrajectory
-from pwact.verdict import Verdict, incomplete
+from pwact.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 
 ROLE = "kpu"
 _MODULE = "pwact.engines.pod.kpu"
-WITH_FEATURES = "--features"
 
 
 class PodKpu(KpuTask):
@@ -82,13 +81,7 @@ class PodKpu(KpuTask):
     def check(self, directory: Path) -> Verdict:
         """Whether every frame has its row, and its features if they are asked for."""
         verdict = super().check(directory)
-        if not self._features or not verdict.done:
-            return verdict
-        try:
-            Features(directory / layout.FEATURES)
-        except TaskError as error:
-            return incomplete(str(error))
-        return verdict
+        return features_too(directory, verdict) if self._features else verdict
 
     def frames(self, directory: Path) -> np.ndarray:
         """Those of the dump."""
