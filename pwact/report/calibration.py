@@ -24,6 +24,7 @@ PAIR_COLUMNS = (
 )
 LIMIT_COLUMNS = (
     *("iteration", "condition", "target", "sigma", "measure", "pairs", "pairs_from", "limit"),
+    "error_at_limit",
     *("frames", "accepted", "share", "expected", "unphysical", "controls", "wrong_controls"),
     *("labelled", "pick", "floor"),
 )
@@ -103,7 +104,8 @@ def round_words(record: RoundRecord) -> str:
         limit = f"no limit from {count}"
         accepted = f"none of {record.frames} frames accepted"
     else:
-        limit = f"limit U ≤ {record.limit:.3g} from {count}"
+        there = "" if record.at_limit is None else f" (error about {record.at_limit:.2g} eV/Å)"
+        limit = f"limit U ≤ {record.limit:.3g}{there} from {count}"
         expected = 100 * (record.expected or 0.0)
         accepted = (
             f"{record.accepted} of {record.frames} frames accepted "

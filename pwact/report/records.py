@@ -191,6 +191,8 @@ class RoundRecord(Record):
         How the others were chosen.
     floor
         Why the model cannot reach the target, in words; "" as long as it may.
+    at_limit
+        Median error that is expected at the limit, eV/Å; None without a limit.
     """
 
     target: float = 0.0
@@ -208,6 +210,7 @@ class RoundRecord(Record):
     selected: int = 0
     rule: str = ""
     floor: str = ""
+    at_limit: Optional[float] = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Optional
 
 import numpy as np
 
-from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
+from pwact.query.calibration import Pairs, calibrate, pairs_in_force, starting_pairs
 from pwact.query.scales import best_scale, measures
 from pwact.report.calibration import LIMIT_COLUMNS, PAIR_COLUMNS, TrainingRow, write_rows
 from pwact.report.records import PairRecord, RoundRecord
@@ -48,6 +48,13 @@ class Scale:
     measure: str
     pairs: Pairs
     starting: bool
+
+    def error_at(self, limit: Optional[float]) -> Optional[float]:
+        """Median error that these pairs let expect at a limit, eV/Å; None without one."""
+        line = calibrate(self.pairs)
+        if limit is None or line is None:
+            return None
+        return float(line.expected(np.array([limit]))[0])
 
 
 def pairs_of(candidate: Candidate, error: float, condition: int) -> list[PairRecord]:
@@ -158,6 +165,7 @@ def write_limits(
     row = (
         *(iteration, record.condition, record.target, record.sigma, record.measure),
         *(record.pairs, "training" if record.starting else "labels", record.limit),
+        record.at_limit,
         *(record.frames, record.accepted, share, record.expected, record.unphysical),
         *(len(controls), wrong, record.selected, record.rule, record.floor),
     )

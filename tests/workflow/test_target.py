@@ -204,10 +204,15 @@ def test_the_round_is_told(done: Path) -> None:
     record = report(done, "iter.0001/select")["target"]
     assert (record["pairs"], record["starting"], record["measure"]) == (16, False, "u")
     assert (record["target"], record["condition"]) == (TARGET, 1)
+    # errors are RATIO / TRAINED times U, without scatter
+    assert record["at_limit"] == pytest.approx(record["limit"] * RATIO / TRAINED, rel=0.05)
+    (limits,) = selected(done, 1, "limits.csv")
+    assert float(limits["error_at_limit"]) == pytest.approx(record["at_limit"], rel=1e-6)
     assert (record["controls"], record["selected"], record["floor"]) == (4, 16, "")
     text = (done / f"iter.0001/{SELECT}/select_summary.txt").read_text()
     line = (
-        f"limit U ≤ {record['limit']:.3g} from 16 pairs; {record['accepted']} of 82 frames "
+        f"limit U ≤ {record['limit']:.3g} (error about {record['at_limit']:.2g} eV/Å) from 16 "
+        f"pairs; {record['accepted']} of 82 frames "
         f"accepted (expected {100 * record['expected']:.0f} % below 0.02 eV/Å); 16 to label, 4 of "
         "them controls"
     )

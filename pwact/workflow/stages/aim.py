@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -166,6 +166,7 @@ class AimStage:
         decision = decide(pools, physical, scale.pairs, self._target, pick, labelled)
         already = sum(self._already(pool, mask, labelled) for pool, mask in zip(pools, physical))
         record = self._record(decision, physical, scale, floor, already)
+        record = replace(record, at_limit=scale.error_at(decision.limit))
         self._tell(record)
         return self._output(services.work_dir, seen, pools, decision, record)
 
