@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable
 
 from pwact.config.resources import ResourceBlock
 from pwact.executors import history
 from pwact.executors.base import Executor, Task, TaskResult
-from pwact.executors.history import OpenJob, open_jobs_in
+from pwact.executors.history import OpenJob
 from pwact.executors.jobs import Surroundings
 from pwact.executors.pool import Pool
 from pwact.executors.run import Run
@@ -144,9 +144,8 @@ class Dispatcher:
         return os.path.relpath(directory, self._journal.path.parent.parent)
 
     def _history(self, kind: str, where: str) -> _History:
-        told = folded(self._journal.events(), _EventsOfJobs).by_place.get((kind, where), ())
-        asked = [event for event in told if "group" in event]
-        return _History(tuple(int(event["group"]) for event in asked), tuple(open_jobs_in(told)))
+        found = folded(self._journal.events(), _JobsByPlace).places.get((kind, where), _Place())
+        return _History(tuple(found.asked), tuple(found.alive.values()))
 
     def _surroundings(
         self,
@@ -186,20 +185,29 @@ class Dispatcher:
         )
 
 
-class _EventsOfJobs:
-    """The events of the jobs of each kind and directory."""
+@dataclass
+class _Place:
+    """The group numbers of all jobs of one kind in one directory, and those that may live."""
+
+    asked: list[int] = field(default_factory=list)
+    alive: dict[str, OpenJob] = field(default_factory=dict)
+
+
+class _JobsByPlace:
+    """What the journal says of the jobs of each kind and directory."""
 
     def __init__(self) -> None:
-        self.by_place: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-        self._place: dict[str, tuple[str, str]] = {}  # of each job
+        self.places: dict[tuple[str, str], _Place] = {}
+        self._of: dict[str, _Place] = {}  # of each job
 
     def read(self, position: int, event: Mapping[str, Any]) -> None:  # noqa: ARG002
         """Take in the next event."""
         name = event.get("name", "")
         if event["event"] == history.ASKED:
-            self._place[name] = event["kind"], event["directory"]
-        if name in self._place:
-            self.by_place.setdefault(self._place[name], []).append(event)
+            self._of[name] = self.places.setdefault((event["kind"], event["directory"]), _Place())
+            self._of[name].asked += [int(event["group"])] if "group" in event else []
+        if name in self._of:
+            history.take_in(self._of[name].alive, event)
 
 
 @dataclass(frozen=True)

@@ -49,17 +49,22 @@ def open_jobs_in(events: Iterable[Mapping[str, Any]]) -> list[OpenJob]:
     """Return the jobs that may still live, oldest first."""
     found: dict[str, OpenJob] = {}
     for event in events:
-        what = event["event"]
-        if what == ASKED:
-            asked = _asked(JobAsked.from_json(event))
-            found[asked.name] = asked
-        elif what == SUBMITTED:
-            submitted = JobSubmitted.from_json(event)
-            if submitted.name in found:
-                found[submitted.name] = replace(found[submitted.name], id=submitted.id)
-        elif what == ENDED:
-            found.pop(JobEnded.from_json(event).name, None)
+        take_in(found, event)
     return list(found.values())
+
+
+def take_in(jobs: dict[str, OpenJob], event: Mapping[str, Any]) -> None:
+    """Change the jobs that may still live, by name, as the next event says."""
+    what = event["event"]
+    if what == ASKED:
+        asked = _asked(JobAsked.from_json(event))
+        jobs[asked.name] = asked
+    elif what == SUBMITTED:
+        submitted = JobSubmitted.from_json(event)
+        if submitted.name in jobs:
+            jobs[submitted.name] = replace(jobs[submitted.name], id=submitted.id)
+    elif what == ENDED:
+        jobs.pop(JobEnded.from_json(event).name, None)
 
 
 def asked_below(events: Iterable[Mapping[str, Any]], directory: str) -> bool:

@@ -44,7 +44,7 @@ from pwact.workflow.outcome import outcome_of
 from pwact.workflow.retry import in_hand
 from pwact.workflow.rows import early_ends, report_of, row, stage_name
 from pwact.workflow.stage import Services, Stage
-from pwact.workflow.stages.label import LabelStep
+from pwact.workflow.stages.label import LabelStage, LabelStep
 from pwact.workflow.stages.select import SelectStep
 from pwact.workflow.steps import Step
 from pwact.workflow.systems import System
@@ -149,6 +149,7 @@ class Loop:
         self.plan = plan_of(config)
         distinct = counts_once(campaign.journal.events(), "run")
         self.turn = turn_of(config, engines, campaign.stages, distinct)
+        self._ahead: Optional[LabelStage] = None  # that of this iteration, begun early
         self._told = {finding.words for finding in all_findings(campaign.stages())}
 
     def run(self) -> None:
@@ -198,6 +199,7 @@ class Loop:
     def iterate(self, iteration: int, serving: Serving) -> None:
         """Train, explore, select and label once."""
         self.turn.begin(iteration, serving if self.plan.target else None)
+        self._ahead = None
         self.turn.when_ended = self._label_ahead if self._streams else None
         for step in steps.STEPS:
             self._do(step)
@@ -269,7 +271,7 @@ class Loop:
             return
         turn = self.turn
         select = replace(SelectStep().by_window(turn), explored=ends)
-        label = replace(LabelStep().stage(turn), ahead=True)
+        label = self._ahead = self._ahead or replace(LabelStep().stage(turn), ahead=True)
         candidates = candidates_of(select.picked(services, system))
         if candidates and self.campaign.begin_early(label, select):
             label.begin_ahead(services, candidates)

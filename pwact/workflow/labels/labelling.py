@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -15,7 +15,7 @@ from pwact.engines.labelers import Purpose
 from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
 from pwact.formats.same_frame import same_frame, structure_key
-from pwact.io import files
+from pwact.io.appended import Appended
 from pwact.verdict import DONE, Outcome, incomplete
 from pwact.workflow.changes import free_backup
 from pwact.workflow.labels.store import LabelStore, label_key
@@ -54,8 +54,9 @@ class Sources:
     def __init__(self, path: Path, store: LabelStore) -> None:
         self.store = store
         self.path = path
-        self._places: dict[str, str] = _read(path)
-        self._changed = False
+        self._kept = Appended(path)
+        self._places = {key: str(place) for key, place in self._kept.values.items()}
+        self._new: dict[str, str] = {}
 
     def of(self, key: str, frame: Atoms, own: Path, own_first: bool = False) -> Source:
         """The label itself, or the directory of the task that computes it.
@@ -74,32 +75,24 @@ class Sources:
             return self.path.parent / place
         kept = self.store.get(key, frame)
         new = _STORE if kept is not None else own.relative_to(self.path.parent).as_posix()
-        self._changed = self._changed or new != place
-        self._places[key] = new
+        self._put(key, new)
         return own if kept is None else kept
 
     def from_store(self, key: str, frame: Atoms) -> Optional[Atoms]:
         """The label itself, whatever was decided before; None if the store has none."""
         kept = self.store.get(key, frame)
         if kept is not None:
-            self._changed = self._changed or self._places.get(key) != _STORE
-            self._places[key] = _STORE
+            self._put(key, _STORE)
         return kept
+
+    def _put(self, key: str, place: str) -> None:
+        if self._places.get(key) != place:
+            self._places[key] = self._new[key] = place
 
     def write(self) -> None:
         """Put on record what was decided."""
-        if self._changed:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_json(self.path, self._places)
-            self._changed = False
-
-
-def _read(path: Path) -> dict[str, str]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {str(key): str(place) for key, place in stored.items()}
+        self._kept.add(self._new)
+        self._new = {}
 
 
 def tell_taken(stage: str, frames: int, left: int, store: Path) -> None:
@@ -181,7 +174,7 @@ class Labelling:
 
     def _prepared(self, calculations: Sequence[Calculation]) -> list[Task]:
         """Write what is not written yet. Raises StageChangedError for what was altered since."""
-        untouched = self._untouched()
+        untouched = self._untouched
         begun = [one.directory for one in calculations if one.directory.is_dir()]
         untouched.demand(begun, self.stage)
         tasks = [task_of(one, Purpose.SCF, self.block) for one in calculations]
@@ -189,6 +182,7 @@ class Labelling:
         untouched.note([task.directory for task in tasks if task.directory in written])
         return tasks
 
+    @cached_property
     def _untouched(self) -> Untouched:
         return Untouched(self.sources.path.parent / layout.TASK_INPUTS)
 
@@ -239,7 +233,7 @@ class Labelling:
         prepared = self._prepared(calculations)
         begun = services.dispatch(Purpose.SCF.value, self.directory, prepared, self.block)
         results: list[TaskResult] = []
-        untouched = self._untouched()
+        untouched = self._untouched
         answers: dict[Path, Union[Atoms, str]] = {}
         for result in list(begun):
             place = result.task.directory

@@ -175,7 +175,7 @@ class LabelStage:
                 gate.write(left_out, self.name)
             waste: list[Path] = []  # its task keeps everything
         else:
-            labelling = self._labelling(services)
+            labelling = self._labelling
             calculations = [self._calculation(self.labeler, one, explored) for one in asked]
             answers = labelling.answers(services, calculations)
             kept = self.config.reserve_scf_files
@@ -201,23 +201,25 @@ class LabelStage:
         work = BatchWork(self.name, labeler, self.directory / labeler.kind, self.block)
         frames = [partial(explored.frame, one) for one in asked]
         if self.distinct:
-            answers = work.answers_once(services, self._sources(services), frames)
+            answers = work.answers_once(services, self._sources, frames)
         else:
             answers = work.answers(services, frames)
         demand_answers(answers, self.config.dft.max_failed_rate, self.name)
         return answers
 
-    def _sources(self, services: Services) -> Sources:
-        store = LabelStore(layout.label_store(services.work_dir))
+    @cached_property
+    def _sources(self) -> Sources:
+        store = LabelStore(layout.label_store(self.config.work_dir))
         return Sources(self.directory / layout.SOURCES, store)
 
-    def _labelling(self, services: Services) -> Labelling:
+    @cached_property
+    def _labelling(self) -> Labelling:
         """What labels frames one by one, each structure once."""
         return Labelling(
             self.name,
-            layout.scf_dir(services.work_dir, self.iteration),
+            layout.scf_dir(self.config.work_dir, self.iteration),
             self.block,
-            self._sources(services),
+            self._sources,
             self.config.dft.max_failed_rate,
             "nothing new is learned of it",
             own_first=not self.distinct,
@@ -232,7 +234,7 @@ class LabelStage:
         asked, _ = self._new(asked, explored)
         made = [self._calculation(self.labeler, one, explored) for one in asked]
         scf = layout.scf_dir(services.work_dir, self.iteration)
-        tasks = self._labelling(services).ahead(made)
+        tasks = self._labelling.ahead(made)
         if tasks:
             services.begin_ahead(Purpose.SCF.value, scf, tasks, self.block)
 

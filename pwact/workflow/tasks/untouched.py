@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
 from pwact.errors import StageChangedError
 from pwact.io import files
+from pwact.io.appended import Appended
 
 
 class Untouched:
@@ -22,43 +22,41 @@ class Untouched:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            self._known: dict[str, dict[str, str]] = {
-                str(place): dict(content) for place, content in stored.items()
-            }
-        except (OSError, ValueError, AttributeError, TypeError):
-            self._known = {}
+        self._known = Appended(path)
 
     def note(self, directories: Sequence[Path]) -> None:
         """Take note of what directories hold that were written just now.
 
         Links are left out: what they point at is an input of the stage.
         """
-        for directory in directories:
-            self._note(
-                directory,
-                [item for item in sorted(directory.iterdir()) if not item.is_symlink()],
-            )
-        if directories:
-            files.write_json(self._path, self._known)
+        self._note(
+            {
+                directory: [item for item in sorted(directory.iterdir()) if not item.is_symlink()]
+                for directory in directories
+            }
+        )
 
     def note_files(self, directory: Path, names: Sequence[str]) -> None:
         """Take note of these files of a directory, unless that was done."""
-        if self._name(directory) not in self._known:
-            self._note(directory, [directory / name for name in names])
-            files.write_json(self._path, self._known)
+        if self._name(directory) not in self._known.values:
+            self._note({directory: [directory / name for name in names]})
 
-    def _note(self, directory: Path, paths: Sequence[Path]) -> None:
-        hashes = {path.name: files.tree_hash(path) for path in paths if path.is_file()}
-        self._known[self._name(directory)] = hashes
+    def _note(self, written: Mapping[Path, Sequence[Path]]) -> None:
+        hashes = {
+            self._name(directory): {
+                path.name: files.tree_hash(path) for path in paths if path.is_file()
+            }
+            for directory, paths in written.items()
+        }
+        self._known.add(hashes)
 
     def altered(self, directory: Path) -> Optional[Path]:
         """A file of a directory that is not what was written; None if there is none.
 
         One that is gone is none of that: a finished iteration keeps results only.
         """
-        for name, known in self._known.get(self._name(directory), {}).items():
+        noted = self._known.values.get(self._name(directory))
+        for name, known in dict(noted if isinstance(noted, dict) else {}).items():
             path = directory / name
             if path.is_file() and files.tree_hash(path) != known:
                 return path
