@@ -116,8 +116,10 @@ class Dispatcher:
         history = self._history(kind, where)
         names = {os.path.relpath(task.directory, directory): task for task in tasks}
         own = set(names)
-        watched = {name for one in self._ahead for name in one.run.job_names}
-        left = [job for job in history.left if own & set(job.tasks) and job.name not in watched]
+        left = [job for job in history.left if not own.isdisjoint(job.tasks)]
+        if left:
+            watched = {name for one in self._ahead for name in one.run.job_names}
+            left = [job for job in left if job.name not in watched]
         shared = {name for job in left if not set(job.tasks) <= own for name in job.tasks}
         mine = [task for name, task in names.items() if name not in shared]
         if not mine:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 SET_UP = "set-up"
 _WAITS = ".waits"  # behind the record's name: a script waits, and why
-_NAME = re.compile(r"(\d+)-(.+)\.exit")
 
 
 @dataclass(frozen=True)
@@ -51,25 +50,20 @@ def read_record(path: Path) -> Optional[ExitRecord]:
 
 
 class RecordWatch:
-    """Sees new exit records of one kind in one directory, reading each file once.
+    """Sees new exit records in one directory, reading each file once.
 
-    One listing of the directory and a stat for every record: no call to the scheduler.
+    One listing of the directory, in which others may have as many, and a stat for every record:
+    no call to the scheduler.
     """
 
-    def __init__(self, directory: Path, kind: str) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._kind = kind
         self._seen: dict[str, tuple[int, int]] = {}
 
-    def fresh(self) -> dict[str, ExitRecord]:
-        """Return the records that were written since the last look, by job name."""
+    def fresh(self, own: Collection[str]) -> dict[str, ExitRecord]:
+        """Return those of the `own` records that were written since the last look, by job name."""
         found = {}
-        try:
-            with os.scandir(self._directory) as entries:
-                names = [entry.name for entry in entries if self._ours(entry.name)]
-        except OSError:
-            return {}
-        for name in names:
+        for name in self._there(own):
             path = self._directory / name
             try:
                 stat = path.stat()
@@ -84,18 +78,28 @@ class RecordWatch:
                 found[record.name] = record
         return found
 
-    def waits(self) -> dict[str, str]:
-        """Return why jobs wait for another run that still works in a task's directory, by name."""
+    def waits(self, own: Collection[str]) -> dict[str, str]:
+        """Return why jobs wait for another run that still works in a task's directory, by name.
+
+        `own` are the names of the records that these jobs will leave.
+        """
         found = {}
-        for path in self._directory.glob(f"*-{self._kind}.exit{_WAITS}"):
+        for name in self._there({f"{one}{_WAITS}" for one in own}):
             try:
-                name, _, why = path.read_text(encoding="utf-8", errors="replace").partition("\n")
+                text = (self._directory / name).read_text(encoding="utf-8", errors="replace")
+                name, _, why = text.partition("\n")
             except OSError:
                 continue
             words = "".join(sign if sign.isprintable() else " " for sign in why)
             found[name] = " ".join(words.split())
         return found
 
-    def _ours(self, name: str) -> bool:
-        match = _NAME.fullmatch(name)
-        return bool(match) and match is not None and match.group(2) == self._kind
+    def _there(self, wanted: Collection[str]) -> list[str]:
+        """Those of the wanted names that the directory has."""
+        if not wanted:
+            return []
+        try:
+            with os.scandir(self._directory) as entries:
+                return [entry.name for entry in entries if entry.name in wanted]
+        except OSError:
+            return []

@@ -69,7 +69,7 @@ class Run:
         self._submission = Submission(surroundings, kind, directory, block)
         self._groups = grouped(tasks, block, surroundings.first)
         self._jobs: dict[str, Job] = {}  # with the scheduler, or (without id) perhaps
-        self._watch = RecordWatch(directory, kind)
+        self._watch = RecordWatch(directory)
         self._records: dict[str, ExitRecord] = {}
         self._obstacles: set[str] = set()  # of which the user has read
         self._noted: dict[str, str] = {}
@@ -94,6 +94,10 @@ class Run:
     def job_names(self) -> set[str]:
         """Names of the jobs that it watches."""
         return set(self._jobs)
+
+    @property
+    def _record_names(self) -> set[str]:
+        return {job.spec.record.name for job in self._jobs.values()}
 
     # ---- the beginning
 
@@ -163,7 +167,7 @@ class Run:
         """Whether the exit record of a job has come: then nobody needs to ask the scheduler."""
         if not self.pool.executor.trusts_records:
             return False
-        fresh = self._watch.fresh()
+        fresh = self._watch.fresh(self._record_names)
         self._records.update((name, fresh[name]) for name in fresh if name in self._jobs)
         return any(record.complete for record in self._records.values())
 
@@ -243,7 +247,7 @@ class Run:
         """Why scripts wait for other runs; looked for every few seconds."""
         now = self._at.clock()
         if now >= self._noted_at + _NOTES_S:
-            self._noted_at, self._noted = now, self._watch.waits()
+            self._noted_at, self._noted = now, self._watch.waits(self._record_names)
         return self._noted
 
     def _end_stuck(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Appended:
             os.ftruncate(handle, self._size)
             if os.write(handle, text) < len(text):
                 os.ftruncate(handle, self._size)
-                raise OSError("the disk is full")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -281,18 +281,18 @@ def test_who_works_in_a_directory_is_named_while_a_script_waits(tmp_path):
     made = [task_in(tmp_path / "t", "touch out")]
     spec = spec_of(tmp_path, made)
     spec.script.write_text(render(spec, DIALECT))
-    watch = RecordWatch(tmp_path, "scf")
+    watch = RecordWatch(tmp_path)
     with (tmp_path / "t" / "tag.scf.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write("scf3-000000000000 on c7, process 12\n")
         lock.flush()
         waiting = subprocess.Popen(["bash", spec.script], stdout=subprocess.PIPE, text=True)
-        while not watch.waits():
+        while not watch.waits({spec.record.name}):
             assert waiting.poll() is None
             time.sleep(0.02)
-        (words,) = watch.waits().values()
+        (words,) = watch.waits({spec.record.name}).values()
     said = waiting.communicate(timeout=60)[0]
-    assert list(watch.waits()) == []
+    assert list(watch.waits({spec.record.name})) == []
     assert f"{tmp_path}/t: another run still works here: scf3-000000000000 on c7" in words
     assert f"process {os.getpid()} (" in words
     assert words in said.replace("waiting, since ", "")
@@ -348,17 +348,17 @@ def test_an_unreadable_record_is_none(tmp_path, text):
     path = tmp_path / "3-scf.exit"
     path.write_text(text, encoding="latin-1")
     assert read_record(path) is None
-    assert RecordWatch(tmp_path, "scf").fresh() == {}
+    assert RecordWatch(tmp_path).fresh({path.name}) == {}
 
 
 def test_a_record_is_seen_once_and_again_when_rewritten(tmp_path):
-    watch = RecordWatch(tmp_path, "scf")
+    watch = RecordWatch(tmp_path)
     path = tmp_path / "3-scf.exit"
     path.write_text("scf3-a 0 5 end\n")
     (tmp_path / "3-md.exit").write_text("md3-a 0 5 end\n")
-    assert [record.seconds for record in watch.fresh().values()] == [5]
-    assert watch.fresh() == {}
+    assert [record.seconds for record in watch.fresh({path.name}).values()] == [5]
+    assert watch.fresh({path.name}) == {}
     aside = tmp_path / "aside"
     aside.write_text("scf3-b 1 5 TERM\n")
     aside.replace(path)
-    assert list(watch.fresh()) == ["scf3-b"]
+    assert list(watch.fresh({path.name})) == ["scf3-b"]

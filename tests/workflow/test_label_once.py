@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ase import Atoms
 from pwact import engines
 from pwact.formats.extxyz import read_extxyz, write_extxyz
 from pwact.formats.same_frame import structure_key
+from pwact.io.appended import Appended
 from pwact.io.journal import Journal
 from pwact.workflow import opening
 from pwact.workflow.labels.store import LabelStore
@@ -249,4 +249,4 @@ def test_the_start_data_of_the_toys_are_no_start_structures(tmp_path: Path) -> N
     loop(tmp_path, ToyExecutor())
     assert not {structure_key(frame) for frame in labelled(3)} & set(keys(tmp_path))
     assert np.isfinite([frame.positions for frame in frames(tmp_path)]).all()
-    assert json.loads((tmp_path / "iter.0000/02.label/sources.json").read_text())
+    assert Appended(tmp_path / "iter.0000/02.label/sources.json").values

@@ -173,9 +173,9 @@ class SelectStage:
 
     def _group(self, system: System) -> tuple[Group, str]:
         """The trajectories of a system, and where its window comes from."""
-        trajectories = []
+        trajectories, name = [], system.name
         for entry in self.explored:
-            if entry["system"] == system.name and entry["usable"]:
+            if entry["system"] == name and entry["usable"]:
                 directory = self.config.work_dir / entry["directory"]
                 scores = self.uncertainty.scores(directory)
                 trajectories.append((entry["directory"], scores))
