@@ -84,12 +84,12 @@ class RecordWatch:
         `own` are the names of the records that these jobs will leave.
         """
         found = {}
-        for name in self._there({f"{one}{_WAITS}" for one in own}):
+        for file in self._there({f"{one}{_WAITS}" for one in own}):
             try:
-                text = (self._directory / name).read_text(encoding="utf-8", errors="replace")
-                name, _, why = text.partition("\n")
+                text = (self._directory / file).read_text(encoding="utf-8", errors="replace")
             except OSError:
                 continue
+            name, _, why = text.partition("\n")
             words = "".join(sign if sign.isprintable() else " " for sign in why)
             found[name] = " ".join(words.split())
         return found

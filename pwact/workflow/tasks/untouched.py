@@ -55,9 +55,9 @@ class Untouched:
 
         One that is gone is none of that: a finished iteration keeps results only.
         """
-        noted = self._known.values.get(self._name(directory))
-        for name, known in dict(noted if isinstance(noted, dict) else {}).items():
-            path = directory / name
+        noted: object = self._known.values.get(self._name(directory))
+        for name, known in noted.items() if isinstance(noted, dict) else ():
+            path = directory / str(name)
             if path.is_file() and files.tree_hash(path) != known:
                 return path
         return None
