@@ -160,26 +160,24 @@ class LabelStage:
         """Label what can be labelled and write the data set."""
         explored = self._explored(services)
         gate = Gate(self.config.dft.min_distance)
-        listed = read_candidates(self.candidates, services.work_dir)
-        sane = self._sane(listed, explored, gate)
+        sane = self._sane(read_candidates(self.candidates, services.work_dir), explored, gate)
         left_out = self.directory / layout.LEFT_OUT
         gate.write(left_out, self.name)
         gate.demand_some(len(sane), left_out, self.name, GATE_HINT)
         asked, repeated = self._new(sane, explored)
-        if isinstance(self.labeler, BatchLabeler):
+        waste: list[Path] = []
+        if isinstance(self.labeler, BatchLabeler):  # its task keeps everything
             answers = self._all_at_once(services, self.labeler, asked, explored)
             lost = [(one, why) for one, why in zip(asked, answers) if isinstance(why, str)]
             for one, why in lost:
                 gate.refuse(why, one.trajectory, one.step)
             if lost:
                 gate.write(left_out, self.name)
-            waste: list[Path] = []  # its task keeps everything
         else:
-            labelling = self._labelling
             calculations = [self._calculation(self.labeler, one, explored) for one in asked]
-            answers = labelling.answers(services, calculations)
-            kept = self.config.reserve_scf_files
-            waste = [] if kept else labelling.transient(calculations)
+            answers = self._labelling.answers(services, calculations)
+            if not self.config.reserve_scf_files:
+                waste = self._labelling.transient(calculations)
         gathered = self._gather(asked, answers, explored)
         return self._output(gathered, repeated, waste)
 
@@ -209,8 +207,8 @@ class LabelStage:
 
     @cached_property
     def _sources(self) -> Sources:
-        store = LabelStore(layout.label_store(self.config.work_dir))
-        return Sources(self.directory / layout.SOURCES, store)
+        kept = LabelStore(layout.label_store(self.config.work_dir))
+        return Sources(self.directory / layout.SOURCES, kept)
 
     @cached_property
     def _labelling(self) -> Labelling:
