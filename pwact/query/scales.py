@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pwact.query.calibration import FEWEST
+from pwact.query.calibration import FEWEST, LATEST
 
 UNCERTAINTY, FORCE, BOTH = "u", "force", "u_force"
 
@@ -60,12 +60,14 @@ def best_scale(measures: Mapping[str, np.ndarray], error: np.ndarray) -> str:
     -------
     str
         The first name where fewer than `FEWEST` frames have all measures and an error that are
-        positive: all are compared by the same frames. The first one wins where two are equal.
+        positive: all are compared by the same frames, the last `LATEST` of these, from which the
+        limit is found too. The first one wins where two are equal.
     """
     names = list(measures)
     columns = np.array([measures[name] for name in names], dtype=float)
     with np.errstate(invalid="ignore"):
-        known = np.all(np.isfinite(columns) & (columns > 0), axis=0)
+        good = np.isfinite([*columns, error]) & (np.array([*columns, error]) > 0)
+    known = np.flatnonzero(np.all(good, axis=0))[-LATEST:]
     values = [round(spread(column[known], np.asarray(error)[known]), 9) for column in columns]
     return names[int(np.argmin(values))]
 

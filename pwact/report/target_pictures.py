@@ -19,7 +19,7 @@ ENOUGH = 0.95  # share of accepted frames with which a condition may end
 
 @dataclass(frozen=True)
 class Points:
-    """Labelled frames: scaled uncertainty and force error, eV/Å, shape (n,) each."""
+    """Labelled frames: scaled uncertainty, and force error in eV/Å, shape (n,) each."""
 
     uncertainty: np.ndarray
     error: np.ndarray
@@ -99,7 +99,7 @@ def errors(
         )
     _decades(axes)
     _limits(axes, aim)
-    axes.set_xlabel("scaled uncertainty U (eV/Å)")
+    axes.set_xlabel("scaled uncertainty U of a frame")
     axes.set_ylabel("true force error, RMSE of a frame (eV/Å)")
     axes.set_title(title, fontsize="medium", loc="left")
     axes.legend(frameon=False, fontsize="small")
@@ -245,15 +245,10 @@ def accepted(path: Path, rows: Sequence[RoundRow]) -> bool:
         mine = [row for row in known if row.condition == condition]
         shares = [100 * (row.share or 0.0) for row in mine]
         upper.plot([row.iteration for row in mine], shares, "o-", color="tab:blue")
-    upper.axhline(100 * ENOUGH, color="black", linestyle="--", linewidth=0.8)
-    upper.annotate(
-        f"{100 * ENOUGH:g} %: enough, with controls below the target",
-        (0.01, 100 * ENOUGH),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, -11),
-        textcoords="offset points",
-        fontsize="small",
-    )
+    words = f"{100 * ENOUGH:g} %: enough, if no control is wrong"
+    upper.axhline(100 * ENOUGH, color="black", linestyle="--", linewidth=0.8, label=words)
+    beside = {"loc": "upper right", "bbox_to_anchor": (1.0, -0.01), "fontsize": "small"}
+    upper.legend(frameon=False, **beside)
     upper.set_ylim(0, 105)
     upper.set_ylabel("accepted frames (%)")
     numbers = [row.iteration for row in rows]

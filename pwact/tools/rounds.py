@@ -29,7 +29,7 @@ BINS = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 1.0)  # of the predicted probability, in 
 
 @dataclass(frozen=True)
 class Labels:
-    """Labelled frames in their order: U and error (eV/Å), and which are controls, bool."""
+    """Labelled frames in their order: U, error (eV/Å), and which are controls, bool."""
 
     pairs: Pairs
     control: np.ndarray

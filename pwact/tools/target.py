@@ -25,12 +25,17 @@ _UNCERTAINTY, _ERROR = COLUMNS[2], COLUMNS[3]
 
 
 def label_errors(tree: ExploredTree) -> Path:
-    """Where the true errors of the model are that explored a tree."""
+    """Where the true errors of the model are that explored a tree.
+
+    Labels of a working copy of PWact may have come home without it.
+    """
     iteration = tree.directory.parents[1]
-    for step in (layout.LABEL, layout.old_step_name(layout.LABEL)):
-        path = iteration / step / "result" / layout.LABEL_ERROR
-        if path.is_file():
-            return path
+    home = [iteration.parent] if iteration.name == layout.PWACT_WORK else []
+    for place in (iteration, *home):
+        for step in (layout.LABEL, layout.old_step_name(layout.LABEL)):
+            path = place / step / "result" / layout.LABEL_ERROR
+            if path.is_file():
+                return path
     return iteration / layout.LABEL / "result" / layout.LABEL_ERROR
 
 

@@ -270,3 +270,36 @@ def test_no_rule_depends_on_the_order_of_the_frames(pick: Pick) -> None:
         assert made.rule == pick.words
     assert [sorted(part) for part in found[1]] == found[0]
     assert [len(part) for part in found[0]] == [2, 8]
+
+
+class Spy:
+    """Takes the first frames, and keeps what it was offered."""
+
+    words = "by a spy"
+    reads: tuple[str, ...] = ()
+    by_system = True
+
+    def __init__(self) -> None:
+        self.seen: list[Pool] = []
+
+    def choose(self, pools: Sequence[Pool]) -> list[np.ndarray]:
+        self.seen += pools
+        return [np.arange(min(pool.limit or 0, len(pool.values))) for pool in pools]
+
+
+def test_what_a_rule_is_offered() -> None:
+    values = np.random.default_rng(0).permutation(np.geomspace(0.005, 0.5, 60))
+    physical = np.arange(60) % 3 > 0
+    spy = Spy()
+    made = decide([pool_of(values)], [physical], line_pairs(), TARGET, spy)
+    (pool,) = spy.seen
+    around = pool.around
+    assert made.rule == "by a spy"
+    assert around is not None
+    assert sorted(around.fresh.values) == sorted(values[physical])
+    assert sorted(around.fresh.values[around.taken]) == sorted(values[made.controls[0]])
+    assert pool.limit == 8
+    candidates = physical & ~made.accepted[0]
+    candidates[made.controls[0]] = False
+    assert sorted(pool.values) == sorted(values[candidates])
+    assert around.known is None

@@ -50,3 +50,13 @@ def test_all_are_compared_by_the_same_frames(bad: float) -> None:
 def test_the_first_wins_where_two_are_equal() -> None:
     assert best_scale({"one": U, "other": 2.0 * U}, 3.0 * U * FORCE) == "one"
     assert best_scale({"other": 2.0 * U, "one": U}, 3.0 * U * FORCE) == "other"
+
+
+def test_the_latest_frames_decide() -> None:
+    rng = np.random.default_rng(1)
+    u, force = rng.lognormal(-3.0, 0.5, 200), rng.lognormal(0.0, 0.5, 200)
+    error = np.where(np.arange(200) < 160, 2.0 * u, 0.1 * force)
+    assert best_scale(measures(u, force), error) == "force"
+    assert best_scale(measures(u[:170], force[:170]), error[:170]) == "u"
+    error[190:] = np.nan  # labels that failed are not counted among the latest
+    assert best_scale(measures(u, force), error) != "u"

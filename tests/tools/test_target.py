@@ -112,3 +112,12 @@ def test_what_is_missing_is_named(here: Path, capsys: Said) -> None:
 )
 def test_words_that_make_no_sense(here: Path, capsys: Said, more: list[str], hint: str) -> None:
     assert hint in complaint(["filter", "-i", str(campaign(here)), *more], capsys)
+
+
+def test_labels_of_a_working_copy_that_came_home_without_it(here: Path, capsys: Said) -> None:
+    md = campaign(here)
+    copy = here / "iter.0001/temp_run_iter_work/01.explore"
+    copy.mkdir(parents=True)
+    md.rename(copy / "md")
+    assert main(["filter", "-i", str(copy / "md"), "--target", "0.2"]) == 0
+    assert "of 10 labelled frames" in capsys.readouterr().out
