@@ -8,6 +8,8 @@ from typing import Optional
 import numpy as np
 import pytest
 from ase import Atoms
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
 from pwact.query.diverse import DiversePick, TopPick
@@ -303,3 +305,39 @@ def test_what_a_rule_is_offered() -> None:
     candidates[made.controls[0]] = False
     assert sorted(pool.values) == sorted(values[candidates])
     assert around.known is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    unit=st.floats(1e-6, 1e6),
+    larger=st.floats(1.0, 3.0),
+    systems=st.integers(1, 3),
+)
+def test_units_and_targets(seed: int, unit: float, larger: float, systems: int) -> None:
+    """The unit of U does not count; a larger target accepts no less, and never what is larger."""
+    rng = np.random.default_rng(seed)
+    values = [rng.lognormal(-3.0, 1.0, 30) for _ in range(systems)]
+    physical = [rng.random(30) < 0.8 for _ in range(systems)]
+    pairs = line_pairs(12, seed)
+
+    def accepted(scale: float, target: float) -> list[np.ndarray]:
+        pools = [pool_of(scale * one, name=f"{n}") for n, one in enumerate(values)]
+        scaled = Pairs(scale * pairs.uncertainty, pairs.error)
+        made = decide(pools, physical, scaled, target, RANDOM)
+        for one, mask, drawn, chosen in zip(made.accepted, physical, made.controls, made.chosen):
+            labelled = [*drawn.tolist(), *chosen.tolist()]
+            assert len(labelled) == len(set(labelled)) <= 10
+            assert mask[labelled].all()
+            assert not one[chosen].any()
+            assert not (one & ~mask).any()
+        return list(made.accepted)
+
+    usual = accepted(1.0, TARGET)
+    below, above = np.concatenate(usual), np.concatenate(physical) & ~np.concatenate(usual)
+    everything = np.concatenate(values)
+    if below.any() and above.any():
+        assert everything[below].max() <= everything[above].min()
+    for one, other, more in zip(usual, accepted(unit, TARGET), accepted(1.0, larger * TARGET)):
+        assert np.array_equal(one, other)
+        assert (more >= one).all()
