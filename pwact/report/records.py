@@ -193,6 +193,8 @@ class RoundRecord(Record):
         Why the model cannot reach the target, in words; "" as long as it may.
     at_limit
         Median error that is expected at the limit, eV/Å; None without a limit.
+    systems
+        ``name``, ``frames`` and ``accepted`` of each system.
     """
 
     target: float = 0.0
@@ -211,6 +213,7 @@ class RoundRecord(Record):
     rule: str = ""
     floor: str = ""
     at_limit: Optional[float] = None
+    systems: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

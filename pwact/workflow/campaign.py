@@ -255,10 +255,11 @@ class Campaign:
 
     def remakes(self, source: Stage, stage: Stage) -> bool:
         """Put on record that a finished stage is remade for files that another one needs by now."""
-        made, state = self._state(source), self._state(stage)
-        if not made.done or not again.is_thinned(self.work_dir, made):
+        if not (made := self._state(source)).done or not again.is_thinned(self.work_dir, made):
             return False
-        skips = self._decide(stage, state, self.inputs_of(stage)).fate is Fate.SKIP
+        inputs = self.inputs_of(stage)
+        state = retry.caught_up(self.journal, self._state(stage), inputs)
+        skips = self._decide(stage, state, inputs).fate is Fate.SKIP
         if skips and not retry.will_be_tried(state, self.stages(), self.options.leave_failed):
             return False
         self.journal.append(ledger.REDO, **again.remake(source.name, stage.name))
@@ -344,7 +345,6 @@ class Campaign:
 
     def finish_set_aside(self, stage: Stage) -> None:
         """End the jobs of a stage that was set aside and move its directory, once."""
-        aside = self._state(stage).aside
-        if aside is not None:
+        if (aside := self._state(stage).aside) is not None:
             cancel_jobs(self.journal, self._executor_for, below=aside[0])
             changes.move_aside(self.work_dir / aside[0], self.work_dir / aside[1])

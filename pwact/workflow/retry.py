@@ -27,7 +27,7 @@ _FREE_AFTER = {"aimd": ("collection",), "bigmodel": ("collection",), "scf": ("co
 
 WOULD_SERVE = "would_serve"  # what an exploration would serve by now, which stays as it is
 # of the loop: step → what of its inputs follows from the labels of earlier iterations
-_BY_LABELS = {"explore": (WOULD_SERVE,), "select": ("pairs", "rounds")}
+_BY_LABELS = {"appraise": ("pairs",), "explore": (WOULD_SERVE,), "select": ("pairs", "rounds")}
 _AGAIN = {"train": "trains on them", "explore": "decides again which condition it serves"}
 
 

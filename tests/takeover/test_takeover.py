@@ -512,3 +512,34 @@ def test_virials_that_pwact_left_turned_are_named_once(
     found = [words for words in planned(pair).words if "with the opposite sign" in words]
     assert len(found) == turned
     assert all("--virial-sign opposite" in words for words in found)
+
+
+# ---- with a target
+
+
+AIMED = {
+    "strategy.lower_model_devi_f": None,
+    "strategy.upper_model_devi_f": None,
+    "strategy.target_force_error": 0.1,
+    "strategy.max_iterations": 2,
+    "strategy.pick": "random",
+}
+
+
+@pytest.mark.parametrize("last", [(0, 0), (0, 2), (1, 0), (1, 2)], ids=str)
+def test_with_a_target_each_iteration_of_pwact_served_the_condition_of_its_number(
+    tmp_path: Path,
+    finished: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    last: tuple[int, int],
+) -> None:
+    pair = start(tmp_path, finished, "new", last, **AIMED)
+    use_truth(monkeypatch)
+    before = results(tmp_path)
+    result = go_on(pair)
+    served = [row.explore.condition for row in result.rows if row.explore]
+    known = ledger.stages(Journal(tmp_path / ".pwact/journal.jsonl").events())
+    assert [on_record(known, number) for number in range(len(served))] == served_after(last)
+    assert {name: results(tmp_path)[name] for name in before} == before
+    assert result.target is not None
+    assert [one.state for one in result.target.conditions] != ["reached", "reached"]

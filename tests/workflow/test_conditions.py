@@ -33,6 +33,7 @@ from pwact.workflow.ledger import StageState
 from tests.workflow import aimed
 from tests.workflow.aimed import BAD, GOOD, TARGET, dictate
 from tests.workflow.dying import until_done
+from tests.workflow.known_truth import truth_param, use_truth
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
@@ -379,3 +380,65 @@ def test_labels_that_come_late_change_no_condition_without_a_word(work: Path, ca
     assert changed == {"iter.0001/02.label/result/train.xyz", "iter_result.txt"}
     run_loop(work, asked, executor)  # and it is settled
     assert len(executor.ran) == 1
+
+
+# ---- with the real selection, and engines of which everything is known
+
+
+def truth(work_dir: Path, changes: dict[str, Any], executor: ToyExecutor, **options: Any) -> Any:
+    write_files(work_dir, {"calculator": "emt"})
+    job = truth_param()["explore"]["md_jobs"][0]
+    asked = {
+        "explore.md_jobs": [{**job, "select_sys": [8]}],
+        "explore.sys_configs": [{"config": "structures/a.poscar", "format": "vasp/poscar"}],
+        "strategy.target_force_error": 0.1,
+        "strategy.max_iterations": 6,
+        **changes,
+    }
+    return run_loop(work_dir, truth_param(asked), executor, **options)
+
+
+def test_a_condition_is_reached_when_the_models_are_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_truth(monkeypatch)
+    result = truth(tmp_path, {}, ToyExecutor())
+    (found,) = result.target.conditions
+    assert result.target.reached is True
+    assert found.state == "reached"
+    assert 3 <= len(found.iterations) < 6
+    assert found.all.accepted >= 0.95 * found.all.frames
+    assert (found.all.controls, found.all.wrong) == (2 * len(found.iterations), 0)
+    (system,) = found.systems
+    assert (system.name, system.frames, system.accepted) == (
+        "md.000.sys.000",
+        found.all.frames,
+        found.all.accepted,
+    )
+
+
+def test_a_late_label_leaves_real_selections_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    use_truth(monkeypatch)
+    first = truth(tmp_path, {}, ToyExecutor())
+    steps_labelled = sorted((tmp_path / "iter.0000/02.label/scf").rglob("*-scf"))
+    lossy = ToyExecutor()
+    lossy.spoil = {steps_labelled[0].relative_to(tmp_path).as_posix(): "nothing"}
+    other = tmp_path / "other"
+    other.mkdir()
+    truth(other, {"DFT.max_failed_rate": 0.5}, lossy)
+    kept = results(other)
+    caplog.clear()
+    executor = ToyExecutor()
+    result = truth(other, {"DFT.max_failed_rate": 0.5}, executor)
+    assert [Path(one).name for one in executor.ran] == [steps_labelled[0].name]
+    assert "iter.0001/appraise: kept as it is" in caplog.text
+    assert "iter.0001/select: kept as it is" in caplog.text
+    changed = {name for name, data in results(other).items() if kept[name] != data}
+    assert changed == {"iter.0000/02.label/result/train.xyz", "iter_result.txt"}
+    assert first.target.reached is True
+    assert result.target.conditions[0].state in ("reached", "running")
+    again = ToyExecutor()
+    truth(other, {"DFT.max_failed_rate": 0.5}, again)
+    assert again.ran == []

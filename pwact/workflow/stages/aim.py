@@ -164,7 +164,7 @@ class AimStage:
         pick = RANDOM if floor else self.pick
         labelled = self._labelled()
         decision = decide(pools, physical, scale.pairs, self._target, pick, labelled)
-        already = sum(self._already(pool, mask, labelled) for pool, mask in zip(pools, physical))
+        already = [self._already(pool, mask, labelled) for pool, mask in zip(pools, physical)]
         record = self._record(decision, physical, scale, floor, already)
         record = replace(record, at_limit=scale.error_at(decision.limit))
         self._tell(record)
@@ -240,9 +240,14 @@ class AimStage:
         physical: Sequence[np.ndarray],
         scale: Scale,
         floor: str,
-        already: int,
+        already: Sequence[int],
     ) -> RoundRecord:
-        frames = sum(int(np.count_nonzero(mask)) for mask in physical)
+        frames = sum(map(_count, physical))
+        fresh = [_count(mask) - known for mask, known in zip(physical, already)]
+        systems = tuple(
+            {"name": one.name, "frames": count, "accepted": _count(accepted)}
+            for one, count, accepted in zip(self._systems(), fresh, decision.accepted)
+        )
         controls, chosen = (sum(map(len, one)) for one in (decision.controls, decision.chosen))
         return RoundRecord(
             self._target,
@@ -252,14 +257,15 @@ class AimStage:
             decision.pairs,
             scale.starting,
             decision.limit,
-            frames - already,
-            sum(int(np.count_nonzero(mask)) for mask in decision.accepted),
+            sum(fresh),
+            sum(map(_count, decision.accepted)),
             sum(map(len, physical)) - frames,
             None if decision.limit is None else decision.expected,
             controls,
             controls + chosen,
             decision.rule,
             floor,
+            systems=systems,
         )
 
     def _tell(self, record: RoundRecord) -> None:
@@ -307,6 +313,10 @@ class AimStage:
                 TARGET: record.to_json(),
             },
         )
+
+
+def _count(mask: np.ndarray) -> int:
+    return int(np.count_nonzero(mask))
 
 
 def _frame(directory: str, step: int) -> Candidate:
