@@ -32,6 +32,11 @@ from pwact.workflow.turn import engines_of, turn_of, work_of
 _LOG = logging.getLogger(__name__)
 
 SETTLED = "taken_over_settled"
+_WITH_TARGET = (
+    "with strategy.target_force_error iteration k of PWact counts as one for element k of "
+    "explore.md_jobs. It drew no control labels and left no pairs of uncertainty and error, so "
+    "nothing is accepted or proved by it; its labels train the models"
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,15 @@ def _check_extent(tree: PwactTree, config: RunConfig) -> None:
             config.file,
             "explore.md_jobs",
         )
+    aims = config.strategy.target_force_error is not None
+    if aims and tree.last is not None and tree.last.number == 1:
+        number = tree.last.iteration
+        raise InputError(
+            f"{layout.iteration_name(number)} of PWact was selected by a window and is not labelled"
+            f"; with strategy.target_force_error delete the line '{number} 1', and it is explored "
+            "again",
+            tree.record,
+        )
 
 
 def _walk(config: RunConfig, resources: Resources, tree: PwactTree, journal: Journal) -> Takeover:
@@ -132,6 +146,8 @@ def _walk(config: RunConfig, resources: Resources, tree: PwactTree, journal: Jou
         found.append((stage, one.output))
         remarks += [words for words in one.remarks if words not in remarks]
         work.done(turn, one.output.report)
+    if config.strategy.target_force_error is not None and tree.finished(Step(0, 1)):
+        remarks.append(_WITH_TARGET)
     return Takeover(tree, found, remarks)
 
 

@@ -191,6 +191,8 @@ def settled(
     if not state.begun:
         return fresh
     recorded = int(state.inputs.get(CONDITION, iteration))
+    if state.done and not state.version:
+        return Serving(recorded)  # PWact went on to the next one, whatever it had reached
     accepted = state.inputs.get(WOULD_SERVE)
     word = END if planned is None else planned
     if recorded == planned or (accepted is not None and accepted == word):

@@ -133,7 +133,7 @@ class Turn:
 
     def begin(self, iteration: int, serving: Optional[Serving] = None) -> None:
         """Begin an iteration: what belongs to the one before is forgotten."""
-        self.iteration, self.serving = iteration, serving
+        self.iteration, self.serving, self.sigma = iteration, serving, float("nan")
         self.explored, self.judged, self.table, self.when_ended = (), (), None, None
 
     @property

@@ -24,10 +24,13 @@ from pwact.registry.engines import LABELERS
 from pwact.takeover import campaign as takeovers
 from pwact.takeover.campaign import Takeover, plan, take_over
 from pwact.tools.gather import gather, sources_of
+from pwact.workflow import ledger
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.checks.outlook import outlook
+from pwact.workflow.conditions import on_record
 from pwact.workflow.opening import CampaignOptions
 from tests.workflow import matpl_campaign
+from tests.workflow.known_truth import use_truth
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
 from tests.workflow.pwact_trees import TEMP, VARIANTS, Variant, content, leave
 from tests.workflow.toy_campaign import ToyExecutor, campaign, use_toys
@@ -526,20 +529,33 @@ AIMED = {
 }
 
 
-@pytest.mark.parametrize("last", [(0, 0), (0, 2), (1, 0), (1, 2)], ids=str)
+def test_with_a_target_what_was_selected_by_a_window_is_not_labelled(
+    tmp_path: Path, finished: dict[str, Path]
+) -> None:
+    pair = start(tmp_path, finished, "0.4", (1, 1), **AIMED)
+    before = content(tmp_path)
+    with pytest.raises(InputError, match=r"al\.record: iter\.0001 .* delete the line '1 1'"):
+        plan(pair.config, pair.resources)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("last", [(0, 2), (1, 2)], ids=["first", "second"])
 def test_with_a_target_each_iteration_of_pwact_served_the_condition_of_its_number(
     tmp_path: Path,
     finished: dict[str, Path],
     monkeypatch: pytest.MonkeyPatch,
     last: tuple[int, int],
 ) -> None:
-    pair = start(tmp_path, finished, "new", last, **AIMED)
+    pair = start(tmp_path, finished, "0.4", last, **AIMED)
     use_truth(monkeypatch)
     before = results(tmp_path)
+    assert any("It drew no control labels" in words for words in planned(pair).remarks)
     result = go_on(pair)
-    served = [row.explore.condition for row in result.rows if row.explore]
     known = ledger.stages(Journal(tmp_path / ".pwact/journal.jsonl").events())
-    assert [on_record(known, number) for number in range(len(served))] == served_after(last)
+    served = [on_record(known, number) for number, row in enumerate(result.rows) if row.explore]
+    assert served == [0, 1, 1] if last == (1, 2) else served == [0, 0, 1, 1]
     assert {name: results(tmp_path)[name] for name in before} == before
     assert result.target is not None
-    assert [one.state for one in result.target.conditions] != ["reached", "reached"]
+    executor = ToyExecutor()
+    go_on(pair, executor)
+    assert executor.ran == []

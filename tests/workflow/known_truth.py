@@ -70,9 +70,12 @@ class TruthTrajectory(ToyTrajectory):
             apart = np.random.default_rng([stored["seed"], step, 1])
             atoms.positions += apart.uniform(-0.25, 0.25, (len(atoms), 3))  # no near-duplicates
             number = stored["steps"].index(step)
-            if stored["broken"] is not None and number >= stored["broken"]:
+            if stored.get("broken") is not None and number >= stored["broken"]:
                 atoms.positions[0] = atoms.positions[1] + 0.1
-            error = size(stored["model"]) * hardness(stored["seed"], len(stored["steps"]))[number]
+            error = (
+                size(stored.get("model", 1))
+                * hardness(stored["seed"], len(stored["steps"]))[number]
+            )
         atoms.arrays["forces"] = true_forces(atoms) + error * pattern(atoms)
         return atoms
 

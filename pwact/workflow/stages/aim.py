@@ -132,10 +132,10 @@ class AimStage:
             "pick": self.pick.words,
             "min_distance": self.config.dft.min_distance,
             "limits": {system.name: system.limit for system in self._systems()},
-            "sigma": known.sigma,
+            "sigma": known.sigma if np.isfinite(known.sigma) else None,  # PWact knew none
             "pairs": [one.record.to_json() for one in known.pairs],
             "rounds": [repr(one) for one in known.rounds],
-            "training": content([known.training]),
+            "training": content([known.training] if known.training.exists() else []),
             "data": content(self.data),
             "deviations": {
                 entry["directory"]: content(self.uncertainty.files(work_dir / entry["directory"]))
