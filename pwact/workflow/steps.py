@@ -79,7 +79,25 @@ class Step:
         return MARKS.index(self.mark)
 
 
-STEPS: tuple[Step, ...] = (
+def table(*rows: Step) -> tuple[Step, ...]:
+    """Steps in their order.
+
+    Raises
+    ------
+    ValueError
+        Two have one name, by which the journal knows them, or one needs what none before it leaves.
+    """
+    left: set[str] = set()
+    for number, row in enumerate(rows):
+        if row.name in {one.name for one in rows[:number]}:
+            raise ValueError(f"two steps are called {row.name!r}; a name must be free")
+        if missing := sorted(set(row.needs) - left):
+            raise ValueError(f"step {row.name!r} needs {missing[0]}, which none before it leaves")
+        left |= set(row.leaves)
+    return rows
+
+
+STEPS: tuple[Step, ...] = table(
     Step(
         "train",
         "pwact.workflow.stages.train:TrainStep",

@@ -34,7 +34,7 @@ ROW = Step(
     folder=("01.explore", "dedup"),
 )
 PLACE = steps.names().index("select") + 1
-WITH_DEDUP = (*steps.STEPS[:PLACE], ROW, *steps.STEPS[PLACE:])
+WITH_DEDUP = steps.table(*steps.STEPS[:PLACE], ROW, *steps.STEPS[PLACE:])
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +64,13 @@ def done_stages(work_dir: Path) -> list[str]:
 
 
 # ---- every row
+
+
+def test_a_name_that_is_taken_or_a_step_in_the_wrong_place_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"two steps are called 'dedup'"):
+        steps.table(*WITH_DEDUP, ROW)
+    with pytest.raises(ValueError, match=r"'dedup' needs \w+, which none before it leaves"):
+        steps.table(ROW, *steps.STEPS)
 
 
 @pytest.mark.parametrize("step", steps.STEPS, ids=steps.names())
