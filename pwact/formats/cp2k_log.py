@@ -10,7 +10,8 @@ import numpy as np
 
 from pwact.errors import CutOffError, NotConvergedError, TaskError
 
-_MOVING = ("MD", "GEO_OPT", "CELL_OPT", "BAND", "MC", "PINT")
+_MOVING = ("MD", "GEO_OPT", "CELL_OPT", "BAND", "MC", "PINT", "VIBRATIONAL_ANALYSIS", "DEBUG")
+_SAME_ENERGY = 1e-6  # eV; what differs by more is the energy of another structure
 _FIXED_CELL = ("NVE", "NVT", "NVT_ADIABATIC", "LANGEVIN", "ISOKIN")  # of all ensembles
 NOT_CONVERGED = "SCF run NOT converged"
 OUT_OF_TIME = "exceeded requested execution time"
@@ -126,7 +127,8 @@ class Log:
         last = self.evaluations[-1]
         with_forces = sum(one.forces is not None for one in self.evaluations)
         steps = any(one.step is not None for one in self.evaluations)
-        if steps or with_forces > 1 or self.kind.startswith(_MOVING):
+        apart = max(abs(one.energy - last.energy) for one in self.evaluations) > _SAME_ENERGY
+        if steps or apart or with_forces > 1 or self.kind.startswith(_MOVING):
             kind = f" ({self.kind})" if self.kind else ""
             raise TaskError(
                 f"{self.path}: holds {len(self.evaluations)} energies of a run in which atoms move"

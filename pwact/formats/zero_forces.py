@@ -31,7 +31,10 @@ class ZeroForces:
 
     def add(self, atoms: Atoms) -> None:
         """Take in a labelled frame; one in which no atom feels a force says nothing."""
-        kind = self._kinds.setdefault(atoms.numbers.tobytes(), _Kind(np.ones(len(atoms), bool)))
+        key = atoms.numbers.tobytes()
+        kind = self._kinds.get(key)
+        if kind is None:
+            kind = self._kinds[key] = _Kind(np.ones(len(atoms), bool))
         if not kind.still.any():
             return
         still = ~labels_as_read(atoms).forces.any(axis=1)

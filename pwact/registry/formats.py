@@ -137,7 +137,10 @@ FORMATS: Registry[DataFormat] = Registry(
                 "The log of a single point with its table of forces, if its SCF converged. "
                 "Positions have the six decimals of the log; the cell is as above.",
             ),
-            refused=("the log of a run in which atoms move, several runs in one log",),
+            refused=(
+                "the log of a run in which atoms move, several energies that differ, several runs "
+                "in one log",
+            ),
         ),
         "extxyz": DataFormat(
             "pwact.formats.extxyz:Extxyz",

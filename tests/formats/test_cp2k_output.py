@@ -155,6 +155,22 @@ def test_two_evaluations_are_no_single_point(tmp_path: Path) -> None:
         log.single_point(2)
 
 
+def test_another_energy_before_the_one_with_forces(tmp_path: Path) -> None:
+    alone = RUN[RUN.index(ENERGY) :].splitlines(keepends=True)[0]
+    head = RUN.index(ENERGY)
+    check_numbers(log_of(tmp_path, RUN[:head] + alone + RUN[head:]))
+    other = RUN[:head] + alone.replace("-30.5", "-31.5") + RUN[head:]
+    with pytest.raises(TaskError, match="holds 2 energies of a run in which atoms move"):
+        log_of(tmp_path, other).single_point(2)
+
+
+@pytest.mark.parametrize("kind", ["VIBRATIONAL_ANALYSIS", "DEBUG", "BAND"])
+def test_other_runs_are_no_single_points(kind: str, tmp_path: Path) -> None:
+    head = RUN.index(ENERGY)
+    with pytest.raises(TaskError, match=rf"a run in which atoms move \({kind}\); a single point"):
+        log_of(tmp_path, f"{RUN[:head]} GLOBAL| Run type  {kind}\n{RUN[head:]}").single_point(2)
+
+
 def test_the_last_of_two_runs_counts(tmp_path: Path) -> None:
     other = RUN.replace("-30.5", "-31.5")
     check_numbers(log_of(tmp_path, other + RUN))
