@@ -55,15 +55,37 @@ class Batch:
         A frame that is nearly a labelled one proves nothing; another is drawn in its place.
         """
         for place, pool in enumerate(self._pools):
-            free, wanted = self._physical[place].copy(), controls_of(_room(pool))
-            drawn: list[int] = []
-            while len(drawn) < wanted and free.any():
-                for index in draw_controls(free, wanted - len(drawn), pool.rng).tolist():
-                    free[index] = False
-                    if self._is_new(pool, index):
-                        drawn.append(index)
-            self.controls[place] = np.array(sorted(drawn), dtype=int)
-            self._candidates[place][self.controls[place]] = False
+            self._draw(place, controls_of(_room(pool)))
+
+    def fill(self, least: int) -> None:
+        """Draw further controls until `least` frames of all systems together are labelled.
+
+        One of each system in turn, as long as it has room and physical frames.
+        """
+        while self._count() < least:
+            before = self._count()
+            for place in range(len(self._pools)):
+                if self._count() < least and self._left(place):
+                    self._draw(place, 1)
+            if self._count() == before:
+                return
+
+    def _count(self) -> int:
+        return sum(map(len, [*self.controls, *self.chosen]))
+
+    def _draw(self, place: int, wanted: int) -> None:
+        """Add controls of one system."""
+        pool, free = self._pools[place], self._physical[place].copy()
+        free[self.controls[place]] = False
+        free[self.chosen[place]] = False
+        drawn: list[int] = []
+        while len(drawn) < wanted and free.any():
+            for index in draw_controls(free, wanted - len(drawn), pool.rng).tolist():
+                free[index] = False
+                if self._is_new(pool, index):
+                    drawn.append(index)
+        self.controls[place] = np.sort(np.append(self.controls[place], drawn).astype(int))
+        self._candidates[place][self.controls[place]] = False
 
     def choose(self, pick: Pick) -> None:
         """Let a rule choose among the frames that are not accepted.

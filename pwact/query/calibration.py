@@ -19,7 +19,9 @@ from typing import Optional
 import numpy as np
 
 FEWEST = 5  # pairs, below which nothing is said
-LATEST = 40  # pairs that count: those of much earlier models say little of the present one
+# Pairs that count. The ratio e / U falls as the data come to determine a model, so that pairs of
+# a model with few labels keep the limit of a good one low (docs/benchmarks.md#label-efficiency).
+LATEST = 15
 SLOPE, SLOPE_SPREAD = 1.0, 0.1
 FREEDOM, SCATTER = 4.0, 0.35  # of the prior of s²
 CONFIDENCE = 0.90  # expected share, of the frames that are accepted, with an error below the target
@@ -37,10 +39,13 @@ class Pairs:
         What the model that explored said before it was trained on the frame, any unit, shape (n,).
     error
         RMSE of the frame's force components, eV/Å, shape (n,).
+    of_start
+        Whether these are the frames on which the model was trained (`starting_pairs`).
     """
 
     uncertainty: np.ndarray
     error: np.ndarray
+    of_start: bool = False
 
     @property
     def usable(self) -> Pairs:
@@ -48,7 +53,7 @@ class Pairs:
         both = np.column_stack([self.uncertainty, self.error])
         good = np.all(np.isfinite(both) & (both > 0), axis=1)
         kept = both[good][-LATEST:]
-        return Pairs(kept[:, 0], kept[:, 1])
+        return Pairs(kept[:, 0], kept[:, 1], self.of_start)
 
     def __len__(self) -> int:
         return len(self.error)
@@ -70,6 +75,8 @@ class Calibration:
         Its s.
     pairs
         How many pairs it rests on.
+    most
+        Uncertainty beyond which it says nothing.
     """
 
     mean: np.ndarray
@@ -77,6 +84,7 @@ class Calibration:
     freedom: float
     scale: float
     pairs: int
+    most: float = float("inf")
 
     def expected(self, uncertainty: np.ndarray) -> np.ndarray:
         """Median error at each uncertainty, eV/Å; NaN where that is no positive number."""
@@ -123,7 +131,8 @@ def starting_pairs(uncertainty: np.ndarray, error: np.ndarray) -> Pairs:
     uncertainty, error
         Of the training frames, as in `Pairs`, shape (n,).
     """
-    return Pairs(np.asarray(uncertainty, dtype=float), WORSE * np.asarray(error, dtype=float))
+    worse = WORSE * np.asarray(error, dtype=float)
+    return Pairs(np.asarray(uncertainty, dtype=float), worse, of_start=True)
 
 
 def pairs_in_force(labelled: Pairs, start: Pairs) -> Pairs:
@@ -132,7 +141,11 @@ def pairs_in_force(labelled: Pairs, start: Pairs) -> Pairs:
 
 
 def calibrate(pairs: Pairs) -> Optional[Calibration]:
-    """Fit the line to the usable pairs; None if there are fewer than `FEWEST`."""
+    """Fit the line to the usable pairs; None if there are fewer than `FEWEST`.
+
+    What is known of training frames holds for frames that are no more uncertain than these: where
+    a model with many parameters has seen little it is wrong by far more than the line says.
+    """
     good = pairs.usable
     if len(good) < FEWEST:
         return None
@@ -145,9 +158,9 @@ def calibrate(pairs: Pairs) -> Optional[Calibration]:
     off = mean - start
     freedom = FREEDOM + len(good) - 1  # one is spent on the flat prior of a
     square = FREEDOM * SCATTER**2 + left @ left + off @ before @ off
-    return Calibration(
-        mean, np.linalg.inv(precision), freedom, float(np.sqrt(square / freedom)), len(good)
-    )
+    scale = float(np.sqrt(square / freedom))
+    most = float(good.uncertainty.max()) if good.of_start else float("inf")
+    return Calibration(mean, np.linalg.inv(precision), freedom, scale, len(good), most)
 
 
 def accepted_up_to(
@@ -166,15 +179,15 @@ def accepted_up_to(
     -------
     float or None
         The largest one for which the mean probability of an error below `target`, over all frames
-        up to it, is at least `CONFIDENCE`, and that of the frame itself at least `LEAST`. None if
-        no frame is like that.
+        up to it, is at least `CONFIDENCE`, and that of the frame itself at least `LEAST`; never
+        more than `Calibration.most`. None if no frame is like that.
     """
     known = np.sort(uncertainty[np.isfinite(uncertainty) & (uncertainty > 0)])
     if not known.size:
         return None
     chance = calibration.below(target, known)
     mean = np.cumsum(chance) / np.arange(1, len(known) + 1)
-    good = np.flatnonzero((mean >= CONFIDENCE) & (chance >= LEAST))
+    good = np.flatnonzero((mean >= CONFIDENCE) & (chance >= LEAST) & (known <= calibration.most))
     return float(known[good[-1]]) if good.size else None
 
 

@@ -15,7 +15,7 @@ from typing import Optional
 import numpy as np
 
 from pwact.query.batch import Batch
-from pwact.query.calibration import Pairs, accepted_up_to, calibrate
+from pwact.query.calibration import FEWEST, Pairs, accepted_up_to, calibrate
 from pwact.query.duplicates import Known
 from pwact.query.picks import Pick, Pool
 
@@ -186,7 +186,9 @@ def decide(
         Which frames of each system are looked at, bool; the others are neither accepted nor
         labelled.
     pairs
-        Uncertainty and error of labelled frames, in the order in which they were labelled.
+        Uncertainty and error of labelled frames, in the order in which they were labelled. Where
+        these are those of the start, at least `FEWEST` frames get labels, more controls if need
+        be: else a model that seems good at first would be tried by one or two frames a round.
     target
         Force error that is asked for, eV/Å.
     pick
@@ -208,6 +210,8 @@ def decide(
     batch = Batch(ordered, masks, accepted, known)
     batch.draw_controls()
     batch.choose(pick)
+    if pairs.of_start:
+        batch.fill(FEWEST)
     return Decision(
         limit,
         expected,

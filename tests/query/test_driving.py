@@ -11,7 +11,7 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
+from pwact.query.calibration import LATEST, Pairs, pairs_in_force, starting_pairs
 from pwact.query.diverse import DiversePick, TopPick
 from pwact.query.driving import Decision, Round, at_floor, decide, latest_controls, reached
 from pwact.query.duplicates import Known
@@ -54,7 +54,7 @@ class TestDecision:
         assert made.limit in values.tolist()
         assert 0.015 < made.limit < 0.06
         assert made.accepted[0].tolist() == (values <= made.limit).tolist()
-        assert made.pairs == 20
+        assert made.pairs == LATEST
         assert 0.9 <= made.expected <= 1.0
         assert len(made.controls[0]) == 2
         assert len(made.chosen[0]) == 8
@@ -209,6 +209,44 @@ class TestStart:
         assert pairs_in_force(Pairs(values, np.r_[values[:4], NAN]), start) is start
         real = Pairs(values, values)
         assert pairs_in_force(real, start) is real
+
+
+class TestFirstRound:
+    """A model with few labels seems better than it is: its training frames are all it knows."""
+
+    START = starting_pairs(np.linspace(0.01, 0.02, 20), np.full(20, 0.001))
+
+    def first(self, *pools: Pool) -> Decision:
+        masks = [np.ones(len(pool.values), dtype=bool) for pool in pools]
+        return decide(pools, masks, self.START, TARGET, RANDOM)
+
+    def test_nothing_more_uncertain_than_the_training_frames_is_accepted(self) -> None:
+        values = np.r_[np.full(50, 0.015), np.full(50, 0.021)]
+        assert self.first(pool_of(values)).accepted[0].tolist() == (values <= 0.02).tolist()
+        line = Pairs(self.START.uncertainty, self.START.error)
+        masks = [np.ones(100, dtype=bool)]
+        later = decide([pool_of(values)], masks, line, TARGET, RANDOM)
+        assert later.accepted[0].all()
+
+    def test_five_frames_get_labels_though_all_are_accepted(self) -> None:
+        made = self.first(pool_of(np.full(50, 0.015)))
+        assert made.accepted[0].all()
+        assert len(made.controls[0]) == 5
+        assert len(made.chosen[0]) == 0
+        two = self.first(
+            pool_of(np.full(50, 0.015), limit=3), pool_of(np.full(50, 0.015), limit=2, name="b")
+        )
+        assert [len(one) for one in two.controls] == [3, 2]
+
+    def test_no_more_than_there_is_room_for(self) -> None:
+        made = self.first(pool_of(np.full(50, 0.015), limit=3))
+        assert len(made.controls[0]) == 3
+        assert len(self.first(pool_of(np.full(2, 0.015))).controls[0]) == 2
+
+    def test_later_rounds_have_their_usual_controls(self) -> None:
+        values = np.full(50, 0.005)
+        assert decided(pool_of(values)).accepted[0].all()
+        assert len(decided(pool_of(values)).controls[0]) == 2
 
 
 class TestKnown:

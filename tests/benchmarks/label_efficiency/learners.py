@@ -99,8 +99,8 @@ class Kpu:
 
     relative = True
 
-    def __init__(self, frames: Frames, settings: dict[str, float]) -> None:
-        self._squares = Squares(frames, settings)
+    def __init__(self, frames: Frames, squares: Squares) -> None:
+        self._squares = squares
 
     def fit(self, labelled: Sequence[int], rng: np.random.Generator) -> Fit:
         sums = self._squares.sums(labelled)
@@ -115,8 +115,8 @@ class Committee:
 
     relative = False
 
-    def __init__(self, frames: Frames, settings: dict[str, float]) -> None:
-        self._squares = Squares(frames, settings)
+    def __init__(self, frames: Frames, squares: Squares) -> None:
+        self._squares = squares
         self._frames = frames
 
     def fit(self, labelled: Sequence[int], rng: np.random.Generator) -> Fit:

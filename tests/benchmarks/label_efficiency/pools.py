@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Optional
 
@@ -124,6 +125,7 @@ def _spread(places: np.ndarray, kind: int, balanced: bool) -> np.ndarray:
     return places[np.unique(np.linspace(0, len(places) - 1, min(count, len(places))).astype(int))]
 
 
+@lru_cache(maxsize=1)
 def _made(name: str, seed: int, cache: Optional[Path]) -> tuple[Frames, np.ndarray]:
     """All frames of a system and a seed; parts: 0 start, 1 offered, 2 test."""
     path = cache / f"{name}.{seed}.npz" if cache else None

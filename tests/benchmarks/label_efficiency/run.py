@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -22,7 +23,7 @@ import numpy as np
 from pwact.query.diverse import DiversePick, TopPick
 from pwact.query.picks import Pick
 from pwact.query.variance import VariancePick
-from tests.benchmarks.label_efficiency.learners import LEARNERS, Learner, Squares, Sums
+from tests.benchmarks.label_efficiency.learners import LEARNERS, Learner, Squares
 from tests.benchmarks.label_efficiency.pools import Frames, pool, settings_of
 from tests.benchmarks.label_efficiency.rounds import BATCH, ROUNDS, Key, Row, write
 from tests.benchmarks.label_efficiency.rules import Driven, InWindow, Picked, Random, Rule, State
@@ -36,7 +37,7 @@ WINDOWS = {  # of PWact's rule: lower limits, and upper ones as multiples of the
     "kpu": ((1.1, 1.5, 3.0, 8.0, 30.0), (3.0, 20.0, np.inf)),
 }
 UNTUNED = {"committee": (0.05, 0.15), "kpu": (5.0, 10.0)}
-OWN = {"committee": ("diverse", "top"), "kpu": ("variance", "diverse")}
+OWN = {"committee": ("diverse",), "kpu": ("variance",)}
 PICKS: dict[str, Callable[[], Pick]] = {
     "variance": VariancePick,
     "diverse": DiversePick,
@@ -73,8 +74,19 @@ class Bench:
 
     def learner(self, name: str) -> Learner:
         """A learner on these frames."""
-        made: Learner = LEARNERS[name](self.frames, self.settings)
+        made: Learner = LEARNERS[name](self.frames, self.squares)
         return made
+
+    @cached_property
+    def squares(self) -> Squares:
+        """The sums of each frame, which all fits share."""
+        return Squares(self.frames, self.settings)
+
+
+@lru_cache(maxsize=2)
+def opened(name: str, balanced: bool, seed: int, cache: Optional[Path]) -> Bench:
+    """A pool, kept as long as the next two."""
+    return Bench(name, balanced, seed, cache)
 
 
 def joined(first: Frames, second: Frames) -> Frames:
@@ -87,12 +99,12 @@ def joined(first: Frames, second: Frames) -> Frames:
     )
 
 
+@lru_cache(maxsize=4)
 def floor_of(name: str, seed: int, cache: Optional[Path]) -> float:
     """Error below which 95 % of the test frames are with all frames of the balanced pool, eV/Å."""
-    bench = Bench(name, True, seed, cache)
-    squares = Squares(bench.frames, bench.settings)
-    sums: Sums = squares.sums(np.arange(len(bench.frames)))
-    errors = bench.pool.test.errors(sums.coefficients(squares.regularization))
+    bench = opened(name, True, seed, cache)
+    sums = bench.squares.sums(range(len(bench.frames)))
+    errors = bench.pool.test.errors(sums.coefficients(bench.squares.regularization))
     return float(np.quantile(errors, QUANTILE))
 
 
@@ -145,7 +157,7 @@ def rows_of(
 ) -> list[Row]:
     """All rounds of all rules on one pool."""
     floor = floor_of(name, seed, cache)
-    bench = Bench(name, balanced, seed, cache)
+    bench = opened(name, balanced, seed, cache)
     learner = bench.learner(learner_name)
     made = []
     for times in TIMES:

@@ -56,11 +56,11 @@ def test_sums_of_frames_are_those_of_their_rows() -> None:
 
 def test_uncertainties_are_those_of_the_rows() -> None:
     some, rng = frames(12, 0), np.random.default_rng(1)
-    fit = Kpu(some, defaults("pod")).fit(range(8), rng)
+    fit = Kpu(some, Squares(some, defaults("pod"))).fit(range(8), rng)
     assert fit.factor is not None
     seen = some.matrices[9, 1:] @ fit.factor.T
     assert np.isclose(fit.uncertainty[9] ** 2, np.mean(np.sum(seen**2, axis=1)))
-    committee = Committee(some, defaults("pod"))
+    committee = Committee(some, Squares(some, defaults("pod")))
     judged = committee.fit(range(8), np.random.default_rng(1))
     assert np.all(judged.window >= judged.uncertainty)
     assert np.all(judged.uncertainty > 0)
