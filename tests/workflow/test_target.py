@@ -15,7 +15,7 @@ from pwact.cli.main import main
 from pwact.errors import StageChangedError
 from pwact.formats.frames import write_frames
 from pwact.io.journal import Journal
-from pwact.query.calibration import WORSE, Pairs, accepted_up_to, calibrate
+from pwact.query.calibration import LATEST, WORSE, Pairs, accepted_up_to, calibrate
 from pwact.query.duplicates import Known
 from pwact.query.picks import Pool
 from pwact.workflow import ledger
@@ -202,7 +202,7 @@ def test_what_is_accepted_is_below_the_target(done: Path) -> None:
 
 def test_the_round_is_told(done: Path) -> None:
     record = report(done, "iter.0001/select")["target"]
-    assert (record["pairs"], record["starting"], record["measure"]) == (16, False, "u")
+    assert (record["pairs"], record["starting"], record["measure"]) == (LATEST, False, "u")
     assert (record["target"], record["condition"]) == (TARGET, 1)
     # errors are RATIO / TRAINED times U, without scatter
     assert record["at_limit"] == pytest.approx(record["limit"] * RATIO / TRAINED, rel=0.05)
@@ -211,7 +211,7 @@ def test_the_round_is_told(done: Path) -> None:
     assert (record["controls"], record["selected"], record["floor"]) == (4, 16, "")
     text = (done / f"iter.0001/{SELECT}/select_summary.txt").read_text()
     line = (
-        f"limit U ≤ {record['limit']:.3g} (error about {record['at_limit']:.2g} eV/Å) from 16 "
+        f"limit U ≤ {record['limit']:.3g} (error about {record['at_limit']:.2g} eV/Å) from {LATEST} "
         f"pairs; {record['accepted']} of 82 frames "
         f"accepted (expected {100 * record['expected']:.0f} % below 0.02 eV/Å); 16 to label, 4 of "
         "them controls"
@@ -282,7 +282,7 @@ def test_frames_without_an_uncertainty_are_never_accepted(
     assert len(found) == 4
     assert {pair["scaled"] for pair in found} == {0.0, None}
     (limits,) = selected(tmp_path, 1, "limits.csv")
-    assert int(limits["pairs"]) == min(40, len(labels) - len(found))
+    assert int(limits["pairs"]) == min(LATEST, len(labels) - len(found))
 
 
 def test_a_model_that_cannot_reach_the_target_is_named(
