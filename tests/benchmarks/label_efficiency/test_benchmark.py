@@ -76,13 +76,14 @@ def test_every_rule_runs_and_the_table_has_a_line_of_it(learner: str) -> None:
         assert all(before <= after <= before + 3 for before, after in zip(labels, labels[1:]))
         rows += [run.row_of(place, _key(learner, name), TARGET, *one) for one in said]
     made = {one.rule: one for one in table.summaries(rows)}
-    assert {"random", "untuned window", table.ORACLE, "target, diverse"} <= set(made)
+    own = {f"{table.OWN}{pick}" for pick in run.OWN[learner]}
+    assert {"random", "untuned window", table.ORACLE} | own <= set(made)
     assert made["random"].to_random == (1.0, 1.0, 1.0)
     assert made["random"].labels[0] == 14
     assert all(f"| {name}" in table.table(rows) for name in made)
-    own = [one for name, one in made.items() if name.startswith(table.OWN)]
-    assert all(one.coverage > 0.8 for one in own if one.accepted)
-    assert learner == "committee" or all(one.accepted > 0.5 for one in own)
+    aimed = [made[name] for name in own]
+    assert all(one.coverage > 0.8 for one in aimed if one.accepted)
+    assert learner == "committee" or all(one.accepted > 0.2 for one in aimed)
     assert "coverage" in table.verdict(rows)
 
 
