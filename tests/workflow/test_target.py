@@ -211,8 +211,8 @@ def test_the_round_is_told(done: Path) -> None:
     assert (record["controls"], record["selected"], record["floor"]) == (4, 16, "")
     text = (done / f"iter.0001/{SELECT}/select_summary.txt").read_text()
     line = (
-        f"limit U ≤ {record['limit']:.3g} (error about {record['at_limit']:.2g} eV/Å) from {LATEST} "
-        f"pairs; {record['accepted']} of 82 frames "
+        f"limit U ≤ {record['limit']:.3g} (error about {record['at_limit']:.2g} eV/Å) "
+        f"from {LATEST} pairs; {record['accepted']} of 82 frames "
         f"accepted (expected {100 * record['expected']:.0f} % below 0.02 eV/Å); 16 to label, 4 of "
         "them controls"
     )
