@@ -26,6 +26,7 @@ from pwact.engines.trainers import TrainedModel
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.worker import interpreter, python_module
 from pwact.errors import InputError
+from pwact.registry.uncertainties import UNCERTAINTIES
 
 if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
@@ -59,7 +60,7 @@ class DeepmdPytorchTrainer(DeepmdTraining):
     def validate(self) -> None:
         """Refuse what DeePMD-kit's Kalman filter cannot honour, and warn of what it ignores."""
         config, strategy = self.config, self.config.strategy
-        if strategy.uncertainty != "kpu":
+        if not UNCERTAINTIES[strategy.uncertainty].single:
             message = "the engine deepmd-pytorch knows KPU only; deepmd knows committees"
             raise InputError(message, config.file, "strategy.uncertainty")
         if config.train.model_type.upper() != "DP":

@@ -24,6 +24,7 @@ from pwact.engines.trainers import TrainedModel
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.worker import python_module
 from pwact.errors import InputError
+from pwact.registry.uncertainties import UNCERTAINTIES
 
 if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
@@ -54,7 +55,7 @@ class DeepmdTrainer(DeepmdTraining):
     def validate(self) -> None:
         """Refuse what DeePMD-kit cannot honour, and warn of what it has no key for."""
         config, strategy = self.config, self.config.strategy
-        if strategy.uncertainty != "committee":
+        if UNCERTAINTIES[strategy.uncertainty].single:
             self.kpu()
         if config.train.model_type.upper() != "DP":
             raise InputError(

@@ -31,6 +31,7 @@ from pwact.errors import InputError, TaskError
 from pwact.fingerprint import ANY, Settings
 from pwact.formats.frames import read_frames, write_frames
 from pwact.io.files import tree_hash, write_json
+from pwact.registry.uncertainties import UNCERTAINTIES
 from pwact.verdict import Outcome, Verdict, incomplete
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class MatplTrainer(TrainingTask):
 
     @property
     def _keeps_p(self) -> bool:
-        return self._config.strategy.uncertainty == "kpu"
+        return UNCERTAINTIES[self._config.strategy.uncertainty].single
 
     def validate(self) -> None:
         """Refuse what MatPL would stop at."""

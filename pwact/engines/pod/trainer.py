@@ -28,6 +28,7 @@ from pwact.errors import InputError, TaskError
 from pwact.fingerprint import Settings
 from pwact.formats.frames import read_frames
 from pwact.formats.labels import labels_of
+from pwact.registry.uncertainties import UNCERTAINTIES
 from pwact.verdict import Verdict, incomplete
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class PodTrainer(TrainingTask):
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         self._config = config
-        self._alone = config.strategy.uncertainty == "kpu"
+        self._alone = UNCERTAINTIES[config.strategy.uncertainty].single
         self.heading = None if self._alone else lammps_heading(pod_files.LOG)
         self._settings = settings_of(config)
         self._types = tuple(config.train.atom_type)
