@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.commands import pwact
+from tests.aims import aim, check_target, rows
+from tests.commands import ROOT, pwact
 
+SELECTED = "iter.0000/01.explore/select"
 MEMBERS = [f"train.{number:03d}" for number in range(3)]
 
 
 def events(work_dir: Path) -> list[dict[str, Any]]:
     lines = (work_dir / ".pwact" / "journal.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 @pytest.mark.slow
@@ -62,6 +60,29 @@ def check_loop(work_dir: Path, shown: str, descriptor: str) -> None:
     assert all(math.isfinite(number) and 0 < number < 5 for number in numbers)
     assert "iter.0000" in shown
     assert str(last / "00.train" / MEMBERS[-1]) in shown
+
+
+@pytest.mark.slow
+@pytest.mark.deepmd
+@pytest.mark.timeout(900)
+def test_with_a_target(copper: tuple[Path, str], tmp_path: Path) -> None:
+    """LAMMPS tells the deviation of every atom, and evaluates the training data as well."""
+    work_dir = tmp_path / "with a target"
+    shutil.copytree(ROOT / "examples" / "cu_deepmd", work_dir)
+    shutil.copytree(copper[0] / "collection", work_dir / "collection")
+    smaller = {"model_num": 2, "compress": False, "max_iterations": 1, "max_select": 3}
+    aim(work_dir, 0.3, slice(0, 1), **smaller)
+    shown = pwact(work_dir, "run", "run_param.json", "resource.json")
+    assert "target of 0.3 eV/Å NOT reached in condition 0" in shown
+    check_target(work_dir, ["iter.0000"])
+    (devi,) = work_dir.glob("iter.0000/01.explore/md/*/*/model_devi.out")
+    numbers = np.loadtxt(devi)
+    of_atoms = numbers[:, 7:]
+    rms = dict(zip(numbers[:, 0].astype(int), np.sqrt((of_atoms**2).mean(axis=1))))
+    (sigma,) = {float(row["sigma"]) for row in rows(work_dir / SELECTED / "candidate.csv")}
+    for row in rows(work_dir / SELECTED / "candidate.csv"):
+        u = sigma * rms[int(row["config_index"])]
+        assert float(row["uncertainty_scaled"]) == pytest.approx(u, rel=1e-5)
 
 
 @pytest.mark.slow

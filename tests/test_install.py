@@ -78,7 +78,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_the_program_runs(checkout: Path, tmp_path: Path) -> None:
     example = tmp_path / "quick start"
-    shutil.copytree(ROOT / "examples" / "quickstart", example)
+    shutil.copytree(ROOT / "examples" / "quickstart_window", example)
     active = f". {shlex.quote(str(checkout))}/.venv/bin/activate\n"
     assert typed(f"{active}pwact --version", example).stdout == f"pwact {__version__}\n"
     checked = typed(f"{active}pwact check init_param.json resource.json", example)
@@ -117,7 +117,7 @@ def test_a_predecessor_is_replaced(checkout: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_checkout_runs_without_being_installed(checkout: Path, tmp_path: Path) -> None:
     """With the modules of its environment; without them it says which is missing."""
-    shutil.copytree(ROOT / "examples" / "quickstart", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "examples" / "quickstart_window", tmp_path, dirs_exist_ok=True)
     words = f"{shlex.quote(str(ROOT))}/bin/pwact check init_param.json resource.json"
     checked = typed(f"{shlex.quote(str(checkout))}/.venv/bin/python {words}", tmp_path)
     assert (checked.returncode, checked.stderr) == (0, "")

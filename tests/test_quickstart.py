@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.aims import aim, check_target, rows
 from tests.commands import ROOT, pwact
 from tests.pages import PAGES, Commands, commands_of
 from tests.requirements import need_program
@@ -98,6 +98,36 @@ def test_the_models_get_better(finished: tuple[Path, str]) -> None:
 
 
 @pytest.mark.slow
+def test_the_target_is_reached_with_no_more_labels_than_with_a_window(
+    finished: tuple[Path, str],
+) -> None:
+    """It ends by itself, before any condition has used up its iterations."""
+    work_dir, shown = finished
+    *iterations, last_training = map(columns, table(shown))
+    assert shown.count("NOT reached") == 0
+    assert "target of 0.02 eV/Å reached" in shown
+    assert sum(int(line["labelled"]) for line in iterations) <= 40
+    assert float(last_training["rmse_f valid"]) <= 0.015
+    check_target(work_dir, [line["iteration"] for line in iterations])
+
+
+@pytest.mark.slow
+def test_one_model_with_a_target(tmp_path: Path) -> None:
+    """KPU with features, of which the rule of choice is that of variance."""
+    work_dir = tmp_path / "one model"
+    shutil.copytree(ROOT / "examples" / "quickstart_kpu", work_dir)
+    aim(work_dir, 0.02, slice(1, 2), max_iterations=2, max_select=8)
+    for command, name in (("init_bulk", "init_param.json"), ("run", "run_param.json")):
+        shown = pwact(work_dir, command, name, "resource.json")
+    iterations = [line[0] for line in table(shown)[:-1]]
+    assert iterations == ["iter.0000", "iter.0001"]
+    assert "target of 0.02 eV/Å" in shown
+    check_target(work_dir, iterations)
+    (limits,) = rows(work_dir / "iter.0001" / "01.explore" / "select" / "limits.csv")
+    assert "variance" in limits["pick"]
+
+
+@pytest.mark.slow
 def test_one_model_with_its_uncertainty_gets_better(tmp_path: Path) -> None:
     work_dir, shown = followed("quickstart_kpu", tmp_path / "one model")
     check_models(work_dir, shown)
@@ -106,21 +136,30 @@ def test_one_model_with_its_uncertainty_gets_better(tmp_path: Path) -> None:
     assert not list(work_dir.glob("iter.*/01.explore/md/*/*/model_devi.out"))
 
 
+def columns(line: list[str]) -> dict[str, str]:
+    """A line of the table by column; one of a campaign with a target has the condition as well."""
+    names = [*NAMES[:1], *NAMES[len(NAMES) + 1 - len(line) :]]
+    return dict(zip(names, line))
+
+
+NAMES = (
+    *("iteration", "condition", "temps", "frames", "accurate", "candidate", "failed"),
+    *("labelled", "failed labels", "rmse_f new", "rmse_f valid", "wall"),
+)
+
+
 def check_models(work_dir: Path, shown: str) -> None:
     """Every iteration labels, and the force error on the validation data falls four-fold."""
-    *iterations, last_training = table(shown)
+    *iterations, last_training = map(columns, table(shown))
     assert len(iterations) >= 4
-    frames, failed = (int(iterations[-1][2]), float(iterations[-1][5]))
-    assert frames > 0
-    assert failed == 0.0
-    assert all(int(line[6]) > 0 for line in iterations)
-    assert float(last_training[9]) * 4 <= float(iterations[0][9])
+    assert int(iterations[-1]["frames"]) > 0
+    assert float(iterations[-1]["failed"]) == 0.0
+    assert all(int(line["labelled"]) > 0 for line in iterations)
+    assert float(last_training["rmse_f valid"]) * 4 <= float(iterations[0]["rmse_f valid"])
     for line in iterations:
-        folder = work_dir / line[0]
-        errors = folder / "02.label" / "result" / "label_error.csv"
-        with errors.open(newline="", encoding="utf-8") as stream:
-            assert len(list(csv.DictReader(stream))) == int(line[6])
-        assert (folder / "02.label" / "result" / "train.xyz").stat().st_size > 0
+        result = work_dir / line["iteration"] / "02.label" / "result"
+        assert len(rows(result / "label_error.csv")) == int(line["labelled"])
+        assert (result / "train.xyz").stat().st_size > 0
 
 
 @pytest.mark.slow

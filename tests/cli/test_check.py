@@ -17,7 +17,7 @@ from pwact.cli.main import main
 from tests.config.inputs import changed
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLE = ROOT / "examples" / "quickstart"
+EXAMPLE = ROOT / "examples" / "quickstart_window"
 PARAM: dict[str, Any] = {
     **json.loads((EXAMPLE / "run_param.json").read_text()),
     "init_data": ["valid.xyz"],

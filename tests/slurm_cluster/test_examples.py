@@ -16,7 +16,7 @@ from tests.workflow import small_campaign
 # a time-out must not leave a cluster behind
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
-QUICKSTART = ROOT / "examples" / "quickstart"
+QUICKSTART = ROOT / "examples" / "quickstart_window"
 SETTINGS = [("cpu", 1), ("gpu", 3), ("cpu", -1)]
 BLOCKS = ("train", "explore", "DFT")
 

@@ -21,7 +21,7 @@ from pwact.executors.processes import own_processes
 from pwact.io.journal import Journal
 from pwact.workflow.checks import trials
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "quickstart"
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "quickstart_window"
 NAMES = ("init_param.json", "run_param.json", "alloy.vasp", "emt.json", "valid.xyz")
 
 
