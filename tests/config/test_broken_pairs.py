@@ -113,6 +113,16 @@ RUN_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"strategy.md_type": 1}, "strategy.md_type", "not available"),
     ({"strategy.kpu_upper": 0.5}, "strategy.kpu_upper", "larger than 1"),
     ({"strategy.target_force_error": 0}, "strategy.target_force_error", "> 0"),
+    (
+        {"strategy.max_iterations": 8},
+        "strategy.max_iterations",
+        "found 8; it counts only with target_force_error",
+    ),
+    (
+        {"strategy": {"target_force_error": 0.02, "max_iterations": 0}},
+        "strategy.max_iterations",
+        "from 1 to 1000",
+    ),
     ({"strategy.target_force_error": float("nan")}, "strategy.target_force_error", "number"),
     (
         {"strategy": {"target_force_error": 0.02, "Kpu_Upper": 9.0, "lower_model_deiv_f": 0.1}},

@@ -55,6 +55,19 @@ def test_the_table_shows_each_iteration_and_the_last_training() -> None:
     assert last == ["iter.0001", *"--------", "0.0500", "-"]
 
 
+def test_with_a_target_the_condition_of_each_iteration_has_a_column() -> None:
+    rows = [
+        IterationRow("iter.0000", explore=ExploreRecord((300.0,), 1, 1, 0)),
+        IterationRow("iter.0001", explore=ExploreRecord((300.0,), 1, 1, 1)),
+        IterationRow("iter.0002"),
+    ]
+    names, _, *lines = (line.split() for line in iteration_table(rows).splitlines())
+    assert names[:3] == ["iteration", "condition", "temps"]
+    assert [line[1] for line in lines] == ["0", "1", "-"]
+    assert "condition" not in iteration_table([IterationRow("iter.0000")])
+    assert "condition" not in ExploreRecord((300.0,), 1, 1).to_json()
+
+
 def test_columns_are_aligned() -> None:
     rows = [
         IterationRow("iter.0000", select=SelectRecord(count, count, 0, 0, 0))

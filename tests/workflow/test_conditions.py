@@ -11,6 +11,7 @@ from typing import Any, Optional
 import pytest
 
 from pwact import layout
+from pwact.cli.commands import run_summary
 from pwact.errors import QuorumError, StageChangedError
 from pwact.io.journal import Journal
 from pwact.query.driving import Round
@@ -18,6 +19,7 @@ from pwact.report.status import status_text
 from pwact.report.target import REACHED, USED_UP
 from pwact.tools.status import status_of
 from pwact.workflow import ledger, steps
+from pwact.workflow.checks.amount import amount
 from pwact.workflow.conditions import (
     END,
     Plan,
@@ -34,7 +36,7 @@ from tests.workflow import aimed
 from tests.workflow.aimed import BAD, GOOD, TARGET, dictate
 from tests.workflow.dying import until_done
 from tests.workflow.known_truth import truth_param, use_truth
-from tests.workflow.pairs import deep_update, run_param, write_files
+from tests.workflow.pairs import deep_update, load, resources, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
 NAN = float("nan")
@@ -243,6 +245,19 @@ def test_the_end_and_status_say_what_was_reached(work: Path) -> None:
     assert (stored["reached"], stored["conditions"][1]["state"]) == (False, "max_iterations")
     text = status_text(found, 0.0)
     assert "target     target of 0.02 eV/Å NOT reached in condition 1" in text
+
+
+def test_the_last_line_of_a_run_says_that_it_was_not_reached(work: Path) -> None:
+    lines = run_summary(run_loop(work, param(), ToyExecutor())).splitlines()
+    assert lines[-1] == "target of 0.02 eV/Å NOT reached in condition 1"
+
+
+def test_check_says_how_much_it_may_become_at_most(work: Path) -> None:
+    config = load(work, param(most=4), resources()).config
+    assert amount(config) == (
+        "asked for: a force error of 0.02 eV/Å in 2 conditions: at most 8 iterations (4 a "
+        "condition), 8 MDs, 8 labels, 9 trainings of each model"
+    )
 
 
 def test_a_campaign_under_way_has_decided_nothing(work: Path) -> None:
