@@ -17,6 +17,10 @@ _MPIRUN = re.compile(r"\bmpirun\s+-np\s+(\S+)")
 _LINES = Items(Text())
 _PLAIN = Text(one_line=True, plain=True)
 _FLAGS = Items(_PLAIN)
+_QUEUED = ", ".join(name for name, one in EXECUTORS.items() if one.needs_queue)
+_FIRST, *_MORE = (
+    f"`{mark}`" for mark in {one.directive: None for one in EXECUTORS.values()} if mark
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class ResourceBlock:
     name: str = "train"
     command: str = declare("", Text(), "The program; may hold shell variables.", required=True)
     queue_name: str = declare(
-        "", _PLAIN, "SLURM partition, or a comma list; queue elsewhere. Needed for slurm only."
+        "", _PLAIN, f"SLURM partition, or a comma list; queue elsewhere. Needed for {_QUEUED} only."
     )
     parallel_environment: str = declare(
         "",
@@ -85,7 +89,7 @@ class ResourceBlock:
     custom_flags: tuple[str, ...] = declare(
         (),
         _FLAGS,
-        "More header lines of the job script; `#SBATCH` (`#PBS`, `#BSUB`, `#$`) is put in front "
+        f"More header lines of the job script; {_FIRST} ({', '.join(_MORE)}) is put in front "
         "if missing.",
     )
     source_list: tuple[str, ...] = declare(

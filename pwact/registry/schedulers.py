@@ -15,18 +15,23 @@ class Scheduler(Entry):
     ----------
     needs_queue
         Whether a resource block must name a queue.
+    directive
+        What begins a header line of its scripts; "" where there are none.
     """
 
     needs_queue: bool = False
+    directive: str = ""
 
 
 EXECUTORS: Registry[Scheduler] = Registry(
     {
-        "slurm": Scheduler("pwact.executors.slurm:SlurmExecutor", needs_queue=True),
+        "slurm": Scheduler(
+            "pwact.executors.slurm:SlurmExecutor", needs_queue=True, directive="#SBATCH"
+        ),
         "local": Scheduler("pwact.executors.local:LocalExecutor"),
-        "pbs": Scheduler("pwact.executors.pbs:PbsExecutor"),
-        "torque": Scheduler("pwact.executors.pbs:TorqueExecutor"),
-        "lsf": Scheduler("pwact.executors.lsf:LsfExecutor"),
-        "sge": Scheduler("pwact.executors.sge:SgeExecutor"),
+        "pbs": Scheduler("pwact.executors.pbs:PbsExecutor", directive="#PBS"),
+        "torque": Scheduler("pwact.executors.pbs:TorqueExecutor", directive="#PBS"),
+        "lsf": Scheduler("pwact.executors.lsf:LsfExecutor", directive="#BSUB"),
+        "sge": Scheduler("pwact.executors.sge:SgeExecutor", directive="#$"),
     }
 )

@@ -94,6 +94,7 @@ def test_every_scheduler_has_a_dialect(name):
     block = ResourceBlock(name="DFT", command="x", scheduler=name)
     check_block(block)
     executor = executor_for(block)
+    assert name == "local" or executor.dialect.directive == EXECUTORS[name].directive
     assert [one for one in Executor.__annotations__ if not hasattr(executor, one)] == []
     place = Path("/work/it's")
     spec = JobSpec(NAME, "scf", 0, place, (Task(place, "x", lambda path: DONE, "log"),), block)
