@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import zlib
 from pathlib import Path
 from typing import Optional
@@ -24,6 +25,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("steady")
+
+
+def pytest_configure() -> None:
+    """Do not ignore Ctrl-C, as what a shell starts in the background does, and all below it.
+
+    Else what a test interrupts would go on.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 LONGEST_ID = 60

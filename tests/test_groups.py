@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +49,23 @@ def test_the_workers_know_the_groups() -> None:
             "what_stands_alone",
         )
     }
+
+
+def test_ctrl_c_is_heeded_here() -> None:
+    """A shell lets what it starts in the background ignore it (see below)."""
+    assert signal.getsignal(signal.SIGINT) != signal.SIG_IGN
+
+
+def test_ctrl_c_is_heeded_in_the_background_too() -> None:
+    words = "-m pytest -q -p no:cacheprovider tests/test_groups.py -k test_ctrl_c_is_heeded_here"
+    ignoring = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    run = f"{ignoring}os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    done = subprocess.run(
+        [sys.executable, "-c", run, *words.split()],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

@@ -22,12 +22,23 @@ from pwact import engines, layout
 from pwact.errors import PwactError, UsageError
 from pwact.io.journal import Journal, parse
 from pwact.io.journal_fields import FIELDS
+from pwact.takeover.campaign import plan, take_over
 from pwact.tools.status import status_of
 from pwact.workflow import ledger
+from pwact.workflow.active_learning import run_active_learning
 from pwact.workflow.init_bulk import parts
 from pwact.workflow.stages import select
-from tests.workflow.pairs import deep_update, init_param, run_param, write_files
-from tests.workflow.toy_campaign import ToyExecutor, run_chain, run_loop, use_toys
+from tests.workflow.pairs import (
+    deep_update,
+    init_param,
+    load,
+    resources,
+    run_param,
+    write_files,
+)
+from tests.workflow.pwact_trees import VARIANTS, leave
+from tests.workflow.toy_campaign import ToyExecutor, campaign, run_chain, run_loop, use_toys
+from tests.workflow.toys import BROKEN
 
 JOURNAL = Path(layout.STATE_DIR) / layout.JOURNAL
 ADDED = {"config": "structures/b.poscar", "format": "vasp/poscar", "perturb": 1, "aimd": True}
@@ -45,6 +56,8 @@ LOOP = {
     "explore.sys_configs": [{"config": "structures/a.poscar", "format": "vasp/poscar"}],
     "explore.md_jobs": [JOB] * 2,
 }
+
+LOST = "iter.0000/02.label/scf/md.000.sys.000/md.000.sys.000.t.000/10-scf"
 
 Act = Callable[[Path], object]  # a command, given again until it has ended
 
@@ -84,14 +97,37 @@ class Line:
         return (path.read_bytes() if path.exists() else b"") + self.before
 
 
+def inputs_only(work_dir: Path) -> None:
+    """Write what the user has at first."""
+    write_files(work_dir, {"calculator": "emt"})
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is done with a campaign.
+
+    Attributes
+    ----------
+    sorts
+        Events that must come in it.
+    prepare
+        Makes what lies in the work directory at first.
+    """
+
+    acts: Sequence[Act]
+    sorts: set[str]
+    prepare: Act = inputs_only
+
+
 class Recorder:
     """Runs commands and keeps what was on disk at every line of the journal.
 
     A campaign is resumed where it was: a copy elsewhere would be one.
     """
 
-    def __init__(self, place: Path, acts: Sequence[Act], sorts: set[str]) -> None:
-        self.acts, self.sorts = acts, sorts
+    def __init__(self, place: Path, scenario: Scenario) -> None:
+        self.acts, self.sorts = scenario.acts, scenario.sorts
+        self._prepare = scenario.prepare
         self.lines: list[Line] = []
         self.work_dir = place / "work"
         self._whole, self._copies = place / "whole", place / "copies"
@@ -110,7 +146,7 @@ class Recorder:
             real(journal, text)
 
         self.work_dir.mkdir()
-        write_files(self.work_dir, {"calculator": "emt"})
+        self._prepare(self.work_dir)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Journal, "_write_out", write_out)
             for act, work in enumerate(self.acts):  # noqa: B007
@@ -122,8 +158,9 @@ class Recorder:
         shutil.rmtree(self.work_dir, ignore_errors=True)
         shutil.copytree(line.place, self.work_dir, symlinks=True)
         (self.work_dir / JOURNAL).write_bytes(line.known + line.text[:size])
-        for name in (layout.LOCK, "lease"):  # who is dead is proved elsewhere
-            (self.work_dir / layout.STATE_DIR / name).unlink(missing_ok=True)
+        state = self.work_dir / layout.STATE_DIR  # who is dead is proved elsewhere
+        for path in (state / layout.LOCK, state / "lease", self.work_dir / layout.PID):
+            path.unlink(missing_ok=True)
         for work in self.acts[line.act :]:
             work(self.work_dir)
         assert content(self.work_dir) == content(self._whole)
@@ -164,16 +201,44 @@ def add(work_dir: Path) -> None:
     chain(work_dir, ADDED)
 
 
+def lose(work_dir: Path) -> None:
+    """A label fails for good; the campaign goes on without it."""
+    executor = ToyExecutor()
+    executor.spoil = {LOST: BROKEN}
+    run_loop(work_dir, deep_update(run_param(), LOOP), executor)
+
+
+def left_by_pwact(work_dir: Path) -> None:
+    """What PWact had done of a campaign when it ended in the middle of the first labelling."""
+    source = work_dir.with_name("as of PWact")
+    source.mkdir()
+    write_files(source, {"calculator": "emt"})
+    run_loop(source, deep_update(run_param(), {"reserve_md_traj": True}), ToyExecutor())
+    leave(source, work_dir, (0, 1), VARIANTS["0.4"])
+    write_files(work_dir, {"calculator": "emt"})
+
+
+def take(work_dir: Path) -> None:
+    """Go on with it."""
+    pair = load(work_dir, run_param(), resources())
+    takeover = plan(pair.config, pair.resources)
+    with campaign(work_dir, "run", pair.config.seed, ToyExecutor()) as opened:
+        take_over(opened, takeover)
+        run_active_learning(pair.config, pair.resources, opened)
+
+
 USUAL = {
     *("campaign_started", "master_started", "stage_started", "stage_program", "tasks_given"),
     *("job_asked", "job_submitted", "job_ended", "stage_done", "master_ended"),
 }
-SCENARIOS: dict[str, tuple[list[Act], set[str]]] = {
-    "redo": (
+SCENARIOS = {
+    "redo": Scenario(
         [begin, redo],
         {*USUAL, "run_planned", "redo_asked", "stage_set_aside", "stage_kept"},
     ),
-    "added": ([chain, add], {*USUAL, "entries_given"}),
+    "added": Scenario([chain, add], {*USUAL, "entries_given"}),
+    "lost": Scenario([lose, begin], {*USUAL, "stage_reopened"}),
+    "taken": Scenario([take], {*USUAL, "taken_over"}, left_by_pwact),
 }
 
 
@@ -194,7 +259,7 @@ def use(patch: pytest.MonkeyPatch) -> None:
 def recorded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recorder:
     with pytest.MonkeyPatch.context() as patch:
         use(patch)
-        recorder = Recorder(tmp_path_factory.mktemp("recorded"), *SCENARIOS[request.param])
+        recorder = Recorder(tmp_path_factory.mktemp("recorded"), SCENARIOS[request.param])
         recorder.record()
     return recorder
 
@@ -259,3 +324,12 @@ def test_from_a_sample_of_bytes_it_ends_the_same(recorded: Recorder) -> None:
     assert {one.partition(" ")[0] for one in sample} >= recorded.sorts
     for number, line in enumerate(sample.values()):
         recorded.resume(line, byte_of(number, line))
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_from_every_line_it_ends_the_same(recorded: Recorder) -> None:
+    """Cut off before it, at a byte, before its end of line, and behind it."""
+    for number, line in enumerate(recorded.lines):
+        for size in (0, byte_of(number, line), len(line.text) - 1, len(line.text)):
+            recorded.resume(line, size)
