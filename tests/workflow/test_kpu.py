@@ -253,7 +253,11 @@ def test_trajectories_that_are_not_what_the_md_left_are_not_judged(
             run_loop(work_dir, param(), executor)
         assert executor.ran == []  # nothing is computed from it first
     dump.write_text("frames")
-    run_loop(work_dir, param(), ToyExecutor())
+    executor = ToyExecutor()
+    run_loop(work_dir, param(), executor)
+    again = work_dir / EXPLORE / "kpu" / PLACES[1]
+    assert str(again) in executor.ran  # nothing that was computed meanwhile passes for a result
+    assert again.with_name(f"{again.name}-bk-1").is_dir()
     made = {name: text for name, text in products(work_dir).items() if "-bk-" not in name}
     assert made == products(whole)
 
