@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ FAILED = "fail.csv"
 CHOSEN = "select.csv"
 SUMMARY = "select_summary.txt"
 ERROR_TRAJ = "error_traj.log"
+_AT_A_TIME = 4096
 COLUMNS = ("devi_force", "config_index", "file_path")
 TARGET_COLUMNS = (*COLUMNS, "kind", "uncertainty_scaled", "rms_force", "sigma")  # with a target
 
@@ -89,10 +90,14 @@ def write_classes(directory: Path, selection: Selection) -> None:
 
 def write_table(path: Path, table: FrameTable) -> None:
     """Write one class of frames as CSV: uncertainty, MD step, trajectory directory."""
-    write_rows(
-        path,
-        zip(table.values.tolist(), table.steps.tolist(), table.trajectories.tolist()),
-    )
+    write_rows(path, _rows(table))
+
+
+def _rows(table: FrameTable) -> Iterator[tuple[float, int, str]]:
+    """Its rows as plain values, of which there are few at a time."""
+    columns = (table.values, table.steps, table.trajectories)
+    for first in range(0, len(table), _AT_A_TIME):
+        yield from zip(*(column[first : first + _AT_A_TIME].tolist() for column in columns))
 
 
 def write_rows(path: Path, rows: Iterable[tuple[float, int, str]]) -> None:

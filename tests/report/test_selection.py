@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pwact.report.selection import (
     summary_line,
     summary_text,
     write_selection,
+    write_table,
 )
 
 ENDS = (MdEnd("iter.0000/a", True), MdEnd("iter.0000/b", False))
@@ -100,6 +102,21 @@ def test_tables(tmp_path: Path) -> None:
         ]
     listed = (tmp_path / "error_traj.log").read_text(encoding="utf-8").splitlines()
     assert listed[1:] == ["", "Stopped early:", "iter.0000/b", "", "Ended normally:", "iter.0000/a"]
+
+
+def test_a_long_table_is_written_a_few_rows_at_a_time(tmp_path: Path) -> None:
+    table = Table(30_000)
+    tracemalloc.start()
+    try:
+        write_table(tmp_path / "long.csv", table)  # type: ignore[arg-type]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_500_000  # bytes; all rows at once are 4 million
+    with (tmp_path / "long.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))[1:]
+    columns = (table.values, table.steps, table.trajectories)
+    assert rows == [[str(cell) for cell in row] for row in zip(*(one.tolist() for one in columns))]
 
 
 def test_no_frames_at_all() -> None:
