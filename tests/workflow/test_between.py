@@ -84,6 +84,22 @@ def test_altered_inputs_of_a_label_are_noticed(tmp_path: Path) -> None:
     assert results(work_dir) == results(tmp_path / "undisturbed")
 
 
+def test_what_a_dead_task_left_is_none_of_its_inputs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its next run writes it again."""
+    go_on(tmp_path / "undisturbed")
+    work_dir = tmp_path / "work"
+    interrupted(work_dir, AFTER_TWO_LABELS)
+    tasks = (work_dir / "iter.0000/02.label/scf").rglob("in.json")
+    waiting = next(one.parent for one in tasks if not (one.parent / "out.json").exists())
+    (waiting / "out.json").touch()
+    go_on(work_dir)
+    assert "altered" not in caplog.text
+    assert not waiting.with_name(f"{waiting.name}-bk-1").exists()
+    assert results(work_dir) == results(tmp_path / "undisturbed")
+
+
 def test_a_label_of_another_structure_is_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
