@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.constraints import FixAtoms, FixCartesian, FixScaled
 
 from pwact.fixed_atoms import along_axes, any_fixed, fix, fixed_of, from_axes
 from pwact.formats.extxyz_head import Head
@@ -67,6 +66,16 @@ def take_constraints(atoms: Atoms) -> list[str]:
         Atoms are held in directions that cannot be kept.
     """
     fixed = fixed_of(atoms).astype(bool).copy()
+    others = _take(atoms, fixed) if atoms.constraints else []
+    fix(atoms, fixed)
+    return others
+
+
+def _take(atoms: Atoms, fixed: np.ndarray) -> list[str]:
+    """Put what constraints hold into `fixed`; names of those of other kinds."""
+    # this import is half of the time in which a program that computes one label begins
+    from ase.constraints import FixAtoms, FixCartesian, FixScaled  # noqa: PLC0415
+
     others = []
     for constraint in atoms.constraints:
         if isinstance(constraint, FixAtoms):
@@ -79,5 +88,4 @@ def take_constraints(atoms: Atoms) -> list[str]:
             fixed[constraint.index] |= np.asarray(constraint.mask, dtype=bool)
         else:
             others.append(type(constraint).__name__)
-    fix(atoms, fixed)
     return others

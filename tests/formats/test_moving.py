@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import ase.io
@@ -15,6 +17,7 @@ from pwact.fixed_atoms import fix, fixed_of
 from pwact.formats.extxyz_head import read_head
 from pwact.formats.moving import mask_columns, put_mask, take_constraints
 
+ROOT = Path(__file__).parents[2]
 CELL = [[3.0, 0, 0], [0.4, 3.5, 0], [0.5, 0.6, 12.0]]
 
 
@@ -100,3 +103,11 @@ def test_what_ase_writes_is_read(tmp_path: Path) -> None:
         atoms.set_constraint(constraint)
         ase.io.write(tmp_path / "a.xyz", atoms, columns=["symbols", "positions", "move_mask"])
         assert fixed_of(read((tmp_path / "a.xyz").read_text())).tolist() == wanted
+
+
+def test_a_label_without_held_atoms_begins_without_the_constraints_of_ase() -> None:
+    """Which import scipy: that took most of the time in which such a program begins."""
+    text = "import sys, pwact.engines.ase.worker; print('ase.constraints' in sys.modules)"
+    words = [sys.executable, "-c", text]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
