@@ -27,7 +27,7 @@ from pwact.io.files import write_text
 if TYPE_CHECKING:
     from ase import Atoms
 
-Array = np.ndarray[Any, Any]
+    Array = np.ndarray[Any, Any]  # which numpy 1.21 does not know on Python 3.9
 
 INPUT = "in.fitpod"
 PARAMETERS = "param.pod"
