@@ -61,7 +61,12 @@ CONTENTS: list[tuple[str, Union[str, bytes], str, str]] = [
     ("valid.xyz", b"\x89PNG\r\n\x1a\n\x00", "init_data", "frame 0 cannot be read"),
     ("valid.xyz", XYZ[:-40], "init_data", "frame 19 cannot be read"),
     ("valid.xyz", "1\nProperties=species:S:1:pos:R:3\nAg 0 0 0\n", "init_data", "no energy"),
-    ("valid.xyz", xyz(r'Lattice="[^"]*" ', ""), "init_data", "cell of frame 0 has no volume"),
+    (
+        "valid.xyz",
+        xyz(r'Lattice="[^"]*" ', ""),
+        "init_data",
+        "there is no lattice vector along such an axis",
+    ),
     ("valid.xyz", xyz(r'Lattice="[^"]*"', 'Lattice="1 0 0 1 0 0 0 0 1"'), "init_data", "one plane"),
     ("valid.xyz", xyz("Ag ", "Qq "), "init_data", "no element is called 'Qq'"),
     ("valid.xyz", xyz("Ag ", "Cu "), "init_data", "valid.xyz holds Cu"),
