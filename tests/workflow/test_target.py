@@ -33,6 +33,8 @@ from tests.workflow.known_truth import (
     use_truth,
 )
 from tests.workflow.pairs import alloy, labelled, write_files
+from tests.workflow.script_campaign import ScriptExecutor, write_scripts
+from tests.workflow.script_campaign import loop as script_loop
 from tests.workflow.toy_campaign import ToyExecutor, run_loop
 
 FIRST = 6  # frames of the first data set
@@ -382,3 +384,19 @@ def test_filter_gives_the_limit_again(done: Path, capsys: pytest.CaptureFixture[
     limit = accepted_up_to(line, TARGET, u)
     assert limit is not None
     assert f"lower limit {limit:.3g}: {np.count_nonzero(u <= limit)} of 82 frames" in said
+
+
+def test_a_script_that_labels_gives_pairs_too(tmp_path: Path) -> None:
+    write_scripts(tmp_path)
+    write_frames(tmp_path / "init.xyz", labelled(FIRST), "extxyz")
+    truth = truth_param()
+    changes = {
+        "strategy": truth["strategy"],
+        "explore.md_jobs": truth["explore"]["md_jobs"][:1],
+        "DFT": {"dft_style": "bigmodel", "bigmodel_script": "label.py"},
+    }
+    script_loop(tmp_path, ScriptExecutor(), changes)
+    pairs = report(tmp_path, "iter.0000/label")["pairs"]
+    assert [pair["kind"] for pair in pairs].count("control") == 4
+    ratio = [pair["error"] / pair["scaled"] for pair in pairs]
+    assert ratio == pytest.approx([RATIO / TRAINED] * 16, rel=1e-5)
