@@ -26,6 +26,7 @@ SLOPE, SLOPE_SPREAD = 1.0, 0.1
 FREEDOM, SCATTER = 4.0, 0.35  # of the prior of s²
 CONFIDENCE = 0.90  # expected share, of the frames that are accepted, with an error below the target
 LEAST = 0.5  # probability that each single one of them must have
+NOISE = 1e-6  # eV/Å; smaller errors are those of a frame that symmetry leaves without forces
 WORSE = 1.5  # by which errors of fresh frames are larger than those of the training frames
 
 
@@ -49,9 +50,13 @@ class Pairs:
 
     @property
     def usable(self) -> Pairs:
-        """The last `LATEST` of those whose numbers are positive and finite."""
+        """The last `LATEST` of those whose numbers are finite, and more than nothing.
+
+        On a frame without forces, such as a perfect crystal, all models agree, and are right:
+        rounding makes a pair of it that would turn the line.
+        """
         both = np.column_stack([self.uncertainty, self.error])
-        good = np.all(np.isfinite(both) & (both > 0), axis=1)
+        good = np.all(np.isfinite(both) & (both > 0), axis=1) & (self.error > NOISE)
         kept = both[good][-LATEST:]
         return Pairs(kept[:, 0], kept[:, 1], self.of_start)
 

@@ -123,10 +123,10 @@ def _wrong(controls: Sequence[float], target: float) -> int:
 def at_floor(rounds: Sequence[Round], target: float) -> str:
     """Why a model cannot reach the target, in words; empty as long as it may.
 
-    Its error on what it was trained on is larger than the target, or two rounds in a row have
-    lowered neither this error nor that of the fresh frames by 5 % while controls are still wrong.
-    Once said it holds for the condition: frames are then drawn at random, since a model that is too
-    simple for its data is bent by extreme frames.
+    Its error on what it was trained on is larger than the target, which holds as long as it is; or
+    two rounds in a row have lowered neither this error nor that of the fresh frames by 5 % while
+    controls are still wrong, which once said holds for the condition. Frames are then drawn at
+    random, since a model that is too simple for its data is bent by extreme frames.
 
     Parameters
     ----------
@@ -134,20 +134,18 @@ def at_floor(rounds: Sequence[Round], target: float) -> str:
         Those of this condition, from the first one. The last one may be one that has no labels
         yet: NaN for its median error and no controls.
     """
-    for end in range(1, len(rounds) + 1):
-        reason = _floor(rounds[:end], target)
-        if reason:
-            return reason
-    return ""
-
-
-def _floor(rounds: Sequence[Round], target: float) -> str:
-    sigma = rounds[-1].sigma
+    sigma = rounds[-1].sigma if rounds else float("nan")
     if sigma > target:
         return (
             f"its force error on its own training data is {sigma:.4g} eV/Å, "
             f"more than the target of {target:g} eV/Å"
         )
+    stuck = (_stuck(rounds[:end], target) for end in range(1, len(rounds) + 1))
+    return next(filter(None, stuck), "")
+
+
+def _stuck(rounds: Sequence[Round], target: float) -> str:
+    """Why a model makes no progress after these rounds."""
     wrong, latest = _wrong(latest_controls(rounds), target), latest_controls(rounds)
     if len(rounds) <= IN_A_ROW or not wrong:
         return ""

@@ -82,6 +82,13 @@ def test_fewer_than_five_pairs_say_nothing() -> None:
     assert calibrate(Pairs(np.r_[pairs.uncertainty, np.ones(4)], np.r_[pairs.error, bad])) is None
 
 
+def test_a_frame_without_forces_is_no_pair() -> None:
+    """All models agree on a perfect crystal but for rounding, which would turn the line."""
+    pairs = Pairs(np.array([1e-16, 0.1, 0.2, 0.1]), np.array([1e-15, 0.1, 0.2, 2e-7]))
+    assert pairs.usable.error.tolist() == [0.1, 0.2]
+    assert pairs.usable.uncertainty.tolist() == [0.1, 0.2]
+
+
 def test_only_the_latest_pairs_count() -> None:
     rng = np.random.default_rng(4)
     late = drawn(rng, LATEST)

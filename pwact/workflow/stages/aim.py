@@ -274,7 +274,7 @@ class AimStage:
         if record.floor:
             log.warning(
                 "%s: this model cannot reach the target: %s. Frames above the limit are drawn by "
-                "lot from now on. A larger cutoff, more basis functions or weights, or another "
+                "lot. A larger cutoff, more basis functions or weights, or another "
                 "engine may help; else raise strategy.target_force_error",
                 name,
                 record.floor,

@@ -139,7 +139,7 @@ class LammpsTeacher:
         lines = [
             *["units metal", "boundary p p p", "atom_style atomic", "atom_modify map yes"],
             *["read_data data", *masses, f"pair_style {self._style}"],
-            f"pair_coeff * * {potentials() / self._file} {' '.join(self._types)}",
+            f'pair_coeff * * "{potentials() / self._file}" {" ".join(self._types)}',
             f"timestep {motion.step_fs / 1000}",
         ]
         if motion.frames:

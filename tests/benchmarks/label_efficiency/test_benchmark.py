@@ -100,6 +100,7 @@ def test_rounds_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert rounds.read([tmp_path / "rounds.csv"]) == rows
 
 
+@pytest.mark.slow
 def test_a_pool_is_made_by_lammps(tmp_path: Path) -> None:
     need_program("lmp")
     system = SYSTEMS["si"]
