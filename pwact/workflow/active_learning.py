@@ -193,8 +193,8 @@ class Loop:
             return
         served = served_until(self.campaign.stages(), iteration)
         number = 1 + len(rounds_of(served, serving.condition))
-        text = "%s: condition %d of 0 to %d, its iteration %d of at most %d"
-        log.info(text, name, serving.condition, self.plan.conditions - 1, number, self.plan.most)
+        text = "%s: md_jobs[%d], iteration %d of at most %d for it"
+        log.info(text, name, serving.condition, number, self.plan.most)
 
     def iterate(self, iteration: int, serving: Serving) -> None:
         """Train, explore, select and label once."""

@@ -249,14 +249,15 @@ def test_a_number_alone_is_no_proof(session):
 
 @pytest.mark.parametrize("dead", [False, True])
 def test_a_clean_environment_hides_no_process_of_the_job(session, dead):
-    mine = session("x", [True, False])
+    name = f"x{os.getpid()}"  # other tests run beside
+    mine = session(name, [True, False])
     start = read_process(mine.pid).start
     if dead:
         mine.kill()
         mine.wait()
-    assert processes_of([("x", mine.pid, start)]) == {"x": of_session(mine.pid)}
+    assert processes_of([(name, mine.pid, start)]) == {name: of_session(mine.pid)}
     later = start + 10**6  # of a script that got the number when these processes were there
-    assert processes_of([("x", mine.pid, later)])["x"] != of_session(mine.pid)
+    assert processes_of([(name, mine.pid, later)])[name] != of_session(mine.pid)
 
 
 def test_a_child_that_was_not_waited_for_keeps_its_number(session):

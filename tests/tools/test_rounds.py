@@ -10,7 +10,7 @@ import pytest
 from pwact import layout
 from pwact.cli.main import main
 from pwact.errors import InputError
-from pwact.query.calibration import Pairs, calibrate
+from pwact.query.calibration import LATEST, Pairs, calibrate
 from pwact.tools.rounds import (
     Decided,
     Labels,
@@ -40,7 +40,7 @@ def test_what_each_round_knew_and_found(tree: Path) -> None:
     assert {(one.target, one.sigma) for one in rounds} == {(TARGET, SIGMA)}
     assert [len(one.known) for one in rounds] == [8, 10, 20, 30, 40, 50, 60, 70]
     assert [one.words for one in rounds[:2]] == ["8 training frames", "10 pairs"]
-    assert rounds[-1].words == "40 pairs"
+    assert rounds[-1].words == f"{LATEST} pairs"
     for one, following in zip(rounds[1:], rounds[2:]):
         grown = np.append(one.known.error, one.fresh.pairs.error)
         assert following.known.error == pytest.approx(grown)
@@ -61,7 +61,7 @@ def test_what_is_drawn_of_a_round(tree: Path) -> None:
     one = read_rounds(tree)[3]
     groups = dict(points_of(one))
     assert {name: len(points.error) for name, points in groups.items()} == {
-        "known before": 30,
+        "known before": LATEST,
         "chosen, labelled now": 8,
         "control, labelled now": 2,
     }
@@ -115,7 +115,12 @@ def test_the_pictures(tree: Path, here: Path, capsys: Said) -> None:
         if name.endswith("png"):
             assert pixels(Path(name)).std() > 0.05
     text = words(Path("p/iter.0003/errors.svg"))
-    for word in ("target 0.1", "accepted up to", "known before (30)", "90 % of frames (30 pairs)"):
+    for word in (
+        "target 0.1",
+        "accepted up to",
+        f"known before ({LATEST})",
+        f"90 % of frames ({LATEST} pairs)",
+    ):
         assert word in text
     assert "md_jobs[1]" in words(Path("p/accepted.svg"))
     assert "share of labelled frames below it" in words(Path("p/reliability.svg"))
