@@ -39,10 +39,10 @@ def check_target(work_dir: Path, iterations: Sequence[str]) -> None:
         assert len(labelled) == len(rows(select / "candidate.csv")) == int(line["labelled"])
         kinds = [row["kind"] for row in labelled]
         assert set(kinds) <= {"control", "chosen"}
-        assert 1 <= kinds.count("control") <= 2
+        assert 1 <= kinds.count("control")
         # 0 in a perfect crystal, on whose atoms there are no forces
         assert all(float(row["uncertainty_scaled"]) >= 0 for row in labelled)
         assert any(float(row["uncertainty_scaled"]) > 0 for row in labelled)
         pairs = rows(select / "calibration.csv") if before else []
         assert len([row for row in pairs if row["kind"] in ("control", "chosen")]) == before
-        before = min(before + len(labelled), 40)
+        before += len(labelled)

@@ -70,7 +70,7 @@ def test_with_a_target(copper: tuple[Path, str], tmp_path: Path) -> None:
     work_dir = tmp_path / "with a target"
     shutil.copytree(ROOT / "examples" / "cu_deepmd", work_dir)
     shutil.copytree(copper[0] / "collection", work_dir / "collection")
-    smaller = {"model_num": 2, "compress": False, "max_iterations": 1, "max_select": 3}
+    smaller = {"model_num": 3, "compress": False, "max_iterations": 1, "max_select": 3}
     aim(work_dir, 0.3, slice(0, 1), **smaller)
     shown = pwact(work_dir, "run", "run_param.json", "resource.json")
     assert "target of 0.3 eV/Å NOT reached in condition 0" in shown

@@ -27,7 +27,9 @@ from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.seeds import Seeds
 
 TWICE = "twice.log"
-RESULTS = ("pod_coefficients.pod", "md.exit", "status.json")
+# what proves that a program ended: fitpod writes its coefficients before
+RESULTS = ("md.exit", "status.json")
+ENDED = "grep -qs 'Total wall time' train.log"
 ROOT = Path(__file__).parents[2]
 
 PARAM: dict[str, Any] = {
@@ -91,7 +93,8 @@ def write_inputs(work_dir: Path, seed: int = 1) -> None:
 
 def marked_program(path: Path, program: str, twice: Path) -> None:
     """Write a script that runs a program and tells where it had been before."""
-    guard = "\n".join(f"[ -e {name} ] && pwd >> {shlex.quote(str(twice))}" for name in RESULTS)
+    proofs = [*(f"[ -e {name} ]" for name in RESULTS), ENDED]
+    guard = "\n".join(f"{proof} && pwd >> {shlex.quote(str(twice))}" for proof in proofs)
     paths = f"export PYTHONPATH={shlex.quote(str(ROOT))}"
     path.write_text(f'#!/bin/bash\n{guard}\n{paths}\nexec {program} "$@"\n')
     path.chmod(0o755)
