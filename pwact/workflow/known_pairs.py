@@ -10,8 +10,8 @@ from typing import Optional
 
 import numpy as np
 
-from pwact.query.calibration import Pairs, calibrate, pairs_in_force, starting_pairs
-from pwact.query.scales import best_scale, measures
+from pwact.query.calibration import FEWEST, Pairs, calibrate, pairs_in_force, starting_pairs
+from pwact.query.scales import UNCERTAINTY, best_scale, measures
 from pwact.report.calibration import LIMIT_COLUMNS, PAIR_COLUMNS, TrainingRow, write_rows
 from pwact.report.records import PairRecord, RoundRecord
 from pwact.workflow.conditions import CONTROL
@@ -95,6 +95,15 @@ def real_pairs(stages: Mapping[str, StageState], before: int) -> list[KnownPair]
         report = report_of(stages, iteration, "label") or {}
         found += [KnownPair(iteration, PairRecord.from_json(one)) for one in report.get(PAIRS, ())]
     return found
+
+
+def too_few(known: Sequence[KnownPair]) -> bool:
+    """Whether the training frames have to stand in: by the same count by which `scale_of` judges.
+
+    A label of a frame without an uncertainty, or without forces, is no pair.
+    """
+    uncertainty = _scaled(known)[UNCERTAINTY]
+    return len(Pairs(uncertainty, _numbers([one.record.error for one in known])).usable) < FEWEST
 
 
 def scale_of(known: Sequence[KnownPair], training: Sequence[TrainingRow], sigma: float) -> Scale:

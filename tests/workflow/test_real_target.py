@@ -108,6 +108,6 @@ def test_accepted_frames_are_below_the_target(work_dir: Path) -> None:
 def test_controls_are_among_the_labels(work_dir: Path) -> None:
     for place in iterations(work_dir):
         table = rows(place / "01.explore/select/candidate.csv")
-        assert [row["kind"] for row in table].count("control") == 2
+        assert [row["kind"] for row in table].count("control") >= 2  # more while labels are few
         (limits,) = rows(place / "01.explore/select/limits.csv")
         assert int(limits["labelled"]) == len(table) <= 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -18,7 +19,10 @@ from pwact.io.journal import Journal
 from pwact.query.calibration import LATEST, WORSE, Pairs, accepted_up_to, calibrate
 from pwact.query.duplicates import Known
 from pwact.query.picks import Pool
+from pwact.report.calibration import TrainingRow
+from pwact.report.records import PairRecord
 from pwact.workflow import ledger
+from pwact.workflow.known_pairs import KnownPair, scale_of, too_few
 from pwact.workflow.stages.aim import AimStage
 from tests.workflow.dying import until_done
 from tests.workflow.known_truth import (
@@ -400,3 +404,17 @@ def test_a_script_that_labels_gives_pairs_too(tmp_path: Path) -> None:
     assert [pair["kind"] for pair in pairs].count("control") == 4
     ratio = [pair["error"] / pair["scaled"] for pair in pairs]
     assert ratio == pytest.approx([RATIO / TRAINED] * 16, rel=1e-5)
+
+
+def test_labels_that_are_no_pairs_leave_the_training_frames_in_their_place() -> None:
+    """Five labels, of which one is a perfect crystal: four pairs give no limit."""
+    good = PairRecord(scaled=0.1, uncertainty=1.0, force=2.0, sigma=0.1, error=0.02)
+    crystal = replace(good, uncertainty=1e-16, error=1e-15)
+    silent = replace(good, uncertainty=None)
+    for bad in (crystal, silent):
+        known = [KnownPair(0, one) for one in (bad, good, good, good, good)]
+        assert too_few(known)
+        training = [TrainingRow("0", 4, 1.0, 2.0, 0.02)] * 6
+        assert scale_of(known, training, 0.1).starting
+        assert not too_few([*known, KnownPair(0, good)])
+        assert not scale_of([*known, KnownPair(0, good)], training, 0.1).starting

@@ -29,11 +29,10 @@ from pwact.formats.frames import read_frames
 from pwact.formats.labels import labels_of, set_labels
 from pwact.geometry import lower_triangular, shortest_distance
 from pwact.io import files
-from pwact.query.calibration import FEWEST
 from pwact.report.calibration import TrainingRow, write_training
 from pwact.report.label_error import force_errors
 from pwact.uncertainties.base import Uncertainty
-from pwact.workflow.known_pairs import real_pairs
+from pwact.workflow.known_pairs import real_pairs, too_few
 from pwact.workflow.quorum import check_quorum
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import MAX_FAILED_RATE
@@ -261,7 +260,7 @@ class AppraiseStep:
             (engines.explore, engines.train),
             turn.iteration,
             (*turn.config.init_data, *turn.data_sets),
-            len(known) < FEWEST,
+            too_few(known),
         )
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
