@@ -145,14 +145,17 @@ def test_a_time_limit_and_a_deletion_are_known_from_the_accounting(bench, grid, 
     assert check(deleted.directory).done
 
 
-def test_a_forgotten_job_is_found_by_its_name(bench):
+def test_a_forgotten_job_is_found_by_its_name(bench, grid):
     tasks = bench.tasks(1)
     (result,) = bench.run(tasks, real_time=True)
     (asked,), (submitted,) = bench.events("job_asked"), bench.events("job_submitted")
     assert bench.executor.find(asked["name"]) == submitted["id"]
-    assert (
-        str(bench.executor.poll({submitted["id"]: asked["name"]})[submitted["id"]]) == "COMPLETED"
-    )
+
+    def state():
+        return str(bench.executor.poll({submitted["id"]: asked["name"]})[submitted["id"]])
+
+    # the script's record is there before its job has left the queue
+    grid.wait(lambda: state() == "COMPLETED")
     assert bench.executor.find("scf0-0123456789ab") is None
 
 
