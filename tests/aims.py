@@ -7,6 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from pwact.query.calibration import FEWEST
+
 WINDOW = ("lower_model_devi_f", "upper_model_devi_f", "kpu_lower", "kpu_upper", "max_select")
 
 
@@ -39,7 +41,9 @@ def check_target(work_dir: Path, iterations: Sequence[str]) -> None:
         assert len(labelled) == len(rows(select / "candidate.csv")) == int(line["labelled"])
         kinds = [row["kind"] for row in labelled]
         assert set(kinds) <= {"control", "chosen"}
-        assert kinds.count("control") >= 1
+        enough = int(line["pairs"]) >= FEWEST and line["pairs_from"] == "labels"
+        # while there are too few pairs, a round has further controls
+        assert 1 <= kinds.count("control") <= (2 if enough else FEWEST)
         # 0 in a perfect crystal, on whose atoms there are no forces
         assert all(float(row["uncertainty_scaled"]) >= 0 for row in labelled)
         assert any(float(row["uncertainty_scaled"]) > 0 for row in labelled)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -13,12 +13,14 @@ from pwact.engines.explorers import Explorer, Trajectory
 from pwact.errors import StageChangedError
 from pwact.formats.features import Features
 from pwact.workflow.tasks.origin import onto
+from pwact.workflow.tasks.prepare import content
 
 if TYPE_CHECKING:
     import numpy as np
     from ase import Atoms
 
     from pwact.query.candidates import FrameTable
+    from pwact.uncertainties.base import Uncertainty
 
 _UNKNOWN: Mapping[str, str] = {}
 
@@ -170,6 +172,31 @@ class CandidateFrames:
 def contents_of(explored: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Trajectory → hash of its frames, from the ``paths`` of an exploration's report."""
     return {entry["directory"]: entry.get("frames", "") for entry in explored}
+
+
+def looked_at(
+    explored: Sequence[Mapping[str, Any]],
+    uncertainty: Uncertainty,
+    work_dir: Path,
+    what: Iterable[str],
+) -> dict[str, Any]:
+    """What a selection depends on of the trajectories that it can use: part of its inputs.
+
+    Parameters
+    ----------
+    explored
+        The ``paths`` of the exploration's report.
+    what
+        What is looked at besides the uncertainties (`pwact.query.picks`). It counts as it was when
+        its step had ended: it may be deleted.
+    """
+    usable = [entry for entry in explored if entry["usable"]]
+    seen = {one: {entry["directory"]: entry.get(one, "") for entry in usable} for one in what}
+    deviations = {
+        entry["directory"]: content(uncertainty.files(work_dir / entry["directory"]))
+        for entry in usable
+    }
+    return {**seen, "deviations": deviations}
 
 
 def candidates_of(table: FrameTable) -> list[Candidate]:

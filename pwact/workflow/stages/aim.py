@@ -25,7 +25,7 @@ from pwact.report.calibration import read_training, round_words, write_rows
 from pwact.report.records import RoundRecord
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.conditions import rounds_of, served_until
-from pwact.workflow.explored import Candidate, CandidateFrames, Explored, contents_of
+from pwact.workflow.explored import Candidate, CandidateFrames, Explored, contents_of, looked_at
 from pwact.workflow.known_pairs import (
     KnownPair,
     Scale,
@@ -119,14 +119,10 @@ class AimStage:
 
         Frames and features count as they were when their step had ended: they may be deleted.
         """
-        usable = [entry for entry in self.explored if entry["usable"]]
         work_dir, known = self.config.work_dir, self.known
-        seen = {
-            what: {entry["directory"]: entry.get(what, "") for entry in usable}
-            for what in {"frames", *self.pick.reads}
-        }
+        what = {"frames", *self.pick.reads}
         return {
-            **seen,
+            **looked_at(self.explored, self.uncertainty, work_dir, what),
             "target": self._target,
             "judged_by": self.config.strategy.uncertainty,
             "pick": self.pick.words,
@@ -137,10 +133,6 @@ class AimStage:
             "rounds": [repr(one) for one in known.rounds],
             "training": content([known.training] if known.training.exists() else []),
             "data": content(self.data),
-            "deviations": {
-                entry["directory"]: content(self.uncertainty.files(work_dir / entry["directory"]))
-                for entry in usable
-            },
         }
 
     @property

@@ -23,11 +23,11 @@ from pwact.report.plots import histogram
 from pwact.report.records import SPREAD, SpreadRecord, SystemRecord
 from pwact.uncertainties import recorded_in
 from pwact.uncertainties.base import Uncertainty
-from pwact.workflow.explored import CandidateFrames, Explored, contents_of
+from pwact.workflow.explored import CandidateFrames, Explored, contents_of, looked_at
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.aim import AimStage, aim_of
 from pwact.workflow.systems import System, systems_of
-from pwact.workflow.tasks.prepare import content, link_inside, relative
+from pwact.workflow.tasks.prepare import link_inside, relative
 
 if TYPE_CHECKING:
     from pwact.workflow.turn import Turn
@@ -84,21 +84,12 @@ class SelectStage:
 
         Structures and features count as they were when their step had ended: they may be deleted.
         """
-        work_dir = self.config.work_dir
-        usable = [entry for entry in self.explored if entry["usable"]]
-        seen = {
-            what: {entry["directory"]: entry.get(what, "") for entry in usable}
-            for what in self.pick.reads
-        }
         by = Settings({**self._by(), "pick": self.config.strategy.pick}, {"pick": "random"})
+        work_dir, what = self.config.work_dir, self.pick.reads
         return extended(
             by,
-            **seen,
+            **looked_at(self.explored, self.uncertainty, work_dir, what),
             limits={system.name: system.limit for system in self._systems()},
-            deviations={
-                entry["directory"]: content(self.uncertainty.files(work_dir / entry["directory"]))
-                for entry in usable
-            },
         )
 
     def _limits(self) -> dict[str, float]:
