@@ -16,7 +16,8 @@ def version() -> str:
 class WholeSdist(sdist):
     """A source distribution that can be read and tested: with all that a clone holds."""
 
-    ADDED = ("bin", "docs", "examples", "tests", ".ci", ".*.ini", ".ruff.toml", "CITATION.cff")
+    HIDDEN = (".ci", ".*.ini", ".*.toml", ".*.yml")
+    ADDED = ("bin", "docs", "examples", "tests", *HIDDEN, "CITATION.cff")
 
     def make_distribution(self) -> None:
         places = (place for pattern in self.ADDED for place in HERE.glob(pattern))
@@ -76,6 +77,7 @@ setup(
         "deepmd": ["deepmd-kit[cpu,lmp]>=3.2,<3.3"],
         "foundation": ["chgnet"],
         "plot": ["matplotlib>=3.6"],
+        "docs": ["mkdocs-material>=9.5,<10"],
         # pytest-xdist 3.8 cannot tell pytest 9.2 which tests go to one worker
         "test": ["pytest<9.2", "pytest-timeout", "pytest-xdist", "hypothesis"],
         "lint": ["ruff==0.17.6", "mypy==2.4.1", "pandas-stubs==3.1.0.261029", "types-tqdm"],

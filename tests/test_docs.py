@@ -58,6 +58,14 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert set(PAGES) <= reached
 
 
+def test_every_page_has_its_place_in_the_site() -> None:
+    text = (ROOT / ".mkdocs.yml").read_text(encoding="utf-8")
+    placed = re.findall(r"^      - (\S+\.md)$", text, re.MULTILINE)
+    data = ROOT / "tests" / "data" / "README.md"
+    shown = {*PAGES, *(ROOT / "examples").glob("*/README.md"), data}
+    assert sorted(placed) == sorted(page_name(page) for page in shown)
+
+
 BLOCKS = [block for page in pages.PAGES for block in pages.commands_of(page)]
 
 
