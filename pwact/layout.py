@@ -30,7 +30,7 @@
         01.explore/direct/{candidate.xyz,select.xyz,select_idx.dat,select.csv}
         02.label/bigmodel/{select.xyz,train.xyz}            labels by a script
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
-        02.label/{sources.json,inputs.json,structures.txt}
+        02.label/{sources.json,inputs.json,structures.txt,parity.npz}
         02.label/result/{train.xyz|PWdata/,label_error.csv}
 
 PWact up to 0.3 wrote ``train``, ``explore`` and ``label`` without the numbers; a step that it did
@@ -65,6 +65,7 @@ EXPLORE = "01.explore"
 LABEL = "02.label"
 VALID_ERROR = "valid_error.csv"
 LABEL_ERROR = "label_error.csv"
+PARITY = "parity.npz"
 TRAINING_PAIRS = "training.csv"
 LIMITS = "limits.csv"
 CALIBRATION = "calibration.csv"
@@ -185,6 +186,11 @@ def direct_dir(work_dir: Path, iteration: int) -> Path:
 def label_dir(work_dir: Path, iteration: int) -> Path:
     """``02.label``."""
     return _step_dir(work_dir, iteration, LABEL)
+
+
+def parity(work_dir: Path, iteration: int) -> Path:
+    """The new labels beside what the exploring model said."""
+    return label_dir(work_dir, iteration) / PARITY
 
 
 def scf_dir(work_dir: Path, iteration: int) -> Path:

@@ -98,6 +98,9 @@ class Trajectory(Protocol):
     def frame(self, step: int) -> Atoms:
         """The frame of a step, with the exploring model's forces; TaskError if there is none."""
 
+    def energy(self, step: int) -> Optional[float]:
+        """Potential energy of a step by the exploring model, eV; None where no log has it."""
+
     def content(self) -> str:
         """Hash of the frames as they lie on disk; "" where there are none."""
 

@@ -10,6 +10,7 @@ return 1 after a good MD.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -28,6 +29,7 @@ from pwact.formats.labels import labels_of
 from pwact.formats.lammps_data import write_lammps_data
 from pwact.formats.lammps_dump import DumpTrajectory, frame_text
 from pwact.formats.model_devi import Deviations, read_all_parts
+from pwact.formats.thermo import potential_energies
 from pwact.io.files import tree_hash, write_text
 from pwact.verdict import DONE, Verdict, incomplete
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 LOG = "md.log"
+EARLIER_LOG = "md.before.log"  # what earlier starts of a continued MD printed
 EXIT = "md.exit"
 GIVEN = "given.lammpstrj"  # frames on which models are only evaluated
 
@@ -54,6 +57,15 @@ class MdTrajectory:
     def frame(self, step: int) -> Atoms:
         """The frame of MD step `step`, with the exploring model's forces as array ``forces``."""
         return self.dump.frame(step)
+
+    def energy(self, step: int) -> Optional[float]:
+        """Potential energy of MD step `step`, eV, as the logs have it."""
+        return self._energies.get(step)
+
+    @cached_property
+    def _energies(self) -> dict[int, float]:
+        parts = (potential_energies(self.directory / name) for name in (EARLIER_LOG, LOG))
+        return {step: energy for part in parts for step, energy in part.items()}
 
     def content(self) -> str:
         """Hash of the dump; "" where there is none."""

@@ -117,6 +117,10 @@ class Explored:
             self._starts[system] = self._start(system)
         return onto(self._starts[system], frame, self._work_dir / name)
 
+    def energy(self, candidate: Candidate) -> Optional[float]:
+        """Potential energy of a frame that was read, by the exploring model; None if not known."""
+        return self._open[candidate.trajectory].energy(candidate.step)
+
     def _opened(self, name: str) -> Trajectory:
         self.demand(name, "none of its frames is labelled")
         return self._explorer.read_result(self._work_dir / name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -114,6 +114,23 @@ def systems_of(config: RunConfig, iteration: int, condition: Optional[int] = Non
                 systems.append(System(md, number, structure, limit, job, lammps))
                 number += 1
     return systems
+
+
+def structure_names(paths: Iterable[Path]) -> dict[Path, str]:
+    """The shortest ends of paths that tell them apart: ``slab.vasp``, or ``cold/POSCAR``."""
+    known = list(dict.fromkeys(paths))
+    return {path: _shortest_end(path, [one for one in known if one != path]) for path in known}
+
+
+def _shortest_end(path: Path, others: Sequence[Path]) -> str:
+    ends = [path.parts[-length:] for length in range(1, len(path.parts) + 1)]
+    alone = [end for end in ends if all(one.parts[-len(end) :] != end for one in others)]
+    return Path(*(alone or ends)[0]).as_posix()
+
+
+def explored_names(config: RunConfig) -> dict[Path, str]:
+    """What the explored structures are called, by their files."""
+    return structure_names(one.path for entry in config.explore.systems for one in entry)
 
 
 def all_systems(config: RunConfig) -> list[System]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pwact.engines.lammps.restart import prepare
+from pwact.engines.md_task import MdTrajectory
 
 MAGIC = b"LammpS RestartT"
 
@@ -64,3 +65,22 @@ def test_frames_and_rows_before_the_restart_belong_together(
     if rows is not None:
         lines = earlier.read_text().splitlines()[1:]
         assert [int(line.split()[0]) for line in lines][: len(kept)] == kept
+
+
+def test_what_was_printed_before_a_restart_is_kept(tmp_path: Path) -> None:
+    directory = cut_off(tmp_path, [0, 5, 10, 15], [0, 5, 10, 15], {10: MAGIC * 3})
+    head = "Step Temp PotEng\n"
+    (directory / "md.log").write_text(f"{head}0 300 -1.0\n5 300 -1.5\n10 300 -2")
+    assert prepare(directory)
+    (directory / "md.log").write_text(f"{head}10 300 -2.5\n15 300 -3.0\n")
+    trajectory = MdTrajectory(directory)
+    assert [trajectory.energy(step) for step in (0, 5, 10, 15, 20)] == [
+        -1.0,
+        -1.5,
+        -2.5,
+        -3.0,
+        None,
+    ]
+    (directory / "lmps.restart.10").write_bytes(b"torn")
+    assert not prepare(directory)  # it begins again
+    assert not (directory / "md.before.log").exists()

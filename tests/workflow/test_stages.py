@@ -17,6 +17,7 @@ from pwact.errors import QuorumError
 from pwact.fingerprint import canonical, differences
 from pwact.formats.frames import read_frames, write_frames
 from pwact.formats.labels import labels_of
+from pwact.report.parity import read_parity
 from pwact.uncertainties.committee import CommitteeDeviation
 from pwact.workflow.stages.explore import ExploreStage
 from pwact.workflow.stages.label import LabelStage
@@ -331,6 +332,27 @@ def test_labels_their_errors_and_their_places(tmp_path: Path) -> None:
     assert output.report["entry"] == (
         "Number of converged files: 4, number of non-converged files: 0\n"
     )
+
+
+def test_labels_are_kept_beside_what_the_exploring_model_said(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    output = rig.label()
+    frames = read_frames(tmp_path / "iter.0000/02.label/result/train.xyz", "extxyz")
+    errors = rows_of(tmp_path / "iter.0000/02.label/result/label_error.csv")
+    compared = read_parity(tmp_path / "iter.0000/02.label/parity.npz")
+    assert [one.trajectory for one in compared] == [row["file_path"] for row in errors]
+    for one, frame in zip(compared, frames):
+        assert one.symbols.tolist() == frame.get_chemical_symbols()
+        assert np.allclose(one.label_forces, labels_of(frame).forces, atol=1e-6)
+        assert np.allclose(one.force_error, MODEL_ERROR, atol=1e-6)
+        assert one.energies[0] == pytest.approx(labels_of(frame).energy)
+        assert np.isnan(one.energies[1])  # the toys' logs have none
+        temp = rig.json(one.trajectory, "md.json")["temp"]  # what its MD was given
+        assert one.temp_k == temp
+    groups = {(one["kind"], one["name"]): one for one in output.report["errors"]}
+    assert {kind for kind, _ in groups} == {"all", "structure", "temperature", "element"}
+    assert groups["all", ""]["frames"] == 4
+    assert groups["element", "Ag"]["rmse_f"] == pytest.approx(MODEL_ERROR)
 
 
 def test_labelling_can_be_worked_again_after_a_kill(tmp_path: Path) -> None:

@@ -152,6 +152,9 @@ class ToyTrajectory:
         dump = self.directory / "traj"
         return tree_hash(dump) if dump.exists() else ""
 
+    def energy(self, step: int) -> Optional[float]:
+        return None
+
     def frame(self, step: int) -> Atoms:
         if not filled(self.directory / "traj"):
             raise TaskError(f"{self.directory}: the dump is gone")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import BinaryIO, Optional
 
 from pwact.engines.lammps.input import DEVIATION, DUMP, EARLIER_DEVIATION, RESTART
-from pwact.io.files import write_text
+from pwact.engines.md_task import EARLIER_LOG, LOG
+from pwact.io.files import replacing, write_text
 
 _MAGIC = b"LammpS RestartT"  # stands at both ends of a whole restart file
 _ITEM = b"ITEM: TIMESTEP"
@@ -44,9 +45,11 @@ def prepare(directory: Path) -> bool:
         if path != found.get(newest):
             path.unlink()
     if newest < 0:
+        (directory / EARLIER_LOG).unlink(missing_ok=True)
         return False
     _cut_dump(directory / DUMP, newest)
     _set_rows_aside(directory, rows)
+    _set_log_aside(directory)
     return True
 
 
@@ -131,6 +134,15 @@ def _set_rows_aside(directory: Path, rows: Optional[_Rows]) -> None:
         lines = [rows.lines[number] for number in sorted(rows.lines)]
         write_text(directory / EARLIER_DEVIATION, "\n".join([rows.header, *lines]) + "\n")
     (directory / DEVIATION).unlink(missing_ok=True)
+
+
+def _set_log_aside(directory: Path) -> None:
+    """Keep what LAMMPS printed so far: energies of frames that stay in the dump."""
+    paths = [directory / name for name in (EARLIER_LOG, LOG)]
+    texts = [path.read_bytes() for path in paths if path.exists()]
+    whole = [text[: text.rfind(b"\n") + 1] for text in texts]  # a last line may be cut off
+    with replacing(paths[0]) as aside:
+        aside.write_bytes(b"".join(whole))
 
 
 if __name__ == "__main__":

@@ -13,27 +13,28 @@ from pwact import layout
 from pwact.atom_properties import digest
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.config.structure_file import StructureFile
 from pwact.engines.batch import BatchLabeler
 from pwact.engines.explorers import Explorer
 from pwact.engines.labelers import Labeler, Purpose
 from pwact.fingerprint import Settings
-from pwact.formats.frames import ordered, write_frames
-from pwact.formats.labels import labels_of
+from pwact.formats.frames import write_frames
 from pwact.formats.same_frame import structure_key
 from pwact.io import files
 from pwact.report import selection as tables
-from pwact.report.label_error import LabelError, force_errors, write_label_error
+from pwact.report.errors import ERRORS, error_records
+from pwact.report.label_error import LabelError, write_label_error
+from pwact.report.parity import Compared, write_parity
 from pwact.report.records import LabelRecord, PairRecord
 from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
 from pwact.workflow.known_pairs import PAIRS, pairs_of
+from pwact.workflow.labels.comparing import Comparing, label_error
 from pwact.workflow.labels.known import new_of, structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.rows import later_data
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
-from pwact.workflow.systems import systems_of
+from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.first_principles import Calculation
 from pwact.workflow.tasks.gate import Gate
 from pwact.workflow.tasks.origin import assigned
@@ -60,6 +61,7 @@ class _Gathered:
     frames: list[Atoms] = field(default_factory=list)
     structures: list[str] = field(default_factory=list)
     errors: list[LabelError] = field(default_factory=list)
+    compared: list[Compared] = field(default_factory=list)
     pairs: list[PairRecord] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     spoilt: list[Path] = field(default_factory=list)
@@ -143,14 +145,14 @@ class LabelStage:
         return Settings(values, {"atoms": None})
 
     @cached_property
-    def _systems(self) -> Mapping[str, StructureFile]:
-        """Structures by the names of their systems."""
+    def _systems(self) -> Mapping[str, System]:
+        """All that is explored, by name."""
         systems = systems_of(self.config, self.iteration, self.condition)
-        return {one.name: one.structure for one in systems}
+        return {one.name: one for one in systems}
 
     def _start(self, system: str) -> Atoms:
         """The structure from which a system began, with what the labeler is given of its atoms."""
-        structure = self._systems[system]
+        structure = self._systems[system].structure
         return assigned(self.labeler, self.config.dft, structure, moving=False)
 
     def _explored(self, services: Services) -> Explored:
@@ -267,25 +269,21 @@ class LabelStage:
         self, asked: Sequence[Candidate], answers: Sequence[Union[Atoms, str]], explored: Explored
     ) -> _Gathered:
         gathered = _Gathered()
+        comparing = Comparing(self.config, self._systems.values(), explored)
         for candidate, frame in zip(asked, answers):
             if isinstance(frame, str):
                 gathered.lost.append(self._place(candidate))
                 if isinstance(frame, Spoilt):
                     gathered.spoilt.append(self._task_dir(candidate))
                 continue
-            asked_frame = explored.frame(candidate)
-            predicted = ordered(asked_frame).arrays["forces"]
-            rmse, largest = force_errors(predicted, labels_of(frame).forces)
+            compared = comparing.compared(candidate, frame)
+            error = label_error(candidate, compared)
             gathered.frames.append(frame)
-            gathered.structures.append(structure_key(asked_frame))
-            gathered.errors.append(
-                LabelError(
-                    *(candidate.trajectory, candidate.step, candidate.uncertainty, rmse, largest),
-                    None if candidate.aim is None else (candidate.aim.scaled, candidate.aim.kind),
-                )
-            )
+            gathered.structures.append(structure_key(explored.frame(candidate)))
+            gathered.compared.append(compared)
+            gathered.errors.append(error)
             condition = self.iteration if self.condition is None else self.condition
-            gathered.pairs += pairs_of(candidate, rmse, condition)
+            gathered.pairs += pairs_of(candidate, error.rmse_force, condition)
         return gathered
 
     def _place(self, candidate: Candidate) -> str:
@@ -301,6 +299,7 @@ class LabelStage:
         products = [result / layout.LABEL_ERROR]
         rmse = write_label_error(products[0], gathered.errors)
         data = layout.labelled(result, self.config.data_format)
+        write_parity(layout.parity(self.config.work_dir, self.iteration), gathered.compared)
         if gathered.frames:
             write_frames(data, gathered.frames, self.config.data_format)
             products.append(data)
@@ -313,6 +312,7 @@ class LabelStage:
             **record.to_json(),
             "data": relative(data, self.config.work_dir) if labelled else "",
             "entry": tables.label_entry(labelled, gathered.lost, repeated),
+            ERRORS: [one.to_json() for one in error_records(gathered.compared)],
             **({PAIRS: [one.to_json() for one in gathered.pairs]} if gathered.pairs else {}),
         }
         return StageOutput(products, transient, report, lost=gathered.spoilt)

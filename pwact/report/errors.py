@@ -1,0 +1,171 @@
+"""Errors of a model on labels that it was not trained on: in all, and where they come from.
+
+Energies are compared per atom (eV), forces by their components (eV/Å): root mean square (RMSE),
+mean of the absolute values (MAE), and the atom whose force is farthest off (by the norm).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from pwact.report.parity import Compared
+from pwact.report.records import Record
+from pwact.report.table import ABSENT, aligned
+
+ERRORS = "errors"  # in the report of a labelling
+ALL, STRUCTURE, TEMPERATURE, ELEMENT = "all", "structure", "temperature", "element"
+KINDS = (ALL, STRUCTURE, TEMPERATURE, ELEMENT)
+UNKNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class ErrorRecord(Record):
+    """Errors of one group of labels.
+
+    Attributes
+    ----------
+    kind, name
+        ``all``, or by what they are grouped and of which structure, temperature (``300 K``) or
+        element they are.
+    frames, atoms, energies
+        How many frames and atoms count, and frames whose energy is compared.
+    rmse_e, mae_e
+        eV per atom; None without an energy, and of elements.
+    rmse_f, mae_f, worst_f
+        eV/Å; the last one of an atom.
+    """
+
+    kind: str = ALL
+    name: str = ""
+    frames: int = 0
+    atoms: int = 0
+    energies: int = 0
+    rmse_e: Optional[float] = None
+    mae_e: Optional[float] = None
+    rmse_f: float = 0.0
+    mae_f: float = 0.0
+    worst_f: float = 0.0
+
+
+def error_records(frames: Sequence[Compared]) -> list[ErrorRecord]:
+    """Errors of all frames, then by structure, by temperature and by element; none without frames.
+
+    Structures and elements come in the order of their names, temperatures ascending.
+    """
+    if not frames:
+        return []
+    found = [_of_frames(ALL, "", frames)]
+    for name in sorted({one.structure for one in frames}):
+        found.append(_of_frames(STRUCTURE, name, [one for one in frames if one.structure == name]))
+    temps = sorted({one.temp_k for one in frames}, key=lambda temp: (temp is None, temp or 0.0))
+    for temp in temps:
+        mine = [one for one in frames if one.temp_k == temp]
+        found.append(_of_frames(TEMPERATURE, temperature_words(temp), mine))
+    symbols = sorted({str(symbol) for one in frames for symbol in np.unique(one.symbols)})
+    return found + [_of_element(symbol, frames) for symbol in symbols]
+
+
+def temperature_words(temp_k: Optional[float]) -> str:
+    """``300 K``."""
+    return UNKNOWN if temp_k is None else f"{temp_k:g} K"
+
+
+def _of_frames(kind: str, name: str, frames: Sequence[Compared]) -> ErrorRecord:
+    energies = np.array([one.energy_error for one in frames])
+    energies = energies[np.isfinite(energies)]
+    rmse = mae = None
+    if len(energies):
+        rmse, mae = float(np.sqrt(np.mean(energies**2))), float(np.mean(np.abs(energies)))
+    forces = np.concatenate([one.force_error for one in frames])
+    return ErrorRecord(
+        *(kind, name, len(frames), len(forces), len(energies), rmse, mae), *_of_forces(forces)
+    )
+
+
+def _of_element(symbol: str, frames: Sequence[Compared]) -> ErrorRecord:
+    parts = [one.force_error[one.symbols == symbol] for one in frames]
+    forces = np.concatenate(parts)
+    counted = sum(len(part) > 0 for part in parts)
+    return ErrorRecord(ELEMENT, symbol, counted, len(forces), 0, None, None, *_of_forces(forces))
+
+
+def _of_forces(difference: np.ndarray) -> tuple[float, float, float]:
+    """RMSE and MAE of the components, and the largest norm; `difference` has the shape (N, 3)."""
+    rmse = float(np.sqrt(np.mean(difference**2)))
+    worst = float(np.max(np.linalg.norm(difference, axis=1)))
+    return rmse, float(np.mean(np.abs(difference))), worst
+
+
+def pooled(records: Iterable[ErrorRecord]) -> list[ErrorRecord]:
+    """One record a group, of several iterations together, in the order of `error_records`."""
+    groups: dict[tuple[str, str], list[ErrorRecord]] = {}
+    for one in records:
+        groups.setdefault((one.kind, one.name), []).append(one)
+    return [_pooled(groups[key]) for key in sorted(groups, key=_place)]
+
+
+def _place(key: tuple[str, str]) -> tuple[int, float, str]:
+    kind, name = key
+    first = name.partition(" ")[0]
+    number = float(first) if kind == TEMPERATURE and name != UNKNOWN else float("inf")
+    return KINDS.index(kind), number, name
+
+
+def _pooled(records: Sequence[ErrorRecord]) -> ErrorRecord:
+    atoms = [one.atoms for one in records]
+    energies = [one.energies for one in records]
+    known = sum(energies) > 0
+    squares = [(one.rmse_e or 0.0) ** 2 for one in records]
+    return ErrorRecord(
+        records[0].kind,
+        records[0].name,
+        sum(one.frames for one in records),
+        sum(atoms),
+        sum(energies),
+        float(np.sqrt(np.average(squares, weights=energies))) if known else None,
+        float(np.average([one.mae_e or 0.0 for one in records], weights=energies))
+        if known
+        else None,
+        float(np.sqrt(np.average([one.rmse_f**2 for one in records], weights=atoms))),
+        float(np.average([one.mae_f for one in records], weights=atoms)),
+        max(one.worst_f for one in records),
+    )
+
+
+_HEADINGS = (
+    ("", "labels", "energy RMSE", "MAE", "force RMSE", "MAE", "worst atom"),
+    ("", "", "meV/atom", "meV/atom", "eV/Å", "eV/Å", "eV/Å"),
+)
+
+
+def error_table(records: Sequence[ErrorRecord]) -> str:
+    """Errors of each group in a line, under two heading lines; at most 80 columns wide.
+
+    What is not known is shown as ``-``; long names lose their beginning.
+    """
+    return aligned([*_HEADINGS, *(_cells(one) for one in records)])
+
+
+def _cells(one: ErrorRecord) -> list[str]:
+    name = one.name or ALL
+    return [
+        name if len(name) <= _WIDEST else "…" + name[1 - _WIDEST :],
+        str(one.frames),
+        *(ABSENT if value is None else f"{1000 * value:.2f}" for value in (one.rmse_e, one.mae_e)),
+        *(f"{value:.4f}" for value in (one.rmse_f, one.mae_f, one.worst_f)),
+    ]
+
+
+_WIDEST = 12
+
+
+def error_words(one: ErrorRecord) -> str:
+    """``energy 1.9 meV/atom, forces 0.0241 eV/Å (MAE 0.018, worst atom 0.11)``."""
+    energy = "" if one.rmse_e is None else f"energy {1000 * one.rmse_e:.3g} meV/atom, "
+    return (
+        f"{energy}forces {one.rmse_f:.3g} eV/Å (MAE {one.mae_f:.3g}, worst atom {one.worst_f:.3g})"
+    )
