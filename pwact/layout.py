@@ -13,6 +13,7 @@
         bigmodel/direct/
         scf/<n>/                                            n-th frame that DIRECT chose
         scf/init_config_<i>/<base>/<k>_{aimd,bigmodel}/<n>-scf/
+        scf/init_config_<i>/<base>/<k>-scf/                 without MD: of the k-th structure
       collection/
         datapath.txt  left_out.csv
         init_config_<i>/{relaxed.P,super_cell.P,<s>_scale.P,<base>_pertub/,train.xyz|PWdata/}

@@ -181,7 +181,7 @@ def init_summary(result: InitResult) -> str:
     if not result.wanted:
         lines = [
             f"init_bulk is done; structures are in {result.collection}",
-            "there are no labelled data: the input asks for no aimd or bigmodel",
+            "there are no labelled data: the input asks for no aimd, bigmodel or scf",
         ]
     if result.data_sets:
         lines += ["data sets:", quoted(result.data_sets)]

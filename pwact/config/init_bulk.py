@@ -61,19 +61,19 @@ class InitConfig:
     scf_max_num: Optional[int] = None
 
     def relabelled(self, entry: SystemEntry) -> bool:
-        """Whether the MD frames of an entry are labelled again.
+        """Whether the MD frames of an entry are labelled again, or its structures without MD.
 
-        For AIMD its own `scf` decides; the frames of all scripts are labelled by one program, so
-        there `scf` of any entry holds for all.
+        Its own `scf` decides; but the frames of all scripts are labelled by one program, so there
+        `scf` of any entry holds for all.
         """
         if not entry.bigmodel:
-            return entry.aimd and entry.scf
+            return entry.scf
         return any(one.scf for one in self.systems if one.bigmodel)
 
     @property
     def without_data(self) -> list[int]:
         """Places of the entries in sys_configs that ask for structures, not for labelled data."""
-        return [entry.index for entry in self.systems if not (entry.aimd or entry.bigmodel)]
+        return [entry.index for entry in self.systems if not (entry.has_md or entry.scf)]
 
     def filtered(self, entry: SystemEntry) -> bool:
         """Whether the DIRECT script chooses among the MD frames of an entry."""

@@ -148,8 +148,17 @@ class SystemEntry:
     bigmodel_input_idx: int = declare(0, _INDEX, "Which entry of bigmodel_input is used.")
     direct: bool = declare(False, Flag(), "Filter the frames of bigmodel by the DIRECT script.")
     direct_input_idx: int = declare(0, _INDEX, "Which entry of direct_input is used.")
-    scf: bool = declare(False, Flag(), "Label the frames again, by scf_input.")
+    scf: bool = declare(
+        False,
+        Flag(),
+        "Label by scf_input: the frames of the MD again, or without any MD the structures.",
+    )
     scf_input_idx: int = declare(0, _INDEX, "Which entry of scf_input is used.")
+
+    @property
+    def has_md(self) -> bool:
+        """Whether an MD starts from what is made of the structure."""
+        return self.aimd or self.bigmodel
 
 
 STEPS = ("relax", "aimd", "bigmodel", "direct", "scf")
@@ -217,8 +226,6 @@ def check_together(root: Node, systems: Sequence[SystemEntry], counts: Mapping[s
             )
         if entry.direct and not entry.bigmodel:
             node.child("direct", None).warn("it has no effect without bigmodel")
-        if entry.scf and not (entry.aimd or entry.bigmodel):
-            node.child("scf", None).warn("it has no effect without aimd or bigmodel")
         if relabelled and entry.bigmodel and not entry.scf:
             node.child("scf", None).warn(
                 "these frames are labelled as well: scf of one entry with bigmodel holds for all"

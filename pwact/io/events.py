@@ -58,6 +58,7 @@ class CampaignStarted(Event):
     version: str = ""
     journal_format: int = 1
     frames: Optional[str] = None
+    scf_alone: Optional[bool] = None
     time: float = 0.0
 
 

@@ -11,7 +11,7 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.labeling import LabelConfig
 from pwact.config.run import RunConfig
 from pwact.io.journal import Journal
-from pwact.workflow.opening import counts_once
+from pwact.workflow.opening import counts_once, labels_structures
 
 _Events = Sequence[Mapping[str, Any]]
 
@@ -35,7 +35,10 @@ def run_as_begun(config: RunConfig, events: _Events) -> RunConfig:
 
 
 def init_as_begun(config: InitConfig, events: _Events) -> InitConfig:
-    """The input of an init_bulk, likewise."""
+    """The input of an init_bulk, likewise; and as before ``scf`` labelled structures without MD."""
+    if not labels_structures(events):
+        systems = (one if one.has_md else replace(one, scf=False) for one in config.systems)
+        config = replace(config, systems=tuple(systems))
     if counts_once(events, "init_bulk"):
         return config
     relax, aimd, scf = map(_as_given, (config.relax, config.aimd, config.scf))

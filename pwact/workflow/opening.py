@@ -28,6 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 CAMPAIGN = "campaign_started"
 COUNT_ONCE = "distinct"  # a structure is labelled, and in the data, once
+SCF_ALONE = "scf_alone"  # scf of an entry of init_bulk without MD labels its structures
 
 Progress = Callable[[str, int], AbstractContextManager[Any]]
 
@@ -89,6 +90,7 @@ def start(
         "campaign": name,
         "seed": draw_root() if seed is None else seed,
         "frames": COUNT_ONCE,
+        SCF_ALONE: True,
     }
     if known:  # in a copy
         started = {**{key: own[-1].get(key) for key in started}, "campaign": name}
@@ -191,6 +193,15 @@ def counts_once(events: Sequence[Mapping[str, Any]], command: str) -> bool:
     """
     own = [one for one in events if one["event"] == CAMPAIGN and one["command"] == command]
     return not own or own[-1].get("frames") == COUNT_ONCE
+
+
+def labels_structures(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether scf of an entry of init_bulk without MD labels its structures.
+
+    In campaigns that earlier versions began it has no effect, and keeps none.
+    """
+    own = [one for one in events if one["event"] == CAMPAIGN and one["command"] == "init_bulk"]
+    return all(one.get(SCF_ALONE) for one in own)
 
 
 def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:

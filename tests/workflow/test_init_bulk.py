@@ -234,7 +234,7 @@ def test_structures_only_are_said_to_be_that(tmp_path: Path, executor: ToyExecut
     result = chain(tmp_path, executor, sys_configs=entries)
     assert (result.data_sets, result.wanted) == ([], False)
     text = init_summary(result)
-    assert "there are no labelled data: the input asks for no aimd or bigmodel" in text
+    assert "there are no labelled data: the input asks for no aimd, bigmodel or scf" in text
     assert "structures and data" not in text
     assert "no labelled data" not in init_summary(chain(tmp_path / "data", executor))
 

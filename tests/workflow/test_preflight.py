@@ -292,9 +292,9 @@ def test_entries_without_data_are_named(tmp_path: Path) -> None:
         return preflight(load(tmp_path, deep_update(init_param(), changes), resources()))
 
     (one,) = words(**{"sys_configs.1.aimd": False})
-    assert "sys_configs[1]: asks for no aimd or bigmodel" in one
+    assert "sys_configs[1]: asks for no aimd, bigmodel or scf" in one
     (all_of_them,) = words(**{"sys_configs.0.aimd": False, "sys_configs.1.aimd": False})
-    assert "no entry asks for aimd or bigmodel" in all_of_them
+    assert "no entry asks for aimd, bigmodel or scf" in all_of_them
     assert "structures and no labelled data" in all_of_them
 
 

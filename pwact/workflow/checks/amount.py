@@ -61,7 +61,15 @@ def _of_init_bulk(config: InitConfig) -> str:
     relaxed = sum(bool(entry.relax) for entry in config.systems)
     aimd = sum(_distorted(entry) for entry in config.systems if entry.aimd)
     scripted = sum(_distorted(entry) for entry in config.systems if entry.bigmodel)
-    parts = [(relaxed, "relaxations"), (aimd, "AIMDs"), (scripted, "MDs by a script")]
+    alone = sum(_distorted(entry) for entry in config.systems if entry.scf and not entry.has_md)
+    if config.scf_max_num is not None:
+        alone = min(alone, config.scf_max_num)
+    parts = [
+        (relaxed, "relaxations"),
+        (aimd, "AIMDs"),
+        (scripted, "MDs by a script"),
+        (alone, "labels of structures"),
+    ]
     words = ", ".join(f"{count} {word}" for count, word in parts if count)
     return f"asked for: {words or 'no calculation'}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair
@@ -50,7 +50,8 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
     config = as_begun(pair.config)
     if isinstance(config, RunConfig):
         return _check_run(config, pair.resources, strict)
-    said = _check_init_bulk(config, pair.resources)
+    said = _without_effect(pair.config, config)
+    said += _check_init_bulk(config, pair.resources)
     said += _not_carried(entry.structure for entry in config.systems)
     return [*_without_data(config), *said]
 
@@ -123,19 +124,30 @@ def explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
 
 
 def _without_data(config: InitConfig) -> list[str]:
-    """What is said of entries that ask for no MD: they give structures, and no labels."""
+    """What is said of entries that ask for no labels: they give structures alone."""
     places = config.without_data
     if not places:
         return []
     if len(places) == len(config.systems):
         return [
-            f"{config.file}: sys_configs: no entry asks for aimd or bigmodel, so init_bulk makes "
-            "structures and no labelled data"
+            f"{config.file}: sys_configs: no entry asks for aimd, bigmodel or scf, so init_bulk "
+            "makes structures and no labelled data"
         ]
     named = ", ".join(f"sys_configs[{place}]" for place in places)
     return [
-        f"{config.file}: {named}: asks for no aimd or bigmodel, so it gives structures and no "
+        f"{config.file}: {named}: asks for no aimd, bigmodel or scf, so it gives structures and no "
         "labelled data"
+    ]
+
+
+def _without_effect(given: Union[RunConfig, InitConfig], begun: InitConfig) -> list[str]:
+    """What is said where scf labels no structures, as when this campaign was begun."""
+    assert isinstance(given, InitConfig)
+    return [
+        f"{given.file}: sys_configs[{one.index}].scf: it has no effect without aimd or bigmodel, "
+        "as in the version that began this campaign; in another work_dir it labels the structures"
+        for one, other in zip(given.systems, begun.systems)
+        if one.scf and not other.scf
     ]
 
 
@@ -158,7 +170,7 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> list[str]:
             _check_geometry(atoms, config.aimd.min_distance, where)
         if entry.super_cell is not None:
             atoms = super_cell(atoms, entry.super_cell, entry.pbc)
-        if entry.perturb or entry.aimd or entry.bigmodel:
+        if entry.perturb or entry.has_md or entry.scf:
             _check_geometry(atoms, config.aimd.min_distance, where)
         for labelers, purpose in steps:
             if number in labelers:

@@ -136,7 +136,7 @@ class CollectStage:
     def _frames_of(self, entry: SystemEntry) -> list[Atoms]:
         """The MD frames of an entry whose labels count: nobody chose among them or labels them."""
         runs = [run for run in self.runs if run.entry == entry.index]
-        if not runs and (entry.aimd or entry.bigmodel):
+        if not runs and entry.has_md:
             log.warning("%s has no result of its MD", layout.init_config(entry.index))
         if self.config.relabelled(entry) or self.config.filtered(entry):
             return []

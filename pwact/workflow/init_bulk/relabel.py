@@ -1,32 +1,32 @@
-"""Labels frames of the MD of a chain again, by another program."""
+"""Labels frames of the MD of a chain again, by another program, or structures without any MD."""
 
 from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact import layout
-from pwact.atom_properties import digest
+from pwact.atom_properties import digest, drop
 from pwact.config.init_bulk import InitConfig
+from pwact.config.init_entry import SystemEntry
 from pwact.config.resources import ResourceBlock
 from pwact.engines.labelers import Labeler, Purpose
 from pwact.engines.scripts.direct import selected_frames
 from pwact.fingerprint import Settings
+from pwact.fixed_atoms import free
 from pwact.formats.extxyz import write_extxyz
 from pwact.formats.frames import ordered
-from pwact.formats.same_frame import structure_key
 from pwact.io import files
 from pwact.workflow.init_bulk.direct import Run
 from pwact.workflow.init_bulk.structures import Places
-from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
+from pwact.workflow.labels.given import GivenFrame, Way
+from pwact.workflow.labels.labelling import Labelling, Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.tasks.first_principles import Calculation
 from pwact.workflow.tasks.gate import Gate
 from pwact.workflow.tasks.origin import onto, unperturbed
 from pwact.workflow.tasks.prepare import relative
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_HINT = "look at these frames, and at the MD or the distortions that they come from"
 SUBSET_SEED = 2024  # of scf_max_num: PWact picks the same frames
 
 
@@ -58,17 +59,6 @@ class Chosen:
     product: str
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """A frame to be labelled again: whose it is, where that is done, and where it comes from."""
-
-    entry: int
-    atoms: Atoms
-    directory: Path
-    file_path: str
-    number: int
-
-
 def subset(count: int, wanted: Optional[int]) -> list[int]:
     """Numbers below `count`, ascending: all, or a fixed random choice of `wanted` of them."""
     if wanted is None or wanted >= count:
@@ -82,7 +72,7 @@ def subset(count: int, wanted: Optional[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class RelabelStage:
-    """Single points of the frames that DIRECT chose, then of those of the other MD.
+    """Single points of the frames that DIRECT chose, of those of other MD, then of structures.
 
     Attributes
     ----------
@@ -114,7 +104,21 @@ class RelabelStage:
     @property
     def reads(self) -> Collection[str]:
         """Results of earlier stages in `inputs`."""
-        return ("chosen", "runs")
+        made = [
+            f"structures.{layout.init_config(entry.index)}"
+            for entry in self._alone
+            if entry.relax or entry.super_cell is not None or entry.scale or entry.perturb
+        ]
+        return ("chosen", "runs", *made)
+
+    @property
+    def _alone(self) -> list[SystemEntry]:
+        """The entries without MD."""
+        return [
+            entry
+            for entry in self.config.systems
+            if entry.index in self.labelers and not entry.has_md
+        ]
 
     def inputs(self) -> Mapping[str, Any]:
         """Frames and labelers."""
@@ -123,7 +127,7 @@ class RelabelStage:
             for entry in sorted(self.labelers)
             if (found := digest(self._start(entry)))
         }
-        values = {
+        values: dict[str, Any] = {
             "labelers": {
                 layout.init_config(entry): labeler.fingerprint(Purpose.SCF)
                 for entry, labeler in self.labelers.items()
@@ -134,36 +138,33 @@ class RelabelStage:
             "min_distance": self.config.scf.min_distance,
             **({"atoms": atoms} if atoms else {}),
         }
-        return Settings(values, {"atoms": None})
+        if structures := self._structures():
+            values["structures"] = structures
+        return Settings(values, {"atoms": None, "structures": None})
+
+    def _structures(self) -> dict[str, list[str]]:
+        """Hashes of the structures of each entry without MD."""
+        return {
+            layout.init_config(entry.index): [
+                files.tree_hash(source.file.path) for source in self.places.final(entry)
+            ]
+            for entry in self._alone
+        }
 
     def work(self, services: Services) -> StageOutput:
         """Label what can be labelled; frames that do not converge are left out and listed."""
         gate = Gate(self.config.scf.min_distance)
         frames = self._frames(services.work_dir)
         picked = [frames[number] for number in subset(len(frames), self.config.scf_max_num)]
-        sane = [one for one in picked if gate.passes(one.atoms, one.file_path, one.number)]
-        left_out = self.directory / layout.LEFT_OUT
-        gate.write(left_out, self.name)
-        gate.demand_some(len(sane), left_out, self.name, "look at these frames and their MD")
-        asked = self._once(sane) if self.distinct else sane
-        calculations = [
-            Calculation(
-                self.labelers[one.entry],
-                one.directory,
-                partial(_bare, one.atoms),
-                group=layout.init_config(one.entry),
-            )
-            for one in asked
-        ]
-        answers = self._labelling(services).answers(services, calculations)
-        labelled, spoilt = [], []
-        for one, answer in zip(asked, answers):
-            if isinstance(answer, str):
-                gate.refuse(answer, one.file_path, one.number)
-                spoilt += [one.directory] if isinstance(answer, Spoilt) else []
-            else:
-                labelled.append(answer)
-        gate.write(left_out, self.name)
+        labelling = self._labelling(services)
+        owners = {one.directory: self.labelers[entry] for entry, one in picked}
+
+        def answers(asked: Sequence[GivenFrame]) -> Sequence[Union[Atoms, str]]:
+            made = [one.calculation(owners[one.directory]) for one in asked]
+            return labelling.answers(services, made)
+
+        way = Way(self.name, self.directory, answers, self.distinct, _HINT)
+        labelled, spoilt = way.labelled([one for _, one in picked], gate)
         data = self.directory / layout.TRAIN_XYZ
         files.remove(data)
         if labelled:
@@ -173,41 +174,50 @@ class RelabelStage:
         report = {"left_out": gate.rows()}
         return StageOutput([data] if labelled else [], (), report, lost=spoilt)
 
-    def _frames(self, work_dir: Path) -> list[_Frame]:
-        """All frames that may be labelled, in the order of the data set."""
-        frames = []
+    def _frames(self, work_dir: Path) -> list[tuple[int, GivenFrame]]:
+        """All frames that may be labelled, in the order of the data set, each with its entry."""
         starts = {entry: ordered(self._start(entry)) for entry in self.labelers}
-        if self.chosen is not None:
-            name = relative(self.chosen.path, work_dir)
-            pairs = zip(self.chosen.entries, selected_frames(self.chosen.path))
-            for number, (entry, atoms) in enumerate(pairs):
-                place = self.directory / str(number)
-                onto(starts[entry], atoms, f"{name}, frame {number}")
-                frames.append(_Frame(entry, atoms, place, name, number))
+        found = [*self._of_direct(work_dir), *self._of_md(work_dir), *self._of_chain(work_dir)]
+        for entry, one in found:
+            onto(starts[entry], one.atoms, f"{one.file_path}, frame {one.number}")
+        return found
+
+    def _of_direct(self, work_dir: Path) -> Iterator[tuple[int, GivenFrame]]:
+        if self.chosen is None:
+            return
+        name = relative(self.chosen.path, work_dir)
+        pairs = zip(self.chosen.entries, selected_frames(self.chosen.path))
+        for number, (entry, atoms) in enumerate(pairs):
+            place = self.directory / str(number)
+            yield entry, GivenFrame(atoms, place, name, number, layout.init_config(entry))
+
+    def _of_md(self, work_dir: Path) -> Iterator[tuple[int, GivenFrame]]:
         for run in self.runs:
             name = relative(run.directory, work_dir)
             # the task directory is below that of its stage, which is below temp_init_bulk_work
             place = self.directory.joinpath(*run.directory.relative_to(self.places.temp).parts[1:])
+            group = layout.init_config(run.entry)
             for number, atoms in enumerate(run.frames()):
                 index = number * run.interval
                 task = place / layout.scf_name(index)
-                onto(starts[run.entry], atoms, f"{name}, frame {number}")
-                frames.append(_Frame(run.entry, atoms, task, name, index))
-        return frames
+                yield run.entry, GivenFrame(atoms, task, name, index, group)
+
+    def _of_chain(self, work_dir: Path) -> Iterator[tuple[int, GivenFrame]]:
+        """The structures of entries without MD, from which an MD would start."""
+        for entry in self._alone:
+            group = layout.init_config(entry.index)
+            for number, source in enumerate(self.places.final(entry)):
+                task = self.directory / group / source.base / layout.scf_name(number)
+                name = relative(source.file.path, work_dir)
+                atoms = ordered(source.read())
+                drop(atoms)  # what belongs to its atoms comes from the file of the user
+                free(atoms)
+                yield entry.index, GivenFrame(atoms, task, name, 0, group)
 
     def _start(self, entry: int) -> Atoms:
         """The atoms of the structures of an entry, with what the labeler is given of them."""
         systems = {one.index: one for one in self.config.systems}
         return unperturbed(self.labelers[entry], self.config.scf, systems[entry], moving=False)
-
-    def _once(self, frames: Sequence[_Frame]) -> list[_Frame]:
-        """The first of the frames with one structure."""
-        found: dict[str, _Frame] = {}
-        for one in frames:
-            found.setdefault(structure_key(one.atoms), one)
-        if len(found) < len(frames):
-            log.info("%s: %d frames: %d distinct", self.name, len(frames), len(found))
-        return list(found.values())
 
     def _labelling(self, services: Services) -> Labelling:
         store = LabelStore(layout.label_store(services.work_dir))
@@ -220,10 +230,3 @@ class RelabelStage:
             "it gives no data",
             own_first=not self.distinct,
         )
-
-
-def _bare(atoms: Atoms) -> Atoms:
-    """The frame without the labels of the program before."""
-    copy = atoms.copy()
-    copy.arrays.pop("forces", None)
-    return copy
