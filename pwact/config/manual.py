@@ -67,6 +67,7 @@ _ENGINES: Sequence[tuple[str, Mapping[str, tuple[Key, ...]], str]] = (
     ),
     ("deepmd and deepmd-pytorch, besides matpl's", train_keys.DEEPMD_MORE, ""),
     ("pod", train_keys.POD, ""),
+    ("sevennet", train_keys.ENGINES["sevennet"].sections, ""),
 )
 
 

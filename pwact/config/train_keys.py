@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 from pwact.config.document import plain
 from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Section, Text, Whole
+from pwact.config.network_keys import SEVENNET
 from pwact.config.schema import Key, Node, keys_by_name, nearest
 
 _COUNT = Whole(1)
@@ -189,6 +190,8 @@ class EngineKeys:
         Whether it then takes the frames that there are.
     cutoffs
         Model type → section and key of its cutoff in Å.
+    begins_pretrained
+        Whether a training can begin with a pretrained model, `train.foundation`.
     """
 
     model_types: tuple[str, ...]
@@ -199,6 +202,7 @@ class EngineKeys:
     whole_batches: bool = False
     smaller_batches: bool = False
     cutoffs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    begins_pretrained: bool = False
 
 
 _DP_CUTOFF = {"DP": ("model.descriptor", "Rmax")}
@@ -211,6 +215,14 @@ ENGINES: Mapping[str, EngineKeys] = {
     "deepmd": _DEEPMD_KIT,
     "deepmd-pytorch": _DEEPMD_KIT,
     "pod": EngineKeys(("POD",), "POD", POD, passes_unknown=False, cutoffs={"POD": ("", "rcut")}),
+    "sevennet": EngineKeys(
+        ("SEVENNET",),
+        "SEVENNET",
+        {"": SEVENNET},
+        passes_unknown=False,
+        cutoffs={"SEVENNET": ("", "cutoff")},
+        begins_pretrained=True,
+    ),
 }
 
 

@@ -9,10 +9,29 @@ from typing import Any, Optional
 
 from pwact.config.document import plain, read_document
 from pwact.config.elements import Elements
-from pwact.config.kinds import Choice, Located, Text
+from pwact.config.kinds import Choice, Located, Text, existing, is_there
 from pwact.config.schema import Key, Node, declare, keys_of, nearest
 from pwact.config.train_keys import ENGINES, settings_of
 from pwact.registry.engines import TRAINERS
+
+_MODEL_ENDINGS = (".pth", ".pt", ".model", ".txt", ".pb")  # of files, in no name of a model
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """A file, relative to the work directory, or a name without directories.
+
+    What is there is the file; what is not and has no ending of its own or a directory is a name.
+    """
+
+    words: str = "file or name of a model"
+
+    def convert(self, node: Node) -> str:
+        """The absolute path, or the name."""
+        text = Text(one_line=True).convert(node)
+        if is_there(node.context.base / text) or "/" in text or text.endswith(_MODEL_ENDINGS):
+            return str(existing(node, Path(text)))
+        return text
 
 
 @dataclass(frozen=True)
@@ -32,7 +51,7 @@ class TrainConfig:
     model_type: str = declare(
         "DP",
         Text(one_line=True),
-        "matpl: DP or NEP (required); deepmd, deepmd-pytorch: DP; pod: POD.",
+        "matpl: DP or NEP (required); deepmd, deepmd-pytorch: DP; the others: their own name.",
         default_words="by engine",
     )
     atom_type: tuple[str, ...] = declare(
@@ -43,6 +62,12 @@ class TrainConfig:
         Located(),
         "A JSON file of the training program that replaces the other keys of this section.",
         name="train_input_file",
+    )
+    foundation: Optional[str] = declare(
+        None,
+        Foundation(),
+        "The pretrained model that the first training begins with: a file, or a name by which the "
+        "program knows one that it holds.",
     )
     settings: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +95,8 @@ class TrainConfig:
         None where the program or its input does not say so.
         """
         keys = ENGINES[self.engine]
+        if self.foundation is not None:
+            return None
         if keys.native_key and keys.native_key in self.settings:
             return _native_cutoff(self.settings)
         section, name = keys.cutoffs[self.model_type]
@@ -120,6 +147,7 @@ def load_train(node: Node) -> TrainConfig:
     given = {**members, **source.members()}
     return TrainConfig(
         engine=engine,
+        foundation=_foundation(own["foundation"], members, engine),
         model_type=_model_type(source, given, engine),
         atom_type=_atom_type(source, given, native),
         input_file=input_file,
@@ -130,6 +158,15 @@ def load_train(node: Node) -> TrainConfig:
 
 def _value(key: Key, members: Mapping[str, Node]) -> Any:
     return key.kind.convert(members[key.name]) if key.name in members else None
+
+
+def _foundation(key: Key, members: Mapping[str, Node], engine: str) -> Optional[str]:
+    if key.name in members and not ENGINES[engine].begins_pretrained:
+        able = ", ".join(name for name, keys in ENGINES.items() if keys.begins_pretrained)
+        message = f"{engine} begins with no pretrained model; train.engine allows it with {able}"
+        raise members[key.name].error(message)
+    found: Optional[str] = _value(key, members)
+    return found
 
 
 def _model_type(node: Node, given: Mapping[str, Node], engine: str) -> str:

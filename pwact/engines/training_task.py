@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from pwact.engines.heading import Heading
 from pwact.engines.trainers import TrainedModel
 from pwact.engines.training_end import demand_end
-from pwact.errors import TaskError
+from pwact.errors import InputError, TaskError
+from pwact.formats.frames import read_frames
 from pwact.verdict import DONE, Verdict, incomplete
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 ABSURD = 1e12  # eV: beside a coefficient as large, rounding alone spoils the fourth decimal
 
@@ -19,6 +23,31 @@ ABSURD = 1e12  # eV: beside a coefficient as large, rounding alone spoils the fo
 def plausible(numbers: Iterable[float]) -> bool:
     """Whether these can be numbers of a model, or its errors: finite, and not absurdly large."""
     return all(math.isfinite(number) and abs(number) < ABSURD for number in numbers)
+
+
+def known_frames(
+    paths: Sequence[Path], data_format: str, types: Sequence[str], file: Path
+) -> list[Atoms]:
+    """Frames of data sets.
+
+    Raises
+    ------
+    InputError
+        They hold elements that `file` does not list.
+    """
+    frames = [frame for path in paths for frame in read_frames(path, data_format)]
+    strange = {symbol for frame in frames for symbol in frame.symbols} - set(types)
+    if strange:
+        words = " ".join(sorted(strange))
+        raise InputError(f"the data hold {words}, which it does not list", file, "train.atom_type")
+    return frames
+
+
+def demand_files(files: Sequence[Path]) -> None:
+    """Raise TaskError unless all are there and hold something."""
+    for file in files:
+        if not file.is_file() or not file.stat().st_size:
+            raise TaskError(f"{file.name} is missing in {file.parent}")
 
 
 class TrainingTask:

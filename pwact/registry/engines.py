@@ -57,6 +57,7 @@ TRAINERS: Registry[Trains] = Registry(
             "pwact.engines.deepmd.pytorch:DeepmdPytorchTrainer", explored_by="ase"
         ),
         "pod": Trains("pwact.engines.pod.trainer:PodTrainer"),
+        "sevennet": Trains("pwact.engines.sevennet.trainer:SevenNetTrainer", explored_by="ase"),
     }
 )
 EXPLORERS: Registry[Entry] = Registry(

@@ -429,3 +429,29 @@ def test_held_atoms_that_are_none(site: Path, tmp_path: Path, given: Any) -> Non
     with pytest.raises(InputError) as caught:
         loaded(site, tmp_path, {"explore.sys_configs": system, f"{MD}.sys_idx": 0})
     assert caught.value.key == "explore.sys_configs.fix_atoms"
+
+
+def test_a_foundation_is_a_file_or_a_name(site: Path, tmp_path: Path) -> None:
+    given = {"engine": "sevennet", "atom_type": ["Cu"]}
+    for foundation, expected in (("7net-0", "7net-0"), ("dp.ckpt", str(site / "dp.ckpt"))):
+        changes = {"train": {**given, "foundation": foundation}}
+        config, pair = loaded(site, tmp_path, changes)
+        assert config.train.foundation == expected
+        assert config.train.cutoff is None  # that of the foundation, whatever it is
+        assert pair.warnings == []
+    config, _ = loaded(site, tmp_path, {"train": given})
+    assert (config.train.foundation, config.train.cutoff) == (None, 5.0)
+
+
+@pytest.mark.parametrize("engine", ["pod", "deepmd"])
+def test_a_foundation_for_an_engine_without(site: Path, tmp_path: Path, engine: str) -> None:
+    changes = {"train": {"engine": engine, "atom_type": ["Cu"], "foundation": "dp.ckpt"}}
+    with pytest.raises(InputError, match=f"train.foundation: .*{engine} begins with no pretrained"):
+        loaded(site, tmp_path, changes)
+
+
+@pytest.mark.parametrize("name", ["no/such", "model.pth", "gone.model"])
+def test_a_foundation_that_is_not_there(site: Path, tmp_path: Path, name: str) -> None:
+    train = {"engine": "sevennet", "atom_type": ["Cu"], "foundation": name}
+    with pytest.raises(InputError, match="train.foundation: there is no file"):
+        loaded(site, tmp_path, {"train": train})

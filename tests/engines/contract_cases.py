@@ -28,6 +28,7 @@ from pwact.verdict import Verdict
 from tests.engines import (
     cp2k_inputs,
     dftbplus_helpers,
+    network_helpers,
     pod_helpers,
     pwmat_helpers,
     qe_inputs,
@@ -47,7 +48,8 @@ from tests.workflow.matpl_campaign import write_program
 
 RECORDED_MD = Path(__file__).parents[1] / "formats" / "cp2k_md"
 RECORDED_QE = Path(__file__).parents[1] / "data" / "qe"
-RECORDED = Path(__file__).parents[1] / "data" / "cp2k"
+RECORDED = Path(__file__).parents[1] / "data"
+RECORDED_CP2K = RECORDED / "cp2k"
 
 
 # trainers
@@ -99,6 +101,17 @@ def deepmd_pytorch(folder: Path) -> Finished:
     program.chmod(0o755)
     made = test_deepmd_pytorch.trainer(shlex.quote(str(program)))
     return train(folder / "task", made, copper_data(folder / "data"))
+
+
+def network(engine: str) -> Callable[[Path], Finished]:
+    """As the worker has left it in the Python of its library."""
+
+    def make(folder: Path) -> Finished:
+        python = network_helpers.stand_in(folder, RECORDED / engine)
+        made = network_helpers.trainer(engine, shlex.quote(str(python)))
+        return train(folder / "task", made, copper_data(folder / "data"))
+
+    return make
 
 
 def matpl(settings: Mapping[str, Any], compress: bool = False) -> Callable[[Path], Finished]:
@@ -248,7 +261,7 @@ def qe(name: str, purpose: Purpose) -> Callable[[Path], Finished]:
 
 def hydride() -> Atoms:
     """The structure of the recorded single point."""
-    root = read_input(RECORDED / "scf" / "cp2k.inp")
+    root = read_input(RECORDED_CP2K / "scf" / "cp2k.inp")
     coord = root.section("FORCE_EVAL", "SUBSYS", "COORD")
     assert coord is not None
     rows = [line.render().split() for line in coord.items]
@@ -265,10 +278,10 @@ def displaced() -> Atoms:
 
 CP2K = {
     Purpose.SCF: cp2k(
-        (RECORDED / "scf" / "cp2k.inp").read_text(),
+        (RECORDED_CP2K / "scf" / "cp2k.inp").read_text(),
         hydride,
         Purpose.SCF,
-        [RECORDED / "scf" / "dft.log"],
+        [RECORDED_CP2K / "scf" / "dft.log"],
     ),
     Purpose.AIMD: cp2k(
         cp2k_inputs.cp2k_input("MD", motion=cp2k_inputs.MD),
@@ -280,7 +293,7 @@ CP2K = {
         cp2k_inputs.cp2k_input("GEO_OPT"),
         displaced,
         Purpose.RELAX,
-        sorted((RECORDED / "relax").iterdir()),
+        sorted((RECORDED_CP2K / "relax").iterdir()),
     ),
 }
 
@@ -296,6 +309,7 @@ CASES: dict[str, Case] = {
         "trainer matpl", matpl(test_matpl.dp(**TRAINING), True), proof="train.ended"
     ),
     "matpl NEP": Case("trainer matpl", matpl(test_matpl.nep(**TRAINING)), proof="train.ended"),
+    "sevennet": Case("trainer sevennet", network("sevennet"), proof="train.ended"),
     "lammps committee": Case("explorer lammps", lammps),
     "lammps alone": Case("explorer lammps", lammps_alone),
     "ase md": Case("explorer ase", ase_md),

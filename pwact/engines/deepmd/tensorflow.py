@@ -16,12 +16,12 @@ from pwact.engines.deepmd.training import (
     MODEL_ROLE,
     TEST_LOG,
     DeepmdTraining,
-    demand_files,
 )
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.potential import Potential
 from pwact.engines.trainers import TrainedModel
 from pwact.engines.training_end import ENDED, record_end, unless_ended
+from pwact.engines.training_task import demand_files
 from pwact.engines.worker import python_module
 from pwact.errors import InputError
 from pwact.registry.uncertainties import UNCERTAINTIES

@@ -14,10 +14,9 @@ from pwact.engines.deepmd.keys import Translation
 from pwact.engines.deepmd.results import read_curve, read_test
 from pwact.engines.links import link_files
 from pwact.engines.trainers import TrainingData, ValidError
-from pwact.engines.training_task import TrainingTask, plausible
-from pwact.errors import InputError, TaskError
+from pwact.engines.training_task import TrainingTask, known_frames, plausible
+from pwact.errors import TaskError
 from pwact.formats.deepmd_npy import write_deepmd
-from pwact.formats.frames import read_frames
 from pwact.io.files import write_json, write_text
 
 if TYPE_CHECKING:
@@ -140,22 +139,7 @@ class DeepmdTraining(TrainingTask):
         return made.input
 
     def _frames(self, paths: Sequence[Path], data_format: str) -> list[Atoms]:
-        frames = [frame for path in paths for frame in read_frames(path, data_format)]
-        strange = {symbol for frame in frames for symbol in frame.symbols} - set(self.types)
-        if strange:
-            raise InputError(
-                f"the data hold {' '.join(sorted(strange))}, which it does not list",
-                self.config.file,
-                "train.atom_type",
-            )
-        return frames
-
-
-def demand_files(files: Sequence[Path]) -> None:
-    """Raise TaskError unless all are there and hold something."""
-    for file in files:
-        if not file.is_file() or not file.stat().st_size:
-            raise TaskError(f"{file.name} is missing in {file.parent}")
+        return known_frames(paths, data_format, self.types, self.config.file)
 
 
 def demand_last_row(directory: Path, curve: Mapping[str, float]) -> None:

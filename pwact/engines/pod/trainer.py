@@ -23,10 +23,9 @@ from pwact.engines.pod.kpu import ROLE, PodKpu, read_factor
 from pwact.engines.potential import Potential, pair_sets
 from pwact.engines.trainers import TrainedModel, TrainingData
 from pwact.engines.training_end import ENDED, record_end
-from pwact.engines.training_task import TrainingTask
+from pwact.engines.training_task import TrainingTask, known_frames
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import Settings
-from pwact.formats.frames import read_frames
 from pwact.formats.labels import labels_of
 from pwact.registry.uncertainties import UNCERTAINTIES
 from pwact.verdict import Verdict, incomplete
@@ -153,13 +152,9 @@ class PodTrainer(TrainingTask):
         return pair_sets(self._types, links, sets)
 
     def _frames(self, paths: Sequence[Path], data_format: str) -> list[Atoms]:
-        frames = [frame for path in paths for frame in read_frames(path, data_format)]
-        known = set(self._types)
+        # fitpod would take strange elements for whatever stood in its memory
+        frames = known_frames(paths, data_format, self._types, self._config.file)
         for frame in frames:
-            strange = sorted(set(frame.get_chemical_symbols()) - known)
-            if strange:  # fitpod would take them for whatever stood in its memory
-                message = f"the data hold {' '.join(strange)}, which it does not list"
-                raise InputError(message, self._config.file, "train.atom_type")
             if not self._said and labels_of(frame).virial is not None:
                 self._said = True
                 logger.warning("fitpod fits energies and forces; virials of the data are not used")

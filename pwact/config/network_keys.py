@@ -1,0 +1,52 @@
+"""Keys of the trainers of neural networks that can begin with a pretrained one.
+
+Those of one name mean the same for all of them; each trainer puts them into its program's words.
+"""
+
+from __future__ import annotations
+
+from pwact.config.kinds import Flag, Real, Text, Whole
+from pwact.config.schema import Key
+
+_COUNT = Whole(1)
+_WEIGHT = Real(0.0)
+BEGUN = "with a model to begin with"
+
+
+def _both(begun: object, nothing: object) -> str:
+    """Words of a default that depends on whether a training has a model to begin with."""
+    return f"{begun}; {nothing} from nothing"
+
+
+def _shared(epochs: str, rate: str, batch: int) -> tuple[Key, ...]:
+    return (
+        Key("epochs", _COUNT, help="Passes over the data.", default_words=epochs),
+        Key("learning_rate", Real(positive=True), help="At the start.", default_words=rate),
+        Key("rate_fall", Real(high=1.0, positive=True), 0.1, "The last rate by the first."),
+        Key("batch_size", _COUNT, batch, "Frames in a batch."),
+        Key(
+            "refit_references",
+            Flag(),
+            True,
+            f"Fit the reference energies of the elements to the labels, {BEGUN}.",
+        ),
+        Key(
+            "bootstrap",
+            Flag(),
+            help="Draw the frames of each model with repetition, so that a committee differs.",
+            default_words=f"true {BEGUN} and several to train",
+        ),
+    )
+
+
+SEVENNET_DEFAULTS = {"epochs": (10, 100), "learning_rate": (0.001, 0.005)}
+SEVENNET = (
+    *_shared(_both(*SEVENNET_DEFAULTS["epochs"]), _both(*SEVENNET_DEFAULTS["learning_rate"]), 1),
+    Key("force_weight", _WEIGHT, 1.0, "Weight of forces in the loss; that of energies is 1."),
+    Key("stress_weight", _WEIGHT, 0.01, "Weight of stresses (kbar), where the data have them."),
+    Key("modal", Text(one_line=True), help="Task of a multi-task model that is trained and used."),
+    Key("cutoff", Real(high=20.0, positive=True), 5.0, "Cutoff, from nothing.", "Å"),
+    Key("channel", _COUNT, 16, "Channels of the features, from nothing."),
+    Key("lmax", Whole(0, 6), 1, "Largest order of the features, from nothing."),
+    Key("num_convolution_layer", Whole(1, 10), 2, "Layers of messages, from nothing."),
+)

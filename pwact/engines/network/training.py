@@ -1,0 +1,167 @@
+"""A training that can begin with a pretrained network, by a worker in the Python of its library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from pwact.config.train_keys import defaults
+from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.links import link_files
+from pwact.engines.network import task
+from pwact.engines.potential import Potential, calculators
+from pwact.engines.trainers import TrainedModel, TrainingData
+from pwact.engines.training_end import ENDED, record_end
+from pwact.engines.training_task import TrainingTask, demand_files, known_frames
+from pwact.engines.worker import python_module
+from pwact.errors import InputError, TaskError
+from pwact.fingerprint import Settings
+from pwact.formats.extxyz import write_extxyz
+from pwact.io.files import tree_hash, write_json
+from pwact.registry.formats import ASE
+from pwact.registry.uncertainties import UNCERTAINTIES
+
+if TYPE_CHECKING:
+    from pwact.config.resources import ResourceBlock
+    from pwact.config.run import RunConfig
+
+MODEL_ROLE = "model"
+
+
+class NetworkTrainer(TrainingTask):
+    """Writes and reads tasks of a worker. See `pwact.engines.trainers.Trainer`.
+
+    The command of the resource block is the Python that has the library, and pwact.
+
+    Attributes
+    ----------
+    engine, worker
+        Its name in the input, and the module that trains.
+    model
+        Name of the trained model.
+    by_start
+        Key → its default with a model to begin with, and from nothing.
+    """
+
+    log = task.LOG
+    engine = ""
+    worker = ""
+    model = ""
+    by_start: Mapping[str, tuple[Any, Any]] = {}
+
+    def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
+        del explore  # the MD needs the models alone
+        self.config = config
+        self.types = tuple(config.train.atom_type)
+        self.program = train.command
+        self.keys = {**defaults(self.engine), **config.train.settings}
+
+    def calculator(self, model: str) -> Mapping[str, Any]:
+        """What an explorer makes of a model: ``calculator`` and its ``arguments``."""
+        raise NotImplementedError
+
+    def check_foundation(self, name: str) -> None:
+        """Raise InputError unless the library holds a model of this name for our elements."""
+        raise NotImplementedError
+
+    def validate(self) -> None:
+        """Refuse what this engine cannot honour."""
+        config, strategy = self.config, self.config.strategy
+        refused = [
+            (strategy.compress, "strategy.compress", "no compression"),
+            (
+                UNCERTAINTIES[strategy.uncertainty].single,
+                "strategy.uncertainty",
+                "committees alone",
+            ),
+            (
+                bool(config.init_model_list) and config.train.foundation is not None,
+                "init_model_list",
+                "one model to begin with, and train.foundation names it",
+            ),
+        ]
+        for wrong, key, what in refused:
+            if wrong:
+                raise InputError(f"the engine {self.engine} knows {what}", config.file, key)
+        if config.train.foundation and not self._foundation_file:
+            self.check_foundation(config.train.foundation)
+
+    @property
+    def _foundation_file(self) -> Optional[Path]:
+        found = self.config.train.foundation
+        return Path(found) if found and Path(found).is_absolute() else None
+
+    def fingerprint(self) -> dict[str, Any]:
+        """The engine, the order of elements, the foundation and all settings."""
+        file = self._foundation_file
+        known = {**defaults(self.engine), **dict.fromkeys(self.by_start)}
+        return {
+            "engine": self.engine,
+            "atom_type": list(self.types),
+            "foundation": tree_hash(file) if file else self.config.train.foundation,
+            "settings": Settings({**known, **self.keys}, known),
+        }
+
+    def write_input(
+        self, directory: Path, data: TrainingData, seed: int, start_from: Optional[Path]
+    ) -> None:
+        """Write the frames, the settings, and a link to the model to begin with."""
+        train = known_frames(data.train, data.data_format, self.types, self.config.file)
+        valid = known_frames(data.valid, data.data_format, self.types, self.config.file)
+        if not train:
+            raise TaskError(f"{directory}: no training frames")
+        start = self._start(start_from)
+        if start is not None:
+            link_files(directory, {task.START: start})
+        begin = task.START if start is not None else self.config.train.foundation
+        keys = self.resolved(begin is not None)
+        if keys["bootstrap"]:
+            picks = np.random.default_rng(seed).integers(0, len(train), len(train))
+            train = [train[pick] for pick in sorted(picks)]
+        write_extxyz(directory / task.TRAIN, train, ASE)
+        if valid:
+            write_extxyz(directory / task.VALID, valid, ASE)
+        told = {"seed": seed % 2**31, "elements": list(self.types), "begin": begin, "keys": keys}
+        write_json(directory / task.SETTINGS, told)
+
+    def _start(self, start_from: Optional[Path]) -> Optional[Path]:
+        if start_from is None:
+            return self._foundation_file
+        return start_from / self.model if start_from.is_dir() else start_from
+
+    def resolved(self, begun: bool) -> dict[str, Any]:
+        """All keys, with the defaults that depend on whether there is a model to begin with."""
+        usual = {name: pair[0 if begun else 1] for name, pair in self.by_start.items()}
+        usual["bootstrap"] = begun and self.config.strategy.model_num > 1
+        given = {name: value for name, value in self.keys.items() if value is not None}
+        return {**dict.fromkeys(self.keys), **usual, **given}
+
+    def command(self) -> str:
+        """Shell text that runs the worker."""
+        worker = python_module(self.worker, python=self.program)
+        end = record_end(self.model, task.RESULT)
+        return f"rm -f {ENDED} && {worker} > {task.LOG} 2>&1 && {end}"
+
+    def read_result(self, directory: Path) -> TrainedModel:
+        """The model, which was trained for the epochs that were asked for."""
+        valid = task.read_result(directory)
+        files = {MODEL_ROLE: directory / self.model}
+        demand_files(list(files.values()))
+        return TrainedModel(directory, files, valid)
+
+    def kpu(self) -> KpuEvaluator:
+        """Refused by `validate`."""
+        raise InputError(
+            f"the engine {self.engine} knows committees alone",
+            self.config.file,
+            "strategy.uncertainty",
+        )
+
+    def potential(self, models: Sequence[TrainedModel]) -> Potential:
+        """One calculator of ASE a model."""
+        names = [f"{number}_{self.model}" for number in range(len(models))]
+        links = {name: model.files[MODEL_ROLE] for name, model in zip(names, models)}
+        return calculators(self.types, links, [self.calculator(name) for name in names])

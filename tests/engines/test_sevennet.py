@@ -1,0 +1,141 @@
+"""SevenNet without its library: names of foundations, the input, and what checkpoints tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pwact.engines.network.task import Settings
+from pwact.engines.sevennet.files import checkpoints, keep_curve, reached_epoch
+from pwact.engines.sevennet.program import input_of, saved_every
+from pwact.engines.trainers import TrainedModel
+from pwact.errors import InputError
+from tests.engines.network_helpers import trainer
+from tests.engines.test_deepmd import copper
+
+HEAD = "epoch,lr,error\n"
+
+
+@pytest.mark.parametrize("name", ["7net-0", "SevenNet-0", "7NET-l3i5", "sevennet-mf-0"])
+def test_models_of_the_package_are_known(name: str) -> None:
+    trainer("sevennet", foundation=name).validate()
+
+
+@pytest.mark.parametrize(
+    ("name", "elements", "words"),
+    [
+        ("7net-omni", ("Cu",), "would be downloaded by a job"),
+        ("7net-O", ("Cu",), "did you mean 7net-0?"),
+        ("mace-mp", ("Cu",), "allowed: a file, or 7net-0"),
+        ("7net-0", ("Cu", "Po"), "does not know Po"),
+        ("7net-0", ("Am", "Cu"), "does not know Am"),
+    ],
+)
+def test_what_no_job_could_begin_with_is_refused(
+    name: str, elements: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        trainer("sevennet", foundation=name, atom_type=elements).validate()
+    assert "train.foundation" in str(caught.value)
+
+
+def keys(**changes: Any) -> dict[str, Any]:
+    made = trainer("sevennet", settings={"epochs": 10, **changes})
+    return made.resolved(False)  # type: ignore[attr-defined,no-any-return]
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings(7, ("Cu",), None, keys(**changes))
+
+
+FRAMES = [copper(1), copper(2)]
+
+
+def test_from_nothing_the_keys_make_the_model() -> None:
+    made = input_of(settings(cutoff=4.5, channel=8), FRAMES, True, None, 0)
+    assert made["model"]["cutoff"] == 4.5
+    assert made["model"]["channel"] == 8
+    assert made["model"]["chemical_species"] == ["Cu"]
+    assert "continue" not in made["train"]
+    assert made["train"]["random_seed"] == 7
+    mean = sum(frame.get_potential_energy() for frame in FRAMES) / sum(map(len, FRAMES))
+    assert made["data"]["shift"][29] == pytest.approx(mean)
+    assert sum(map(bool, made["data"]["shift"])) == 1
+    assert made["data"]["load_validset_path"] == ["valid.xyz"]
+    assert "load_validset_path" not in input_of(settings(), FRAMES, False, None, 0)["data"]
+
+
+def test_the_rate_falls_to_its_last_value() -> None:
+    train = input_of(settings(learning_rate=0.02, rate_fall=0.25), FRAMES, True, None, 0)["train"]
+    assert train["optim_param"]["lr"] == 0.02
+    assert train["scheduler_param"]["gamma"] ** 9 == pytest.approx(0.25)
+    assert input_of(settings(epochs=1), FRAMES, True, None, 0)["train"]["epoch"] == 1
+
+
+def test_a_model_to_begin_with_keeps_its_shape() -> None:
+    made = input_of(settings(), FRAMES, True, {"cutoff": 6.0}, 0)
+    assert made["model"] == {"cutoff": 6.0}
+    assert made["train"]["continue"] == {
+        "checkpoint": "begin.pth",
+        "reset_optimizer": True,
+        "reset_scheduler": True,
+        "reset_epoch": True,
+    }
+    assert "shift" not in made["data"]
+    later = input_of(settings(), FRAMES, True, {"cutoff": 6.0}, 4)["train"]["continue"]
+    assert later["checkpoint"] == "checkpoint_4.pth"
+    assert not any(value for name, value in later.items() if name.startswith("reset"))
+    new = input_of(settings(), FRAMES, True, None, 4)
+    assert new["train"]["continue"] == later
+
+
+def test_a_task_of_a_model_gets_its_name() -> None:
+    made = input_of(settings(modal="PBE"), FRAMES, False, {}, 0)
+    (part,) = made["data"]["load_trainset_path"]
+    assert part == {"data_modality": "PBE", "file_list": [{"file": "train.xyz"}]}
+    assert made["train"]["use_modality"] is True
+    potential = trainer("sevennet", settings={"modal": "PBE"}).potential(
+        [TrainedModel(Path(), {"model": Path("m")})]
+    )
+    (calculator,) = potential.calculators  # type: ignore[attr-defined]
+    assert calculator["arguments"] == {"model": "0_model.pth", "modal": "PBE"}
+
+
+def test_stresses_are_trained_where_all_frames_have_them() -> None:
+    bare = copper(3)
+    del bare.calc.results["stress"]
+    assert input_of(settings(), FRAMES, False, None, 0)["train"]["is_train_stress"] is True
+    train = input_of(settings(), [*FRAMES, bare], False, None, 0)["train"]
+    assert train["is_train_stress"] is False
+    assert ["Stress", "ComponentRMSE"] not in train["error_record"]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 4, 5, 7, 10, 13, 24, 100, 101])
+def test_the_last_epoch_has_a_checkpoint(epochs: int) -> None:
+    assert epochs % saved_every(epochs) == 0
+    assert epochs // saved_every(epochs) >= min(5, epochs)
+
+
+def test_checkpoints_are_found_by_their_epochs(tmp_path: Path) -> None:
+    assert reached_epoch(tmp_path) == 0
+    for name in (
+        "checkpoint_0.pth",
+        "checkpoint_10.pth",
+        "checkpoint_9.pth",
+        "checkpoint_best.pth",
+    ):
+        (tmp_path / name).write_text("")
+    assert [*checkpoints(tmp_path)] == [0, 9, 10]
+    assert trainer("sevennet").reached(tmp_path) == 10
+
+
+def test_a_curve_goes_on_behind_the_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "lc.csv").write_text(HEAD + "1,a,1\n2,a,2\n3,a,3\n4,a")
+    assert keep_curve(tmp_path, 2) == 2
+    assert not (tmp_path / "lc.csv").exists()
+    (tmp_path / "lc.csv").write_text(HEAD + "3,b,3\n4,b,4\n")
+    assert keep_curve(tmp_path, 4) == 4
+    assert (tmp_path / "curve.csv").read_text() == HEAD + "1,a,1\n2,a,2\n3,b,3\n4,b,4\n"
+    assert keep_curve(tmp_path, 0) == 0
