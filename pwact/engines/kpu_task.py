@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Optional
 import numpy as np
 
 from pwact import layout
+from pwact.engines.lammps.input import DUMP
+from pwact.engines.worker import python_module
 from pwact.errors import TaskError
 from pwact.formats.features import Features
 from pwact.formats.kpu_devi import read_kpu_devi
+from pwact.formats.lammps_dump import DumpTrajectory
 from pwact.verdict import DONE, Verdict, incomplete
 
 if TYPE_CHECKING:
@@ -18,17 +21,6 @@ if TYPE_CHECKING:
 
 LOG = "kpu.log"
 WITH_FEATURES = "--features"
-
-
-def features_too(directory: Path, verdict: Verdict) -> Verdict:
-    """The verdict, if every frame has its row; done only where the features are there too."""
-    if not verdict.done:
-        return verdict
-    try:
-        Features(directory / layout.FEATURES)
-    except TaskError as error:
-        return incomplete(str(error))
-    return verdict
 
 
 class KpuTask:
@@ -63,6 +55,44 @@ class KpuTask:
             )
         if not len(frames):
             return incomplete(f"{directory}: there are no frames to evaluate")
-        if not (table.etot_kpu.any() or table.f_mean.any()):
+        if not (np.nan_to_num(table.etot_kpu).any() or table.f_mean.any()):
             return incomplete(f"{layout.KPU_MODEL_DEVI} holds nothing but zeros")
         return DONE
+
+
+class FeaturedKpuTask(KpuTask):
+    """An evaluation that can leave features as well, and reads a dump that does not stay.
+
+    Parameters
+    ----------
+    features
+        Whether it leaves the features of every frame too.
+    """
+
+    def __init__(self, features: bool = False) -> None:
+        self._features = features
+
+    def worker(self, module: str, *arguments: object, python: str = "") -> str:
+        """Shell text that runs the evaluation by a module of this package."""
+        more = f" {WITH_FEATURES}" if self._features else ""
+        return f"{python_module(module, *arguments, python=python)}{more} > {LOG} 2>&1"
+
+    def frames(self, directory: Path) -> np.ndarray:
+        """Those of the dump."""
+        return DumpTrajectory(directory / DUMP, ()).steps()
+
+    def check(self, directory: Path) -> Verdict:
+        """Whether every frame has its row, and its features if they are asked for."""
+        verdict = super().check(directory)
+        if not (verdict.done and self._features):
+            return verdict
+        try:
+            Features(directory / layout.FEATURES)
+        except TaskError as error:
+            return incomplete(str(error))
+        return verdict
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """The link to the dump, which does not stay either, and the features."""
+        features = [directory / layout.FEATURES] if self._features else []
+        return [path for path in (directory / DUMP,) if path.is_symlink()] + features

@@ -53,7 +53,9 @@ def reduced(matrix: np.ndarray, rows: int) -> np.ndarray:
 
 
 @contextmanager
-def writing_features(path: Path, steps: np.ndarray, columns: int) -> Iterator[Put]:
+def writing_features(
+    path: Path, steps: np.ndarray, columns: int, most_rows: int = 0
+) -> Iterator[Put]:
     """Write features, a frame at a time; the file appears when all is done.
 
     Gives a function of the place among `steps` and the matrix of that frame. A frame that was not
@@ -65,8 +67,11 @@ def writing_features(path: Path, steps: np.ndarray, columns: int) -> Iterator[Pu
         MD steps of all frames, int, shape (n,).
     columns
         m.
+    most_rows
+        As many as any frame has; 0 if that is not known before.
     """
     rows = rows_within(len(steps), columns, MOST_BYTES)
+    rows = min(rows, most_rows or rows)
     kind = np.dtype([("step", "<i8"), ("rows", "<f4", (rows, columns))])
     with files.replacing(path) as aside:
         table = np.lib.format.open_memmap(aside, mode="w+", dtype=kind, shape=(len(steps),))

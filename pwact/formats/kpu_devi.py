@@ -26,12 +26,12 @@ class KpuRows:
     steps
         MD steps, int, shape (n,).
     etot_kpu
-        Of the energy per atom, shape (n,).
+        Of the energy per atom, shape (n,). NaN in all rows where an engine does not tell it.
     f_mean, f_max, f_min
         Of the components of the forces, over a frame, shape (n,). Largest and smallest are NaN
         where an engine estimates the mean alone.
     failed
-        Rows whose etot_kpu or f_mean is not finite, bool, shape (n,).
+        Rows whose etot_kpu, if it is told, or f_mean is not finite, bool, shape (n,).
     """
 
     steps: np.ndarray
@@ -54,7 +54,8 @@ def read_kpu_devi(path: Path) -> KpuRows:
     """
     table = read_step_table(path, [(name,) for name in COLUMNS[1:]])
     energy, mean, largest, smallest = (table.columns[name] for name in COLUMNS[1:])
-    failed = ~(np.isfinite(energy) & np.isfinite(mean))
+    untold = np.isnan(energy).all()
+    failed = ~((np.isfinite(energy) | untold) & np.isfinite(mean))
     return KpuRows(table.steps, energy, mean, largest, smallest, failed)
 
 

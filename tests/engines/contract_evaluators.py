@@ -13,11 +13,23 @@ from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.explorers import Condition
+from pwact.engines.gradients.covariance import (
+    GRADIENT_COVARIANCE,
+    covariance_of,
+    write_covariance,
+)
+from pwact.engines.gradients.evaluator import GradientKpu, Judge, evaluate
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.trainers import TrainedModel
 from pwact.formats.features import Features
 from pwact.formats.kpu_devi import read_kpu_devi, write_kpu_devi
-from tests.engines import pod_helpers, test_deepmd_pytorch, test_matpl_kpu, test_pod_kpu
+from tests.engines import (
+    gradient_models,
+    pod_helpers,
+    test_deepmd_pytorch,
+    test_matpl_kpu,
+    test_pod_kpu,
+)
 from tests.engines.contract_task import Case, Finished, names_in, run
 from tests.engines.test_deepmd import copper
 from tests.workflow.matpl_campaign import write_program
@@ -30,7 +42,7 @@ def evaluated(made: KpuEvaluator, task: Path, inputs: frozenset[str]) -> Finishe
 
     def read(directory: Path) -> Any:
         rows = read_kpu_devi(directory / layout.KPU_MODEL_DEVI)
-        found = [rows.steps.tolist(), rows.etot_kpu.tolist(), rows.f_mean.tolist()]
+        found = [rows.steps.tolist(), repr(rows.etot_kpu.tolist()), rows.f_mean.tolist()]
         path = directory / layout.FEATURES
         if path.exists():
             features = Features(path)
@@ -104,9 +116,34 @@ def deepmd_pytorch(folder: Path) -> Finished:
     return evaluated(made, task, inputs)
 
 
+def gradients(folder: Path, features: bool = False) -> Finished:
+    """Of a network by sketched gradients, as its worker leaves it, without the network."""
+    model, md, task = (folder / name for name in ("train.000", "md", "task"))
+    for place in (model, task):
+        place.mkdir(parents=True)
+    frames = [gradient_models.crystal(seed) for seed in range(3)]
+    covariance = covariance_of(gradient_models.WaveRows(), frames)
+    write_covariance(model / GRADIENT_COVARIANCE, covariance)
+    (model / "weights").write_text("weights")
+    gradient_models.write_trajectory(md, frames)
+    made = GradientKpu("a.module", "python", "model", features=features)
+    made.write_input(task, TrainedModel(model, {"model": model / "weights"}), md)
+    inputs = names_in(task)
+    (task / made.log).touch()
+    evaluate(task, Judge(gradient_models.WaveRows(), covariance, 4), features)
+    return evaluated(made, task, inputs)
+
+
+def gradients_with_features(folder: Path) -> Finished:
+    """The same, with the features of each frame."""
+    return gradients(folder, True)
+
+
 EVALUATORS: dict[str, Case] = {
     "pod kpu": Case("evaluator pod", pod),
     "pod kpu with features": Case("evaluator pod", pod_with_features),
     "matpl kpu": Case("evaluator matpl", matpl),
     "deepmd-pytorch kpu": Case("evaluator deepmd-pytorch", deepmd_pytorch),
+    "gradients": Case("evaluator gradients", gradients),
+    "gradients with features": Case("evaluator gradients", gradients_with_features),
 }

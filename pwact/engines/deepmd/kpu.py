@@ -33,17 +33,16 @@ import numpy as np
 
 from pwact import layout
 from pwact.engines.deepmd.features import Describer
-from pwact.engines.kpu_task import LOG, WITH_FEATURES, KpuTask, features_too
+from pwact.engines.kpu_task import WITH_FEATURES, FeaturedKpuTask
 from pwact.engines.lammps.input import DUMP, TYPES
 from pwact.engines.links import link_files
 from pwact.engines.trainers import TrainedModel
-from pwact.engines.worker import exit_status, python_module
+from pwact.engines.worker import exit_status
 from pwact.errors import TaskError
 from pwact.fingerprint import Settings
 from pwact.formats.features import writing_features
 from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.formats.lammps_dump import DumpTrajectory
-from pwact.verdict import Verdict
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -53,11 +52,12 @@ logger = logging.getLogger(__name__)
 MODEL = "model.pt"
 KALMAN = "kalman.npz"
 START = "start.pt"
+PROBES = 16
 _SEED = 2024
 See = Callable[[np.ndarray], None]
 
 
-class DeepmdKpu(KpuTask):
+class DeepmdKpu(FeaturedKpuTask):
     """Writes and reads evaluations of a model. See `pwact.engines.evaluator.KpuEvaluator`.
 
     Parameters
@@ -71,9 +71,9 @@ class DeepmdKpu(KpuTask):
     """
 
     def __init__(self, python: str, probes: int, features: bool = False) -> None:
+        super().__init__(features)
         self._python = python
         self._probes = probes
-        self._features = features
 
     def with_features(self) -> DeepmdKpu:
         """The same, with the features of every frame."""
@@ -93,23 +93,7 @@ class DeepmdKpu(KpuTask):
 
     def command(self) -> str:
         """Evaluate all frames of the dump."""
-        worker = python_module("pwact.engines.deepmd.kpu", self._probes, python=self._python)
-        more = f" {WITH_FEATURES}" if self._features else ""
-        return f"{worker}{more} > {LOG} 2>&1"
-
-    def check(self, directory: Path) -> Verdict:
-        """Whether every frame has its row, and its features if they are asked for."""
-        verdict = super().check(directory)
-        return features_too(directory, verdict) if self._features else verdict
-
-    def frames(self, directory: Path) -> np.ndarray:
-        """Those of the dump."""
-        return DumpTrajectory(directory / DUMP, ()).steps()
-
-    def transient_files(self, directory: Path) -> list[Path]:
-        """The link to the dump, which does not stay either, and the features."""
-        features = [directory / layout.FEATURES] if self._features else []
-        return [path for path in (directory / DUMP,) if path.is_symlink()] + features
+        return self.worker("pwact.engines.deepmd.kpu", self._probes, python=self._python)
 
 
 def demand_kalman(path: Path) -> None:

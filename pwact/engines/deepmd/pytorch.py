@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pwact.engines.deepmd import pytorch_keys as keys
 from pwact.engines.deepmd.input import CURVE, native_warnings
-from pwact.engines.deepmd.kpu import KALMAN, MODEL, START, DeepmdKpu
+from pwact.engines.deepmd.kpu import KALMAN, MODEL, PROBES, START, DeepmdKpu
 from pwact.engines.deepmd.training import (
     LOG,
     MODEL_ROLE,
@@ -95,7 +95,8 @@ class DeepmdPytorchTrainer(DeepmdTraining):
 
     def kpu(self) -> KpuEvaluator:
         """By random probes, or component by component."""
-        return DeepmdKpu(self.program, self.config.strategy.kpu_probes)
+        probes = self.config.strategy.kpu_probes
+        return DeepmdKpu(self.program, PROBES if probes is None else probes)
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """The one model as a calculator of ASE."""

@@ -26,7 +26,7 @@ from typing import Any, Optional
 import numpy as np
 
 from pwact import layout
-from pwact.engines.kpu_task import LOG, WITH_FEATURES, KpuTask, features_too
+from pwact.engines.kpu_task import WITH_FEATURES, FeaturedKpuTask
 from pwact.engines.lammps.deviation import dump_steps
 from pwact.engines.lammps.input import DATA, DUMP
 from pwact.engines.links import link_files
@@ -34,13 +34,12 @@ from pwact.engines.pod import files as pod_files
 from pwact.engines.pod.descriptors import complaint, described
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.trainers import TrainedModel
-from pwact.engines.worker import exit_status, python_module
+from pwact.engines.worker import exit_status
 from pwact.errors import TaskError
 from pwact.fingerprint import Settings
 from pwact.formats.features import Put, writing_features
 from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.formats.lammps_dump import DumpTrajectory
-from pwact.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -48,12 +47,12 @@ ROLE = "kpu"
 _MODULE = "pwact.engines.pod.kpu"
 
 
-class PodKpu(KpuTask):
+class PodKpu(FeaturedKpuTask):
     """Writes and reads evaluations of a POD model. See `pwact.engines.evaluator.KpuEvaluator`."""
 
     def __init__(self, program: str, features: bool = False) -> None:
+        super().__init__(features)
         self._program = program
-        self._features = features
 
     def with_features(self) -> PodKpu:
         """The same, with the features of every frame."""
@@ -75,22 +74,11 @@ class PodKpu(KpuTask):
 
     def command(self) -> str:
         """Evaluate all frames of the dump."""
-        more = f" {WITH_FEATURES}" if self._features else ""
-        return f"{python_module(_MODULE, self._program)}{more} > {LOG} 2>&1"
-
-    def check(self, directory: Path) -> Verdict:
-        """Whether every frame has its row, and its features if they are asked for."""
-        verdict = super().check(directory)
-        return features_too(directory, verdict) if self._features else verdict
+        return self.worker(_MODULE, self._program)
 
     def frames(self, directory: Path) -> np.ndarray:
         """Those of the dump."""
         return np.array(dump_steps(directory / DUMP)[0], dtype=np.int64)
-
-    def transient_files(self, directory: Path) -> list[Path]:
-        """The link to the dump, which does not stay either, and the features."""
-        features = [directory / layout.FEATURES] if self._features else []
-        return [path for path in (directory / DUMP,) if path.is_symlink()] + features
 
 
 def read_factor(path: Path) -> np.ndarray:

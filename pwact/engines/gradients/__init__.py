@@ -1,0 +1,1 @@
+"""The uncertainty of one PyTorch model, from gradients of its forces by its weights."""

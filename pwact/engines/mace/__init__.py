@@ -1,0 +1,1 @@
+"""MACE: equivariant networks of many-body messages, several of them pretrained."""

@@ -1,0 +1,1 @@
+"""TorchNEP: small networks on the descriptors of NEP, which run in GPUMD and LAMMPS."""
