@@ -1,6 +1,8 @@
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
 HERE = Path(__file__).parent
@@ -25,6 +27,17 @@ class WholeSdist(sdist):
         names = (path.relative_to(HERE).as_posix() for path in files)
         self.filelist.extend(name for name in names if "__pycache__" not in name)
         super().make_distribution()
+
+
+class WithExamples(build_py):
+    """The package with the examples inside, for ``pwact init --example``."""
+
+    def run(self) -> None:
+        super().run()
+        if not getattr(self, "editable_mode", False):  # then the checkout itself is used
+            place = Path(self.build_lib) / "pwact" / "examples"
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.copytree(HERE / "examples", place)
 
 
 setup(
@@ -62,7 +75,7 @@ setup(
     ],
     python_requires=">=3.9",
     packages=find_packages(include=["pwact", "pwact.*"]),
-    package_data={"pwact": ["py.typed"]},
+    package_data={"pwact": ["py.typed", "presets/*/*"]},
     # The lowest versions are those that the tests were run with once: see docs/contributing.md.
     install_requires=[
         "numpy>=1.21",
@@ -83,5 +96,5 @@ setup(
         "lint": ["ruff==0.17.6", "mypy==2.4.1", "pandas-stubs==3.1.0.261029", "types-tqdm"],
     },
     entry_points={"console_scripts": ["pwact = pwact.cli.main:main"]},
-    cmdclass={"sdist": WholeSdist},
+    cmdclass={"sdist": WholeSdist, "build_py": WithExamples},
 )

@@ -55,7 +55,7 @@ MAY_IMPORT = {
     | {"takeover", "config", "engines", "executors", "formats", "io", "report", "workflow"},
     "tools": LEAVES
     | {"tools", "takeover", "workflow", "config", "engines", "executors", "formats", "io"}
-    | {"query", "report", "uncertainties"},
+    | {"geometry", "query", "report", "uncertainties"},
     "cli": LEAVES
     | {"cli", "config", "formats", "query", "report", "takeover", "tools", "workflow"},
 }

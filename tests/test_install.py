@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ase.build import bulk
 
 from pwact import __version__
 from tests.commands import ROOT
@@ -85,6 +86,15 @@ def test_the_program_runs(checkout: Path, tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "pwact init_bulk" in checked.stdout
     assert typed(f"{active}command -v lmp", example).returncode == 0
+    copied = typed(f"{active}pwact init --example al_qe", tmp_path)
+    assert copied.returncode == 0, copied.stderr
+    names = {path.name for path in (ROOT / "examples" / "al_qe").iterdir()}
+    assert {path.name for path in (tmp_path / "al_qe").iterdir()} == names
+    bulk("Cu").write(example / "Cu.cif")
+    (example / "new").mkdir()
+    words = "init ../Cu.cif --train pod --label emt --scheduler local --temps 300 --target 0.1"
+    begun = typed(f"{active}cd new && pwact {words} && pwact check *t_param.json *e.json", example)
+    assert begun.returncode == 0, begun.stderr
 
 
 PREDECESSOR = """

@@ -30,15 +30,28 @@ class Sdist:
         self.made = True
 
 
+class BuildPy:
+    """Plays the command of setuptools, which puts the modules into `build_lib`."""
+
+    def __init__(self, build_lib: Path, editable_mode: bool) -> None:
+        self.build_lib = str(build_lib)
+        self.editable_mode = editable_mode
+
+    def run(self) -> None:
+        (Path(self.build_lib) / "pwact").mkdir(parents=True)
+
+
 @pytest.fixture
 def declared(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What setup.py hands to setuptools, which need not be installed."""
     found: dict[str, Any] = {}
-    names = ("setuptools", "setuptools.command", "setuptools.command.sdist")
+    commands = ("setuptools.command.sdist", "setuptools.command.build_py")
+    names = ("setuptools", "setuptools.command", *commands)
     modules = {name: ModuleType(name) for name in names}
     modules["setuptools"].setup = found.update  # type: ignore[attr-defined]
     modules["setuptools"].find_packages = SimpleNamespace  # type: ignore[attr-defined]
     modules["setuptools.command.sdist"].sdist = Sdist  # type: ignore[attr-defined]
+    modules["setuptools.command.build_py"].build_py = BuildPy  # type: ignore[attr-defined]
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     runpy.run_path(str(ROOT / "setup.py"), run_name="__main__")
@@ -70,9 +83,24 @@ def test_all_of_the_package_is_installed(declared: dict[str, Any]) -> None:
     assert vars(declared["packages"]) == {"include": ["pwact", "pwact.*"]}
     folders = {path.parent for path in (ROOT / "pwact").rglob("*.py")}
     assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
-    assert declared["package_data"] == {"pwact": ["py.typed"]}
+    assert declared["package_data"] == {"pwact": ["py.typed", "presets/*/*"]}
+    presets = [path for path in (ROOT / "pwact" / "presets").rglob("*") if path.is_file()]
+    assert presets
+    assert all(len(path.relative_to(ROOT / "pwact" / "presets").parts) == 2 for path in presets)
     assert (ROOT / "pwact" / "py.typed").is_file()
     assert declared["entry_points"] == {"console_scripts": ["pwact = pwact.cli.main:main"]}
+
+
+def test_the_examples_are_installed_with_it(declared: dict[str, Any], tmp_path: Path) -> None:
+    for editable in (False, True):
+        command = declared["cmdclass"]["build_py"](tmp_path / str(editable), editable)
+        command.run()
+        place = tmp_path / str(editable) / "pwact" / "examples"
+        assert place.exists() is not editable
+    built = tmp_path / "False" / "pwact" / "examples"
+    names = {path.relative_to(built) for path in built.rglob("*") if path.is_file()}
+    examples = ROOT / "examples"
+    assert {path.relative_to(examples) for path in examples.rglob("*") if path.is_file()} == names
 
 
 def test_a_source_distribution_is_whole(declared: dict[str, Any]) -> None:

@@ -23,8 +23,8 @@ class Parser(argparse.ArgumentParser):
 
 def pair(parser: Parser) -> None:
     """A pair of input files."""
-    parser.add_argument("param", type=_path, help="param.json: what to do")
-    parser.add_argument("resource", type=_path, help="resource.json: where and how the jobs run")
+    parser.add_argument("param", type=path, help="param.json: what to do")
+    parser.add_argument("resource", type=path, help="resource.json: where and how the jobs run")
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -80,18 +80,18 @@ def gather(parser: Parser) -> None:
     parser.add_argument(
         "-i",
         "--input_dir",
-        type=_path,
+        type=path,
         default="./",
         help="work directory of a run (default: here)",
     )
     add = parser.add_argument
     more = "param.json of the run, where its journal does not say what it began with"
-    add("--param", metavar="PARAM", type=_path, help=more)
+    add("--param", metavar="PARAM", type=path, help=more)
     add("--no-init", action="store_true", help="leave the first data (init_data) out")
     more = f"{_listed(WRITTEN)} (default: as they are, byte by byte)"
     add("--output_format", metavar="FORMAT", default="", help=more)
     _parts(parser)
-    add("--seed", type=_whole(0), default=2024, help="of the parts (default: 2024)")
+    add("--seed", type=whole(0), default=2024, help="of the parts (default: 2024)")
     _names(parser)
 
 
@@ -120,7 +120,7 @@ def filter(parser: Parser) -> None:
         "-i",
         "--md_dir",
         metavar="DIR",
-        type=_path,
+        type=path,
         required=True,
         help="where the trajectories are, iter.0000/01.explore/md for instance",
     )
@@ -138,7 +138,7 @@ def filter(parser: Parser) -> None:
         "-t",
         "--target",
         metavar="ERROR",
-        type=_target,
+        type=positive,
         help="force error that is needed, in eV/Å: the limit that the labels of the iteration give",
     )
     parser.add_argument(
@@ -152,7 +152,7 @@ def convert(parser: Parser) -> None:
 
     add = parser.add_argument
     inputs: dict[str, Any] = {"nargs": "+", "action": "extend", "required": True}
-    add("-i", "--input", type=_path, help="trajectories", **inputs)
+    add("-i", "--input", type=path, help="trajectories", **inputs)
     add(
         "-f",
         "--format",
@@ -160,7 +160,7 @@ def convert(parser: Parser) -> None:
         help=f"their format: {_listed(FORMATS)} (default: pwmat/movement)",
     )
     where = "directory of the data sets (default: PWdata)"
-    add("-s", "--savepath", type=_path, default="PWdata", help=where)
+    add("-s", "--savepath", type=path, default="PWdata", help=where)
     more = f"{_listed(WRITTEN)} (default: pwmlff/npy)"
     add("--output_format", metavar="FORMAT", default="pwmlff/npy", help=more)
     add(
@@ -173,9 +173,9 @@ def convert(parser: Parser) -> None:
     _parts(parser)
     add("-r", "--data_shuffle", help="shuffle before the split", **_FLAG)
     seed = "of the shuffle, or of the parts (default: 2024)"
-    add("--seed", type=_whole(0), default=2024, help=seed)
+    add("--seed", type=whole(0), default=2024, help=seed)
     add("-m", "--merge", help="put frames of equal composition of all files together", **_FLAG)
-    add("-g", "--gap", type=_whole(1), default=1, help="keep every GAP-th frame (default: 1)")
+    add("-g", "--gap", type=whole(1), default=1, help="keep every GAP-th frame (default: 1)")
     examples = {"energy": "REF_energy", "forces": "REF_forces", "virial": "stress"}
     for label, example in examples.items():
         more = f"extxyz: the name of the {label}, {example} for instance"
@@ -193,7 +193,7 @@ def convert(parser: Parser) -> None:
     more = "an input that cannot be read ends the call, and nothing is written"
     add("--strict", action="store_true", help=f"{more} (default: the others are converted)")
     start = "where relative paths start (default: here)"
-    add("-w", "--work_dir", type=_path, default="./", help=start)
+    add("-w", "--work_dir", type=path, default="./", help=start)
     add("-t", "--worktype", help="accepted for old scripts, not needed")
 
 
@@ -213,7 +213,8 @@ def _flag(text: str) -> bool:
 _FLAG: dict[str, Any] = {"nargs": "?", "type": _flag, "const": True, "default": False}
 
 
-def _path(text: str) -> str:
+def path(text: str) -> str:
+    """A path that is not blank. Raises argparse.ArgumentTypeError."""
     if not text.strip() or "\0" in text:
         raise argparse.ArgumentTypeError(f"found {text!r}; expected a path")
     return text
@@ -231,7 +232,9 @@ def _ratio(text: str) -> Fraction:
     return value
 
 
-def _whole(least: int) -> Callable[[str], int]:
+def whole(least: int) -> Callable[[str], int]:
+    """A reader of integers from `least` on."""
+
     def convert(text: str) -> int:
         if not (text.isascii() and text.isdigit() and int(text) >= least):
             raise argparse.ArgumentTypeError(f"found {text!r}; expected an integer from {least} on")
@@ -250,7 +253,8 @@ def _limit(text: str) -> float:
     return value
 
 
-def _target(text: str) -> float:
+def positive(text: str) -> float:
+    """A number above 0. Raises argparse.ArgumentTypeError."""
     value = _limit(text)
     if value == 0:
         raise argparse.ArgumentTypeError(f"found {text!r}; expected a number above 0")
@@ -260,7 +264,7 @@ def _target(text: str) -> float:
 def status(parser: Parser) -> None:
     """What ``status`` takes."""
     where = "work directory (default: here)"
-    parser.add_argument("directory", nargs="?", type=_path, default=".", help=where)
+    parser.add_argument("directory", nargs="?", type=path, default=".", help=where)
     parser.add_argument("--json", action="store_true", help="the facts as JSON, for programs")
 
 
@@ -268,8 +272,8 @@ def draw(parser: Parser) -> None:
     """What ``draw`` takes."""
     add = parser.add_argument
     where = "work directory of a run (default: here)"
-    add("directory", nargs="?", type=_path, default=".", help=where)
-    add("-o", "--output", metavar="DIR", type=_path, default="pictures", help="default: ./pictures")
+    add("directory", nargs="?", type=path, default=".", help=where)
+    add("-o", "--output", metavar="DIR", type=path, default="pictures", help="default: ./pictures")
     add(
         "--format",
         nargs="+",
@@ -278,7 +282,7 @@ def draw(parser: Parser) -> None:
         default=["png"],
         help="png (default), svg or both",
     )
-    add("--iteration", metavar="N", nargs="+", type=_whole(0), help="only these (default: all)")
+    add("--iteration", metavar="N", nargs="+", type=whole(0), help="only these (default: all)")
     for option, name, bound in (("-l", "--lower", "lower"), ("-u", "--upper", "upper")):
         more = f"{bound} limit to show, with KPU the factor kpu_{bound} (default: the campaign's)"
         add(option, name, metavar=bound.upper(), type=_limit, help=more)

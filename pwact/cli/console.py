@@ -128,6 +128,13 @@ def complain(message: str, error: Optional[BaseException] = None) -> None:
             sys.__excepthook__(type(error), error, error.__traceback__)
 
 
+def ask(words: str) -> Optional[str]:
+    """Ask at the terminal; gives the line that was typed, None where there is no more input."""
+    with contextlib.suppress(OSError, ValueError):
+        print(_visible(words), end="", file=sys.stderr, flush=True)  # noqa: T201
+    return sys.stdin.readline() or None
+
+
 def _visible(text: str) -> str:
     """`text` with its control characters spelled out, line ends and tabs excepted."""
     return text.translate(_CONTROLS)

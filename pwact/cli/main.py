@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Callable, NamedTuple, Optional
 
 from pwact import __version__
-from pwact.cli import arguments, console
+from pwact.cli import arguments, console, init_arguments
 from pwact.cli.arguments import Parser
 from pwact.cli.signals import Terminated
 from pwact.errors import (
@@ -50,6 +50,12 @@ class Command(NamedTuple):
 
 ALIASES = {"filter_test": "filter"}
 COMMANDS = {
+    "init": Command(
+        "write the input files of a new campaign, or copy an example",
+        init_arguments.init,
+        bare=True,
+        module="init_commands",
+    ),
     "init_bulk": Command(
         "make the first data set: relax, supercell, scale, perturb, AIMD", arguments.campaign
     ),

@@ -174,7 +174,7 @@ def _check_lists(gaussian: GaussianConfig, config: LabelConfig, elements: frozen
         ("basis_set_list", gaussian.basis_set_file),
         ("potential_list", gaussian.potential_file),
     ):
-        known = _names_in(file)
+        known = names_in(file)
         for element, name in zip(gaussian.atom_list, getattr(gaussian, list_name)):
             there = known.get(element.upper(), {})
             if element in elements and name.upper() not in there:
@@ -184,7 +184,7 @@ def _check_lists(gaussian: GaussianConfig, config: LabelConfig, elements: frozen
                 raise InputError(message, config.file, f"{key}.{list_name}")
 
 
-def _names_in(file: Path) -> dict[str, dict[str, str]]:
+def names_in(file: Path) -> dict[str, dict[str, str]]:
     """Element → names of its entries, by their spelling in upper case; both in one line."""
     known: dict[str, dict[str, str]] = {}
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():

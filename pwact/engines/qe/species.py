@@ -136,11 +136,7 @@ class Header:
 
 def header(path: Path) -> Header:
     """Read the head of a pseudopotential in UPF, version 1 or 2. Raises InputError."""
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(_HEADER_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path) from error
+    text = head_text(path)
     element = re.search(r'\belement="\s*(\w+)\s*"', text)
     valence = re.search(r'\bz_valence="\s*([^"]+?)\s*"', text)
     if element is None:  # version 1
@@ -151,6 +147,15 @@ def header(path: Path) -> Header:
     except ValueError:
         electrons = None
     return Header(element[1].capitalize() if element else "", electrons)
+
+
+def head_text(path: Path) -> str:
+    """The beginning of a pseudopotential, with all that it says of itself. Raises InputError."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_HEADER_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path) from error
 
 
 def assign(root: PwInput, atoms: Atoms) -> Atoms:
