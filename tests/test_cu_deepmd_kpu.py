@@ -255,7 +255,7 @@ def test_the_example_closes_the_loop(tmp_path: Path) -> None:
     shown = pwact(work_dir, "run", "run_param.json", "resource.json")
     rows = [line.split() for line in shown.splitlines() if re.match(r"iter\.\d{4} ", line)]
     assert len(rows) == 3
-    errors = [float(row[-2]) for row in rows]
+    errors = [float(row[-1]) for row in rows]
     assert errors[-1] < 0.7 * errors[0]
     for iteration in ("iter.0000", "iter.0001"):
         new = read_extxyz(work_dir / iteration / "02.label/result/train.xyz")

@@ -106,8 +106,8 @@ def test_the_target_is_reached(
     *iterations, last_training = map(columns, table(shown))
     assert shown.count("NOT reached") == 0
     assert "target of 0.02 eV/Å reached" in shown
-    assert sum(int(line["labelled"]) for line in iterations) <= 65  # with a window 40
-    assert float(last_training["rmse_f valid"]) <= 0.015
+    assert sum(int(line["lab."]) for line in iterations) <= 65  # with a window 40
+    assert float(last_training["F val."]) <= 0.015
     check_target(work_dir, [line["iteration"] for line in iterations])
 
 
@@ -143,8 +143,8 @@ def columns(line: list[str]) -> dict[str, str]:
 
 
 NAMES = (
-    *("iteration", "condition", "temps", "frames", "accurate", "candidate", "failed"),
-    *("labelled", "failed labels", "rmse_f new", "rmse_f valid", "wall"),
+    *("iteration", "job", "T", "frames", "acc", "cand", "fail"),
+    *("lab.", "E new", "F new", "F val."),
 )
 
 
@@ -153,12 +153,12 @@ def check_models(work_dir: Path, shown: str) -> None:
     *iterations, last_training = map(columns, table(shown))
     assert len(iterations) >= 4
     assert int(iterations[-1]["frames"]) > 0
-    assert float(iterations[-1]["failed"]) == 0.0
-    assert all(int(line["labelled"]) > 0 for line in iterations)
-    assert float(last_training["rmse_f valid"]) * 4 <= float(iterations[0]["rmse_f valid"])
+    assert float(iterations[-1]["fail"]) == 0.0
+    assert all(int(line["lab."]) > 0 for line in iterations)
+    assert float(last_training["F val."]) * 4 <= float(iterations[0]["F val."])
     for line in iterations:
         result = work_dir / line["iteration"] / "02.label" / "result"
-        assert len(rows(result / "label_error.csv")) == int(line["labelled"])
+        assert len(rows(result / "label_error.csv")) == int(line["lab."])
         assert (result / "train.xyz").stat().st_size > 0
 
 

@@ -266,6 +266,11 @@ def status(parser: Parser) -> None:
     where = "work directory (default: here)"
     parser.add_argument("directory", nargs="?", type=path, default=".", help=where)
     parser.add_argument("--json", action="store_true", help="the facts as JSON, for programs")
+    parser.add_argument(
+        "--wide",
+        action="store_true",
+        help="with the table of iterations in full, and errors by structure, temperature, element",
+    )
 
 
 def draw(parser: Parser) -> None:

@@ -113,7 +113,8 @@ def status(options: Namespace) -> int:
     """Tell how the campaign of a directory stands; write nothing."""
     now = time.time()
     found = status_of(Path(options.directory).absolute(), now)
-    console.say(json.dumps(found.to_json(), indent=2) if options.json else status_text(found, now))
+    text = status_text(found, now, options.wide)
+    console.say(json.dumps(found.to_json(), indent=2) if options.json else text)
     return EXIT_DONE
 
 

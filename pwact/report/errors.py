@@ -7,48 +7,19 @@ mean of the absolute values (MAE), and the atom whose force is farthest off (by 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
 
 from pwact.report.parity import Compared
-from pwact.report.records import Record
+from pwact.report.records import ERRORS, ErrorRecord, IterationRow, TrainRecord
 from pwact.report.table import ABSENT, aligned
 
-ERRORS = "errors"  # in the report of a labelling
+__all__ = ["ERRORS", "ErrorRecord"]
+
 ALL, STRUCTURE, TEMPERATURE, ELEMENT = "all", "structure", "temperature", "element"
 KINDS = (ALL, STRUCTURE, TEMPERATURE, ELEMENT)
 UNKNOWN = "not known"
-
-
-@dataclass(frozen=True)
-class ErrorRecord(Record):
-    """Errors of one group of labels.
-
-    Attributes
-    ----------
-    kind, name
-        ``all``, or by what they are grouped and of which structure, temperature (``300 K``) or
-        element they are.
-    frames, atoms, energies
-        How many frames and atoms count, and frames whose energy is compared.
-    rmse_e, mae_e
-        eV per atom; None without an energy, and of elements.
-    rmse_f, mae_f, worst_f
-        eV/Å; the last one of an atom.
-    """
-
-    kind: str = ALL
-    name: str = ""
-    frames: int = 0
-    atoms: int = 0
-    energies: int = 0
-    rmse_e: Optional[float] = None
-    mae_e: Optional[float] = None
-    rmse_f: float = 0.0
-    mae_f: float = 0.0
-    worst_f: float = 0.0
 
 
 def error_records(frames: Sequence[Compared]) -> list[ErrorRecord]:
@@ -169,3 +140,56 @@ def error_words(one: ErrorRecord) -> str:
     return (
         f"{energy}forces {one.rmse_f:.3g} eV/Å (MAE {one.mae_f:.3g}, worst atom {one.worst_f:.3g})"
     )
+
+
+def valid_words(before: TrainRecord, now: TrainRecord) -> str:
+    """Errors on the validation data: ``forces 0.122 → 0.026 eV/Å``; "" where there are none.
+
+    Parameters
+    ----------
+    before
+        Of the models of an earlier training; may be the same, or have none.
+    """
+    parts = [
+        _change("forces", before.valid_rmse_f, now.valid_rmse_f, 1.0, "eV/Å"),
+        _change("energy", before.valid_rmse_e, now.valid_rmse_e, 1000.0, "meV/atom"),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _change(
+    what: str, before: Optional[float], now: Optional[float], scale: float, unit: str
+) -> str:
+    if now is None:
+        return ""
+    first = "" if before is None or before == now else f"{scale * before:.3g} → "
+    return f"{what} {first}{scale * now:.3g} {unit}"
+
+
+def largest_words(records: Sequence[ErrorRecord]) -> str:
+    """Which element, temperature and structure has the largest force error; "" of one alone."""
+    found = []
+    for kind in (ELEMENT, TEMPERATURE, STRUCTURE):
+        mine = [one for one in records if one.kind == kind]
+        if len(mine) > 1:
+            most = max(mine, key=lambda one: one.rmse_f)
+            found.append(f"{most.name} {most.rmse_f:.3g}")
+    return f"largest forces: {', '.join(found)}" if found else ""
+
+
+def row_errors(rows: Sequence[IterationRow]) -> list[str]:
+    """The newest errors in words: on new labels, and on the validation data since the beginning."""
+    labelled = [row for row in rows if row.errors]
+    trained = [row for row in rows if row.train.valid_rmse_f is not None]
+    lines = []
+    if labelled:
+        row = labelled[-1]
+        lines = [
+            f"{row.name}, {row.errors[0].frames} new labels before training on them:",
+            f"  {error_words(row.errors[0])}",
+            f"  {largest_words(row.errors)}",
+        ]
+    if trained:
+        words = valid_words(trained[0].train, trained[-1].train)
+        lines.append(f"{trained[-1].name}, valid_data: {words}")
+    return [line for line in lines if line.strip()]

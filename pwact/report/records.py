@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from math import nan
 from typing import Any, Optional, TypeVar
 
 Self = TypeVar("Self", bound="Record")
 
 SPREAD = "spread"  # in the report of a selection, beside its counts
+ERRORS = "errors"  # in the report of a labelling
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,35 @@ class LabelRecord(Record):
 
 
 @dataclass(frozen=True)
+class ErrorRecord(Record):
+    """Errors of one group of labels.
+
+    Attributes
+    ----------
+    kind, name
+        ``all``, or by what they are grouped and of which structure, temperature (``300 K``) or
+        element they are.
+    frames, atoms, energies
+        How many frames and atoms count, and frames whose energy is compared.
+    rmse_e, mae_e
+        eV per atom; None without an energy, and of elements.
+    rmse_f, mae_f, worst_f
+        eV/Å; the last one of an atom.
+    """
+
+    kind: str = "all"
+    name: str = ""
+    frames: int = 0
+    atoms: int = 0
+    energies: int = 0
+    rmse_e: Optional[float] = None
+    mae_e: Optional[float] = None
+    rmse_f: float = 0.0
+    mae_f: float = 0.0
+    worst_f: float = 0.0
+
+
+@dataclass(frozen=True)
 class RoundRecord(Record):
     """What a selection with a target decided; ``target`` in its report.
 
@@ -257,6 +288,9 @@ class IterationRow:
     ----------
     name
         ``iter.0000``; the last training has a line of its own with nothing but its error.
+    errors
+        Of the exploring model on the new labels, in all and by groups; none where that was not
+        recorded.
     wall_s
         Wall time of the iteration's stages in seconds; None when it is not known.
     """
@@ -267,6 +301,16 @@ class IterationRow:
     select: Optional[SelectRecord] = None
     label: Optional[LabelRecord] = None
     wall_s: Optional[float] = None
+    errors: tuple[ErrorRecord, ...] = ()
+
+    @property
+    def on_labels(self) -> ErrorRecord:
+        """Errors on all new labels; where only the force error was recorded, that alone."""
+        if self.errors:
+            return self.errors[0]
+        label = self.label or LabelRecord()
+        known = label.rmse_f if label.rmse_f is not None else float("nan")
+        return ErrorRecord(frames=label.labelled, rmse_f=known, mae_f=nan, worst_f=nan)
 
 
 def omitting(stored: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Optional
 
 from pwact import layout
-from pwact.report.records import Record
+from pwact.report.errors import error_table, row_errors
+from pwact.report.records import IterationRow, Record
+from pwact.report.table import iteration_table
 from pwact.report.target import TargetFacts, status_words, verdict
 
 SHOWN_ITERATIONS = 5
@@ -62,6 +65,15 @@ class TaskFacts(Record):
     total: Optional[int] = None
     done: int = 0
     failed: int = 0
+
+
+@dataclass(frozen=True)
+class StepFacts(Record):
+    """MDs that have not ended: how many, steps that they have made, and steps that they will."""
+
+    mds: int = 0
+    done: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True)
@@ -152,6 +164,10 @@ class Status(Record):
         Trajectories that died before their last step and are used up to there.
     target
         How the conditions of a run with a target stand; None without.
+    steps
+        How far the MDs of the present stage are that have not ended; None where there are none.
+    rows
+        What is known of each iteration of a run: counts of frames and labels, and errors.
     """
 
     directory: str
@@ -173,17 +189,31 @@ class Status(Record):
     findings: tuple[str, ...] = ()
     early_ends: tuple[Failure, ...] = ()
     target: Optional[TargetFacts] = None
+    steps: Optional[StepFacts] = None
+    rows: tuple[IterationRow, ...] = ()
 
 
-def status_text(status: Status, now: float) -> str:
-    """The facts for people; `now` in seconds since the epoch."""
-    return "\n".join(_lines(status, now))
+def status_text(status: Status, now: float, wide: bool = False) -> str:
+    """The facts for people; `now` in seconds since the epoch.
+
+    If `wide`, with the whole table of iterations, and all errors on new labels.
+    """
+    lines = [*_lines(status, now)]
+    if wide and status.rows:
+        lines += ["", iteration_table(status.rows, wide=True)]
+        for row in status.rows:
+            if row.errors:
+                lines += ["", f"{row.name}, new labels:", error_table(row.errors)]
+    return "\n".join(lines)
 
 
 def _lines(status: Status, now: float) -> Iterator[str]:
     yield f"{status.program} {status.kind} in {status.directory}: {_state(status)}"
     yield f"master     {_master(status, now)}"
     yield f"stage      {_stage(status)}"
+    if status.steps is not None:
+        one = status.steps
+        yield f"steps      {one.mds} MDs under way: {one.done} of {one.total} steps"
     if status.program == "pwact":
         jobs = status.jobs
         yield (
@@ -197,6 +227,11 @@ def _lines(status: Status, now: float) -> Iterator[str]:
         yield f"target     {verdict(status.target)}"
         yield from (f"           {words}" for words in status_words(status.target))
     yield from _done(status.stages)
+    yield from (
+        f"{word:<10} {words}"
+        for word, words in zip_longest(["errors"], row_errors(status.rows), fillvalue="")
+        if words
+    )
     yield from _failures(status.failures)
     if status.findings:
         more = f", the last {SHOWN_FINDINGS}" if len(status.findings) > SHOWN_FINDINGS else ""

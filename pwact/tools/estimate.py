@@ -37,11 +37,14 @@ class Work:
         Its jobs.
     like
         Jobs of the same kind that were asked for by any stage.
+    expected_s
+        What a job takes as far as those that run tell, for the time before one has ended.
     """
 
     tasks: TaskFacts
     mine: Sequence[JobStory]
     like: Sequence[JobStory]
+    expected_s: Optional[float] = None
 
 
 def tasks_left_s(work: Work, now: float) -> Optional[float]:
@@ -50,7 +53,7 @@ def tasks_left_s(work: Work, now: float) -> Optional[float]:
     A job takes the median of those that ended with tasks done, of this stage if there are any,
     from when it was seen running (or was submitted).
     """
-    one_s = _job_s(work.mine) or _job_s(work.like)
+    one_s = _job_s(work.mine) or _job_s(work.like) or work.expected_s
     if work.tasks.total is None or one_s is None:
         return None
     live = [story for story in work.mine if story.state != "ended"]

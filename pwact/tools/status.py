@@ -12,6 +12,7 @@ from pwact.errors import PwactError, UsageError
 from pwact.formats.al_record import MARKS, Step
 from pwact.io import lease
 from pwact.io.journal import Journal
+from pwact.report.records import IterationRow
 from pwact.report.status import (
     Estimate,
     JobFacts,
@@ -20,13 +21,16 @@ from pwact.report.status import (
     Status,
     TaskFacts,
 )
+from pwact.takeover.rows import rows_of_pwact
 from pwact.takeover.tree import PwactTree, tree_in
 from pwact.tools import estimate
+from pwact.tools.progress import expected_s, steps_of
 from pwact.tools.story import Story
 from pwact.workflow import master
+from pwact.workflow.conditions import begun_iterations
 from pwact.workflow.findings import all_findings
 from pwact.workflow.outcome import outcome_of
-from pwact.workflow.rows import early_ends
+from pwact.workflow.rows import early_ends, row
 
 
 def status_of(work_dir: Path, now: float) -> Status:
@@ -86,7 +90,15 @@ def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
         ),
         early_ends=tuple(early_ends(work_dir, story.states)),
         target=outcome_of(story.plan, {one.name: one for one in story.states}),
+        steps=steps_of(work_dir, story.jobs_of(present)),
+        rows=_rows(story),
     )
+
+
+def _rows(story: Story) -> tuple[IterationRow, ...]:
+    """The line of each iteration that was begun; none of an init_bulk."""
+    stages = {one.name: one for one in story.states}
+    return tuple(row(stages, number) for number in range(begun_iterations(stages)))
 
 
 def _obstacles(story: Story) -> str:
@@ -116,7 +128,8 @@ def _eta(
         mine = story.jobs_of(present)
         kinds = {one.job.kind for one in mine}
         like = [one for one in story.jobs if one.job.kind in kinds]
-        left = estimate.tasks_left_s(estimate.Work(story.tasks(present), mine, like), now)
+        usual = expected_s(story.work_dir, mine, now)
+        left = estimate.tasks_left_s(estimate.Work(story.tasks(present), mine, like, usual), now)
         if left is None:
             left = estimate.stage_left_s(stages, present, now - story.begun_at_s(present))
     return Estimate(left, estimate.campaign_left_s(stages, present, left, story.iterations))
@@ -155,6 +168,7 @@ def _of_pwact(tree: PwactTree) -> Status:
         stages=tuple(done),
         eta=Estimate(),
         failures=(),
+        rows=tuple(rows_of_pwact(tree)),
     )
 
 

@@ -21,6 +21,8 @@ class Story:
 
     Attributes
     ----------
+    work_dir
+        Where it lies.
     command
         ``init_bulk`` or ``run``.
     master
@@ -38,7 +40,7 @@ class Story:
     """
 
     def __init__(self, work_dir: Path, events: Events) -> None:
-        self._work_dir = work_dir
+        self.work_dir = work_dir
         self._events = events
         commands = _commands(events)
         self.command = commands[-1]
@@ -142,7 +144,7 @@ class Story:
                 story.job.id,
                 story.state,
                 story.job.scheduler,
-                str(self._work_dir / story.job.directory),
+                str(self.work_dir / story.job.directory),
                 story.began_at,
                 story.obstacle,
             )
@@ -163,7 +165,7 @@ class Story:
                 continue
             if done_at.get(event["task"], -1) > position:
                 continue
-            log = str(self._work_dir / event["log"])
+            log = str(self.work_dir / event["log"])
             why = event["why"] or "no reason known"
             found[event["task"]] = Failure(event["stage"], event["task"], why, log)
         return list(found.values())
@@ -184,7 +186,7 @@ class Story:
                 self._owners[story.position],
                 f"job {story.job.name}",
                 f"{story.outcome or 'ended'}, {story.done} of {len(story.tasks)} tasks done",
-                str(self._work_dir / story.output),
+                str(self.work_dir / story.output),
             )
             for story in stories.values()
             if self._owners[story.position] in under_way

@@ -228,7 +228,17 @@ class Loop:
         assert report is not None
         work.done(turn, report)
         self.show()
+        self._tell_found(step, stages, report)
         self.tell(turn.iteration)
+
+    def _tell_found(
+        self, step: Step, before: Mapping[str, StageState], report: Mapping[str, Any]
+    ) -> None:
+        """Say in the log what a step has found, unless it was done before."""
+        name = stage_name(self.turn.iteration, step.name)
+        new = before.get(name, StageState(name)) != self.campaign.stages()[name]
+        for line in steps.load(step.line)(self.turn, report) if step.line and new else ():
+            log.info("%s %s", layout.iteration_name(self.turn.iteration), line)
 
     def _complete(self, stages: Mapping[str, StageState]) -> bool:
         """Whether the labels of the iteration are done, and stay so."""

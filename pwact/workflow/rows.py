@@ -8,6 +8,8 @@ from typing import Any, Optional
 
 from pwact import layout
 from pwact.report.records import (
+    ERRORS,
+    ErrorRecord,
     ExploreRecord,
     IterationRow,
     LabelRecord,
@@ -58,6 +60,7 @@ def row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:
         None if select is None else SelectRecord.from_json(select),
         None if label is None else LabelRecord.from_json(label),
         together_s(stages[name] for name in names if name in stages) or None,
+        tuple(ErrorRecord.from_json(one) for one in (label or {}).get(ERRORS, ())),
     )
 
 

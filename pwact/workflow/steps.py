@@ -53,6 +53,8 @@ class Step:
     optional
         Whether an iteration that was labelled without it is complete as it is: switched on later,
         it leaves that alone; switched off, what it did there still counts.
+    line
+        ``module:function`` that says in lines for the log what it has found; "" where nothing does.
     found
         ``module:function`` that reads what PWact left of it; "" where PWact's cannot be taken over.
     folder
@@ -70,6 +72,7 @@ class Step:
     by_system: bool = True
     free: bool = False
     optional: bool = False
+    line: str = ""
     found: str = ""
     folder: tuple[str, ...] = ()
 
@@ -104,6 +107,7 @@ STEPS: tuple[Step, ...] = table(
         TRAIN,
         leaves=(MODELS,),
         closes=True,
+        line="pwact.workflow.step_lines:trained",
         found="pwact.takeover.found:found_training",
     ),
     Step(
@@ -139,6 +143,7 @@ STEPS: tuple[Step, ...] = table(
         closes=True,
         entry=True,
         free=True,
+        line="pwact.workflow.step_lines:selected",
         found="pwact.takeover.found:found_selection",
     ),
     Step(
@@ -160,6 +165,7 @@ STEPS: tuple[Step, ...] = table(
         leaves=(LABELS,),
         closes=True,
         entry=True,
+        line="pwact.workflow.step_lines:labelled",
         found="pwact.takeover.found:found_labels",
     ),
 )

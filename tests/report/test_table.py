@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pwact.query.window import Scores, classify
 from pwact.report.label_error import LabelError, force_errors, write_label_error
 from pwact.report.plots import classes, heading, histogram
 from pwact.report.records import (
+    ErrorRecord,
     ExploreRecord,
     IterationRow,
     LabelRecord,
@@ -36,35 +38,50 @@ def test_the_table_shows_each_iteration_and_the_last_training() -> None:
         ),
         IterationRow("iter.0001", TrainRecord(0.001, 0.05)),
     ]
-    names, units, first, last = (line.split() for line in iteration_table(rows).splitlines())
+    wide = iteration_table(rows, wide=True).splitlines()
+    names, units, first, last = (line.split() for line in wide)
     assert names[:3] == ["iteration", "temps", "frames"]
-    assert units == ["K", "%", "%", "%", "eV/Å", "eV/Å", "s"]
+    assert units[:4] == ["K", "%", "%", "%"]
     assert first == [
-        "iter.0000",
-        "300,600",
-        "200",
-        "50.0",
-        "25.0",
-        "25.0",
-        "7",
-        "1",
-        "0.2500",
-        "0.5000",
-        "12",
+        *("iter.0000", "300,600", "200", "50.0", "25.0", "25.0", "7", "1"),
+        *("-", "-", "0.2500", "-", "-", "10.0", "0.5000", "12"),
     ]
-    assert last == ["iter.0001", *"--------", "0.0500", "-"]
+    assert last == ["iter.0001", *"------------", "1.0", "0.0500", "-"]
 
 
-def test_with_a_target_the_condition_of_each_iteration_has_a_column() -> None:
+ERRORS = (ErrorRecord("all", "", 7, 70, 7, 0.0012, 0.001, 0.25, 0.2, 1.5),)
+
+
+def test_the_table_fits_a_terminal_and_hides_no_failure() -> None:
+    explore = ExploreRecord((1000.0, 1200.0), 4, 4, 12)
+    select = SelectRecord(1000000, 999999, 1, 0, 8)
+    row = IterationRow("iter.0011", TrainRecord(0.01, 0.5), explore, select, LabelRecord(1234, 56))
+    lines = iteration_table([replace(row, errors=ERRORS)] * 3).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[2].split() == [
+        *("iter.0011", "12", "1000,1200", "1000000", ">99", "<1", "0", "1234"),
+        *("1.2", "0.2500", "0.5000"),
+    ]
+    assert lines[5] == "labels that failed: 56 in iter.0011, 56 in iter.0011, 56 in iter.0011"
+    explained = " ".join(lines[6:])
+    for name in ("acc", "cand", "fail", "lab.", "F new", "F val."):
+        assert name in lines[0]
+        assert name in explained
+    assert "labels that failed" not in iteration_table([IterationRow("iter.0000")])
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_with_a_target_the_condition_of_each_iteration_has_a_column(wide: bool) -> None:
     rows = [
         IterationRow("iter.0000", explore=ExploreRecord((300.0,), 1, 1, 0)),
         IterationRow("iter.0001", explore=ExploreRecord((300.0,), 1, 1, 1)),
         IterationRow("iter.0002"),
     ]
-    names, _, *lines = (line.split() for line in iteration_table(rows).splitlines())
-    assert names[:3] == ["iteration", "condition", "temps"]
-    assert [line[1] for line in lines] == ["0", "1", "-"]
-    assert "condition" not in iteration_table([IterationRow("iter.0000")])
+    names, _, *lines = (line.split() for line in iteration_table(rows, wide).splitlines())
+    assert names[:2] == ["iteration", "condition" if wide else "job"]
+    assert [line[1] for line in lines[:3]] == ["0", "1", "-"]
+    alone = iteration_table([IterationRow("iter.0000")], wide).splitlines()[0].split()
+    assert alone[:2] == ["iteration", "temps" if wide else "T"]
     assert "condition" not in ExploreRecord((300.0,), 1, 1).to_json()
 
 
@@ -89,7 +106,7 @@ def test_temperatures(temps: tuple[float, ...], shown: str) -> None:
 
 def test_no_frames_is_no_division_by_zero() -> None:
     table = iteration_table([IterationRow("iter.0000", select=SelectRecord())])
-    assert table.splitlines()[2].split()[2:6] == ["0", "0.0", "0.0", "0.0"]
+    assert table.splitlines()[2].split()[2:6] == ["0", "0", "0", "0"]
 
 
 def test_records_survive_json() -> None:

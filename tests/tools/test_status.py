@@ -13,7 +13,7 @@ import pytest
 from pwact import layout
 from pwact.errors import PwactError, QuorumError, UsageError
 from pwact.io.journal import Journal
-from pwact.report.status import Status, status_text
+from pwact.report.status import Status, StepFacts, status_text
 from pwact.tools.status import status_of
 from pwact.workflow import master
 from tests.workflow.pairs import deep_update, run_param, write_files
@@ -498,3 +498,22 @@ def test_a_state_directory_without_a_master_is_nothing(tmp_path: Path) -> None:
     Journal(tmp_path / layout.STATE_DIR / layout.JOURNAL).append("campaign_started", **began)
     with pytest.raises(UsageError):
         status_of(tmp_path, 0.0)
+
+
+def test_the_steps_of_mds_are_counted_before_the_first_has_ended(tmp_path: Path) -> None:
+    diary = Diary(tmp_path)
+    diary.begin("iter.0000/explore", 1, tasks=3)
+    for number, last in ((0, 100), (1, 300)):
+        diary.run("md", number, 10)
+        place = tmp_path / "md" / f"t{number}.0"
+        place.mkdir(parents=True)
+        (place / "in.lammps").write_text("variable NSTEPS index 500\n")
+        rows = "".join(f"{step} -1.0\n" for step in range(0, last + 1, 100))
+        (place / "md.log").write_text(f"Step PotEng\n{rows}400")  # the last row is not whole
+    found = status_of(tmp_path, EPOCH + 40)
+    assert found.steps == StepFacts(2, 400, 1000)
+    assert "steps      2 MDs under way: 400 of 1000 steps" in status_text(found, EPOCH + 40)
+    # one takes 150 s, the other 50 s: 100 s in the median, of which 30 s are over; one more waits
+    assert found.eta.stage_s == pytest.approx((70 + 70 + 100) / 2)
+    diary.work_dir.joinpath("md", "t0.0", "in.lammps").write_text("run 5\n")
+    assert status_of(tmp_path, EPOCH + 40).steps == StepFacts(1, 300, 500)

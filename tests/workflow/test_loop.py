@@ -63,7 +63,7 @@ def test_every_training_sees_all_labels_so_far(tmp_path: Path) -> None:
     assert (first.select.frames, first.select.accurate, first.select.failed) == (10, 2, 2)
     assert (first.label.labelled, second.label.labelled) == (4, 4)
     assert (last.explore, last.select, last.label) == (None, None, None)
-    assert len(iteration_table(result.rows).splitlines()) == 5
+    assert len(iteration_table(result.rows, wide=True).splitlines()) == 5
 
 
 def test_the_views(tmp_path: Path) -> None:
