@@ -66,7 +66,7 @@ def read_document(path: Path) -> Document:
         The file is missing, a directory, not UTF-8, empty, not JSON (with line and column), holds
         a key twice or a number that is not finite, or is not an object at its top level.
     """
-    text = _decoded(path)
+    text = read_text(path)
     if not text.strip():
         raise InputError("the file is empty; a JSON object {...} is expected", path)
     try:
@@ -102,7 +102,8 @@ def shown(value: Any, longest: int = 60) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _decoded(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of an input file. Raises InputError where it cannot be read, or is not UTF-8."""
     if problem := files.unreadable(path):
         words = {"does not exist": "there is no such file", "is a directory": _DIRECTORY}
         raise InputError(words.get(problem, problem), path)

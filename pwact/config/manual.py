@@ -13,6 +13,7 @@ from pwact.config import (
     init_bulk,
     init_entry,
     labeling,
+    nep_in,
     resources,
     run,
     strategy,
@@ -68,6 +69,11 @@ _ENGINES: Sequence[tuple[str, Mapping[str, tuple[Key, ...]], str]] = (
     ("deepmd and deepmd-pytorch, besides matpl's", train_keys.DEEPMD_MORE, ""),
     ("pod", train_keys.POD, ""),
     ("sevennet", train_keys.ENGINES["sevennet"].sections, ""),
+    (
+        "torchnep",
+        {"": nep_in.KEYS},
+        "The words of nep.in, lists as lists. Defaults are ours, for small data sets.",
+    ),
 )
 
 

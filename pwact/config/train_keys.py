@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from pathlib import Path
+from typing import Any, Callable, Optional
 
-from pwact.config.document import plain
+from pwact.config import nep_in
+from pwact.config.document import JsonObject, plain
 from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Section, Text, Whole
 from pwact.config.network_keys import SEVENNET
 from pwact.config.schema import Key, Node, keys_by_name, nearest
@@ -184,6 +186,8 @@ class EngineKeys:
         Whether unknown keys reach the program.
     native_key
         A top-level key that marks a file in the program's own input format.
+    read_native
+        Reads the program's own input, where that is no JSON, as keys.
     whole_batches
         Whether the program leaves out a batch that the data do not fill.
     smaller_batches
@@ -199,6 +203,7 @@ class EngineKeys:
     sections: Mapping[str, tuple[Key, ...]]
     passes_unknown: bool = True
     native_key: str = ""
+    read_native: Optional[Callable[[Path], JsonObject]] = None
     whole_batches: bool = False
     smaller_batches: bool = False
     cutoffs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -221,6 +226,15 @@ ENGINES: Mapping[str, EngineKeys] = {
         {"": SEVENNET},
         passes_unknown=False,
         cutoffs={"SEVENNET": ("", "cutoff")},
+        begins_pretrained=True,
+    ),
+    "torchnep": EngineKeys(
+        ("NEP",),
+        "NEP",
+        {"": nep_in.KEYS},
+        passes_unknown=False,
+        read_native=nep_in.read_nep_in,
+        cutoffs={"NEP": ("", "cutoff")},
         begins_pretrained=True,
     ),
 }
@@ -266,8 +280,13 @@ def _section(node: Node, engine: EngineKeys, section: str, own: frozenset[str]) 
             made[key.name] = _section(member, engine, below, frozenset())
         else:
             # a program with a fixed set of keys gets the checked value, others the user's own
-            made[key.name] = plain(member.value) if engine.passes_unknown else converted
+            made[key.name] = plain(member.value) if engine.passes_unknown else _listed(converted)
     return made
+
+
+def _listed(value: Any) -> Any:
+    """As JSON has it, which knows no tuples."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _report(member: Node, written: str, names: list[str], engine: EngineKeys) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
-from pwact.config.document import plain, read_document
+from pwact.config.document import JsonObject, plain, read_document
 from pwact.config.elements import Elements
 from pwact.config.kinds import Choice, Located, Text, existing, is_there
+from pwact.config.nep_in import is_json
 from pwact.config.schema import Key, Node, declare, keys_of, nearest
-from pwact.config.train_keys import ENGINES, settings_of
+from pwact.config.train_keys import ENGINES, EngineKeys, settings_of
 from pwact.registry.engines import TRAINERS
 
 _MODEL_ENDINGS = (".pth", ".pt", ".model", ".txt", ".pb")  # of files, in no name of a model
@@ -51,7 +52,8 @@ class TrainConfig:
     model_type: str = declare(
         "DP",
         Text(one_line=True),
-        "matpl: DP or NEP (required); deepmd, deepmd-pytorch: DP; the others: their own name.",
+        "matpl: DP or NEP (required); deepmd, deepmd-pytorch: DP; torchnep: NEP; the others: "
+        "their own name.",
         default_words="by engine",
     )
     atom_type: tuple[str, ...] = declare(
@@ -60,7 +62,8 @@ class TrainConfig:
     input_file: Optional[Path] = declare(
         None,
         Located(),
-        "A JSON file of the training program that replaces the other keys of this section.",
+        "A file of the training program that replaces the other keys of this section: JSON, or "
+        "for torchnep its nep.in.",
         name="train_input_file",
     )
     foundation: Optional[str] = declare(
@@ -142,7 +145,7 @@ def load_train(node: Node) -> TrainConfig:
     source, native = node, False
     if input_file is not None:
         context = replace(node.context, file=input_file)
-        source = Node(read_document(input_file).root, "", context)
+        source = Node(_document(input_file, keys), "", context)
         native = bool(keys.native_key) and keys.native_key in source.members()
     given = {**members, **source.members()}
     return TrainConfig(
@@ -154,6 +157,13 @@ def load_train(node: Node) -> TrainConfig:
         settings=plain(source.value) if native else settings_of(source, engine, OWN),
         raw=plain(node.value),
     )
+
+
+def _document(file: Path, keys: EngineKeys) -> JsonObject:
+    """The keys of a file of the training program."""
+    if keys.read_native is not None and not is_json(file):
+        return keys.read_native(file)
+    return read_document(file).root
 
 
 def _value(key: Key, members: Mapping[str, Node]) -> Any:

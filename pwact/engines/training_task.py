@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
@@ -23,6 +24,15 @@ ABSURD = 1e12  # eV: beside a coefficient as large, rounding alone spoils the fo
 def plausible(numbers: Iterable[float]) -> bool:
     """Whether these can be numbers of a model, or its errors: finite, and not absurdly large."""
     return all(math.isfinite(number) and abs(number) < ABSURD for number in numbers)
+
+
+def archive_is_whole(path: Path) -> bool:
+    """Whether what ``torch.save`` wrote is there to its end, a ZIP archive, with right sums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError):
+        return False
 
 
 def known_frames(

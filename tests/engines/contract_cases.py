@@ -38,6 +38,7 @@ from tests.engines import (
     test_deepmd_pytorch,
     test_matpl,
     test_pod_kpu,
+    torchnep_helpers,
     vasp_helpers,
 )
 from tests.engines.contract_evaluators import EVALUATORS
@@ -112,6 +113,12 @@ def network(engine: str) -> Callable[[Path], Finished]:
         return train(folder / "task", made, copper_data(folder / "data"))
 
     return make
+
+
+def torchnep(folder: Path) -> Finished:
+    """As TorchNEP itself has left it."""
+    made = torchnep_helpers.trainer(command=torchnep_helpers.pretended(folder))
+    return train(folder / "task", made, copper_data(folder / "data"))
 
 
 def matpl(settings: Mapping[str, Any], compress: bool = False) -> Callable[[Path], Finished]:
@@ -310,6 +317,7 @@ CASES: dict[str, Case] = {
     ),
     "matpl NEP": Case("trainer matpl", matpl(test_matpl.nep(**TRAINING)), proof="train.ended"),
     "sevennet": Case("trainer sevennet", network("sevennet"), proof="train.ended"),
+    "torchnep": Case("trainer torchnep", torchnep, proof="train.ended"),
     "lammps committee": Case("explorer lammps", lammps),
     "lammps alone": Case("explorer lammps", lammps_alone),
     "ase md": Case("explorer ase", ase_md),

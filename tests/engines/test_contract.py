@@ -25,7 +25,7 @@ from pwact.registry.engines import EXPLORERS, LABELERS, TRAINERS
 from pwact.verdict import Outcome
 from tests.engines.contract_cases import CASES, Finished
 
-WITHOUT_KPU = {"deepmd", "sevennet"}  # which keep no covariance of the weights
+WITHOUT_KPU = {"deepmd", "sevennet", "torchnep"}  # which keep no covariance of the weights
 
 
 def test_every_engine_has_a_case() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pwact.engines.training_task import plausible
 from pwact.errors import TaskError
+from pwact.formats.nep_txt import read_nep
 
 INPUT = "train.json"
 RECORD = "model_record"
@@ -26,35 +27,13 @@ def demand_archive(path: Path) -> None:
 def demand_nep(path: Path) -> None:
     """Raise TaskError unless ``nep5.txt`` has its head and as many numbers as that asks for.
 
-    The head is that of GPUMD's ``nep.txt``; what comes after its numbers is not looked at.
+    What comes after these numbers is not looked at.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise TaskError(f"{path}: cannot be read: {error}") from error
-    place = next((k for k, line in enumerate(lines[:20]) if line.split()[:1] == ["ANN"]), None)
-    if place is None:
-        raise TaskError(f"{path}: no whole head of a NEP model")
-    head = {words[0]: words[1:] for words in map(str.split, lines[:place]) if words}
-    try:
-        found = [float(line) for line in lines[place + 1 :]]
-        neurons = int(lines[place].split()[1])
-        asked = _numbers_of_nep(head, neurons) if lines[0].startswith("nep5 ") else 1
-    except (KeyError, ValueError, IndexError) as error:
-        raise TaskError(f"{path}: holds what is no NEP model: {error}") from error
+    model = read_nep(path)
+    found = model.numbers
+    asked = model.asked if model.version == "nep5" else 1
     if len(found) < asked or not any(found) or not plausible(found):
         raise TaskError(f"{path}: {len(found)} of {asked} numbers, or numbers of no model")
-
-
-def _numbers_of_nep(head: Mapping[str, list[str]], neurons: int) -> int:
-    """Count of weights and scales below the head (Song et al., Nat. Commun. 15, 10208, NEP4)."""
-    types = int(head["nep5"][0])
-    radial, angular = (int(word) + 1 for word in head["n_max"][:2])
-    basis_radial, basis_angular = (int(word) + 1 for word in head["basis_size"][:2])
-    three, *more = (int(word) for word in head["l_max"])
-    size = radial + angular * (three + sum(1 for word in more if word))
-    networks = types * ((size + 2) * neurons + 1) + 1
-    return networks + types**2 * (radial * basis_radial + angular * basis_angular) + size
 
 
 @dataclass(frozen=True)

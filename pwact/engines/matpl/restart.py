@@ -14,12 +14,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any, Optional
 
 from pwact.engines.matpl.models import INPUT, MODELS, RECORD, START
 from pwact.engines.matpl.results import epochs_done, progress
+from pwact.engines.training_task import archive_is_whole
 from pwact.io.files import remove, write_json, write_text
 
 LOG = "train.log"
@@ -46,7 +46,7 @@ def plan(directory: Path) -> str:
     for name in (EPOCHS_ENDED, COMPRESS_ENDED):
         remove(directory / name)
     epoch = epochs_done(directory)
-    if epoch and epoch != _last_start(directory) and is_whole(directory / checkpoint):
+    if epoch and epoch != _last_start(directory) and archive_is_whole(directory / checkpoint):
         write_text(directory / _FROM, f"{epoch}\n")
         write_json(directory / CONTINUED, continued(document, checkpoint))
         with (directory / LOG).open("a", encoding="utf-8") as log:
@@ -76,15 +76,6 @@ def continued(document: dict[str, Any], checkpoint: Path) -> dict[str, Any]:
     made |= {"recover_train": True, "model_load_file": str(checkpoint)}
     made["optimizer"] = {**document["optimizer"], "reset_epoch": False}
     return made
-
-
-def is_whole(path: Path) -> bool:
-    """Whether what ``torch.save`` wrote is there to its end, a ZIP archive, with right sums."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError):
-        return False
 
 
 def _last_start(directory: Path) -> Optional[int]:

@@ -44,6 +44,8 @@ class NetworkTrainer(TrainingTask):
         Name of the trained model.
     by_start
         Key → its default with a model to begin with, and from nothing.
+    environment
+        Shell text before the worker, which sets variables for it.
     """
 
     log = task.LOG
@@ -51,6 +53,7 @@ class NetworkTrainer(TrainingTask):
     worker = ""
     model = ""
     by_start: Mapping[str, tuple[Any, Any]] = {}
+    environment = ""
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         del explore  # the MD needs the models alone
@@ -143,7 +146,7 @@ class NetworkTrainer(TrainingTask):
         """Shell text that runs the worker."""
         worker = python_module(self.worker, python=self.program)
         end = record_end(self.model, task.RESULT)
-        return f"rm -f {ENDED} && {worker} > {task.LOG} 2>&1 && {end}"
+        return f"rm -f {ENDED} && {self.environment}{worker} > {task.LOG} 2>&1 && {end}"
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, which was trained for the epochs that were asked for."""
