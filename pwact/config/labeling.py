@@ -42,7 +42,7 @@ class DftInput:
         None,
         Real(positive=True),
         "Distance of k-points where the control file has none: no MP_N123 (PWmat), no KSPACING "
-        "(VASP), no KPointsAndWeights (DFTB+), no K_POINTS (qe).",
+        "(VASP), no KPointsAndWeights (DFTB+), no K_POINTS (qe), no KPT and no kspacing (abacus).",
         unit="1/Å",
         default_words="0.5 for PWmat",
         usual=KSPACING,
@@ -108,13 +108,18 @@ class LabelConfig:
         "pwmat",
         Choice(STYLES),
         'The program; "dftb" is PWmat that insists on USE_DFTB, "dftb+" the program of that name, '
-        '"qe" Quantum ESPRESSO, "ase" any ASE calculator, "bigmodel" a script of the user.',
+        '"qe" Quantum ESPRESSO, "abacus" ABACUS, "ase" any ASE calculator, "bigmodel" a script of '
+        "the user.",
         name="dft_style",
     )
     inputs: tuple[DftInput, ...] = ()
     energy_as_given: bool = False
     bare_atoms: bool = False
-    pseudo: tuple[Path, ...] = declare((), Items(Located()), "Pseudopotentials, one per element.")
+    pseudo: tuple[Path, ...] = declare(
+        (),
+        Items(Located()),
+        "Pseudopotentials, one per element; for abacus its orbitals (.orb) as well.",
+    )
     in_skf: Optional[Path] = declare(
         None, Placed(), "Directory of the Slater-Koster files (DFTB in PWmat)."
     )

@@ -46,6 +46,7 @@ LABELERS: Registry[Labels] = Registry(
         "dftb+": Labels("pwact.engines.dftbplus.labeler:DftbPlusLabeler"),
         "ase": Labels("pwact.engines.ase.labeler:AseLabeler"),
         "qe": Labels("pwact.engines.qe.labeler:QeLabeler", ("espresso",)),
+        "abacus": Labels("pwact.engines.abacus.labeler:AbacusLabeler"),
         "bigmodel": Labels("pwact.engines.scripts.label:LabelScript", all_at_once=True),
     }
 )

@@ -26,6 +26,7 @@ from pwact.formats.cp2k_input import cell_vectors, read_input
 from pwact.formats.frames import write_frames
 from pwact.verdict import Verdict
 from tests.engines import (
+    abacus_helpers,
     cp2k_inputs,
     dftbplus_helpers,
     network_helpers,
@@ -215,6 +216,16 @@ def vasp(purpose: Purpose) -> Callable[[Path], Finished]:
     return make
 
 
+def abacus(purpose: Purpose) -> Callable[[Path], Finished]:
+    def make(folder: Path) -> Finished:
+        made, task = abacus_helpers.prepared(folder, purpose)
+        inputs = names_in(task)
+        run(task, made.command(purpose))
+        return label(made, task, purpose, inputs)
+
+    return make
+
+
 def pwmat(purpose: Purpose, style: str = "pwmat", more: str = "") -> Callable[[Path], Finished]:
     def make(folder: Path) -> Finished:
         made = pwmat_helpers.labeler(folder, pwmat_helpers.CONTROLS[purpose] + more, style)
@@ -322,6 +333,7 @@ CASES: dict[str, Case] = {
     "lammps alone": Case("explorer lammps", lammps_alone),
     "ase md": Case("explorer ase", ase_md),
     **{f"ase {one.value}": Case("labeler ase", ase(one)) for one in Purpose},
+    **{f"abacus {one.value}": Case("labeler abacus", abacus(one)) for one in Purpose},
     **{f"vasp {one.value}": Case("labeler vasp", vasp(one)) for one in Purpose},
     **{
         f"pwmat {one.value}": Case("labeler pwmat", pwmat(one), open_ended=one is Purpose.AIMD)

@@ -16,6 +16,7 @@ from pwact.fixed_atoms import fix, fixed_of
 from pwact.formats.atom_config import read_atom_config
 from pwact.formats.poscar import read_poscar
 from tests.engines import (
+    abacus_helpers,
     cp2k_inputs,
     dftbplus_helpers,
     pwmat_helpers,
@@ -68,11 +69,12 @@ def labelers(folder: Path) -> dict[str, Labeler]:
         "pwmat": pwmat_helpers.labeler(folder / "pwmat", pwmat_helpers.CONTROLS[aimd]),
         "cp2k": cp2k_inputs.labeler(folder / "cp2k", cp2k_inputs.cp2k_input("MD")),
         "dftb+": dftbplus_helpers.labeler(folder / "dftb", dftbplus_helpers.hsd(aimd)),
+        "abacus": abacus_helpers.abacus(folder / "abacus", abacus_helpers.abacus_input(aimd)),
         "qe": qe_inputs.labeler(folder / "qe", qe_inputs.pw_input("md")),
     }
 
 
-@pytest.mark.parametrize("name", ["pwmat", "cp2k", "dftb+", "qe"])
+@pytest.mark.parametrize("name", ["abacus", "pwmat", "cp2k", "dftb+", "qe"])
 def test_directions_that_cannot_be_held(tmp_path: Path, name: str) -> None:
     made = labelers(tmp_path)[name]
     with pytest.raises(InputError, match="held along (x|some directions) alone"):

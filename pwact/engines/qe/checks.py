@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pwact.engines.labelers import Purpose
-from pwact.engines.qe.species import SPECIES, Species, header
+from pwact.engines.qe.species import SPECIES, Species
 from pwact.engines.qe.task import CALCULATIONS, K_POINTS, VELOCITIES, calculation
 from pwact.errors import InputError
 from pwact.formats.qe_input import PwInput
+from pwact.formats.upf import header
 
 _OF_OTHER_ATOMS = ("CONSTRAINTS", "ATOMIC_FORCES", VELOCITIES)
 _PLAIN_NAME = re.compile(r"[\w.+=@~-]+")

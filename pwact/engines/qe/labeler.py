@@ -11,7 +11,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.links import link_files
 from pwact.engines.qe import checks, task
-from pwact.engines.qe.species import assign, header, listed, of_task, species_for
+from pwact.engines.qe.species import assign, listed, of_task, species_for
 from pwact.engines.qe.steps import AllSteps, read_steps
 from pwact.engines.qe.task import INPUT, LOG, NEXT_INPUT, OUT, RESULTS, SCHEMA
 from pwact.engines.worker import python_module
@@ -19,6 +19,7 @@ from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.qe_input import PwInput
 from pwact.formats.qe_output import labelled, read_log
 from pwact.formats.qe_xml import labelled_xml
+from pwact.formats.upf import header
 from pwact.io.files import tree_hash, write_text
 from pwact.verdict import DONE, Verdict, incomplete, unusable
 

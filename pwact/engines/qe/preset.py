@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pwact.engines.presets import Filling, Wanted, named_by_element
-from pwact.engines.qe.species import head_text, header
 from pwact.errors import InputError
+from pwact.formats.upf import head_text, header
 
 _NUMBER = r"([-+.\dEeDd]+)"
 _WAVES = re.compile(rf'\bwfc_cutoff="\s*{_NUMBER}\s*"')

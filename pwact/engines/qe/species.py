@@ -21,6 +21,7 @@ from pwact.config.elements import NUMBERS
 from pwact.engines.assignment import taken
 from pwact.errors import InputError
 from pwact.formats.qe_input import PwInput
+from pwact.formats.upf import header
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -38,7 +39,6 @@ BY_SPECIES = frozenset(
     }
 )
 _FIRST_INDEX = frozenset({"hubbard_occ"})  # hubbard_occ(ityp, i)
-_HEADER_BYTES = 200_000
 
 
 @dataclass(frozen=True)
@@ -116,46 +116,6 @@ def species_for(root: PwInput, pseudo: Sequence[Path], elements: Sequence[str]) 
         mass = f"{atomic_masses[NUMBERS[element]]:.6f}"
         found.append(Species(element, mass, by_element[element].name))
     return found
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a pseudopotential says of itself.
-
-    Attributes
-    ----------
-    element
-        "" where it does not say.
-    valence
-        Its number of electrons; None where it does not say.
-    """
-
-    element: str
-    valence: Optional[float]
-
-
-def header(path: Path) -> Header:
-    """Read the head of a pseudopotential in UPF, version 1 or 2. Raises InputError."""
-    text = head_text(path)
-    element = re.search(r'\belement="\s*(\w+)\s*"', text)
-    valence = re.search(r'\bz_valence="\s*([^"]+?)\s*"', text)
-    if element is None:  # version 1
-        element = re.search(r"^\s*([A-Z][a-z]?)\s+Element\s*$", text, re.MULTILINE)
-        valence = re.search(r"^\s*(\S+)\s+Z valence\s*$", text, re.MULTILINE)
-    try:
-        electrons = float(valence[1].replace("D", "E")) if valence else None
-    except ValueError:
-        electrons = None
-    return Header(element[1].capitalize() if element else "", electrons)
-
-
-def head_text(path: Path) -> str:
-    """The beginning of a pseudopotential, with all that it says of itself. Raises InputError."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_HEADER_BYTES).decode("utf-8", "replace")
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path) from error
 
 
 def assign(root: PwInput, atoms: Atoms) -> Atoms:

@@ -1,0 +1,1 @@
+"""ABACUS, by its documented formats."""
