@@ -34,6 +34,11 @@
         02.label/{sources.json,inputs.json,structures.txt,parity.npz}
         02.label/result/{train.xyz|PWdata/,label_error.csv}
 
+    output/                                               pwact label, with a .pwact of its own
+      {train.xyz|PWdata/,left_out.csv}
+      label/scf/<i>/<n>-scf/                                n-th frame of the i-th file
+      label/{sources.json,inputs.json}
+
 PWact up to 0.3 wrote ``train``, ``explore`` and ``label`` without the numbers; a step that it did
 is found there.
 
@@ -84,6 +89,8 @@ FEATURES = "features.npy"
 
 TRAIN_XYZ = "train.xyz"
 PWDATA = "PWdata"
+
+LABEL_TASKS = "label"  # of pwact label
 
 TEMP_INIT = "temp_init_bulk_work"
 COLLECTION = "collection"

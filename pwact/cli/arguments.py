@@ -46,6 +46,10 @@ def check(parser: Parser) -> None:
 def campaign(parser: Parser) -> None:
     """What ``init_bulk`` and ``run`` take."""
     pair(parser)
+    _again(parser)
+
+
+def _again(parser: Parser) -> None:
     parser.add_argument(
         "--redo",
         metavar="STAGE",
@@ -65,10 +69,29 @@ def campaign(parser: Parser) -> None:
     )
 
 
+def label(parser: Parser) -> None:
+    """What ``label`` takes."""
+    from pwact.registry.formats import OF_CAMPAIGNS  # noqa: PLC0415  `pwact --help` needs none of it
+
+    add = parser.add_argument
+    add("structures", type=path, nargs="+", help="structures, trajectories or data sets")
+    pair(parser)
+    more = "directory of the data set and of its tasks (default: labelled)"
+    add("-o", "--output", metavar="DIR", type=path, default="labelled", help=more)
+    more = "of all structures, as for sys_configs or to_pwdata (default: by name and content)"
+    add("-f", "--format", default="", help=more)
+    more = "keep every STEP-th frame of each file (default: 1)"
+    add("--step", type=whole(1), default=1, help=more)
+    add("--limit", metavar="N", type=whole(1), help="label the first N frames (default: all)")
+    more = f"{_listed(OF_CAMPAIGNS)} (default: data_format of param.json)"
+    add("--output_format", metavar="FORMAT", type=str.lower, choices=OF_CAMPAIGNS, help=more)
+    _again(parser)
+
+
 def kill(parser: Parser) -> None:
     """What ``kill`` takes."""
     parser.add_argument(
-        "kind", type=str.lower, choices=("init_bulk", "run"), help="which command to end"
+        "kind", type=str.lower, choices=("init_bulk", "run", "label"), help="which command to end"
     )
     parser.add_argument("record", nargs="?", help="accepted for old scripts, not needed")
 

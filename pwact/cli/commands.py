@@ -9,15 +9,16 @@ import json
 import logging
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Optional
 
-from pwact import __version__, layout
+from pwact import layout
 from pwact.cli import console, logs
 from pwact.cli.data_commands import quoted
+from pwact.cli.opened import chosen_of, lost_lines, opened
 from pwact.cli.signals import ending_signals_raise
 from pwact.config.init_bulk import InitConfig
 from pwact.config.param import LoadedPair, load_pair
@@ -40,7 +41,7 @@ from pwact.tools.kill import kill as kill_campaign
 from pwact.tools.status import status_of
 from pwact.tools.target import accepted_by, measure_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
-from pwact.workflow.campaign import Campaign, open_campaign
+from pwact.workflow.campaign import Campaign
 from pwact.workflow.checks.amount import amount, narrow_cells
 from pwact.workflow.checks.making import calculator_remarks
 from pwact.workflow.checks.outlook import outlook
@@ -48,11 +49,8 @@ from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.checks.rehearsal import command_remarks, rehearse
 from pwact.workflow.checks.trials import end_dead
 from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
-from pwact.workflow.opening import CampaignOptions, own_log
 
 log = logging.getLogger(__name__)
-
-SHOWN_LOST = 10
 
 
 def init_bulk(options: Namespace) -> int:
@@ -212,16 +210,6 @@ def run_summary(result: RunResult) -> str:
     return "\n".join(lines)
 
 
-def lost_lines(lost: Sequence[str]) -> list[str]:
-    """What is said at the end of the failed tasks that steps went on without."""
-    if not lost:
-        return []
-    heading = "failed tasks, which are kept (the next start says whether it tries them again):"
-    shown = [f"  {directory}" for directory in lost[:SHOWN_LOST]]
-    more = [f"  … and {len(lost) - SHOWN_LOST} more"] if len(lost) > SHOWN_LOST else []
-    return [heading, *shown, *more]
-
-
 def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
     with logs.logging_to_screen():
         param, resource = Path(options.param), Path(options.resource)
@@ -237,26 +225,13 @@ def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
 
 @contextmanager
 def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
-    work_dir = pair.config.work_dir
-    chosen = CampaignOptions(
-        redo=tuple(options.redo),
-        keep_finished=options.keep_finished,
-        leave_failed=options.leave_failed,
-        progress=console.progress,
-    )
+    chosen = chosen_of(options)
     plan = outlook(pair, chosen) if chosen.redo else None
     if plan is not None and plan.refusal:
         raise StageChangedError(plan.refusal)
-    work_dir.mkdir(parents=True, exist_ok=True)
-    with (
-        ending_signals_raise(),
-        logs.logging_to_screen(),
-        logs.logging_to_file(own_log(work_dir), pair.warnings) as begun,
-        open_campaign(
-            work_dir, pair.kind, pair.config.seed, replace(chosen, begun=begun)
-        ) as campaign,
-    ):
-        log.info("pwact %s %s in %s", __version__, pair.kind, work_dir)
+    with opened(
+        pair.config.work_dir, pair.kind, pair.config.seed, chosen, pair.warnings
+    ) as campaign:
         for line in plan.lines if plan is not None else ():
             log.info("%s", line.strip())
         yield campaign

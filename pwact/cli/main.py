@@ -60,6 +60,9 @@ COMMANDS = {
         "make the first data set: relax, supercell, scale, perturb, AIMD", arguments.campaign
     ),
     "run": Command("active learning: train, explore, select, label, again", arguments.campaign),
+    "label": Command(
+        "label given frames, and make a data set of them", arguments.label, module="label_command"
+    ),
     "check": Command("say what is wrong with a param.json and its resource.json", arguments.check),
     "status": Command(
         "tell how a campaign stands: stage, jobs, failures, time", arguments.status, bare=True

@@ -16,7 +16,7 @@ from pwact.config.labeling import (
     dft_inputs,
     finish,
 )
-from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
+from pwact.config.schema import Key, Node, declare, keys_of, obsolete, only, read
 from pwact.registry.formats import OF_CAMPAIGNS
 
 LARGEST_SEED = 2**63 - 1
@@ -128,7 +128,7 @@ def load_init(root: Node) -> InitConfig:
         load_entry(node, index, prefix, counts) for index, node in enumerate(values["sys_configs"])
     )
     check_together(root, systems, counts)
-    labelers = _labelers(root, values, systems)
+    labelers = _labelers(root, values)
     own: dict[str, Any] = {key.attribute: values[key.attribute] for key in keys_of(InitConfig)}
     return InitConfig(
         file=root.context.file,
@@ -148,9 +148,25 @@ def _scripts(nodes: tuple[Node, ...]) -> tuple[Path, ...]:
     return tuple(one.path for one in dft_inputs(nodes, 0))
 
 
-def _labelers(
-    root: Node, values: dict[str, Any], systems: tuple[SystemEntry, ...]
-) -> dict[str, LabelConfig]:
+def load_scf(root: Node) -> LabelConfig:
+    """What labels by ``scf_input``, for whom all other keys are no matter.
+
+    Raises
+    ------
+    InputError
+        One of its keys is wrong, or there is not just one control file.
+    """
+    own = ("scf_input",)
+    used = [key for key in INPUT_KEYS if key.name in own]
+    keys = (*LABEL_KEYS, *used, *SCF_KEYS, *HISTORIC_FILES)
+    values = read(only(root, keys), keys)
+    found = len(values["scf_input"])
+    if found != 1:
+        raise root.child("scf_input", None).error(f"found {found} control files; expected one")
+    return _labelers(root, {**values, "relax_input": (), "aimd_input": ()})["scf"]
+
+
+def _labelers(root: Node, values: dict[str, Any]) -> dict[str, LabelConfig]:
     """The configurations of relax, aimd and scf."""
     inputs = {
         purpose: dft_inputs(values[f"{purpose}_input"], flag_symm)

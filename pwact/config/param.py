@@ -68,22 +68,39 @@ def load_pair(
     launch = launch_dir.absolute()
     document = read_document(launch / param_path)
     kind = _kind(document, expected)
-    work_dir = _work_dir(document, launch)
+    work_dir = work_dir_of(document, launch)
     context = Context(document.file, work_dir, homes=HOMES[kind], strict=strict)
     root = Node(document.root, "", context)
     config = load_run(root) if kind == RUN else load_init(root)
-    file = launch / resource_path
-    inside = work_dir / resource_path
-    described = read_document(inside if not is_there(file) and is_there(inside) else file)
-    _refuse_param(described)
-    resource_context = Context(described.file, work_dir, homes=RESOURCE_HOMES, strict=strict)
-    resources = load_resources(Node(described.root, "", resource_context))
+    resources, described = resources_of(launch, resource_path, context)
     _check_blocks(config, resources)
-    refused = [*context.unknown, *resource_context.unknown, *context.doubts]
-    if strict and refused:
+    return LoadedPair(kind, config, resources, said_of(context, described))
+
+
+def resources_of(launch: Path, path: Path, param: Context) -> tuple[Resources, Context]:
+    """The resource file that goes with a param.json, and what is said of it.
+
+    One that is not there is looked for in the work directory.
+
+    Raises
+    ------
+    InputError
+        It is wrong.
+    """
+    inside = param.base / path
+    missing = not is_there(launch / path)
+    described = read_document(inside if missing and is_there(inside) else launch / path)
+    _refuse_param(described)
+    context = Context(described.file, param.base, homes=RESOURCE_HOMES, strict=param.strict)
+    return load_resources(Node(described.root, "", context)), context
+
+
+def said_of(param: Context, resource: Context) -> list[str]:
+    """What is odd in two files. Raises InputError where that is refused."""
+    refused = [*param.unknown, *resource.unknown, *param.doubts]
+    if param.strict and refused:
         raise refused[0]
-    warnings = [*context.warnings, *resource_context.warnings, *(str(one) for one in refused)]
-    return LoadedPair(kind, config, resources, warnings)
+    return [*param.warnings, *resource.warnings, *(str(one) for one in refused)]
 
 
 def load_run_param(param_path: Path, launch_dir: Path) -> RunConfig:
@@ -97,16 +114,14 @@ def load_run_param(param_path: Path, launch_dir: Path) -> RunConfig:
     launch = launch_dir.absolute()
     document = read_document(launch / param_path)
     _kind(document, RUN)
-    context = Context(document.file, _work_dir(document, launch), homes=HOMES[RUN])
+    context = Context(document.file, work_dir_of(document, launch), homes=HOMES[RUN])
     return load_run(Node(document.root, "", context))
 
 
 def _kind(document: Document, expected: Optional[str]) -> str:
     given = {name.lower() for name in document.root if not name.startswith("_")}
     is_run, is_init = given & _RUN_MARKS, given & _INIT_MARKS
-    if _has_blocks(document):
-        message = "this looks like a resource.json; the order is PARAM RESOURCE"
-        raise InputError(message, document.file)
+    refuse_resource(document)
     if expected is not None:
         other = {RUN: is_init - is_run, INIT_BULK: is_run - is_init}[expected]
         own = {RUN: is_run, INIT_BULK: is_init}[expected]
@@ -126,6 +141,13 @@ def _kind(document: Document, expected: Optional[str]) -> str:
     raise InputError(message, document.file)
 
 
+def refuse_resource(document: Document) -> None:
+    """Raise InputError for a resource.json in the place of param.json."""
+    if _has_blocks(document):
+        message = "this looks like a resource.json; the order is PARAM RESOURCE"
+        raise InputError(message, document.file)
+
+
 def _has_blocks(document: Document) -> bool:
     """Whether sections have a command, as those of resource.json."""
     return any(
@@ -141,7 +163,8 @@ def _refuse_param(document: Document) -> None:
         raise InputError(message, document.file)
 
 
-def _work_dir(document: Document, launch: Path) -> Path:
+def work_dir_of(document: Document, launch: Path) -> Path:
+    """The work directory that a param.json names. Raises InputError for a file."""
     members = Node(document.root, "", Context(document.file, launch)).members()
     if "work_dir" not in members:
         return launch

@@ -212,6 +212,14 @@ def read(node: Node, keys: Sequence[Key]) -> dict[str, Any]:
     return values
 
 
+def only(node: Node, keys: Sequence[Key]) -> Node:
+    """An object with what these keys say, for readers to whom all else is no matter."""
+    node.members()
+    known = keys_by_name(keys)
+    members = {name: value for name, value in node.value.items() if name.lower() in known}
+    return dataclasses.replace(node, value=members)
+
+
 def _doubt(node: Node, key: Key, value: Any) -> None:
     """Note the first number of `value` that is not usual."""
     for one in value if isinstance(value, tuple) else (value,):

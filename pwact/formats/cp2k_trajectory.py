@@ -7,10 +7,10 @@ did not converge, is left out and moves no other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 from ase import Atoms
@@ -206,6 +206,18 @@ def read_cp2k_md(path: Path) -> Atoms:
     InputError
         There is none.
     """
+    numbers, placed = _md_structures(path)
+    return placed(numbers[-1])
+
+
+def iterate_cp2k_md(path: Path) -> Iterator[Atoms]:
+    """All structures of a trajectory whose log is `path`. Raises as `read_cp2k_md`."""
+    numbers, placed = _md_structures(path)
+    yield from map(placed, numbers)
+
+
+def _md_structures(path: Path) -> tuple[list[int], Callable[[int], Atoms]]:
+    """Numbers of the complete steps, and what gives the structure of each."""
     log = read_log(path)
     start = _start(log)
     _demand_cells(log, path.parent)
@@ -214,8 +226,11 @@ def read_cp2k_md(path: Path) -> Atoms:
     numbers = [number for number in positions if not cells or number in cells]
     if not numbers:
         raise InputError("no step beside it is complete", path)
-    step, cell = positions[max(numbers)], cells.get(max(numbers))
-    return _placed(step, start, cell, path.parent, length)
+
+    def placed(number: int) -> Atoms:
+        return _placed(positions[number], start, cells.get(number), path.parent, length)
+
+    return sorted(numbers), placed
 
 
 def labelled_md(log: Log, left_out: Optional[list[int]] = None) -> list[Atoms]:

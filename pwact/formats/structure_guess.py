@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from pwact.errors import InputError
 from pwact.io.texts import DAMAGED, open_text
 
 XDATCAR = "vasp-xdatcar"
+MOVEMENT = "pwmat/movement"
 PWMAT = "pwmat/config"  # what was taken where nobody said it, before anything was guessed
 NAMES: tuple[tuple[str, tuple[str, ...]], ...] = (  # the first that fits counts
     ("cif", ("*.cif",)),
@@ -54,13 +55,32 @@ _STEPS = re.compile(r"(?m)^\s*\d+\s*atoms?\s*,.*iteration", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Guess:
-    """A format, and what is to be said about it ("" if nothing)."""
+    """A format, and what is to be said about it ("" if nothing).
+
+    Attributes
+    ----------
+    of_all
+        The format by which all structures of the file are read, where it is another one.
+    """
 
     format: str
     remark: str = ""
+    of_all: str = ""
 
 
-def guess(path: Path) -> Guess:
+class Giving(NamedTuple):
+    """How the user gives a format: in short, and in full with an example."""
+
+    short: str
+    full: str
+
+
+IN_JSON = Giving(
+    '"format": "{format}"', 'the key format, as in {{"config": "{name}", "format": "{format}"}}'
+)
+
+
+def guess(path: Path, giving: Giving = IN_JSON) -> Guess:
     """The format of a structure file.
 
     What PWmat writes is taken as that, whatever its name: before anything was guessed, a file
@@ -74,21 +94,20 @@ def guess(path: Path) -> Guess:
     names, head = by_name(path), _head(path)
     content = of_text(head)
     if content == PWMAT:
-        return Guess(PWMAT, _several(head))
+        several = _several(head)
+        return Guess(PWMAT, several, MOVEMENT if several else "")
     if content == XDATCAR and len(_FRAMES.findall(head)) > 1:
         return Guess(XDATCAR, "it holds several structures, and the last is taken")
     if not content and not names:
         raise InputError(
-            f"its name and how it begins tell no format{_cp2k(head)}; give one by the key format, "
-            "as in {"
-            f'"config": "{path.name}", "format": "vasp/poscar"'
-            "}",
+            f"its name and how it begins tell no format{_cp2k(head)}; give one by "
+            + giving.full.format(name=path.name, format="vasp/poscar"),
             path,
         )
     if content and names and content not in names:
         raise InputError(
             f"its name is that of {names[0]}, but it begins like {content}: "
-            f'give "format": "{content}", or mend the file',
+            f"give {giving.short.format(format=content)}, or mend the file",
             path,
         )
     return Guess(content or names[0])

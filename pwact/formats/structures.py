@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections import deque
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 
 import ase.io
 import numpy as np
@@ -128,6 +128,14 @@ def read_structure(path: Path, structure_format: str) -> Atoms:
             raise
         message = f"{error.message}; it begins like {likely}: is that its format?"
         raise InputError(message, path) from error
+    return plain(atoms, name)
+
+
+def plain(atoms: Atoms, name: str) -> Atoms:
+    """A structure as all have it, of one that was read in format `name`.
+
+    It is open along an axis where its file says so; velocities and labels are left out.
+    """
     said = name in _SAY_PERIODIC or atoms.cell.rank < 3
     pbc = atoms.pbc if said else True
     made = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell.array, pbc=pbc)
@@ -144,22 +152,37 @@ def _read(path: Path, name: str) -> Atoms:
             return _OUTPUTS[name](path)
         except TaskError as error:
             raise InputError(f"cannot be read in format {name}: {error}", path) from error
+    found = read_by_ase(path, name, slice(None) if name in _ONE else slice(-1, None))
+    if len(found) > 1:
+        raise InputError(f"holds {len(found)} structures; keep the one that is meant", path)
+    return found[-1]
+
+
+def read_by_ase(path: Path, name: str, index: slice) -> list[Atoms]:
+    """Structures of a file in one of ASE's formats, at least one.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or holds no structure, or one whose sites or atoms are not clear.
+    """
     _check_elements_are_named(path, name)
-    try:
-        atoms = _by_ase(path, name)
+    try:  # Au@Ag.cif is a name
+        found = ase.io.read(str(path), index=index, format=name, do_not_split_by_at_sign=True)
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 - other people's readers raise anything
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise InputError(f"cannot be read in format {name}: {reason}", path) from error
-    if atoms is None:
+    if not found:
         raise InputError(f"holds no structure in format {name}", path)
-    _check_sites(atoms, path)
-    try:
-        take_constraints(atoms)
-    except ValueError as error:
-        raise InputError(str(error), path) from error
-    return atoms
+    for atoms in found:
+        _check_sites(atoms, path)
+        try:
+            take_constraints(atoms)
+        except ValueError as error:
+            raise InputError(str(error), path) from error
+    return list(found)
 
 
 def _check_elements_are_named(path: Path, name: str) -> None:
@@ -182,18 +205,6 @@ def _check_sites(atoms: Atoms, path: Path) -> None:
                 "a supercell for instance",
                 path,
             )
-
-
-def _by_ase(path: Path, name: str) -> Optional[Atoms]:
-    found = ase.io.read(
-        str(path),
-        index=slice(None) if name in _ONE else slice(-1, None),
-        format=name,
-        do_not_split_by_at_sign=True,  # Au@Ag.cif is a name
-    )
-    if len(found) > 1:
-        raise InputError(f"holds {len(found)} structures; keep the one that is meant", path)
-    return found[-1] if found else None
 
 
 def write_structure(path: Path, atoms: Atoms, structure_format: str) -> None:

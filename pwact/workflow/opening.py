@@ -27,6 +27,7 @@ from pwact.workflow.seeds import draw_root
 _LOG = logging.getLogger(__name__)
 
 CAMPAIGN = "campaign_started"
+LABEL = "label"  # the command whose campaign is one data set, alone in its directory
 COUNT_ONCE = "distinct"  # a structure is labelled, and in the data, once
 SCF_ALONE = "scf_alone"  # scf of an entry of init_bulk without MD labels its structures
 
@@ -77,6 +78,7 @@ def start(
     own = [event for event in earlier if event["command"] == command]
     if seed is None:
         own = _with_work(events, own) or own
+    _demand_own(earlier, command, journal.path.parent.parent)
     original = original_of(journal.path.parent.parent, events)
     new = not earlier or original is not None
     name = uuid.uuid4().hex[:12] if new else earlier[-1]["campaign"]
@@ -96,6 +98,16 @@ def start(
         started = {**{key: own[-1].get(key) for key in started}, "campaign": name}
     journal.hold(CAMPAIGN, **written_by(), **started)
     return started
+
+
+def _demand_own(earlier: Sequence[Mapping[str, Any]], command: str, work_dir: Path) -> None:
+    """Raise UsageError for a campaign beside another one with which it shares no directory."""
+    others = sorted({event["command"] for event in earlier} - {command})
+    if others and LABEL in (command, *others):
+        raise UsageError(
+            f"{work_dir} holds a campaign of pwact {' and '.join(others)}; pwact {command} needs "
+            f"another directory, since one of pwact {LABEL} is alone in its own"
+        )
 
 
 def _leave_jobs_to(original: Path, journal: Journal, events: Sequence[Mapping[str, Any]]) -> None:

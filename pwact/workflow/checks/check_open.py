@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
@@ -85,9 +85,33 @@ def check_run_open(config: RunConfig, structures: Iterable[tuple[str, StructureF
     return list(dict.fromkeys(said))
 
 
+def check_frame_open(atoms: Atoms, path: Path, computed: bool, data_format: str) -> None:
+    """Refuse a frame with open axes where its label would not be that of this frame.
+
+    Parameters
+    ----------
+    computed
+        Whether the program computes open axes as such.
+
+    Raises
+    ------
+    InputError
+        The program or the data format cannot keep them.
+    """
+    axes = _open_axes(atoms)
+    if axes and not computed:
+        raise _refused(path, axes, "the program computes it as periodic", (None, ""))
+    if not _kept(data_format, axes) and axes:
+        what = f"data of the format {data_format} cannot say so (extxyz can)"
+        raise _refused(path, axes, what, (None, ""))
+
+
 def _open(structure: StructureFile) -> list[int]:
     """Numbers of the axes along which a structure is open."""
-    atoms: Atoms = read_start(structure.path, structure.format, structure.fix_atoms)
+    return _open_axes(read_start(structure.path, structure.format, structure.fix_atoms))
+
+
+def _open_axes(atoms: Atoms) -> list[int]:
     return list(map(int, np.flatnonzero(~np.asarray(atoms.pbc, dtype=bool))))
 
 
@@ -101,7 +125,9 @@ def _named(axes: list[int]) -> str:
     return ", ".join("abc"[axis] for axis in axes)
 
 
-def _refused(path: Path, axes: list[int], what: str, where: tuple[Path, str]) -> InputError:
+def _refused(
+    path: Path, axes: list[int], what: str, where: tuple[Optional[Path], str]
+) -> InputError:
     pbc = " ".join("F" if axis in axes else "T" for axis in range(3))
     advice = _ADVICE.format(axes=_named(axes))
     message = f"{path}: it is open along {_named(axes)} (pbc {pbc}), but {what}; {advice}"
