@@ -9,7 +9,7 @@ import pytest
 
 from pwact.engines.network.task import Settings
 from pwact.engines.sevennet.files import checkpoints, keep_curve, reached_epoch
-from pwact.engines.sevennet.program import input_of, saved_every
+from pwact.engines.sevennet.program import going_on, input_of, saved_every
 from pwact.engines.trainers import TrainedModel
 from pwact.errors import InputError
 from tests.engines.network_helpers import trainer
@@ -54,7 +54,7 @@ FRAMES = [copper(1), copper(2)]
 
 
 def test_from_nothing_the_keys_make_the_model() -> None:
-    made = input_of(settings(cutoff=4.5, channel=8), FRAMES, True, None, 0)
+    made = input_of(settings(cutoff=4.5, channel=8), FRAMES, True, None)
     assert made["model"]["cutoff"] == 4.5
     assert made["model"]["channel"] == 8
     assert made["model"]["chemical_species"] == ["Cu"]
@@ -64,18 +64,18 @@ def test_from_nothing_the_keys_make_the_model() -> None:
     assert made["data"]["shift"][29] == pytest.approx(mean)
     assert sum(map(bool, made["data"]["shift"])) == 1
     assert made["data"]["load_validset_path"] == ["valid.xyz"]
-    assert "load_validset_path" not in input_of(settings(), FRAMES, False, None, 0)["data"]
+    assert "load_validset_path" not in input_of(settings(), FRAMES, False, None)["data"]
 
 
 def test_the_rate_falls_to_its_last_value() -> None:
-    train = input_of(settings(learning_rate=0.02, rate_fall=0.25), FRAMES, True, None, 0)["train"]
+    train = input_of(settings(learning_rate=0.02, rate_fall=0.25), FRAMES, True, None)["train"]
     assert train["optim_param"]["lr"] == 0.02
     assert train["scheduler_param"]["gamma"] ** 9 == pytest.approx(0.25)
-    assert input_of(settings(epochs=1), FRAMES, True, None, 0)["train"]["epoch"] == 1
+    assert input_of(settings(epochs=1), FRAMES, True, None)["train"]["epoch"] == 1
 
 
 def test_a_model_to_begin_with_keeps_its_shape() -> None:
-    made = input_of(settings(), FRAMES, True, {"cutoff": 6.0}, 0)
+    made = input_of(settings(), FRAMES, True, {"cutoff": 6.0})
     assert made["model"] == {"cutoff": 6.0}
     assert made["train"]["continue"] == {
         "checkpoint": "begin.pth",
@@ -84,15 +84,16 @@ def test_a_model_to_begin_with_keeps_its_shape() -> None:
         "reset_epoch": True,
     }
     assert "shift" not in made["data"]
-    later = input_of(settings(), FRAMES, True, {"cutoff": 6.0}, 4)["train"]["continue"]
+    assert going_on(made, 0) == made
+    later = going_on(made, 4)["train"]["continue"]
     assert later["checkpoint"] == "checkpoint_4.pth"
     assert not any(value for name, value in later.items() if name.startswith("reset"))
-    new = input_of(settings(), FRAMES, True, None, 4)
+    new = going_on(input_of(settings(), FRAMES, True, None), 4)
     assert new["train"]["continue"] == later
 
 
 def test_a_task_of_a_model_gets_its_name() -> None:
-    made = input_of(settings(modal="PBE"), FRAMES, False, {}, 0)
+    made = input_of(settings(modal="PBE"), FRAMES, False, {})
     (part,) = made["data"]["load_trainset_path"]
     assert part == {"data_modality": "PBE", "file_list": [{"file": "train.xyz"}]}
     assert made["train"]["use_modality"] is True
@@ -106,8 +107,8 @@ def test_a_task_of_a_model_gets_its_name() -> None:
 def test_stresses_are_trained_where_all_frames_have_them() -> None:
     bare = copper(3)
     del bare.calc.results["stress"]
-    assert input_of(settings(), FRAMES, False, None, 0)["train"]["is_train_stress"] is True
-    train = input_of(settings(), [*FRAMES, bare], False, None, 0)["train"]
+    assert input_of(settings(), FRAMES, False, None)["train"]["is_train_stress"] is True
+    train = input_of(settings(), [*FRAMES, bare], False, None)["train"]
     assert train["is_train_stress"] is False
     assert ["Stress", "ComponentRMSE"] not in train["error_record"]
 

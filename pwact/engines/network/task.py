@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SETTINGS = "settings.json"
 TRAIN, VALID = "train.xyz", "valid.xyz"  # with the names by which ASE reads labels
 START = "start.model"  # link to the model to begin with
-REFERENCES = "references.json"
+BEGUN = "begin.json"  # what was made of the model to begin with, and its errors
 RESULT = "result.json"
 LOG = "train.log"
 
@@ -106,6 +106,13 @@ def valid_error(frames: Sequence[Atoms], calculator: Any) -> ValidError:
 
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
+
+
+def write_begun(directory: Path, shifts: Mapping[str, float], valid: Optional[ValidError]) -> None:
+    """Tell what was added to the reference energies, and the errors before the training."""
+    errors = None if valid is None else {"rmse_e": valid.rmse_e, "rmse_f": valid.rmse_f}
+    told = {"added_to_reference_energies": dict(shifts), "valid_error": errors}
+    write_json(directory / BEGUN, told)
 
 
 def write_result(directory: Path, epochs: int, valid: Optional[ValidError]) -> None:

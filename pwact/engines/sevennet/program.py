@@ -19,16 +19,13 @@ def input_of(
     train: Sequence[Atoms],
     valid: bool,
     begun: Optional[Mapping[str, Any]],
-    last: int,
 ) -> dict[str, Any]:
     """Sections model, train and data.
 
     Parameters
     ----------
     begun
-        The section ``model`` of the checkpoint to begin with; None from nothing.
-    last
-        The epoch of the checkpoint to go on from; 0 where the training begins.
+        The section ``model`` of the checkpoint to begin with, which is `BEGIN`; None from nothing.
     """
     stress = all("stress" in frame.calc.results for frame in train)
     modal = settings.keys["modal"]
@@ -37,7 +34,7 @@ def input_of(
         "model": _new_model(settings) if begun is None else dict(begun),
         "train": {
             **_training(settings, stress),
-            **_start(begun is not None, last),
+            **({} if begun is None else _continue(BEGIN, fresh=True)),
             "use_modality": modal is not None,
         },
         "data": {**data, **(_references(train) if begun is None else {})},
@@ -81,11 +78,15 @@ def saved_every(epochs: int) -> int:
     return max(width for width in range(1, most + 1) if epochs % width == 0)
 
 
-def _start(begun: bool, last: int) -> dict[str, Any]:
-    if not begun and not last:
-        return {}
-    fresh = last == 0
-    checkpoint = BEGIN if fresh else f"checkpoint_{last}.pth"
+def going_on(document: Mapping[str, Any], last: int) -> dict[str, Any]:
+    """The input from the checkpoint of epoch `last` on; as it is for 0."""
+    if not last:
+        return dict(document)
+    more = _continue(f"checkpoint_{last}.pth", fresh=False)
+    return {**document, "train": {**document["train"], **more}}
+
+
+def _continue(checkpoint: str, fresh: bool) -> dict[str, Any]:
     resets = dict.fromkeys(("reset_optimizer", "reset_scheduler", "reset_epoch"), fresh)
     return {"continue": {"checkpoint": checkpoint, **resets}}
 

@@ -14,14 +14,14 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from pwact.engines.network import task
 from pwact.engines.sevennet.files import MODEL, checkpoints, keep_curve
-from pwact.engines.sevennet.program import BEGIN, input_of
+from pwact.engines.sevennet.program import BEGIN, going_on, input_of
 from pwact.engines.worker import exit_status
 from pwact.errors import TaskError
-from pwact.io.files import remove, replacing, write_json
+from pwact.io.files import remove, replacing
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -39,23 +39,33 @@ def work(directory: Path) -> None:
         remove(directory / name)
     shutil.rmtree(directory / _CACHE, ignore_errors=True)
     train, valid = (task.frames_of(directory, name) for name in (task.TRAIN, task.VALID))
-    begun = _prepared(directory, settings, train)
-    last = _last_checkpoint(directory)
+    begun = _prepared(directory, settings, train, valid) if settings.begin else None
+    _train(directory, settings, input_of(settings, train, bool(valid), begun))
+    _leave_model(directory, checkpoints(directory)[settings.keys["epochs"]])
+    error = task.valid_error(valid, calculator(directory / MODEL, settings)) if valid else None
+    task.write_result(directory, settings.keys["epochs"], error)
+    for path in (*checkpoints(directory).values(), *directory.glob("checkpoint_best*")):
+        remove(path)
+    remove(directory / BEGIN)
+    shutil.rmtree(directory / _CACHE, ignore_errors=True)
+
+
+def _train(directory: Path, settings: task.Settings, document: dict[str, Any]) -> None:
+    """Train to the last epoch, from the last checkpoint if there is one.
+
+    Raises
+    ------
+    TaskError
+        The program ended before.
+    """
+    last, epochs = _last_checkpoint(directory), settings.keys["epochs"]
     keep_curve(directory, last)
-    epochs = settings.keys["epochs"]
     if last < epochs:
-        _write_input(directory, input_of(settings, train, bool(valid), begun, last))
+        _write_input(directory, going_on(document, last))
         _run(settings.seed)
     done = keep_curve(directory, epochs)
     if done != epochs:
         raise TaskError(f"sevenn ended after {done} of {epochs} epochs")
-    _leave_model(directory, checkpoints(directory)[epochs])
-    error = task.valid_error(valid, calculator(directory / MODEL, settings)) if valid else None
-    task.write_result(directory, epochs, error)
-    for path in (*checkpoints(directory).values(), *directory.glob("checkpoint_best*")):
-        remove(path)
-    remove(directory / BEGIN)
-    shutil.rmtree(directory / _CACHE)
 
 
 def calculator(model: Path, settings: task.Settings) -> Any:
@@ -66,24 +76,24 @@ def calculator(model: Path, settings: task.Settings) -> Any:
 
 
 def _prepared(
-    directory: Path, settings: task.Settings, train: Sequence[Atoms]
-) -> Optional[dict[str, Any]]:
+    directory: Path, settings: task.Settings, train: Sequence[Atoms], valid: Sequence[Atoms]
+) -> dict[str, Any]:
     """The section ``model`` of the checkpoint to begin with, put into `BEGIN`."""
     from sevenn.util import load_checkpoint  # noqa: PLC0415
 
-    if settings.begin is None:
-        return None
+    assert settings.begin is not None
     found = load_checkpoint(settings.begin)
     config = found.config
     task.demand_elements(config["chemical_species"], settings)
     _demand_modal(config, settings)
-    state = found.build_model().state_dict()
+    state, shifts = found.build_model().state_dict(), {}
     if settings.keys["refit_references"]:
         model = calculator(Path(settings.begin), settings)
         shifts = task.energy_shifts(train, task.energies_of(train, model))
         _shift(state, config, settings, shifts)
-        write_json(directory / task.REFERENCES, {"added_to_reference_energies_eV": shifts})
     _save(directory / BEGIN, config, state)
+    error = task.valid_error(valid, calculator(directory / BEGIN, settings)) if valid else None
+    task.write_begun(directory, shifts, error)
     section: dict[str, Any] = found.yaml_dict("continue")["model"]
     return section
 
