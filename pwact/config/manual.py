@@ -74,6 +74,7 @@ _ENGINES: Sequence[tuple[str, Mapping[str, tuple[Key, ...]], str]] = (
         {"": nep_in.KEYS},
         "The words of nep.in, lists as lists. Defaults are ours, for small data sets.",
     ),
+    ("mace", train_keys.ENGINES["mace"].sections, ""),
 )
 
 

@@ -5,7 +5,7 @@ Those of one name mean the same for all of them; each trainer puts them into its
 
 from __future__ import annotations
 
-from pwact.config.kinds import Flag, Real, Text, Whole
+from pwact.config.kinds import Choice, Flag, Real, Text, Whole
 from pwact.config.schema import Key
 
 _COUNT = Whole(1)
@@ -49,4 +49,17 @@ SEVENNET = (
     Key("channel", _COUNT, 16, "Channels of the features, from nothing."),
     Key("lmax", Whole(0, 6), 1, "Largest order of the features, from nothing."),
     Key("num_convolution_layer", Whole(1, 10), 2, "Layers of messages, from nothing."),
+)
+MACE_DEFAULTS = {"epochs": (30, 200), "learning_rate": (0.001, 0.01)}
+MACE = (
+    *_shared(_both(*MACE_DEFAULTS["epochs"]), _both(*MACE_DEFAULTS["learning_rate"]), 2),
+    Key("energy_weight", _WEIGHT, 1.0, "Weight of energies in the loss."),
+    Key("force_weight", _WEIGHT, 100.0, "Weight of forces in the loss."),
+    Key("stress_weight", _WEIGHT, 1.0, "Weight of stresses, where all data have them."),
+    Key("dtype", Choice(("float32", "float64")), "float64", "Precision of the training."),
+    Key("head", Text(one_line=True), help="Head of a model with several that is trained on."),
+    Key("cutoff", Real(high=20.0, positive=True), 5.0, "Cutoff, from nothing.", "Å"),
+    Key("num_channels", _COUNT, 16, "Channels of the messages, from nothing."),
+    Key("max_L", Whole(0, 4), 0, "Largest order of the messages, from nothing."),
+    Key("num_interactions", Whole(1, 10), 2, "Layers of messages, from nothing."),
 )

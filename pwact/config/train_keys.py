@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional
 from pwact.config import nep_in
 from pwact.config.document import JsonObject, plain
 from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Section, Text, Whole
-from pwact.config.network_keys import SEVENNET
+from pwact.config.network_keys import MACE, SEVENNET
 from pwact.config.schema import Key, Node, keys_by_name, nearest
 
 _COUNT = Whole(1)
@@ -235,6 +235,14 @@ ENGINES: Mapping[str, EngineKeys] = {
         passes_unknown=False,
         read_native=nep_in.read_nep_in,
         cutoffs={"NEP": ("", "cutoff")},
+        begins_pretrained=True,
+    ),
+    "mace": EngineKeys(
+        ("MACE",),
+        "MACE",
+        {"": MACE},
+        passes_unknown=False,
+        cutoffs={"MACE": ("", "cutoff")},
         begins_pretrained=True,
     ),
 }

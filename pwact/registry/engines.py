@@ -60,6 +60,7 @@ TRAINERS: Registry[Trains] = Registry(
         "pod": Trains("pwact.engines.pod.trainer:PodTrainer"),
         "sevennet": Trains("pwact.engines.sevennet.trainer:SevenNetTrainer", explored_by="ase"),
         "torchnep": Trains("pwact.engines.torchnep.trainer:TorchnepTrainer", explored_by="ase"),
+        "mace": Trains("pwact.engines.mace.trainer:MaceTrainer", explored_by="ase"),
     }
 )
 EXPLORERS: Registry[Entry] = Registry(

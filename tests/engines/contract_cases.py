@@ -329,6 +329,7 @@ CASES: dict[str, Case] = {
     "matpl NEP": Case("trainer matpl", matpl(test_matpl.nep(**TRAINING)), proof="train.ended"),
     "sevennet": Case("trainer sevennet", network("sevennet"), proof="train.ended"),
     "torchnep": Case("trainer torchnep", torchnep, proof="train.ended"),
+    "mace": Case("trainer mace", network("mace"), proof="train.ended"),
     "lammps committee": Case("explorer lammps", lammps),
     "lammps alone": Case("explorer lammps", lammps_alone),
     "ase md": Case("explorer ase", ase_md),

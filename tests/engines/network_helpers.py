@@ -14,7 +14,7 @@ from pwact.engines import trainer_for
 from pwact.engines.trainers import Trainer
 
 FILE = Path("run_param.json")
-RECORDED_EPOCHS = {"sevennet": 4}
+RECORDED_EPOCHS = {"sevennet": 4, "mace": 3}
 
 
 def stand_in(folder: Path, recorded: Path) -> Path:

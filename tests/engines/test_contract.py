@@ -25,13 +25,14 @@ from pwact.registry.engines import EXPLORERS, LABELERS, TRAINERS
 from pwact.verdict import Outcome
 from tests.engines.contract_cases import CASES, Finished
 
-WITHOUT_KPU = {"deepmd", "sevennet", "torchnep"}  # which keep no covariance of the weights
+WITHOUT_KPU = {"deepmd"}  # whose optimizers keep no covariance of the weights
+BY_GRADIENTS = {"sevennet", "mace", "torchnep"}  # which share one evaluator
 
 
 def test_every_engine_has_a_case() -> None:
     registries = {"trainer": TRAINERS, "explorer": EXPLORERS, "labeler": LABELERS}
     known = {f"{kind} {name}" for kind, names in registries.items() for name in names}
-    known |= {f"evaluator {name}" for name in TRAINERS if name not in WITHOUT_KPU}
+    known |= {f"evaluator {name}" for name in TRAINERS if name not in WITHOUT_KPU | BY_GRADIENTS}
     known |= {"script md", "script direct", "evaluator gradients"}
     assert {case.engine for case in CASES.values()} == known
 

@@ -130,6 +130,8 @@ def test_checkpoints_are_found_by_their_epochs(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     assert [*checkpoints(tmp_path)] == [0, 9, 10]
     assert trainer("sevennet").reached(tmp_path) == 10
+    (tmp_path / "trained.ended").write_text("1")
+    assert trainer("sevennet", settings={"epochs": 12}).reached(tmp_path) == 12
 
 
 def test_a_curve_goes_on_behind_the_checkpoint(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +92,7 @@ def test_foreign_elements_are_refused(tmp_path: Path, data: TrainingData) -> Non
 def test_a_failed_worker_is_a_failed_task(tmp_path: Path, data: TrainingData) -> None:
     made, directory = trained(tmp_path, data)
     (directory / "fail").touch()
+    (directory / "trained.ended").unlink()  # a training that has ended is not done again
     assert shell(directory, made.command()) != 0
     assert made.check(directory).outcome is Outcome.INCOMPLETE
 
@@ -119,13 +119,9 @@ def test_a_fingerprint_tells_defaults_that_are_given_from_none() -> None:
     json.dumps(plain)
 
 
-ALONE = {"strategy": replace(StrategyConfig(), uncertainty="kpu", model_num=1)}
-
-
 @pytest.mark.parametrize(
     ("settings", "changes", "key", "words"),
     [
-        ({}, ALONE, "strategy.uncertainty", "committees alone"),
         ({}, {"strategy": StrategyConfig(compress=True)}, "strategy.compress", "no compression"),
         ({"cutoff": [6.0, 5.0, 4.0]}, {}, "train.cutoff", "found 3 numbers; expected 2"),
         ({"cutoff": [6.0, 2.9]}, {}, "train.cutoff", "found 2.9 Å; the angular one"),

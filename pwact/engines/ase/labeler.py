@@ -55,6 +55,8 @@ KNOWN = {
     "tblite": "tblite.ase:TBLite",
     "chgnet": "chgnet.model.dynamics:CHGNetCalculator",
     "sevennet": "sevenn.calculator:SevenNetCalculator",
+    "mace": "pwact.engines.mace.calculator:calculator",
+    "torchnep": "torchnep.ase_calculator:NEP",
 }
 
 

@@ -10,11 +10,17 @@ import numpy as np
 
 from pwact.config.train_keys import defaults
 from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.gradients.covariance import (
+    GRADIENT_COVARIANCE,
+    covariance_step,
+    read_covariance,
+)
+from pwact.engines.gradients.evaluator import ROLE, GradientKpu
 from pwact.engines.links import link_files
 from pwact.engines.network import task
 from pwact.engines.potential import Potential, calculators
 from pwact.engines.trainers import TrainedModel, TrainingData
-from pwact.engines.training_end import ENDED, record_end
+from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.training_task import TrainingTask, demand_files, known_frames
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     from pwact.config.run import RunConfig
 
 MODEL_ROLE = "model"
+TRAINED = "trained.ended"  # holds the size of the model with which the worker ended
 
 
 class NetworkTrainer(TrainingTask):
@@ -39,7 +46,7 @@ class NetworkTrainer(TrainingTask):
     Attributes
     ----------
     engine, worker
-        Its name in the input, and the module that trains.
+        Its name in the input, and the module that trains; beside it lies ``gradients``.
     model
         Name of the trained model.
     by_start
@@ -60,7 +67,13 @@ class NetworkTrainer(TrainingTask):
         self.config = config
         self.types = tuple(config.train.atom_type)
         self.program = train.command
+        self.alone = UNCERTAINTIES[config.strategy.uncertainty].single
         self.keys = {**defaults(self.engine), **config.train.settings}
+
+    @property
+    def adapter(self) -> str:
+        """The module by which `pwact.engines.gradients` reads the models."""
+        return f"{self.worker.rpartition('.')[0]}.gradients"
 
     def calculator(self, model: str) -> Mapping[str, Any]:
         """What an explorer makes of a model: ``calculator`` and its ``arguments``."""
@@ -75,11 +88,6 @@ class NetworkTrainer(TrainingTask):
         config, strategy = self.config, self.config.strategy
         refused = [
             (strategy.compress, "strategy.compress", "no compression"),
-            (
-                UNCERTAINTIES[strategy.uncertainty].single,
-                "strategy.uncertainty",
-                "committees alone",
-            ),
             (
                 bool(config.init_model_list) and config.train.foundation is not None,
                 "init_model_list",
@@ -101,12 +109,16 @@ class NetworkTrainer(TrainingTask):
         """The engine, the order of elements, the foundation and all settings."""
         file = self._foundation_file
         known = {**defaults(self.engine), **dict.fromkeys(self.by_start)}
-        return {
-            "engine": self.engine,
-            "atom_type": list(self.types),
-            "foundation": tree_hash(file) if file else self.config.train.foundation,
-            "settings": Settings({**known, **self.keys}, known),
-        }
+        return Settings(
+            {
+                "engine": self.engine,
+                "atom_type": list(self.types),
+                "foundation": tree_hash(file) if file else self.config.train.foundation,
+                "settings": Settings({**known, **self.keys}, known),
+                "covariance": self.alone,
+            },
+            {"covariance": False},
+        )
 
     def write_input(
         self, directory: Path, data: TrainingData, seed: int, start_from: Optional[Path]
@@ -144,24 +156,29 @@ class NetworkTrainer(TrainingTask):
 
     def command(self) -> str:
         """Shell text that runs the worker."""
-        worker = python_module(self.worker, python=self.program)
-        end = record_end(self.model, task.RESULT)
-        return f"rm -f {ENDED} && {self.environment}{worker} > {task.LOG} 2>&1 && {end}"
+        worker = f"{self.environment}{python_module(self.worker, python=self.program)}"
+        steps = [f"rm -f {ENDED}", unless_ended(TRAINED, self.model, f"{worker} > {task.LOG} 2>&1")]
+        made = [self.model, task.RESULT]
+        if self.alone:
+            data = (self.adapter, self.program, self.model, [task.TRAIN])
+            steps.append(covariance_step(*data, log=task.LOG))
+            made.append(GRADIENT_COVARIANCE)
+        return " && ".join([*steps, record_end(*made)])
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, which was trained for the epochs that were asked for."""
         valid = task.read_result(directory)
         files = {MODEL_ROLE: directory / self.model}
         demand_files(list(files.values()))
+        if self.alone:
+            files[ROLE] = directory / GRADIENT_COVARIANCE
+            read_covariance(files[ROLE])
         return TrainedModel(directory, files, valid)
 
     def kpu(self) -> KpuEvaluator:
-        """Refused by `validate`."""
-        raise InputError(
-            f"the engine {self.engine} knows committees alone",
-            self.config.file,
-            "strategy.uncertainty",
-        )
+        """By gradients of the forces by the weights."""
+        probes = self.config.strategy.kpu_probes
+        return GradientKpu(self.adapter, self.program, MODEL_ROLE, probes)
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """One calculator of ASE a model."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from pwact.config.network_keys import SEVENNET_DEFAULTS
 from pwact.config.schema import nearest
-from pwact.engines.network.training import NetworkTrainer
+from pwact.engines.network.training import TRAINED, NetworkTrainer
 from pwact.engines.sevennet.files import MODEL, reached_epoch
 from pwact.errors import InputError
 
@@ -30,6 +30,13 @@ class SevenNetTrainer(NetworkTrainer):
     worker = "pwact.engines.sevennet.worker"
     model = MODEL
     by_start = SEVENNET_DEFAULTS
+
+    def validate(self) -> None:
+        """Refuse besides the uncertainty of a model of several tasks."""
+        super().validate()
+        if self.alone and self.keys["modal"]:
+            message = "the engine sevennet knows KPU of models of one task alone"
+            raise InputError(message, self.config.file, "train.modal")
 
     def check_foundation(self, name: str) -> None:
         """See `NetworkTrainer`."""
@@ -56,8 +63,9 @@ class SevenNetTrainer(NetworkTrainer):
         return {"calculator": "sevenn.calculator:SevenNetCalculator", "arguments": arguments}
 
     def reached(self, directory: Path) -> float:
-        """The epoch of the last checkpoint."""
-        return float(reached_epoch(directory))
+        """The epoch of the last checkpoint; the last one where the training itself has ended."""
+        ended = (directory / TRAINED).exists()
+        return float(self.keys["epochs"] or 1 if ended else reached_epoch(directory))
 
 
 def _is_known(symbol: str) -> bool:

@@ -126,7 +126,7 @@ def _save(path: Path, config: dict[str, Any], state: dict[str, Any]) -> None:
     import sevenn  # noqa: PLC0415
     import torch  # noqa: PLC0415
 
-    kept = {**config, "version": sevenn.__version__}
+    kept = {**config, "version": sevenn.__version__, "when": ""}
     empty: dict[str, Any] = {"optimizer_state_dict": {}, "scheduler_state_dict": {}}
     whole = {"config": kept, "model_state_dict": state, **empty, "epoch": 0, "time": "", "hash": ""}
     with replacing(path) as aside, aside.open("wb") as stream:

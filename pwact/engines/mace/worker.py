@@ -1,0 +1,147 @@
+"""Trains MACE in the current directory; run inside the job by the Python that has mace.
+
+``python -m pwact.engines.mace.worker`` writes ``config.yaml`` for ``mace_run_train`` and runs it in
+this process. The reference energies (E0s) are those of the model to begin with, fitted to the
+labels. The model that is left is that of the last epoch; the program alone would take the one with
+the smallest loss on the validation data.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pwact.engines.mace.calculator import calculator, device
+from pwact.engines.mace.program import (
+    BEGIN,
+    FOLDER,
+    MODEL,
+    NAME,
+    curve_of,
+    curve_text,
+    input_of,
+)
+from pwact.engines.network import task
+from pwact.engines.worker import exit_status
+from pwact.errors import TaskError
+from pwact.io.files import remove, write_text
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+INPUT = "config.yaml"
+CURVE = "curve.csv"
+
+
+def work(directory: Path) -> None:
+    """Train by ``settings.json``, and leave the model and ``result.json``."""
+    os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"  # else no pretrained model can be read
+    settings = task.read_settings(directory)
+    for name in (MODEL, task.RESULT):
+        remove(directory / name)
+    shutil.rmtree(directory / FOLDER, ignore_errors=True)
+    train, valid = (task.frames_of(directory, name) for name in (task.TRAIN, task.VALID))
+    begun = settings.begin is not None
+    references = _prepared(directory, settings, train, valid) if begun else _references(train)
+    _write_input(directory, input_of(settings, train, bool(valid), references, device()))
+    _run()
+    _demand_epochs(directory, settings.keys["epochs"])
+    (directory / FOLDER / f"{NAME}.model").replace(directory / MODEL)
+    error = task.valid_error(valid, calculator(str(directory / MODEL))) if valid else None
+    task.write_result(directory, settings.keys["epochs"], error)
+    shutil.rmtree(directory / FOLDER)
+    remove(directory / BEGIN)
+
+
+def _references(train: Sequence[Atoms]) -> dict[int, float]:
+    """Atomic number → reference energy in eV of a training from nothing."""
+    from ase.data import atomic_numbers  # noqa: PLC0415
+
+    shifts = task.energy_shifts(train, [0.0] * len(train))
+    return {atomic_numbers[symbol]: value for symbol, value in shifts.items()}
+
+
+def _prepared(
+    directory: Path, settings: task.Settings, train: Sequence[Atoms], valid: Sequence[Atoms]
+) -> dict[int, float]:
+    """The reference energies of the model to begin with, which is put into `BEGIN` with them.
+
+    MACE copies those of the model, whatever it is given as E0s, where the elements are the same.
+    """
+    import torch  # noqa: PLC0415
+    from ase.data import chemical_symbols  # noqa: PLC0415
+
+    assert settings.begin is not None
+    network = torch.load(settings.begin, map_location="cpu")
+    symbols = [chemical_symbols[int(number)] for number in network.atomic_numbers]
+    task.demand_elements(symbols, settings)
+    place, head = _head(network, settings), settings.keys["head"]
+    model, shifts = calculator(settings.begin, head), {}
+    if settings.keys["refit_references"]:
+        shifts = task.energy_shifts(train, task.energies_of(train, model))
+    energies = network.atomic_energies_fn.atomic_energies
+    energies += torch.tensor([shifts.get(symbol, 0.0) for symbol in symbols], dtype=energies.dtype)
+    torch.save(network, directory / BEGIN)
+    begun = calculator(str(directory / BEGIN), head)
+    task.write_begun(directory, shifts, task.valid_error(valid, begun) if valid else None)
+    row = energies.reshape(-1, len(symbols))[place].tolist()
+    return {int(number): value for number, value in zip(network.atomic_numbers, row)}
+
+
+def _head(network: Any, settings: task.Settings) -> int:
+    """Which head of the model to begin with. Raises TaskError unless it is one of its heads."""
+    heads = list(getattr(network, "heads", None) or ["Default"])
+    head = settings.keys["head"]
+    if head is None and len(heads) == 1:
+        return 0
+    if head not in heads:
+        words = ", ".join(heads)
+        raise TaskError(f"{settings.begin} has the heads {words}: train.head must be one of them")
+    return heads.index(head)
+
+
+def _write_input(directory: Path, document: dict[str, Any]) -> None:
+    import yaml  # noqa: PLC0415
+
+    text = yaml.safe_dump(document, sort_keys=False)
+    (directory / INPUT).write_text(text, encoding="utf-8")
+
+
+def _run() -> None:
+    """``mace_run_train`` in this process, with one checkpoint at a time, of the last epoch."""
+    from mace.cli.run_train import main as train  # noqa: PLC0415
+    from mace.tools.checkpoint import CheckpointHandler  # noqa: PLC0415
+
+    save = CheckpointHandler.save
+
+    def save_one(self: Any, state: Any, epochs: int, keep_last: bool = False) -> None:
+        del keep_last
+        save(self, state, epochs, keep_last=False)
+
+    CheckpointHandler.save = save_one
+    sys.argv = ["mace_run_train", "--config", INPUT]
+    train()
+
+
+def _demand_epochs(directory: Path, epochs: int) -> None:
+    """Leave the learning curve. Raises TaskError unless it has the last epoch."""
+    results = sorted((directory / FOLDER / "results").glob("*_train.txt"))
+    rows = curve_of("".join(path.read_text(encoding="utf-8") for path in results))
+    write_text(directory / CURVE, curve_text(rows))
+    done = max((epoch for epoch, _ in rows), default=0)
+    if done != epochs:
+        raise TaskError(f"mace_run_train ended after {done} of {epochs} epochs")
+
+
+def main() -> int:
+    """Do the work in the current directory."""
+    return exit_status(work, logging.INFO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""MACE without its library: what is refused, the input, and the learning curve."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Optional
+
+import pytest
+
+from pwact.engines.mace.program import curve_of, curve_text, input_of
+from pwact.engines.network.task import Settings
+from pwact.errors import InputError
+from tests.engines.network_helpers import trainer
+from tests.engines.test_deepmd import copper
+
+FRAMES = [copper(seed) for seed in range(3)]
+
+
+def settings(begin: Optional[str] = None, **changes: Any) -> Settings:
+    made = trainer("mace", settings={"epochs": 11, **changes})
+    keys = made.resolved(begin is not None)  # type: ignore[attr-defined]
+    return Settings(7, ("Ni", "Cu"), begin, keys)
+
+
+def made(begin: Optional[str] = None, valid: bool = True, **changes: Any) -> dict[str, Any]:
+    return input_of(settings(begin, **changes), FRAMES, valid, {29: -3.5}, "cpu")
+
+
+@pytest.mark.parametrize("name", ["medium", "mace_mp", "small_off"])
+def test_a_name_is_no_foundation(name: str) -> None:
+    with pytest.raises(InputError, match="train.foundation: .*holds none"):
+        trainer("mace", foundation=name).validate()
+
+
+def test_from_nothing_the_keys_make_the_model() -> None:
+    found = made(cutoff=4.5, num_channels=8, max_L=1)
+    assert (found["r_max"], found["num_channels"], found["max_L"]) == (4.5, 8, 1)
+    assert found["E0s"] == "{28: 0.0, 29: -3.5}"
+    assert found["atomic_numbers"] == "[28, 29]"
+    assert found["seed"] == 7
+    assert "foundation_model" not in found
+
+
+def test_the_rate_falls_to_its_last_value() -> None:
+    found = made(learning_rate=0.02, rate_fall=0.25)
+    assert found["lr"] == 0.02
+    assert found["lr_scheduler_gamma"] ** 10 == pytest.approx(0.25)
+    assert found["max_num_epochs"] == 11
+
+
+def test_a_model_to_begin_with_keeps_its_shape_and_replays_nothing() -> None:
+    found = made("start.model", head="pbe")
+    assert found["foundation_model"] == "begin.model"  # with reference energies of ours
+    assert found["multiheads_finetuning"] is False
+    assert found["foundation_head"] == "pbe"
+    assert "r_max" not in found
+    assert "foundation_head" not in made("start.model")
+
+
+def test_no_frame_is_left_out_for_want_of_a_batch() -> None:
+    assert made(batch_size=10)["batch_size"] == 3
+    assert made(batch_size=2)["batch_size"] == 2
+
+
+def test_the_program_always_gets_frames_to_validate_on() -> None:
+    assert made()["valid_file"] == "valid.xyz"
+    assert made(valid=False)["valid_file"] == "train.xyz"
+
+
+def test_stresses_are_trained_where_all_frames_have_them() -> None:
+    bare = copper(9)
+    del bare.calc.results["stress"]
+    assert made()["loss"] == "stress"
+    assert input_of(settings(), [*FRAMES, bare], True, {}, "cpu")["loss"] == "weighted"
+
+
+def line(**entries: Any) -> str:
+    return json.dumps(entries) + "\n"
+
+
+def test_the_curve_has_the_errors_of_each_epoch() -> None:
+    text = line(mode="eval", epoch=None, rmse_e_per_atom=0.5, rmse_f=1.5)
+    text += line(mode="opt", epoch=0, loss=3.0)
+    text += line(mode="eval", epoch=0, rmse_e_per_atom=0.25, rmse_f=1.0, rmse_stress=None)
+    rows = curve_of(text + '{"mode": "ev')
+    assert [epoch for epoch, _ in rows] == [0, 1]
+    assert rows[1][1][:2] == [0.25, 1.0]
+    assert curve_text(rows[:1]) == "epoch,rmse_e_per_atom,rmse_f\n0,0.5,1.5\n"
+    assert curve_text([]).strip() == "epoch"
