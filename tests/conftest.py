@@ -6,6 +6,7 @@ Random inputs are the same in every run, and are not timed.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import zlib
@@ -59,7 +60,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what has to be asked for.
 
     Other people's loaders are selected by ``-m consumers``, combinations of which others try a
-    sample by ``-m thorough``, and files beside the repository where PWACT_REAL_OUTPUTS names them.
+    sample by ``-m thorough``, what needs PyTorch by ``-m torch``, ``-m sevennet`` or ``-m mace``,
+    and files beside the repository where PWACT_REAL_OUTPUTS names them.
     """
     group_what_shares(items)
     asked = str(config.getoption("markexpr"))
@@ -67,6 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "real_outputs": not os.environ.get("PWACT_REAL_OUTPUTS"),
         "consumers": "consumers" not in asked,
         "thorough": "thorough" not in asked,
+        **{name: name not in re.findall(r"\w+", asked) for name in ("torch", "sevennet", "mace")},
     }
     extra = [
         item

@@ -63,7 +63,10 @@ class Mace:
         wanted = data.config_from_atoms(atoms, key_specification=keys, head_name=self._head)
         cutoff = float(self._network.r_max)
         table = AtomicNumberTable(self._numbers)
-        return data.AtomicData.from_config(wanted, z_table=table, cutoff=cutoff, heads=self._heads)
+        graph = data.AtomicData.from_config(wanted, z_table=table, cutoff=cutoff, heads=self._heads)
+        if not graph["edge_index"].numel():
+            raise TaskError(f"no atom has a neighbour within {cutoff:g} Å")
+        return graph
 
 
 def load(path: Path) -> Mace:
