@@ -10,6 +10,7 @@
     ├── TaskError             exit 1   the output of one task cannot be used
     │   ├── NotConvergedError          … because its SCF did not converge
     │   └── CutOffError                … because a file ends too early
+    ├── BudgetError           exit 3   what the user allows is used up, with work left
     ├── QuorumError           exit 1   too many tasks of one stage failed
     └── SchedulerError        exit 1   the scheduler refused what we asked, for good
 """
@@ -86,6 +87,12 @@ class CutOffError(TaskError):
 
 class QuorumError(PwactError):
     """More tasks of one stage failed than may fail."""
+
+
+class BudgetError(PwactError):
+    """The next step would go beyond the user's budget."""
+
+    exit_code = EXIT_STOPPED
 
 
 class SchedulerError(PwactError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pwact.config import (
+    budget,
     exploration,
     init_bulk,
     init_entry,
@@ -49,6 +50,7 @@ def tables() -> Iterator[Table]:
     yield "#### `explore.sys_configs[]`", "Or the path alone.", structure_file.SYSTEM_KEYS
     yield "#### `explore.md_jobs[]`", "", exploration.MD_KEYS
     yield "### `DFT`", "", labeling.DFT_KEYS
+    yield "### `budget`", "Counted over all starts of the run.", budget.KEYS
     yield "#### `gaussian_param`", "In `DFT`, or in the param.json of init_bulk.", _GAUSSIAN
     yield "## param.json of `init_bulk`", "", init_bulk.KEYS
     entries = "Or the path alone. Order: relax, super_cell, scale, perturb, MD."

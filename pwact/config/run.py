@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact import layout
+from pwact.config.budget import BudgetConfig, load_budget
 from pwact.config.document import shown
 from pwact.config.exploration import ExploreConfig, load_explore
 from pwact.config.init_bulk import LARGEST_SEED
@@ -118,6 +119,7 @@ class RunConfig:
     strategy: StrategyConfig = field(default_factory=StrategyConfig)
     explore: ExploreConfig = field(default_factory=ExploreConfig)
     dft: LabelConfig = field(default_factory=LabelConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
 
 
 _DATA = Nodes("path, or list of paths", low=0)
@@ -126,6 +128,7 @@ SECTIONS = (
     Key("strategy", Section(), help="The choice of candidates.", required=True),
     Key("explore", Section(), help="Structures and MD.", required=True),
     Key("DFT", Section(), help="The labelling.", required=True),
+    Key("budget", Section(), help="Where the run ends with work left.", default_words="no end"),
 )
 KEYS = (
     Key(
@@ -172,6 +175,7 @@ def load_run(root: Node) -> RunConfig:
         strategy=strategy,
         explore=load_explore(values["explore"]),
         dft=load_dft(values["DFT"]),
+        budget=load_budget(values["budget"]),
         **own,
     )
 

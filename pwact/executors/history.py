@@ -32,6 +32,8 @@ class OpenJob:
         When it was asked for, in seconds since the epoch.
     host
         Where its master was; "" where pwact 0.5.0 did not say.
+    cores
+        CPUs that it asked for; 0 where an earlier version did not say.
     """
 
     name: str
@@ -43,6 +45,7 @@ class OpenJob:
     id: str = ""
     asked_at: float = 0.0
     host: str = ""
+    cores: int = 0
 
 
 def open_jobs_in(events: Iterable[Mapping[str, Any]]) -> list[OpenJob]:
@@ -86,6 +89,7 @@ def _asked(event: JobAsked) -> OpenJob:
         tasks=event.tasks,
         asked_at=event.time,
         host=event.host,
+        cores=event.cores,
     )
 
 

@@ -171,6 +171,7 @@ class Submission:
             "scheduler": self._block.scheduler,
             "host": socket.gethostname(),
             "attempt": job.spec.attempt,
+            "cores": self._block.number_node * self._block.cpu_per_node,
             "tasks": [self.relative(unit) for unit in job.units],
         }
 

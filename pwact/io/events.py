@@ -97,6 +97,7 @@ class RunPlanned(Event):
     target: Optional[float] = None
     conditions: int = 0
     most: int = 0
+    budget: Optional[Mapping[str, Any]] = None
     time: float = 0.0
 
 
@@ -277,6 +278,7 @@ class JobAsked(Event):
     tasks: tuple[str, ...] = ()
     host: str = ""
     attempt: int = 0
+    cores: int = 0
     time: float = 0.0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -34,10 +34,15 @@ class _Axis:
     title: str
     scale: str = "linear"
     largest: float = np.inf
+    unit: str = ""
 
 
 def histogram(
-    path: Path, values: np.ndarray, limits: tuple[float, float], measure: Measure
+    path: Path,
+    values: np.ndarray,
+    limits: tuple[float, float],
+    measure: Measure,
+    title: str = "",
 ) -> bool:
     """Draw ``model_devi_distribution.png``.
 
@@ -53,6 +58,9 @@ def histogram(
         Lower and upper limit of the window, ``lower <= value < upper`` is a candidate; without
         limits -inf and inf, and no classes are named.
 
+    title
+        Stands above the counts.
+
     Returns
     -------
     bool
@@ -60,6 +68,8 @@ def histogram(
     """
     values = np.asarray(values, dtype=float)
     axis = (_decades if measure.decades else _linear)(values, limits, measure)
+    if axis is not None and title:
+        axis = replace(axis, title=f"{title}\n{axis.title}")
     return axis is not None and _draw(path, values, limits, axis)
 
 
@@ -73,6 +83,7 @@ def _linear(values: np.ndarray, limits: tuple[float, float], measure: Measure) -
         np.linspace(0.0, edge, _bins(values.size) + 1),
         heading(values, *limits, measure.unit),
         largest=SHOWN_MAX,
+        unit=measure.unit,
     )
 
 
@@ -90,6 +101,7 @@ def _decades(values: np.ndarray, limits: tuple[float, float], measure: Measure) 
         np.geomspace(low, high, _bins(values.size) + 1),
         f"{values.size} frames, mean {finite.mean():.4g}, {largest}{window}{_unusable(values)}",
         "log",
+        unit=measure.unit,
     )
 
 
@@ -106,19 +118,21 @@ def _draw(path: Path, values: np.ndarray, window: tuple[float, float], axis: _Ax
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
-    low, high = float(axis.edges[0]), float(axis.edges[-1])
+    edges = on_edges(axis.edges, window)
+    low, high = float(edges[0]), float(edges[-1])
     shown = np.where(np.isfinite(values), np.clip(values, low, min(high, axis.largest)), high)
     found = classes(values, *window)
     axes.hist(
         [shown[chosen] for chosen in found.values()],
-        bins=axis.edges.tolist(),
+        bins=edges.tolist(),
         stacked=True,
         color=list(COLOURS),
         label=[_share(name, chosen) for name, chosen in found.items()],
     )
-    for limit in window:
+    for limit, which, style in zip(window, ("lower", "upper"), ("--", "-.")):
         if low <= limit <= high:
-            axes.axvline(limit, color="black", linestyle="--", linewidth=0.8)
+            words = f"{which} limit {limit:.3g} {axis.unit}".rstrip()
+            axes.axvline(limit, color="black", linestyle=style, linewidth=0.8, label=words)
     axes.set_xscale(axis.scale)
     axes.set_xlim(low, high)
     axes.set_xlabel(axis.label)
@@ -128,6 +142,27 @@ def _draw(path: Path, values: np.ndarray, window: tuple[float, float], axis: _Ax
         axes.legend(frameon=False)
     save(figure, path)
     return True
+
+
+def on_edges(edges: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    """Edges of bars, of which the one nearest to a limit lies on it: no bar has two classes.
+
+    Parameters
+    ----------
+    edges
+        Ascending, shape (n,); the first and the last stay.
+    """
+    low, high = edges[0], edges[-1]
+    kept = list(edges[1:-1])
+    inside = sorted({limit for limit in limits if low < limit < high})
+    for limit in inside:
+        if limit in kept:
+            continue
+        others = [edge for edge in kept if edge not in inside]
+        if others:
+            kept.remove(min(others, key=lambda edge: abs(edge - limit)))
+        kept.append(limit)
+    return np.array([low, *sorted(set(kept)), high])
 
 
 def save(figure: Figure, path: Path) -> None:

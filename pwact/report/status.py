@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Optional
 
 from pwact import layout
+from pwact.report.cost import CostFacts
 from pwact.report.errors import error_table, row_errors
 from pwact.report.records import IterationRow, Record
 from pwact.report.table import iteration_table
@@ -168,6 +169,8 @@ class Status(Record):
         How far the MDs of the present stage are that have not ended; None where there are none.
     rows
         What is known of each iteration of a run: counts of frames and labels, and errors.
+    cost
+        What a run of pwact has cost; None of an init_bulk.
     """
 
     directory: str
@@ -191,6 +194,7 @@ class Status(Record):
     target: Optional[TargetFacts] = None
     steps: Optional[StepFacts] = None
     rows: tuple[IterationRow, ...] = ()
+    cost: Optional[CostFacts] = None
 
 
 def status_text(status: Status, now: float, wide: bool = False) -> str:
@@ -220,6 +224,8 @@ def _lines(status: Status, now: float) -> Iterator[str]:
             f"jobs       {jobs.asked} asked for, {jobs.submitted} submitted, "
             f"{jobs.running} running, {jobs.ended} ended"
         )
+    if status.cost is not None:
+        yield f"cost       {status.cost.words}"
     yield f"waits for  {status.waits_for}"
     if status.state != "finished":
         yield f"time left  {_left(status.eta)}"

@@ -10,19 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-import numpy as np
-
 from pwact import layout
-from pwact.engines.lammps.input import INPUT
 from pwact.errors import InputError, PwactError, UsageError
 from pwact.io.journal import Journal
-from pwact.query.window import Limits, Scores
+from pwact.query.window import Limits
 from pwact.report import pictures, plots
-from pwact.report.pictures import Curve, Scale
+from pwact.report.parity import Compared, read_parity
+from pwact.report.parity_pictures import parity
 from pwact.report.records import IterationRow
 from pwact.report.target_pictures import accepted, errors, reliability
 from pwact.takeover.rows import rows_of_pwact
 from pwact.takeover.tree import tree_in
+from pwact.tools.explored_pictures import AllIterations, Drawn, chosen_frames, make, paths
 from pwact.tools.explored_trees import ExploredTree, find_explored, judged_systems
 from pwact.tools.rounds import (
     Decided,
@@ -34,13 +33,10 @@ from pwact.tools.rounds import (
     rows_of,
 )
 from pwact.uncertainties import recorded_in
-from pwact.uncertainties.base import Uncertainty
 from pwact.workflow import ledger, steps
 from pwact.workflow.rows import row
 
 _LOG = logging.getLogger(__name__)
-
-_TEMP = re.compile(rb"^\s*variable\s+TEMP\s+(?:index|equal)\s+(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,12 +53,20 @@ class Subject:
         One an iteration, for the learning curve.
     work_dir
         Where they lie.
+    structures
+        What the explored structures are called: (iteration, system) → name, where that is known.
     """
 
     iterations: Mapping[int, Path]
     limits: Mapping[int, Limits]
     rows: Sequence[IterationRow]
     work_dir: Path
+    structures: Mapping[tuple[int, str], str]
+
+    def called(self, iteration: int, system: str) -> str:
+        """A system in titles: ``slab.vasp (md.000.sys.000)``."""
+        name = self.structures.get((iteration, system))
+        return f"{name} ({system})" if name else system
 
 
 def subject_of(
@@ -109,7 +113,21 @@ def subject_of(
         {number: pair for number, pair in known.items() if pair},
         _rows(work_dir, stages, found),
         work_dir,
+        _structures(stages, chosen),
     )
+
+
+def _structures(
+    stages: Mapping[str, ledger.StageState], iterations: Sequence[int]
+) -> dict[tuple[int, str], str]:
+    """What explorations say of their structures; older journals do not."""
+    found = {}
+    for number in iterations:
+        state = stages.get(f"{layout.iteration_name(number)}/explore")
+        for entry in state.report.get("paths", ()) if state else ():
+            if "structure" in entry:
+                found[number, entry["system"]] = entry["structure"]
+    return found
 
 
 def _check_limits(limits: Limits, places: Sequence[Path]) -> None:
@@ -144,8 +162,8 @@ def draw(
     """Draw everything into `directory`, and name the pictures.
 
     For each structure of an iteration ``iter.0000/md.000.sys.000-{histogram,by_step,
-    by_temperature}``, and ``learning_curve`` for all; with a target ``iter.0000/errors`` as well,
-    ``reliability`` and ``accepted``.
+    by_temperature}``; ``iterations``, ``parity`` and ``learning_curve`` for all; with a target
+    ``iter.0000/errors`` as well, ``reliability`` and ``accepted``.
 
     Parameters
     ----------
@@ -162,6 +180,7 @@ def draw(
     if reason := plots.flaw():
         raise PwactError(f"nothing can be drawn: {reason}; pip install matplotlib mends it")
     made: list[Path] = []
+    everything = AllIterations(set(subject.limits.values()))
     for number, place in subject.iterations.items():
         name = layout.iteration_name(number)
         explored = layout.step_names(steps.source_of(steps.FRAMES).mark)
@@ -170,19 +189,42 @@ def draw(
             continue  # trained only
         try:
             tree = _explored(place)
+            chosen = chosen_frames(subject.work_dir, number)
             for system, scores in judged_systems(tree):
-                one = _System(f"{name} {system.directory.name}", tree.uncertainty, scores)
+                title = f"{name} {subject.called(number, system.directory.name)}"
+                one = Drawn(title, tree.uncertainty, scores, chosen)
                 base = directory / name / system.directory.name
                 made += one.draw(base, formats, subject.limits.get(number))
+                everything.add(name, tree.uncertainty, scores)
         except InputError as error:
             _LOG.warning("%s: no deviations to draw: %s", name, error)
         drawn()
+    painters: dict[str, Callable[[Path], bool]] = {
+        "iterations": everything.draw,
+        "parity": lambda path: parity(path, _compared(subject)),
+        "learning_curve": lambda path: pictures.learning_curve(path, subject.rows),
+    }
     made += [
         path
-        for path in _paths(directory / "learning_curve", formats)
-        if _make(path, lambda path: pictures.learning_curve(path, subject.rows))
+        for name, painter in painters.items()
+        for path in paths(directory / name, formats)
+        if make(path, painter)
     ]
     return made + _draw_rounds(subject, directory, formats)
+
+
+def _compared(subject: Subject) -> list[tuple[str, list[Compared]]]:
+    """The labels of each iteration that is drawn, beside what its exploring model said."""
+    found = []
+    for number in subject.iterations:
+        path = layout.parity(subject.work_dir, number)
+        try:
+            frames = read_parity(path) if path.exists() else []
+        except InputError as error:
+            _LOG.warning("%s", error)
+            continue
+        found.append((layout.iteration_name(number), frames))
+    return found
 
 
 def _draw_rounds(subject: Subject, directory: Path, formats: Sequence[str]) -> list[Path]:
@@ -201,7 +243,7 @@ def _draw_rounds(subject: Subject, directory: Path, formats: Sequence[str]) -> l
     painters.append((directory / "reliability", lambda path: reliability(path, title, bins)))
     painters.append((directory / "accepted", lambda path: accepted(path, rows_of(rounds))))
     return [
-        path for base, painter in painters for path in _paths(base, formats) if _make(path, painter)
+        path for base, painter in painters for path in paths(base, formats) if make(path, painter)
     ]
 
 
@@ -219,56 +261,3 @@ def _explored(place: Path) -> ExploredTree:
         if not copy.is_dir():
             raise
         return find_explored(copy)
-
-
-@dataclass(frozen=True)
-class _System:
-    """One structure in one iteration: its trajectories and their uncertainties."""
-
-    title: str
-    uncertainty: Uncertainty
-    scores: Sequence[tuple[Path, Scores]]
-
-    def draw(self, base: Path, formats: Sequence[str], limits: Optional[Limits]) -> list[Path]:
-        found = [one for _, one in self.scores]
-        window = self.uncertainty.window(limits, found)[0] if limits else None
-        measure = self.uncertainty.measure
-        pair = (window.lower, window.upper) if window else None
-        scale = Scale(measure.with_unit, pair)
-        curves = [Curve(one.steps, one.usable, temperature(path)) for path, one in self.scores]
-        values = np.concatenate([one.usable for one in found])
-        shown = pair or (-np.inf, np.inf)
-
-        def by_step(path: Path) -> bool:
-            pictures.by_step(path, self.title, curves, scale)
-            return True
-
-        painters: dict[str, Callable[[Path], bool]] = {
-            "histogram": lambda path: plots.histogram(path, values, shown, measure),
-            "by_step": by_step,
-            "by_temperature": lambda path: pictures.by_temperature(path, self.title, curves, scale),
-        }
-        return [
-            path
-            for word, painter in painters.items()
-            for path in _paths(base.with_name(f"{base.name}-{word}"), formats)
-            if _make(path, painter)
-        ]
-
-
-def _paths(base: Path, formats: Sequence[str]) -> list[Path]:
-    return [base.with_name(f"{base.name}.{form}") for form in dict.fromkeys(formats)]
-
-
-def _make(path: Path, painter: Callable[[Path], bool]) -> bool:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return painter(path)
-
-
-def temperature(trajectory: Path) -> Optional[float]:
-    """What ``in.lammps`` sets TEMP to (K); None where it does not tell."""
-    try:
-        found = _TEMP.search((trajectory / INPUT).read_bytes())
-        return float(found[1]) if found else None
-    except (OSError, ValueError):
-        return None

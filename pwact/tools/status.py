@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from pwact import layout
 from pwact.errors import PwactError, UsageError
 from pwact.formats.al_record import MARKS, Step
 from pwact.io import lease
 from pwact.io.journal import Journal
+from pwact.report.cost import CostFacts
 from pwact.report.records import IterationRow
 from pwact.report.status import (
     Estimate,
@@ -27,6 +28,7 @@ from pwact.tools import estimate
 from pwact.tools.progress import expected_s, steps_of
 from pwact.tools.story import Story
 from pwact.workflow import master
+from pwact.workflow.budget import spent
 from pwact.workflow.conditions import begun_iterations
 from pwact.workflow.findings import all_findings
 from pwact.workflow.outcome import outcome_of
@@ -47,14 +49,15 @@ def status_of(work_dir: Path, now: float) -> Status:
         raise UsageError(f"{work_dir} is not a directory")
     events = Journal(work_dir / layout.STATE_DIR / layout.JOURNAL).events()
     if any(event["event"] == master.EVENT for event in events):
-        return _of_journal(work_dir, Story(work_dir, events), now)
+        return _of_journal(work_dir, events, now)
     tree = tree_in(work_dir)
     if tree is None:
         raise UsageError(f"{work_dir}: no campaign of pwact, nor one of PWact, was begun here")
     return _of_pwact(tree)
 
 
-def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
+def _of_journal(work_dir: Path, events: Sequence[Mapping[str, Any]], now: float) -> Status:
+    story = Story(work_dir, events)
     stages = story.stages()
     lives = False if story.end else master.lives(story.master, work_dir)
     locked = lease.holder(work_dir / layout.STATE_DIR / layout.LOCK) is not None
@@ -92,7 +95,13 @@ def _of_journal(work_dir: Path, story: Story, now: float) -> Status:
         target=outcome_of(story.plan, {one.name: one for one in story.states}),
         steps=steps_of(work_dir, story.jobs_of(present)),
         rows=_rows(story),
+        cost=_cost(story, events, now) if story.command == "run" else None,
     )
+
+
+def _cost(story: Story, events: Sequence[Mapping[str, Any]], now: float) -> CostFacts:
+    used, allowed = spent({one.name: one for one in story.states}, events, now), story.budget
+    return CostFacts(used.labels, used.core_hours, allowed.labels, allowed.core_hours)
 
 
 def _rows(story: Story) -> tuple[IterationRow, ...]:

@@ -35,6 +35,8 @@ class Story:
         All its jobs.
     plan
         What its run asks for.
+    budget
+        What it may cost.
     iterations
         How many iterations that has; None if it is not known.
     """
@@ -56,6 +58,7 @@ class Story:
         self.master = [event for event in ends if event["event"] == master.EVENT][-1]
         self.end = ends[-1] if ends[-1]["event"] == master.ENDED else None
         self.plan = facts.told_plan(events) if self.command == "run" else Plan(0)
+        self.budget = facts.told_budget(events)
         known = self.plan.conditions > 0 and self.plan.target is None
         self.iterations: Optional[int] = self.plan.conditions if known else None
 

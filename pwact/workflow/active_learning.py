@@ -7,6 +7,7 @@ is a stage of the campaign, so that a second start goes on where the first one s
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +24,7 @@ from pwact.report.status import Failure
 from pwact.report.target import TargetFacts
 from pwact.workflow import beyond, steps, views
 from pwact.workflow.as_begun import run_as_begun
+from pwact.workflow.budget import Budget, Spent, spent
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.conditions import (
     Serving,
@@ -35,7 +37,7 @@ from pwact.workflow.conditions import (
     settled,
     stays,
 )
-from pwact.workflow.explored import candidates_of
+from pwact.workflow.explored import candidates_of, read_candidates
 from pwact.workflow.facts import tell_plan
 from pwact.workflow.findings import all_findings, findings_at
 from pwact.workflow.ledger import StageState, place_of, set_aside_before
@@ -47,7 +49,7 @@ from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.label import LabelStage, LabelStep
 from pwact.workflow.stages.select import SelectStep
 from pwact.workflow.steps import Step
-from pwact.workflow.systems import System
+from pwact.workflow.systems import System, systems_of
 from pwact.workflow.turn import Engines, Entries, Work, engines_of, turn_of, work_of
 
 log = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ class RunResult:
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
     """Do every iteration that is not done yet."""
     config = run_as_begun(config, campaign.journal.events())
-    tell_plan(campaign.journal, plan_of(config))
+    tell_plan(campaign.journal, plan_of(config), config.budget)
     loop = Loop(config, engines_of(config, resources), campaign)
     loop.run()
     models = [model.directory for model in loop.turn.committee]
@@ -149,6 +151,7 @@ class Loop:
         self.plan = plan_of(config)
         distinct = counts_once(campaign.journal.events(), "run")
         self.turn = turn_of(config, engines, campaign.stages, distinct)
+        self._budget = Budget(config.budget, config.file)
         self._ahead: Optional[LabelStage] = None  # that of this iteration, begun early
         self._told = {finding.words for finding in all_findings(campaign.stages())}
 
@@ -224,12 +227,27 @@ class Loop:
         elif not asked:
             return
         if asked:
-            report = self.campaign.run(self._stage(step, work))
+            stage = self._stage(step, work)
+            self._demand_budget(step, stage, stages.get(stage.name))
+            report = self.campaign.run(stage)
         assert report is not None
         work.done(turn, report)
         self.show()
         self._tell_found(step, stages, report)
         self.tell(turn.iteration)
+
+    def _demand_budget(self, step: Step, stage: Stage, state: Optional[StageState]) -> None:
+        """Raise BudgetError where a step that was not begun yet may not begin."""
+        if step.free or not self._budget.limits or (state is not None and state.begun):
+            return
+        wants = 0
+        if isinstance(stage, LabelStage):
+            wants = len(read_candidates(stage.candidates, self.config.work_dir))
+        self._budget.demand(stage.name, self._spent(), wants)
+
+    def _spent(self) -> Spent:
+        """What the run has cost so far."""
+        return spent(self.campaign.stages(), self.campaign.journal.events(), time.time())
 
     def _tell_found(
         self, step: Step, before: Mapping[str, StageState], report: Mapping[str, Any]
@@ -270,7 +288,15 @@ class Loop:
         whole = isinstance(turn.engines.labeler, BatchLabeler)
         whole |= any(not step.by_system and work_of(step).asked(turn) for step in steps.STEPS)
         alone = turn.uncertainty.streams and turn.pick.by_system
-        return self.config.streaming and alone and not whole
+        return self.config.streaming and alone and not whole and self._affords_all
+
+    @property
+    def _affords_all(self) -> bool:
+        """Whether the budget allows all labels that this iteration may ask for."""
+        if not self._budget.limits:
+            return True
+        systems = systems_of(self.config, self.turn.iteration, self.turn.condition)
+        return self._budget.covers(self._spent(), sum(one.limit for one in systems))
 
     def _label_ahead(self, services: Services, system: System, ends: Entries) -> None:
         """Begin to label a system whose trajectories have all ended well.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pwact.config.budget import BudgetConfig
 from pwact.executors.base import TaskResult
 from pwact.io.events import RunPlanned
 from pwact.io.journal import Journal
@@ -17,18 +19,27 @@ from pwact.workflow.tasks.prepare import relative
 PLANNED = "run_planned"  # how many iterations a run has
 TASKS = "tasks_given"  # how many tasks a stage has
 FAILED = "task_failed"
-_PLAN = ("iterations", "target", "conditions", "most")
+_PLAN = ("iterations", "target", "conditions", "most", "budget")
+_ANY = BudgetConfig()
 _NONE: Mapping[str, Any] = dict.fromkeys(_PLAN)
 
 
-def tell_plan(journal: Journal, plan: Plan) -> None:
-    """Tell how much is asked for, unless the journal says so already."""
+def tell_plan(journal: Journal, plan: Plan, budget: BudgetConfig = _ANY) -> None:
+    """Tell how much is asked for, and allowed, unless the journal says so already."""
     told: dict[str, Any] = {"iterations": plan.longest}
     if plan.target is not None:
         told.update(target=plan.target, conditions=plan.conditions, most=plan.most)
+    if budget != _ANY:
+        told["budget"] = asdict(budget)
     known = [event for event in journal.events() if event["event"] == PLANNED]
     if not known or {key: known[-1].get(key) for key in _PLAN} != {**_NONE, **told}:
         journal.hold(PLANNED, **told)
+
+
+def told_budget(events: Sequence[Mapping[str, Any]]) -> BudgetConfig:
+    """What the last start of a run may cost."""
+    told = [RunPlanned.from_json(event) for event in events if event["event"] == PLANNED]
+    return BudgetConfig(**told[-1].budget) if told and told[-1].budget else BudgetConfig()
 
 
 def told_plan(events: Sequence[Mapping[str, Any]]) -> Plan:

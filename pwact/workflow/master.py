@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact import layout
-from pwact.errors import PwactError
+from pwact.errors import BudgetError, PwactError
 from pwact.executors.foreign import slurm_job_ended
 from pwact.executors.processes import read_process
 from pwact.io import files
@@ -85,7 +85,7 @@ def ending(error: Optional[BaseException]) -> dict[str, str]:
     """How a master ended, for the journal: without an error, or by which."""
     if error is None:
         return {"how": "finished", "why": ""}
-    stopped = isinstance(error, (KeyboardInterrupt, GeneratorExit))
+    stopped = isinstance(error, (KeyboardInterrupt, GeneratorExit, BudgetError))
     why = str(error) or ("interrupted" if stopped else type(error).__name__)
     return {"how": "stopped" if stopped else "failed", "why": why}
 

@@ -55,7 +55,7 @@ def test_a_broken_matplotlib_is_named_once(
 
 def test_the_command_that_draws_says_what_is_missing(broken: None, tmp_path: Path) -> None:
     with pytest.raises(PwactError, match="cannot be imported: ImportError: numpy.core"):
-        draw(Subject({}, {}, [], tmp_path), tmp_path, ["png"], lambda: None)
+        draw(Subject({}, {}, [], tmp_path, {}), tmp_path, ["png"], lambda: None)
 
 
 def test_a_matplotlib_that_is_not_there_is_no_warning(

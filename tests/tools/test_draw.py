@@ -53,13 +53,26 @@ def test_everything_of_a_finished_campaign(finished_run: Path, here: Path, capsy
         for form in ("png", "svg")
     }
     assert len(expected) >= 8
-    assert set(made) == expected | {f"pictures/learning_curve.{form}" for form in ("png", "svg")}
+    assert set(made) == expected | {
+        f"pictures/{name}.{form}"
+        for name in ("learning_curve", "iterations", "parity")
+        for form in ("png", "svg")
+    }
     for name in made:
         if name.endswith("png"):
             assert pixels(Path(name)).std() > 0.05
     text = words(Path("pictures/learning_curve.svg"))
     assert "RMSE of forces (eV/Å)" in text
     assert "explored frames (%)" in text
+    text = words(Path("pictures/parity.svg"))
+    assert "Forces, RMSE 0.25 eV/Å" in text
+    assert "iter.0001" in text
+    assert "Energies" not in text  # the toys' logs have none
+    by_step = words(Path("pictures/iter.0000/md.000.sys.000-by_step.svg"))
+    assert "iter.0000 a.poscar (md.000.sys.000)" in by_step
+    assert "labelled (2)" in by_step
+    assert "accurate below 0.1 eV/Å" in by_step
+    assert "failed from 0.4 eV/Å" in by_step
 
 
 def test_limits_and_temperatures(here: Path, capsys: Said) -> None:
@@ -81,6 +94,7 @@ def test_limits_and_temperatures(here: Path, capsys: Said) -> None:
         "md.000.sys.000-by_temperature.svg",
         "md.000.sys.001-histogram.svg",  # whose temperature is not known
         "md.000.sys.001-by_step.svg",
+        "iterations.svg",
     ]
     by_step = words(here / "p/iter.0003/md.000.sys.000-by_step.svg")
     for text in ("300 K", "1200 K", "MD step", "largest force deviation (eV/Å)"):

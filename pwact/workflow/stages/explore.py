@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -24,7 +24,7 @@ from pwact.workflow.conditions import CONDITION, Serving
 from pwact.workflow.quorum import check_quorum, name_lost_groups
 from pwact.workflow.retry import WOULD_SERVE
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.systems import System, systems_of
+from pwact.workflow.systems import System, explored_names, systems_of
 from pwact.workflow.tasks.origin import explored_start
 from pwact.workflow.tasks.prepare import demand_all, prepare, relative
 from pwact.workflow.tasks.starts import started_once
@@ -193,12 +193,18 @@ class ExploreStage:
         content = self.explorer.read_result(directory).content() if whole and verdict.done else ""
         return {
             "system": system.name,
+            "structure": self._names[system.structure.path],
             "directory": relative(directory, work_dir),
             "usable": verdict.done,
             "normal": normal,
             **({} if normal else {"why": verdict.reason}),
             **({"frames": content} if content else {}),
         }
+
+    @cached_property
+    def _names(self) -> Mapping[Path, str]:
+        """What the structures are called."""
+        return explored_names(self.config)
 
     def _stays(self, directory: Path) -> list[Path]:
         """What tells this trajectory from another one, and is there when the dump is deleted."""
