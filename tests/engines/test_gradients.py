@@ -18,7 +18,7 @@ from pwact.engines.gradients.covariance import (
     rows_a_frame,
     write_covariance,
 )
-from pwact.engines.gradients.evaluator import PROBES, GradientKpu, Judge, evaluate
+from pwact.engines.gradients.evaluator import GradientKpu, Judge, evaluate
 from pwact.engines.gradients.rows import judging_vectors, training_vectors
 from pwact.engines.trainers import TrainedModel
 from pwact.errors import TaskError
@@ -114,7 +114,7 @@ def test_many_frames_give_fewer_rows_each(frames: int, count: int) -> None:
 
 
 def evaluator(**changes: bool) -> GradientKpu:
-    return GradientKpu("some.adapter", "'/opt/a b/python' -u", "net", **changes)
+    return GradientKpu("some.adapter", "'/opt/a b/python' -u", "net", 4, **changes)
 
 
 def task(folder: Path, features: bool = True, frames: list = JUDGED) -> Path:  # type: ignore[type-arg]
@@ -225,7 +225,7 @@ def test_commands_run_the_python_of_the_library() -> None:
     words = "-m pwact.engines.gradients.covariance some.adapter 'a b.txt' train.xyz"
     assert f"/opt/py {words} >> train.log 2>&1" in step
     command = evaluator(features=True).command()
-    words = f"-m pwact.engines.gradients.evaluator some.adapter {PROBES} --features > kpu.log 2>&1"
+    words = "-m pwact.engines.gradients.evaluator some.adapter 4 --features > kpu.log 2>&1"
     assert command.endswith(f"'/opt/a b/python' -u {words}")
 
 
@@ -233,8 +233,8 @@ def test_fingerprints_differ_where_results_do() -> None:
     plain = evaluator().fingerprint()
     assert not list(differences({"gradients": "some.adapter", "probes": 4}, plain))
     others = [
-        GradientKpu("some.adapter", "python", "net", probes=0),
-        GradientKpu("other.adapter", "python", "net"),
+        GradientKpu("some.adapter", "python", "net", 0),
+        GradientKpu("other.adapter", "python", "net", 4),
         evaluator().with_features(),
     ]
     assert all(list(differences(plain, other.fingerprint())) for other in others)

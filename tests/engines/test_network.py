@@ -212,3 +212,12 @@ def test_one_model_has_its_covariance(engine: str, data: TrainingData, tmp_path:
     model = made.read_result(tmp_path / "task")
     assert model.files["kpu"] == tmp_path / "task" / "kpu.npz"
     assert made.kpu().fingerprint()["gradients"] == f"pwact.engines.{engine}.gradients"
+
+
+@pytest.mark.parametrize(("engine", "vectors"), [("sevennet", 1), ("mace", 2)])
+def test_kpu_costs_less_than_four_evaluations(engine: str, vectors: int) -> None:
+    """By measurement: docs/benchmarks.md, Gradient uncertainty."""
+    alone = {"uncertainty": "kpu", "model_num": 1}
+    assert trainer(engine, strategy=alone).kpu().fingerprint()["probes"] == vectors
+    asked = {**alone, "kpu_probes": 0}
+    assert trainer(engine, strategy=asked).kpu().fingerprint()["probes"] == 0

@@ -6,6 +6,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -329,3 +330,10 @@ def test_how_far_a_training_came(tmp_path: Path, epochs: int, last: int, kept: f
     text = "".join(row(k, 1.0, 1.0, 1.0, 0.0, 0.0) for k in range(1, last + 1))
     (tmp_path / "loss.out").write_text(text)
     assert trainer({**TINY, "epoch": epochs}).reached(tmp_path) == kept
+
+
+def test_kpu_takes_the_vectors_that_cost_less_than_four_evaluations() -> None:
+    """By measurement: docs/benchmarks.md, Gradient uncertainty."""
+    alone = replace(StrategyConfig(), uncertainty="kpu", model_num=1)
+    assert trainer(strategy=alone).kpu().fingerprint()["probes"] == 4
+    assert trainer(strategy=replace(alone, kpu_probes=7)).kpu().fingerprint()["probes"] == 7

@@ -48,7 +48,6 @@ logger = logging.getLogger(__name__)
 
 MODEL = "model"
 ROLE = "kpu"
-PROBES = 4
 _MODULE = "pwact.engines.gradients.evaluator"
 _NAN = float("nan")
 
@@ -75,14 +74,14 @@ class GradientKpu(FeaturedKpuTask):
         adapter: str,
         python: str,
         model_role: str,
-        probes: Optional[int] = None,
+        probes: int,
         features: bool = False,
     ) -> None:
         super().__init__(features)
         self._adapter = adapter
         self._python = python
         self._role = model_role
-        self._probes = PROBES if probes is None else probes
+        self._probes = probes
 
     def with_features(self) -> GradientKpu:
         """The same, with the features of every frame."""

@@ -20,6 +20,7 @@ class MaceTrainer(NetworkTrainer):
     engine = "mace"
     worker = "pwact.engines.mace.worker"
     model = MODEL
+    vectors = 2
     by_start = MACE_DEFAULTS
 
     def check_foundation(self, name: str) -> None:

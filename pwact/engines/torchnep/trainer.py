@@ -42,6 +42,7 @@ class TorchnepTrainer(NetworkTrainer):
     engine = "torchnep"
     worker = "pwact.engines.torchnep.worker"
     model = MODEL
+    vectors = 4
     environment = "PYTHONUTF8=1 "
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
