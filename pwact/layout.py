@@ -102,6 +102,7 @@ AIMD = "aimd"
 BIGMODEL = "bigmodel"
 DIRECT = "direct"
 SCF = "scf"
+APPRAISE = "appraise"
 LINKED_WHILE_RUNNING = (SUPER_CELL_SCALE, PERTURB, AIMD, BIGMODEL, SCF)
 
 STEPS_OF_CHAIN = (RELAX, *LINKED_WHILE_RUNNING)
@@ -178,7 +179,7 @@ def evaluated(trajectory: Path) -> Path:
 
 def appraise_dir(work_dir: Path, iteration: int) -> Path:
     """Where the models of an iteration are judged on what they were trained on."""
-    return explore_dir(work_dir, iteration) / "appraise"
+    return explore_dir(work_dir, iteration) / APPRAISE
 
 
 def select_dir(work_dir: Path, iteration: int) -> Path:

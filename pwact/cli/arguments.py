@@ -41,6 +41,11 @@ def check(parser: Parser) -> None:
         action="store_true",
         help="start each program once where it will run, and label one structure",
     )
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="say how many tasks and jobs there will be at most, and what they may cost",
+    )
 
 
 def campaign(parser: Parser) -> None:

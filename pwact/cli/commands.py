@@ -43,6 +43,7 @@ from pwact.tools.target import accepted_by, measure_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.checks.amount import amount, narrow_cells
+from pwact.workflow.checks.cost import cost_lines
 from pwact.workflow.checks.making import calculator_remarks
 from pwact.workflow.checks.outlook import outlook
 from pwact.workflow.checks.preflight import preflight
@@ -90,10 +91,13 @@ def check(options: Namespace) -> int:
         "nothing is written"
     )
     console.say("\n".join([amount(pair.config), *narrow_cells(pair.config)]))
+    label_s: list[float] = []
     if options.rehearse:
         with ending_signals_raise(), logs.logging_to_screen():
-            for words in rehearse(pair):
+            for words in rehearse(pair, label_s.append):
                 console.say(words)
+    if options.plan:
+        console.say("\n".join(cost_lines(pair, time.time(), *label_s)))
     if isinstance(pair.config, RunConfig):
         takeover = plan_takeover(pair.config, pair.resources)
         if takeover is not None:

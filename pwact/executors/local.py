@@ -30,6 +30,11 @@ _LOG = logging.getLogger(__name__)
 _BEGIN_LOOKS, _BEGIN_STEP_S = 400, 0.005
 
 
+def parallel_jobs(block: ResourceBlock) -> int:
+    """How many jobs of a block run on this machine at a time."""
+    return block.max_parallel_jobs or max(1, (os.cpu_count() or 1) // block.cpu_per_node)
+
+
 class LocalExecutor:
     """Runs each job in a session of its own; jobs survive the master.
 
@@ -70,7 +75,7 @@ class LocalExecutor:
     @classmethod
     def from_block(cls, block: ResourceBlock) -> LocalExecutor:
         """Make the executor that a resource block asks for."""
-        jobs = block.max_parallel_jobs or max(1, (os.cpu_count() or 1) // block.cpu_per_node)
+        jobs = parallel_jobs(block)
         return cls(jobs, poll_longest_s=block.poll_interval or 0.5)
 
     def room(self, live: int) -> Optional[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Union
 
+from pwact import layout
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.run import RunConfig
@@ -58,20 +59,24 @@ def narrow_cells(config: Union[RunConfig, InitConfig]) -> list[str]:
 
 
 def _of_init_bulk(config: InitConfig) -> str:
+    words = ", ".join(f"{count} {word}" for count, word, _ in init_bulk_parts(config) if count)
+    return f"asked for: {words or 'no calculation'}"
+
+
+def init_bulk_parts(config: InitConfig) -> list[tuple[int, str, str]]:
+    """How many tasks of each sort there are, what they are called, and the kind of their jobs."""
     relaxed = sum(bool(entry.relax) for entry in config.systems)
     aimd = sum(_distorted(entry) for entry in config.systems if entry.aimd)
     scripted = sum(_distorted(entry) for entry in config.systems if entry.bigmodel)
     alone = sum(_distorted(entry) for entry in config.systems if entry.scf and not entry.has_md)
     if config.scf_max_num is not None:
         alone = min(alone, config.scf_max_num)
-    parts = [
-        (relaxed, "relaxations"),
-        (aimd, "AIMDs"),
-        (scripted, "MDs by a script"),
-        (alone, "labels of structures"),
+    return [
+        (relaxed, "relaxations", layout.RELAX),
+        (aimd, "AIMDs", layout.AIMD),
+        (scripted, "MDs by a script", layout.BIGMODEL),
+        (alone, "labels of structures", layout.SCF),
     ]
-    words = ", ".join(f"{count} {word}" for count, word in parts if count)
-    return f"asked for: {words or 'no calculation'}"
 
 
 def _distorted(entry: SystemEntry) -> int:

@@ -51,10 +51,15 @@ command -v nvidia-smi > /dev/null && timeout 20 nvidia-smi -L | sed 's/^/gpu=/'
 true"""
 
 
-def rehearse(pair: LoadedPair) -> Iterator[str]:
+def rehearse(pair: LoadedPair, took: Callable[[float], object] = abs) -> Iterator[str]:
     """Try the programs and one label; yield a line for each as it ends.
 
     Everything happens in a directory that is deleted in the end.
+
+    Parameters
+    ----------
+    took
+        Is given the seconds of the label, if it was done.
 
     Raises
     ------
@@ -65,12 +70,14 @@ def rehearse(pair: LoadedPair) -> Iterator[str]:
     place = journal.path.parent.parent
     try:
         dispatcher = Dispatcher(journal, str(place), executor_for)
-        yield from _tried(pair, place, dispatcher)
+        yield from _tried(pair, place, dispatcher, took)
     finally:
         trials.end(journal)
 
 
-def _tried(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> Iterator[str]:
+def _tried(
+    pair: LoadedPair, place: Path, dispatcher: Dispatcher, took: Callable[[float], object]
+) -> Iterator[str]:
     faults = []
     for block in blocks_of(pair):
         directory = place / block.name / "probe"
@@ -80,7 +87,7 @@ def _tried(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> Iterator[st
             lines, wrong = _words_of(block, directory / _FOUND)
             faults += wrong or ([] if result.verdict.done else [result.explanation])
             yield from lines
-    words, fault = _label(pair, place / "label", dispatcher)
+    words, fault = _label(pair, place / "label", dispatcher, took)
     yield words
     faults += [fault] if fault else []
     if faults:
@@ -176,7 +183,9 @@ def _words_of(block: ResourceBlock, path: Path) -> tuple[list[str], list[str]]:
     return rows, wrong
 
 
-def _label(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> tuple[str, str]:
+def _label(
+    pair: LoadedPair, place: Path, dispatcher: Dispatcher, took: Callable[[float], object]
+) -> tuple[str, str]:
     """Label the first structure; what came of it, and what is wrong with that."""
     try:
         labeler, block, structure = _labelled(pair.config, pair.resources)
@@ -195,7 +204,9 @@ def _label(pair: LoadedPair, place: Path, dispatcher: Dispatcher) -> tuple[str, 
     (result,) = dispatcher.run("label", place, [one], block)
     if not result.verdict.done:
         return f"one label: failed ({structure.path})", result.explanation
-    return f"one label: done, {_seconds(task.directory):.1f} s ({structure.path})", ""
+    seconds = _seconds(task.directory)
+    took(seconds)
+    return f"one label: done, {seconds:.1f} s ({structure.path})", ""
 
 
 def _seconds(directory: Path) -> float:
