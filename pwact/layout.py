@@ -31,6 +31,7 @@
         01.explore/direct/{candidate.xyz,select.xyz,select_idx.dat,select.csv}
         02.label/bigmodel/{select.xyz,train.xyz}            labels by a script
         02.label/scf/md.000.sys.000/md.000.sys.000.t.000[.p.000]/<step>-scf/
+        02.label/scf/retry-<n>/md.000.sys.000/…               n-th further try of those
         02.label/{sources.json,inputs.json,structures.txt,parity.npz}
         02.label/result/{train.xyz|PWdata/,label_error.csv}
 
@@ -79,6 +80,7 @@ LEFT_OUT = "left_out.csv"
 SOURCES = "sources.json"
 TASK_INPUTS = "inputs.json"
 STRUCTURES = "structures.txt"
+RETRIES = "retries.csv"
 HISTOGRAM = "model_devi_distribution.png"
 EXPLORED_START = "lmp.config"  # the structure from which an MD starts
 MODEL_DEVI = "model_devi.out"
@@ -241,6 +243,11 @@ def lammps_trajectory_name(md: int, system: int, input_idx: int) -> str:
 def scf_name(step: int) -> str:
     """Task that labels the frame of MD step `step`: ``820-scf``."""
     return f"{step}-scf"
+
+
+def retry_dir(number: int) -> str:
+    """``retry-1`` …: labels whose SCF did not converge, tried again with changes."""
+    return f"retry-{number}"
 
 
 def labelled(directory: Path, data_format: str) -> Path:

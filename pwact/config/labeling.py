@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
+from pwact.config.document import plain
 from pwact.config.elements import Elements
 from pwact.config.kinds import Choice, Items, Located, Nodes, Placed, Real, Section, Text, Whole
 from pwact.config.schema import Key, Node, Usual, declare, keys_of, read
@@ -28,6 +29,23 @@ class FlagSymm:
         if isinstance(value, str) and re.fullmatch(r"\s*-?\d{1,9}\s*", value):
             return int(value)
         return Whole().convert(node)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Changes to an input, for one try after another."""
+
+    words: str = "list of objects {key: value}"
+
+    def convert(self, node: Node) -> tuple[Mapping[str, Any], ...]:
+        """Of each object its keys, as they are written, and plain values."""
+        made = []
+        for one in node.items():
+            members = one.members().values()
+            if not members:
+                raise one.wrong("an object with a key at least")
+            made.append({member.key.rpartition(".")[2]: plain(member.value) for member in members})
+        return tuple(made)
 
 
 KSPACING = Usual(0.08, 1, "the reciprocal vectors hold 2π: 0.25 gives 6 points along 4 Å")
@@ -137,6 +155,12 @@ class LabelConfig:
     )
     scf_max_num: Optional[int] = declare(
         None, Whole(1), "init_bulk: at most this many frames are relabelled, a fixed random choice."
+    )
+    retry: tuple[Mapping[str, Any], ...] = declare(
+        (),
+        Changes(),
+        "Further tries of a label whose SCF did not converge: what is changed in the input for "
+        "each of them. See [engines](engines.md#a-label-that-does-not-converge).",
     )
     min_distance: float = declare(
         0.5, Real(0.0, 10.0), "Structures with atoms closer than this are left out.", unit="Å"

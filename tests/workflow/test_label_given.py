@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,59 +20,19 @@ from pwact.errors import InputError, QuorumError, StageChangedError, UsageError
 from pwact.formats.extxyz import read_extxyz, write_extxyz
 from pwact.formats.frames import ordered, read_frames
 from pwact.formats.labels import labels_of
-from pwact.formats.trajectories import format_of
-from pwact.workflow.checks.check_given import check_given
-from pwact.workflow.labels.campaign import LabelResult, Wanted, given_stage, run_label
+from pwact.workflow.labels.campaign import LabelResult
 from tests.workflow.dying import until_done
+from tests.workflow.given_frames import DFT, frames, go, prepare, tasks
 from tests.workflow.pairs import LOCAL, alloy, init_param, resources, run_param, write_files
 from tests.workflow.script_campaign import HARMONIC, PYTHON, ScriptExecutor
 from tests.workflow.toy_campaign import ToyExecutor, campaign, run_chain, use_toys
 from tests.workflow.toys import STIFFNESS
-
-DFT = {"DFT": {"dft_style": "ase", "input": "calculator.json"}}
 
 
 @pytest.fixture(autouse=True)
 def _toys(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "real" not in request.node.name:
         use_toys(monkeypatch)
-
-
-def frames(*seeds: int) -> list[Atoms]:
-    made = []
-    for seed in seeds:
-        atoms = alloy()
-        atoms.positions += np.random.default_rng(seed).uniform(-0.05, 0.05, (4, 3))
-        made.append(atoms)
-    return made
-
-
-def prepare(work_dir: Path, param: Any = DFT, given: Sequence[Atoms] = ()) -> None:
-    write_files(work_dir, {"calculator": "emt"})
-    (work_dir / "param.json").write_text(json.dumps(param))
-    (work_dir / "resource.json").write_text(json.dumps(resources()))
-    write_extxyz(work_dir / "frames.xyz", given or frames(0, 1, 2, 3))
-
-
-def go(
-    work_dir: Path,
-    executor: ToyExecutor,
-    names: Sequence[str] = ("frames.xyz",),
-    step: int = 1,
-    limit: Any = None,
-    output: str = "out",
-    **options: Any,
-) -> LabelResult:
-    config = load_label(work_dir / "param.json", work_dir / "resource.json", work_dir)
-    sources = [(work_dir / name, format_of(work_dir / name)) for name in names]
-    stage = given_stage(Wanted(sources, step, limit), config, work_dir / output)
-    check_given(stage)
-    with campaign(work_dir / output, "label", None, executor, **options) as opened:
-        return run_label(stage, opened)
-
-
-def tasks(executor: ToyExecutor) -> list[str]:
-    return ["/".join(Path(name).parts[-2:]) for name in executor.ran]
 
 
 def test_each_structure_is_labelled_once_in_the_order_given(tmp_path: Path) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from pwact.engines.assignment import hold_along_axes, tell_totals
-from pwact.engines.cp2k import checks
+from pwact.engines.cp2k import checks, retry
 from pwact.engines.cp2k.kinds import assign, element_of
 from pwact.engines.cp2k.task import COORDINATES, INPUT, LOG, put_in, write_coordinates
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
+from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.cp2k_files import CELLS, FORCES, POSITIONS, find, read_cells, read_steps
@@ -58,6 +61,14 @@ class Cp2kLabeler:
         self.input = config.inputs[input_idx]
         self.block = block
         self._said: set[str] = set()
+        self._changes: Mapping[str, Any] = {}
+
+    def changed(self, changes: Mapping[str, Any]) -> Cp2kLabeler:
+        """A labeler with other keys below &SCF. Raises InputError."""
+        retry.values_of(changes, read_input(self.input.path), self.input.path)
+        made = copy(self)
+        made._changes = changes
+        return made
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the input fits the purpose and has a basis for each element."""
@@ -98,7 +109,8 @@ class Cp2kLabeler:
             lists = zip(gaussian.atom_list, gaussian.basis_set_list, gaussian.potential_list)
             names = {"kinds": [list(row) for row in lists], "kspacing": gaussian.kspacing}
         files = {name: tree_hash(path) for name, path in sorted(links.items())}
-        return {"input": tree_hash(self.input.path), "files": files, **names}
+        values = {"input": tree_hash(self.input.path), "files": files, **names}
+        return with_changes(values, self._changes)
 
     def write_input(
         self, directory: Path, atoms: Atoms, purpose: Purpose, seed: int, step: Optional[int] = None
@@ -108,6 +120,7 @@ class Cp2kLabeler:
         links = checks.linked_files(root, self.input.path, self.config.gaussian)
         coordinates = COORDINATES if step is None else f"{step}{COORDINATES}"
         put_in(root, atoms, coordinates, self.config.gaussian, purpose, seed)
+        retry.put_in(root, retry.values_of(self._changes, root, self.input.path))
         write_coordinates(directory / coordinates, atoms)
         write_input(directory / INPUT, root)
         link_files(directory, links)

@@ -80,14 +80,14 @@ def put_in(
     seed
         Of the velocities of an AIMD, where the user gives none.
     """
-    control = _there(root, "GLOBAL")
-    evaluation = _there(root, "FORCE_EVAL")
-    dft = _there(evaluation, "DFT")
+    control = there(root, "GLOBAL")
+    evaluation = there(root, "FORCE_EVAL")
+    dft = there(evaluation, "DFT")
     _print_level(control)
     if purpose is Purpose.AIMD and control.keyword("SEED") is None:
         control.append(f"  SEED {seed}\n")
     needs_basis = basis_is_needed(dft)
-    subsys = _there(evaluation, "SUBSYS")
+    subsys = there(evaluation, "SUBSYS")
     cell = subsys.section("CELL")
     periodic = cell.value("PERIODIC") if cell else ""
     if needs_basis:
@@ -102,7 +102,7 @@ def put_in(
 
 def _hold(root: Section, fixed: np.ndarray) -> None:
     """Hold atoms, one section for each set of directions; `fixed` along x, y, z, shape (N, 3)."""
-    constraint = _there(_there(root, "MOTION"), "CONSTRAINT")
+    constraint = there(there(root, "MOTION"), "CONSTRAINT")
     for row in sorted(set(map(tuple, fixed.tolist())) - {(0, 0, 0)}):
         numbers = (np.flatnonzero((fixed == row).all(axis=1)) + 1).tolist()
         axes = "".join(axis.upper() for axis, held in zip(AXES, row) if held)
@@ -112,12 +112,13 @@ def _hold(root: Section, fixed: np.ndarray) -> None:
         constraint.append(text)
 
 
-def _there(parent: Section, name: str) -> Section:
+def there(parent: Section, name: str) -> Section:
+    """The section with that name in another one, which is made if there is none."""
     found = parent.section(name)
     if found is None:
         indent = parent.inner_indent()
         parent.append(f"{indent}&{name}\n{indent}&END {name}\n")
-        return _there(parent, name)
+        return there(parent, name)
     return found
 
 
@@ -207,13 +208,13 @@ def symmetry_fits(word: str, cell: np.ndarray) -> bool:
 
 
 def _printing(root: Section, evaluation: Section, purpose: Purpose) -> None:
-    printed = _there(evaluation, "PRINT")
+    printed = there(evaluation, "PRINT")
     if purpose is not Purpose.AIMD:  # which has its forces in a file
         _switch_on(printed, "FORCES", purpose)
     if evaluation.value("STRESS_TENSOR") not in {"", "NONE"}:
         _switch_on(printed, "STRESS_TENSOR", purpose)
     if purpose is not Purpose.SCF:
-        moved = _there(_there(root, "MOTION"), "PRINT")
+        moved = there(there(root, "MOTION"), "PRINT")
         _switch_on(moved, "TRAJECTORY", purpose)
         _switch_on(moved, "CELL", purpose)
         if purpose is Purpose.AIMD or moved.sections("FORCES"):
@@ -222,7 +223,7 @@ def _printing(root: Section, evaluation: Section, purpose: Purpose) -> None:
 
 def _switch_on(parent: Section, name: str, purpose: Purpose) -> None:
     """Print this, in the form that our reader knows; of an optimization every step."""
-    found = _there(parent, name)
+    found = there(parent, name)
     if found.parameter.upper() != "ON":
         found.head = f"{parent.inner_indent()}&{name} ON\n"
     found.remove(lambda item: isinstance(item, Line) and is_other_form(item))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.engines.assignment import hold_along_axes, tell_totals
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
+from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
-from pwact.engines.qe import checks, task
+from pwact.engines.qe import checks, retry, task
 from pwact.engines.qe.species import assign, listed, of_task, species_for
 from pwact.engines.qe.steps import AllSteps, read_steps
 from pwact.engines.qe.task import INPUT, LOG, NEXT_INPUT, OUT, RESULTS, SCHEMA
@@ -56,6 +59,14 @@ class QeLabeler:
         self.input = config.inputs[input_idx]
         self.block = block
         self._said: set[str] = set()
+        self._changes: Mapping[str, Any] = {}
+
+    def changed(self, changes: Mapping[str, Any]) -> QeLabeler:
+        """A labeler with other keys of &ELECTRONS. Raises InputError."""
+        retry.values_of(changes)
+        made = copy(self)
+        made._changes = changes
+        return made
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the input fits the purpose and has what each element needs."""
@@ -80,12 +91,13 @@ class QeLabeler:
         root = PwInput(self.input.path)
         files = checks.pseudopotentials(root, listed(root), self.config.pseudo)
         files = {**{path.name: path for path in self.config.pseudo}, **files}
-        return {
+        values = {
             "engine": "qe",
             "input": tree_hash(self.input.path),
             "kspacing": self.input.kspacing,
             "files": {name: tree_hash(path) for name, path in sorted(files.items())},
         }
+        return with_changes(values, self._changes)
 
     def write_input(
         self,
@@ -104,6 +116,8 @@ class QeLabeler:
         assigned = of_task(root, atoms, species, valence)
         task.put_in(root, atoms, assigned, purpose, seed)
         task.kpoints(root, atoms.cell.array, self.input.kspacing)
+        if self._changes:
+            root.put("ELECTRONS", retry.values_of(self._changes))
         write_text(directory / INPUT, root.render())
         link_files(directory, files)
 

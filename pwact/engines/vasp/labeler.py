@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -12,6 +13,8 @@ import numpy as np
 from pwact.engines.assignment import tell_totals
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
+from pwact.engines.ladder import with_changes
+from pwact.engines.vasp import retry
 from pwact.engines.vasp.incar import (
     Incar,
     check_purpose,
@@ -20,6 +23,7 @@ from pwact.engines.vasp.incar import (
     read_incar,
     with_lists,
 )
+from pwact.engines.vasp.ionic import OnePass, read_once
 from pwact.engines.vasp.lists import assign, charge_words, length_doubts, lists_of, species_of
 from pwact.engines.vasp.potcar import families, potcars_of, valence, write_potcar
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
@@ -27,7 +31,6 @@ from pwact.fingerprint import Settings
 from pwact.formats.frames import ordered
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.oszicar import last_electronic_step
-from pwact.formats.outcar import IonicStep, Outcar
 from pwact.formats.poscar import read_poscar, write_poscar
 from pwact.io import files
 from pwact.verdict import DONE, Verdict, incomplete, unusable
@@ -79,6 +82,14 @@ class VaspLabeler:
         self.block = block
         self._incar: Optional[Incar] = None
         self._said: set[str] = set()
+        self._changes: Mapping[str, Any] = {}
+
+    def changed(self, changes: Mapping[str, Any]) -> VaspLabeler:
+        """A labeler with other keys of the INCAR. Raises InputError."""
+        retry.values_of(changes)
+        made = copy(self)
+        made._changes = changes
+        return made
 
     @property
     def incar(self) -> Incar:
@@ -141,7 +152,7 @@ class VaspLabeler:
             "potcars": sorted(files.tree_hash(path) for path in self.config.pseudo),
             "species": list(self.input.species),
         }
-        return Settings(values, {"species": []})
+        return with_changes(Settings(values, {"species": []}), self._changes)
 
     def write_input(
         self,
@@ -167,7 +178,7 @@ class VaspLabeler:
         if self.config.bare_atoms:
             for doubt in length_doubts(self.incar, made, len(species)):
                 self._say(doubt)
-        elif lists := lists_of(self.incar, made):
+        elif lists := {**lists_of(self.incar, made), **retry.values_of(self._changes)}:
             text = with_lists(content.decode("utf-8", "surrogateescape"), lists)
             content = text.encode("utf-8", "surrogateescape")
         if self.input.kspacing is not None and "KSPACING" not in self.incar.values:
@@ -205,7 +216,7 @@ class VaspLabeler:
             if remark:
                 logger.warning("%s: %s", directory, remark)
             return [atoms]
-        run = _read(directory / OUTCAR, keep=True)
+        run = read_once(directory / OUTCAR, keep=True)
         if not run.frames:
             raise _none_converged(directory, run)
         if run.lost:
@@ -220,48 +231,8 @@ class VaspLabeler:
         return name.lower() in _KEPT
 
 
-@dataclass
-class _Run:
-    """What one pass over an OUTCAR found.
-
-    Attributes
-    ----------
-    good
-        How many frames are converged; `frames` holds them if they are kept.
-    lost
-        Numbers of the ionic steps that did not converge.
-    """
-
-    outcar: Outcar
-    steps: int = 0
-    good: int = 0
-    last: Optional[IonicStep] = None
-    frames: list[Atoms] = field(default_factory=list)
-    lost: list[int] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Whether VASP ended by itself, or made all the steps that it was asked for."""
-        head = self.outcar.head
-        return self.outcar.ended or (head is not None and 0 < head.nsw <= self.steps)
-
-
-def _read(path: Path, keep: bool) -> _Run:
-    run = _Run(Outcar(path))
-    for step in run.outcar:
-        run.steps += 1
-        run.last = step
-        if not step.converged or (run.outcar.head is not None and run.outcar.head.no_labels):
-            run.lost.append(step.number)
-        elif step.atoms is not None:
-            run.good += 1
-            if keep:
-                run.frames.append(step.atoms)
-    return run
-
-
 def _check_md(path: Path) -> Verdict:
-    run = _read(path, keep=False)
+    run = read_once(path, keep=False)
     if not run.complete:
         wanted = run.outcar.head.nsw if run.outcar.head else 0
         return incomplete(f"{OUTCAR} ends after {run.steps} of {wanted} ionic steps")
@@ -270,7 +241,7 @@ def _check_md(path: Path) -> Verdict:
     return DONE
 
 
-def _none_converged(directory: Path, run: _Run) -> TaskError:
+def _none_converged(directory: Path, run: OnePass) -> TaskError:
     if run.lost:
         return NotConvergedError(f"{directory}: no ionic step has a converged SCF")
     if run.outcar.learned:
@@ -281,7 +252,7 @@ def _none_converged(directory: Path, run: _Run) -> TaskError:
 def _result(directory: Path, purpose: Purpose) -> tuple[Atoms, str]:
     """The structure of a relaxation or the frame of a single point, and a remark about it."""
     path = directory / OUTCAR
-    run = _read(path, keep=False)
+    run = read_once(path, keep=False)
     if not run.outcar.ended:
         raise CutOffError(f"{path}: cut off, {run.steps} complete ionic steps")
     if run.last is None or run.last.atoms is None:
@@ -298,7 +269,7 @@ def _result(directory: Path, purpose: Purpose) -> tuple[Atoms, str]:
     return _relaxed(directory / CONTCAR, head.symbols), remark
 
 
-def _met_at_last(path: Path, run: _Run, ediff: float) -> bool:
+def _met_at_last(path: Path, run: OnePass, ediff: float) -> bool:
     """Whether OSZICAR says that the very last allowed step of a single point met EDIFF."""
     last = run.last
     if run.steps != 1 or last is None or last.given_up:
@@ -324,7 +295,7 @@ def _relaxed(path: Path, symbols: tuple[str, ...]) -> Atoms:
     return atoms
 
 
-def _precise(path: Path, run: _Run) -> Atoms:
+def _precise(path: Path, run: OnePass) -> Atoms:
     """The frame of a single point with the positions that VASP was given, of all digits."""
     step = run.last
     if step is None or step.atoms is None:

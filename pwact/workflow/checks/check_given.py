@@ -7,6 +7,7 @@ from pathlib import Path
 from pwact.atom_properties import in_words
 from pwact.engines.batch import BatchLabeler
 from pwact.engines.labelers import Purpose
+from pwact.engines.ladder import ladder_of
 from pwact.errors import InputError
 from pwact.executors import check_block
 from pwact.workflow.checks.check_open import check_frame_open
@@ -27,6 +28,7 @@ def check_given(stage: GivenStage) -> list[str]:
     elements = frozenset(
         symbol for one in stage.frames for symbol in one.atoms.get_chemical_symbols()
     )
+    ladder_of(labeler, stage.config.label)
     if isinstance(labeler, BatchLabeler):
         labeler.validate(elements)
     else:

@@ -17,6 +17,7 @@ from pwact.config.structure_file import StructureFile
 from pwact.engines.batch import BatchLabeler
 from pwact.engines.explorers import Explorer, Motion, UserInput
 from pwact.engines.labelers import Labeler, Purpose
+from pwact.engines.ladder import ladder_of
 from pwact.errors import InputError
 from pwact.executors import check_block
 from pwact.formats.starts import read_start
@@ -74,6 +75,7 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
         for element in elements:
             found.setdefault(element, (key, structure.path))
     labeler = engines.labeler
+    ladder_of(labeler, config.dft)
     if isinstance(labeler, BatchLabeler):
         labeler.validate(frozenset(found))
     else:
@@ -175,6 +177,10 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> list[str]:
         for labelers, purpose in steps:
             if number in labelers:
                 labelers[number].validate(purpose, elements)
+    for labeler in chain.scf.values():
+        ladder_of(labeler, config.scf)
+    if config.scf.retry and not chain.scf:
+        raise InputError("it is for labels by scf, and no entry asks for it", config.file, "retry")
     return [
         *check_chain_open(config, chain),
         *check_chain_held(config, chain),

@@ -13,6 +13,7 @@ from pwact.config.labeling import LabelConfig
 from pwact.config.resources import ResourceBlock, Resources
 from pwact.engines import intermediate_files, labeler_for
 from pwact.engines.labelers import Labeler, Purpose
+from pwact.engines.ladder import fingerprint_of
 from pwact.engines.scripts.direct import DirectScript
 from pwact.engines.scripts.md import SELECTED, MdScript
 from pwact.io import files
@@ -226,6 +227,7 @@ def asked_of(chain: Chain, entry: SystemEntry) -> dict[str, Any]:
             asked[word] = labelers[entry.index].fingerprint(purpose)
             asked["min_distance"] = config.aimd.min_distance
     if entry.index in chain.scf:
+        asked["scf"] = fingerprint_of(chain.scf[entry.index], config.scf)
         asked["scf_max_num"] = config.scf_max_num
     if chain.direct is not None and config.filtered(entry):
         asked["direct"] = chain.direct.fingerprint()

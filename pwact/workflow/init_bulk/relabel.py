@@ -14,7 +14,8 @@ from pwact.atom_properties import digest, drop
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.resources import ResourceBlock
-from pwact.engines.labelers import Labeler, Purpose
+from pwact.engines.labelers import Labeler
+from pwact.engines.ladder import fingerprint_of
 from pwact.engines.scripts.direct import selected_frames
 from pwact.fingerprint import Settings
 from pwact.fixed_atoms import free
@@ -24,7 +25,8 @@ from pwact.io import files
 from pwact.workflow.init_bulk.direct import Run
 from pwact.workflow.init_bulk.structures import Places
 from pwact.workflow.labels.given import GivenFrame, Way
-from pwact.workflow.labels.labelling import Labelling, Sources
+from pwact.workflow.labels.labelling import Labelling
+from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.gate import Gate
@@ -129,7 +131,7 @@ class RelabelStage:
         }
         values: dict[str, Any] = {
             "labelers": {
-                layout.init_config(entry): labeler.fingerprint(Purpose.SCF)
+                layout.init_config(entry): fingerprint_of(labeler, self.config.scf)
                 for entry, labeler in self.labelers.items()
             },
             "chosen": self.chosen and [self.chosen.product, *self.chosen.entries],
@@ -226,7 +228,7 @@ class RelabelStage:
             self.directory,
             self.block,
             Sources(self.directory / layout.SOURCES, store),
-            self.config.scf.max_failed_rate,
+            self.config.scf,
             "it gives no data",
             own_first=not self.distinct,
         )

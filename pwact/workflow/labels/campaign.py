@@ -13,7 +13,8 @@ from pwact import layout
 from pwact.config.label import LabelInput
 from pwact.engines import run_labeler_for
 from pwact.engines.batch import BatchLabeler
-from pwact.engines.labelers import Labeler, Purpose
+from pwact.engines.labelers import Labeler
+from pwact.engines.ladder import fingerprint_of
 from pwact.errors import InputError
 from pwact.fixed_atoms import free
 from pwact.formats.frames import ordered, write_frames
@@ -22,7 +23,8 @@ from pwact.formats.trajectories import iterate_structures
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.labels.given import GivenFrame, Way, bare
-from pwact.workflow.labels.labelling import Labelling, Sources
+from pwact.workflow.labels.labelling import Labelling
+from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.opening import LABEL
 from pwact.workflow.retry import in_hand
@@ -129,11 +131,8 @@ class GivenStage:
     def inputs(self) -> Mapping[str, Any]:
         """Labeler and structures."""
         keys = [structure_key(one.atoms) for one in self.frames]
-        labeler = self.labeler
         return {
-            "labeler": labeler.fingerprint()
-            if isinstance(labeler, BatchLabeler)
-            else labeler.fingerprint(Purpose.SCF),
+            "labeler": fingerprint_of(self.labeler, self.config.label),
             "frames": len(keys),
             "structures": hashlib.sha256(" ".join(keys).encode()).hexdigest()[:32],
             "min_distance": self.config.label.min_distance,
@@ -182,7 +181,7 @@ class GivenStage:
             self.directory / layout.SCF,
             self.config.block,
             self._sources,
-            self.config.label.max_failed_rate,
+            self.config.label,
             "it gives no data",
         )
 

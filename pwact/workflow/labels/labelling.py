@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from pwact import layout
+from pwact.config.labeling import LabelConfig
 from pwact.config.resources import ResourceBlock
-from pwact.engines.labelers import Purpose
+from pwact.engines.labelers import Labeler, Purpose
+from pwact.engines.ladder import ladder_of
 from pwact.errors import InputError, TaskError
 from pwact.executors.base import Task, TaskResult
 from pwact.formats.same_frame import same_frame, structure_key
-from pwact.io.appended import Appended
 from pwact.verdict import DONE, Outcome, incomplete
 from pwact.workflow.changes import free_backup
-from pwact.workflow.labels.store import LabelStore, label_key
+from pwact.workflow.labels.sources import Source, Sources
+from pwact.workflow.labels.store import label_key
+from pwact.workflow.labels.tries import Told, write_tries
 from pwact.workflow.quorum import check_quorum, demand_one, name_lost_groups
 from pwact.workflow.stage import Services
 from pwact.workflow.tasks.first_principles import Calculation, task_of
@@ -29,70 +32,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_STORE = ""  # in place of a directory: the label was in the store when it was asked for
-Source = Union[Path, "Atoms"]
+_Ladder = list[tuple[Labeler, Mapping[str, Any]]]
 
 
 class Spoilt(str):
     """Why a task that ended well gives no label; another try may mend that."""
 
     __slots__ = ()
-
-
-class Sources:
-    """Where the label of each structure of a stage comes from: a task, or the store.
-
-    It is written down before anything is done, so that a stage that is taken up again decides as
-    it did before.
-
-    Parameters
-    ----------
-    path
-        The file; directories in it are relative to its own.
-    """
-
-    def __init__(self, path: Path, store: LabelStore) -> None:
-        self.store = store
-        self.path = path
-        self._kept = Appended(path)
-        self._places = {key: str(place) for key, place in self._kept.values.items()}
-        self._new: dict[str, str] = {}
-
-    def of(self, key: str, frame: Atoms, own: Path, own_first: bool = False) -> Source:
-        """The label itself, or the directory of the task that computes it.
-
-        Parameters
-        ----------
-        own
-            Directory of a task for this very frame, if there must be one.
-        own_first
-            Whether such a directory counts when it exists, whatever was written down.
-        """
-        if own_first and own.is_dir():
-            return own
-        place = self._places.get(key)
-        if place:
-            return self.path.parent / place
-        kept = self.store.get(key, frame)
-        new = _STORE if kept is not None else own.relative_to(self.path.parent).as_posix()
-        self._put(key, new)
-        return own if kept is None else kept
-
-    def from_store(self, key: str, frame: Atoms) -> Optional[Atoms]:
-        """The label itself, whatever was decided before; None if the store has none."""
-        kept = self.store.get(key, frame)
-        if kept is not None:
-            self._put(key, _STORE)
-        return kept
-
-    def _put(self, key: str, place: str) -> None:
-        if self._places.get(key) != place:
-            self._places[key] = self._new[key] = place
-
-    def write(self) -> None:
-        """Put on record what was decided."""
-        self._kept.add(self._new)
-        self._new = {}
 
 
 def tell_taken(stage: str, frames: int, left: int, store: Path) -> None:
@@ -118,8 +64,9 @@ class Labelling:
         The stage in words.
     directory
         Where job scripts are.
-    max_failed_rate
-        Share of the tasks that may fail.
+    config
+        Of the labeler: which share of the tasks may fail, and what is tried where an SCF does not
+        converge.
     lost
         What it means for a group of calculations that none of them succeeded, in words.
     own_first
@@ -130,7 +77,7 @@ class Labelling:
     directory: Path
     block: ResourceBlock
     sources: Sources
-    max_failed_rate: float
+    config: LabelConfig
     lost: str
     own_first: bool = False
 
@@ -163,8 +110,12 @@ class Labelling:
         """Raise QuorumError if too little succeeded; a label that was there counts as success."""
         demand_one(results, self.stage, services.work_dir)
         broken = [one for one in results if one.verdict.outcome is not Outcome.UNUSABLE]
-        check_quorum(broken, self.max_failed_rate, self.stage, services.work_dir)
-        groups = {one.place: one.calculation.group for one in decided}
+        check_quorum(broken, self.config.max_failed_rate, self.stage, services.work_dir)
+        groups = {
+            self._home(number, one.place): one.calculation.group
+            for one in decided
+            for number in range(len(one.tries))
+        }
         name_lost_groups(results, groups, self.stage, self.lost)
 
     def ahead(self, asked: Sequence[Calculation]) -> list[Task]:
@@ -189,9 +140,11 @@ class Labelling:
     def transient(self, asked: Sequence[Calculation]) -> list[Path]:
         """What the tasks of these frames leave that need not stay."""
         labelers = {
-            one.source: one.calculation.labeler
+            place: labeler
             for one in self._decide(asked)
-            if isinstance(one.source, Path) and one.source.is_dir()
+            if isinstance(one.source, Path)
+            for number, labeler in enumerate(one.tries)
+            if (place := self._home(number, one.source)).is_dir()
         }
         return [
             path
@@ -201,49 +154,87 @@ class Labelling:
         ]
 
     def _decide(self, asked: Sequence[Calculation]) -> list[_Decided]:
-        fingerprints: dict[int, Mapping[str, Any]] = {}
+        ladders: dict[int, _Ladder] = {}
         decided = []
         for one in asked:
             number = id(one.labeler)
-            if number not in fingerprints:
-                fingerprints[number] = one.labeler.fingerprint(Purpose.SCF)
+            if number not in ladders:
+                tries = [one.labeler, *ladder_of(one.labeler, self.config)]
+                ladders[number] = [(each, each.fingerprint(Purpose.SCF)) for each in tries]
             frame = one.structure()
-            key = label_key(structure_key(frame), fingerprints[number])
-            source = self.sources.of(key, frame, one.directory, self.own_first)
+            structure = structure_key(frame)
+            keys = [label_key(structure, fingerprint) for _, fingerprint in ladders[number]]
+            source = self.sources.of(keys[0], frame, one.directory, self.own_first, keys[1:])
             if isinstance(source, Path) and not self.own_first:
-                source = self._come_since(one, key, frame, source)
-            decided.append(_Decided(one, key, source))
+                source = self._come_since(one, keys, frame, source)
+            decided.append(_Decided(one, keys, source, [each for each, _ in ladders[number]]))
         self.sources.write()
         return decided
 
-    def _come_since(self, asked: Calculation, key: str, frame: Atoms, task: Path) -> Source:
-        """The label, if another stage has it by now and this one's task for it is not done."""
-        if not self.sources.store.path(key).exists():
+    def _come_since(
+        self, asked: Calculation, keys: Sequence[str], frame: Atoms, task: Path
+    ) -> Source:
+        """The label, if another stage has it by now and no task of this one has it."""
+        if not any(self.sources.store.path(key).exists() for key in keys):
             return task
         if task.is_dir() and asked.labeler.check(task, Purpose.SCF).done:
             return task
-        return self.sources.from_store(key, frame) or task
+        if any(self._home(number, task).is_dir() for number in range(1, len(keys))):
+            return task
+        return self.sources.from_store(keys, frame) or task
+
+    def _home(self, number: int, task: Optional[Path] = None) -> Path:
+        """Where the tasks of a further try lie, or the one for a task of the first try."""
+        home = self.directory / layout.retry_dir(number) if number else self.directory
+        return home if task is None else home / task.relative_to(self.directory)
 
     def _compute(
         self, services: Services, tasks: Mapping[Path, _Decided]
     ) -> tuple[list[TaskResult], dict[Path, Union[Atoms, str]]]:
         """How each task ended, and its label or why there is none."""
-        calculations = [replace(one.calculation, directory=place) for place, one in tasks.items()]
-        self.directory.mkdir(parents=True, exist_ok=True)
+        found = self._round(services, tasks, 0)
+        told: dict[Path, Told] = {}
+        for number, changes in enumerate(self.config.retry, 1):
+            left = {
+                place: tasks[place]
+                for place, (result, _) in found.items()
+                if result.verdict.outcome is Outcome.UNUSABLE
+            }
+            if not left:
+                break
+            tried = self._round(services, left, number)
+            found.update(tried)
+            told.update({place: Told(number, changes, one[1]) for place, one in tried.items()})
+        write_tries(self.sources.path.with_name(layout.RETRIES), self.stage, told)
+        self.sources.write()
+        answers = {place: answer for place, (_, answer) in found.items()}
+        return [result for result, _ in found.values()], answers
+
+    def _round(
+        self, services: Services, tasks: Mapping[Path, _Decided], number: int
+    ) -> dict[Path, tuple[TaskResult, Union[Atoms, str]]]:
+        """Task of the first try → how its `number`-th further try ended, and what came of it.
+
+        0 is the first try itself.
+        """
+        home, places = self._home(number), {self._home(number, place): place for place in tasks}
+        calculations = [
+            replace(tasks[first].calculation, directory=place, labeler=tasks[first].tries[number])
+            for place, first in places.items()
+        ]
+        home.mkdir(parents=True, exist_ok=True)
         prepared = self._prepared(calculations)
-        begun = services.dispatch(Purpose.SCF.value, self.directory, prepared, self.block)
-        results: list[TaskResult] = []
+        begun = services.dispatch(Purpose.SCF.value, home, prepared, self.block)
         untouched = self._untouched
-        answers: dict[Path, Union[Atoms, str]] = {}
+        found: dict[Path, tuple[TaskResult, Union[Atoms, str]]] = {}
         for result in list(begun):
-            place = result.task.directory
-            if place in tasks:
-                judged, answers[place] = self._read(tasks[place], result, untouched)
-                results.append(judged)
-        return results, answers
+            first = places.get(result.task.directory)
+            if first is not None:
+                found[first] = self._read(tasks[first], result, untouched, number)
+        return found
 
     def _read(
-        self, asked: _Decided, result: TaskResult, untouched: Untouched
+        self, asked: _Decided, result: TaskResult, untouched: Untouched, number: int
     ) -> tuple[TaskResult, Union[Atoms, str]]:
         """Read and keep the label of a task that is done, unless it is of another structure."""
         place = result.task.directory
@@ -252,12 +243,14 @@ class Labelling:
         if path := untouched.altered(place):
             return _put_aside(result, f"its input {path.name} was altered while it waited or ran")
         try:
-            frame = asked.calculation.labeler.read_result(place, Purpose.SCF)[-1]
+            frame = asked.tries[number].read_result(place, Purpose.SCF)[-1]
         except (TaskError, InputError) as error:
             reason = str(error)
         else:
             if same_frame(asked.calculation.structure(), frame):
-                self.sources.store.put(asked.key, frame)
+                self.sources.store.put(asked.keys[number], frame)
+                if number:
+                    self.sources.note(asked.keys[number], place)
                 return result, frame
             return _put_aside(result, "the result is of another structure than was asked for")
         story = f"{place}: {reason}"
@@ -276,11 +269,20 @@ def _put_aside(result: TaskResult, why: str) -> tuple[TaskResult, str]:
 
 @dataclass(frozen=True)
 class _Decided:
-    """A frame to be labelled, the name of its label, and where that comes from."""
+    """A frame to be labelled, and where its label comes from.
+
+    Attributes
+    ----------
+    keys
+        Names of its label, by the try that gives it.
+    tries
+        The labelers of all tries, the first one included.
+    """
 
     calculation: Calculation
-    key: str
+    keys: Sequence[str]
     source: Source
+    tries: Sequence[Labeler]
 
     @property
     def place(self) -> Path:

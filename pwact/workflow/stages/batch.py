@@ -11,7 +11,8 @@ from pwact.config.resources import ResourceBlock
 from pwact.engines.batch import BatchLabeler
 from pwact.errors import QuorumError
 from pwact.formats.same_frame import structure_key
-from pwact.workflow.labels.labelling import Sources, tell_taken
+from pwact.workflow.labels.labelling import tell_taken
+from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import label_key
 from pwact.workflow.quorum import may_fail
 from pwact.workflow.stage import Services

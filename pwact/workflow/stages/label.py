@@ -16,6 +16,7 @@ from pwact.config.run import RunConfig
 from pwact.engines.batch import BatchLabeler
 from pwact.engines.explorers import Explorer
 from pwact.engines.labelers import Labeler, Purpose
+from pwact.engines.ladder import fingerprint_of
 from pwact.fingerprint import Settings
 from pwact.formats.frames import write_frames
 from pwact.formats.same_frame import structure_key
@@ -29,7 +30,8 @@ from pwact.workflow.explored import Candidate, Explored, contents_of, read_candi
 from pwact.workflow.known_pairs import PAIRS, pairs_of
 from pwact.workflow.labels.comparing import Comparing, label_error
 from pwact.workflow.labels.known import new_of, structures_of, write_structures
-from pwact.workflow.labels.labelling import Labelling, Sources, Spoilt
+from pwact.workflow.labels.labelling import Labelling, Spoilt
+from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.rows import later_data
 from pwact.workflow.stage import Services, StageOutput
@@ -130,13 +132,9 @@ class LabelStage:
     def inputs(self) -> Mapping[str, Any]:
         """Labeler, candidates, and what decides about them."""
         known = {} if self.ahead else {"candidates": files.tree_hash(self.candidates)}
-        if isinstance(self.labeler, BatchLabeler):
-            fingerprint = self.labeler.fingerprint()
-        else:
-            fingerprint = self.labeler.fingerprint(Purpose.SCF)
         atoms = {name: found for name in self._systems if (found := digest(self._start(name)))}
         values = {
-            "labeler": fingerprint,
+            "labeler": fingerprint_of(self.labeler, self.config.dft),
             **known,
             "min_distance": self.config.dft.min_distance,
             "data_format": self.config.data_format,
@@ -220,7 +218,7 @@ class LabelStage:
             layout.scf_dir(self.config.work_dir, self.iteration),
             self.block,
             self._sources,
-            self.config.dft.max_failed_rate,
+            self.config.dft,
             "nothing new is learned of it",
             own_first=not self.distinct,
         )
