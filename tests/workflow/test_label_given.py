@@ -17,10 +17,12 @@ from pwact.cli.label_command import label_summary
 from pwact.cli.main import main
 from pwact.config.label import load_label
 from pwact.errors import InputError, QuorumError, StageChangedError, UsageError
+from pwact.fixed_atoms import any_fixed, fix
 from pwact.formats.extxyz import read_extxyz, write_extxyz
 from pwact.formats.frames import ordered, read_frames
 from pwact.formats.labels import labels_of
-from pwact.workflow.labels.campaign import LabelResult
+from pwact.formats.trajectories import iterate_structures
+from pwact.workflow.labels.campaign import LabelResult, Wanted, given_stage
 from tests.workflow.dying import until_done
 from tests.workflow.given_frames import DFT, frames, go, prepare, tasks
 from tests.workflow.pairs import LOCAL, alloy, init_param, resources, run_param, write_files
@@ -251,6 +253,16 @@ def test_frames_that_cannot_be_labelled(
     with pytest.raises(InputError, match=words):
         go(tmp_path, ToyExecutor())
     assert not (tmp_path / "out").exists()
+
+
+def test_held_atoms_are_free_in_a_label(tmp_path: Path) -> None:
+    (one,) = frames(0)
+    fix(one, np.array([1, 0, 0, 1]))
+    prepare(tmp_path, given=[one])
+    assert any_fixed(next(iterate_structures(tmp_path / "frames.xyz", "extxyz")))
+    config = load_label(Path("param.json"), Path("resource.json"), tmp_path)
+    stage = given_stage(Wanted([(tmp_path / "frames.xyz", "extxyz")]), config, tmp_path / "out")
+    assert not any_fixed(stage.frames[0].atoms)
 
 
 def test_a_script_that_labels_all_at_once(tmp_path: Path) -> None:

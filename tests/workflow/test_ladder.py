@@ -67,6 +67,8 @@ def test_each_step_of_the_ladder_is_tried_where_the_one_before_fails(tmp_path: P
         ["scf/0/2-scf", "2", '{"steps": 900}', "converged"],
         ["scf/0/3-scf", "2", '{"steps": 900}', "the SCF is not converged"],
     ]
+    journal = (tmp_path / "out/.pwact/journal.jsonl").read_text()
+    assert '"retried": {"scf/0/1-scf": 1, "scf/0/2-scf": 2, "scf/0/3-scf": 2}' in journal
     sources = (tmp_path / "out/label/sources.json").read_text()
     assert '"scf/retry-1/0/1-scf"' in sources
     assert '"scf/retry-2/0/2-scf"' in sources
@@ -100,8 +102,17 @@ def test_labels_of_every_try_are_kept_and_found(tmp_path: Path) -> None:
     executor.ran = []
     assert go(tmp_path, executor, output="again").labelled == 3
     assert ran(executor) == ["scf/0/3-scf", "retry-1/0/3-scf", "retry-2/0/3-scf"]
+    rows = (tmp_path / "again/label/retries.csv").read_text()
+    assert 'scf/0/1-scf,1,"{""steps"": 200}",taken from the labels that are there' in rows
     one, other = (tmp_path / name / "train.xyz" for name in ("out", "again"))
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_label_of_a_further_try_is_none_of_the_first(tmp_path: Path) -> None:
+    prepare(tmp_path, RETRIED)
+    go(tmp_path, unconverging())
+    prepare(tmp_path)
+    assert go(tmp_path, unconverging(), output="without").labelled == 1
 
 
 @pytest.mark.parametrize("torn", [True, False])

@@ -26,6 +26,7 @@ from pwact.workflow.labels.given import GivenFrame, Way, bare
 from pwact.workflow.labels.labelling import Labelling
 from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
+from pwact.workflow.labels.tries import retried
 from pwact.workflow.opening import LABEL
 from pwact.workflow.retry import in_hand
 from pwact.workflow.stage import Services, StageOutput
@@ -150,7 +151,8 @@ class GivenStage:
         else:
             files.remove(self.data)
         waste = [] if self.config.reserve_scf_files else self._labelling.transient(done)
-        report = {"labelled": len(labelled), "left_out": len(gate.left_out)}
+        counts = {"labelled": len(labelled), "left_out": len(gate.left_out)}
+        report = {**counts, **retried(self.directory / layout.RETRIES)}
         made = [self.data] if labelled else []
         return StageOutput(made, waste, report, lost=spoilt)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -78,6 +78,10 @@ class LabelStore:
             _LOG.warning("%s is of another structure: this label is computed again", path)
             return None
         return found
+
+    def first(self, keys: Sequence[str]) -> int:
+        """Which of these names has a label, the first one; 0 if none has."""
+        return next((number for number, key in enumerate(keys) if self.path(key).exists()), 0)
 
     def put(self, key: str, frame: Atoms) -> None:
         """Keep a label, unless it is none: what is not finite is refused by who writes data."""

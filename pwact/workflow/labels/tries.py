@@ -8,17 +8,15 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any
 
 from pwact.io import files
-
-if TYPE_CHECKING:
-    from ase import Atoms
 
 log = logging.getLogger(__name__)
 
 COLUMNS = ("task", "tries", "changes", "result")
 CONVERGED = "converged"
+TAKEN = "taken from the labels that are there"
 
 
 @dataclass(frozen=True)
@@ -31,18 +29,13 @@ class Told:
         Which one; the first try of all does not count.
     changes
         To the input.
-    answer
-        The labelled frame, or why there is none.
+    result
+        How it ended, in words.
     """
 
     number: int
     changes: Mapping[str, Any]
-    answer: Union[Atoms, str]
-
-    @property
-    def result(self) -> str:
-        """How it ended, in words."""
-        return self.answer if isinstance(self.answer, str) else CONVERGED
+    result: str
 
 
 def write_tries(path: Path, stage: str, told: Mapping[Path, Told]) -> None:
@@ -56,7 +49,7 @@ def write_tries(path: Path, stage: str, told: Mapping[Path, Told]) -> None:
     if not told:
         files.remove(path)
         return
-    good = sum(one.result == CONVERGED for one in told.values())
+    good = sum(one.result in (CONVERGED, TAKEN) for one in told.values())
     text = "%s: %d SCFs did not converge; %d of them did in another try (all: %s)"
     log.info(text, stage, len(told), good, path)
     with files.replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
@@ -66,3 +59,12 @@ def write_tries(path: Path, stage: str, told: Mapping[Path, Told]) -> None:
             one = told[place]
             task = place.relative_to(path.parent).as_posix()
             writer.writerow([task, one.number, json.dumps(dict(one.changes)), one.result])
+
+
+def retried(path: Path) -> dict[str, dict[str, int]]:
+    """For the report of a stage: which labels were tried again how often; empty if none was."""
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return {"retried": {row["task"]: int(row["tries"]) for row in rows}}

@@ -33,6 +33,7 @@ from pwact.workflow.labels.known import new_of, structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Spoilt
 from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
+from pwact.workflow.labels.tries import retried
 from pwact.workflow.rows import later_data
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
@@ -311,6 +312,7 @@ class LabelStage:
             "data": relative(data, self.config.work_dir) if labelled else "",
             "entry": tables.label_entry(labelled, gathered.lost, repeated),
             ERRORS: [one.to_json() for one in error_records(gathered.compared)],
+            **retried(self.directory / layout.RETRIES),
             **({PAIRS: [one.to_json() for one in gathered.pairs]} if gathered.pairs else {}),
         }
         return StageOutput(products, transient, report, lost=gathered.spoilt)
