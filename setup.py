@@ -92,7 +92,7 @@ setup(
         "plot": ["matplotlib>=3.6"],
         "docs": ["mkdocs-material>=9.5,<10"],
         # pytest-xdist 3.8 cannot tell pytest 9.2 which tests go to one worker
-        "test": ["pytest<9.2", "pytest-timeout", "pytest-xdist", "hypothesis"],
+        "test": ["pytest<9.2", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema"],
         "lint": ["ruff==0.17.6", "mypy==2.4.1", "pandas-stubs==3.1.0.261029", "types-tqdm"],
     },
     entry_points={"console_scripts": ["pwact = pwact.cli.main:main"]},

@@ -319,3 +319,10 @@ def draw(parser: Parser) -> None:
     for option, name, bound in (("-l", "--lower", "lower"), ("-u", "--upper", "upper")):
         more = f"{bound} limit to show, with KPU the factor kpu_{bound} (default: the campaign's)"
         add(option, name, metavar=bound.upper(), type=_limit, help=more)
+
+
+def schema(parser: Parser) -> None:
+    """What ``schema`` takes."""
+    more = "run or init_bulk: param.json of this command; resource: resource.json"
+    names = ("run", "init_bulk", "resource")
+    parser.add_argument("file", choices=names, type=str.lower, help=more)

@@ -74,6 +74,11 @@ COMMANDS = {
     "to_pwdata": Command(
         "make data sets of trajectories", arguments.convert, module="data_commands"
     ),
+    "schema": Command(
+        "print a JSON Schema of an input file, for editors",
+        arguments.schema,
+        module="look_commands",
+    ),
     "draw": Command("draw deviations and the learning curve of a run", arguments.draw, bare=True),
     "filter": Command("count what limits on trial make of the explored frames", arguments.filter),
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pwact.config.document import shown
 from pwact.config.schema import Node
+from pwact.config.shapes import Shape
 
 _TABLE = """
 H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se
@@ -22,6 +23,11 @@ class Element:
     """One element, as a symbol in any case or as an atomic number."""
 
     words: str = "element symbol or atomic number"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": ["string", "integer"]}
 
     def convert(self, node: Node) -> str:
         """The symbol."""
@@ -40,6 +46,12 @@ class Elements:
     """Different elements, one or a list; the order counts."""
 
     words: str = "list of element symbols or atomic numbers"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        each = Element().shape
+        return {"anyOf": [each, {"type": "array", "items": each, "minItems": 1}]}
 
     def convert(self, node: Node) -> tuple[str, ...]:
         """The symbols."""

@@ -8,8 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from pwact.config.kinds import Anything, Flag, Items, Nodes, Real, Text, Whole, existing, is_there
+from pwact.config.kinds import (
+    Anything,
+    Flag,
+    Items,
+    Nodes,
+    Real,
+    Text,
+    Whole,
+    existing,
+    is_there,
+)
 from pwact.config.schema import Key, Node, Usual, declare, keys_of, obsolete, read
+from pwact.config.shapes import Shape, any_case
 from pwact.config.structure_file import StructureFile, structure_file, structure_of
 
 ENSEMBLES = {
@@ -28,6 +39,12 @@ class Ensemble:
     """An ensemble in one of its spellings."""
 
     words: str = "nve, nvt, npt-iso (npt, npt-i), npt-aniso (npt-a) or npt-tri (npt-t)"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        spellings = {one for name in ENSEMBLES for one in (name, name.replace("-", "_"))}
+        return any_case(sorted(spellings))
 
     def convert(self, node: Node) -> str:
         """``nve``, ``nvt``, ``npt-iso``, ``npt-aniso`` or ``npt-tri``."""

@@ -12,6 +12,7 @@ from pwact.config.document import WrittenFloat, WrittenInt
 from pwact.config.exploration import check_indices
 from pwact.config.kinds import Flag, Items, Real, Text, Whole, existing
 from pwact.config.schema import Node, Usual, declare, keys_of, read
+from pwact.config.shapes import Shape
 from pwact.config.structure_file import SYSTEM_KEYS, StructureFile, structure_file
 
 _LARGEST_CELL = 100_000  # copies of the cell; more is a slip of the pen
@@ -33,6 +34,11 @@ class Factor:
 
     words: str = "number > 0"
 
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": "number", "exclusiveMinimum": 0, "maximum": 100}
+
     def convert(self, node: Node) -> ScaleFactor:
         """The factor with its text."""
         value = Real(high=100.0, positive=True).convert(node)
@@ -45,6 +51,11 @@ class SuperCell:
     """A super cell as 3 integers, 9 integers, a 3x3 matrix, or text that holds the numbers."""
 
     words: str = "3 integers, 9 integers or 3x3"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": ["string", "array"]}
 
     def convert(self, node: Node) -> CellNumbers:
         """The matrix row by row. Raises InputError unless its determinant is positive."""
@@ -90,6 +101,12 @@ class Periodicity:
     """Three numbers, 1 for periodic and 0 for not."""
 
     words: str = "three of 0 and 1"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        allowed = {"enum": [0, 1, False, True]}
+        return {"type": "array", "items": allowed, "minItems": 3, "maxItems": 3}
 
     def convert(self, node: Node) -> tuple[int, ...]:
         """The three numbers."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pwact.config.schema import Kind, Node
+from pwact.config.shapes import NOT_BLANK, Shape, any_case, limits_of, shape_of
 from pwact.io import files
 
 HUGE_INT = 2_000_000_000
@@ -20,6 +21,11 @@ class Anything:
     """A value that is not looked at."""
 
     words: str = "anything"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {}
 
     def convert(self, node: Node) -> Any:
         """The value as it is."""
@@ -37,6 +43,11 @@ class Whole:
     def words(self) -> str:
         """The kind in words."""
         return "integer" + _range_words(self.low, self.high, HUGE_INT)
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": "integer", **limits_of(self.low, self.high, HUGE_INT)}
 
     def convert(self, node: Node) -> int:
         """The integer."""
@@ -68,6 +79,12 @@ class Real:
             return "number > 0" + (f" and <= {self.high:g}" if self.high < HUGE else "")
         return "number" + _range_words(self.low, self.high, HUGE)
 
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        limits = limits_of(self.low, self.high, HUGE)
+        return {"type": "number", **limits, **({"exclusiveMinimum": 0} if self.positive else {})}
+
     def convert(self, node: Node) -> float:
         """The number."""
         value = node.value
@@ -90,6 +107,11 @@ class Flag:
 
     words: str = "true or false"
 
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": "boolean"}
+
     def convert(self, node: Node) -> bool:
         """The truth value."""
         if not isinstance(node.value, bool):
@@ -107,6 +129,11 @@ class Text:
     one_line: bool = False
     words: str = "text"
     plain: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return dict(NOT_BLANK)
 
     def convert(self, node: Node) -> str:
         """The text without blanks around it."""
@@ -136,6 +163,11 @@ class Choice:
         """The kind in words."""
         return " or ".join(f'"{word}"' for word in self.allowed)
 
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return any_case(self.allowed)
+
     def convert(self, node: Node) -> str:
         """The word in its proper case."""
         if isinstance(node.value, str):
@@ -163,6 +195,14 @@ class Items:
             return f"list of {self.low}: {self.kind.words}"
         return f"{self.kind.words}, or list of such"
 
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        each = shape_of(self.kind)
+        most = {} if self.high is None else {"maxItems": self.high}
+        listed = {"type": "array", "items": each, "minItems": self.low, **most}
+        return listed if self.low > 1 else {"anyOf": [each, listed]}
+
     def convert(self, node: Node) -> tuple[Any, ...]:
         """The elements."""
         nodes = node.items()
@@ -176,6 +216,11 @@ class Section:
     """An object that a reader of its own takes apart."""
 
     words: str = "object, see below"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": "object"}
 
     def convert(self, node: Node) -> Node:
         """The node, for the reader."""
@@ -212,6 +257,11 @@ class Located:
         """The kind in words."""
         return f"{self.what} (must exist)"
 
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return dict(NOT_BLANK)
+
     def convert(self, node: Node) -> Path:
         """The absolute path."""
         return existing(node, Path(Text(one_line=True).convert(node)), self.what)
@@ -222,6 +272,11 @@ class Placed:
     """A path relative to the work directory; only who uses it knows whether it must exist."""
 
     words: str = "path"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return dict(NOT_BLANK)
 
     def convert(self, node: Node) -> Path:
         """The absolute path."""

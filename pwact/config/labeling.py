@@ -12,6 +12,7 @@ from pwact.config.document import plain
 from pwact.config.elements import Elements
 from pwact.config.kinds import Choice, Items, Located, Nodes, Placed, Real, Section, Text, Whole
 from pwact.config.schema import Key, Node, Usual, declare, keys_of, read
+from pwact.config.shapes import Shape
 from pwact.registry.engines import LABELERS
 
 STYLES = tuple(LABELERS)
@@ -22,6 +23,11 @@ class FlagSymm:
     """An integer, also as text."""
 
     words: str = "integer"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": ["integer", "string"]}
 
     def convert(self, node: Node) -> int:
         """The integer."""

@@ -1,4 +1,4 @@
-"""Writes docs/parameters.md from the declarations: ``python -m pwact.config.manual [FILE]``."""
+"""Writes docs/parameters.md and docs/schema: ``python -m pwact.config.manual [FILE]``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pwact.config import (
     exploration,
     init_bulk,
     init_entry,
+    json_schema,
     labeling,
     nep_in,
     resources,
@@ -29,8 +30,9 @@ INTRO = """# Parameters
 
 This page is made by `python -m pwact.config.manual` from the declarations in `pwact/config/`.
 
-Keys may be written in any case. A key that begins with `_` is a comment, and `null` stands for an
-absent key. Where a list is expected, a single value will do. Relative paths start at `work_dir`.
+Keys may be written in any case. A key that begins with `_` is a comment (so is `$schema`), and
+`null` stands for an absent key. Where a list is expected, a single value will do. Relative paths
+start at `work_dir`.
 Unknown keys are reported and ignored; `pwact check --strict` refuses them. Keys marked *old* are
 accepted and have no effect. Files are JSON in UTF-8.
 """
@@ -125,9 +127,11 @@ def _meaning(key: Key) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the page to the file named first, or to its place below the working directory."""
+    """Write the page to the file named first, or to its place, and the JSON Schemas to theirs."""
     target = Path(arguments[0]) if arguments else PAGE
     target.write_text(manual(), encoding="utf-8")
+    if not arguments:
+        json_schema.main(())
 
 
 if __name__ == "__main__":

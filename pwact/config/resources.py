@@ -8,8 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from pwact.config.kinds import Anything, Choice, Items, Real, Section, Text, Whole
-from pwact.config.schema import Node, declare, keys_of, nearest, obsolete, read, report_unknown
+from pwact.config.kinds import (
+    Anything,
+    Choice,
+    Items,
+    Real,
+    Section,
+    Text,
+    Whole,
+)
+from pwact.config.schema import (
+    Node,
+    declare,
+    keys_of,
+    nearest,
+    obsolete,
+    read,
+    report_unknown,
+)
+from pwact.config.shapes import Shape, any_case
 from pwact.registry.schedulers import EXECUTORS
 
 ONE_SCRIPT = -1  # group_size that puts all tasks into one job script
@@ -29,6 +46,11 @@ class GroupSize:
 
     words: str = "integer >= 1, or -1 for all"
 
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": "integer", "minimum": ONE_SCRIPT, "not": {"enum": [0]}}
+
     def convert(self, node: Node) -> int:
         """The number."""
         size = Whole().convert(node)
@@ -42,6 +64,12 @@ class UseArray:
     """auto, true or false, as a word or as a truth value."""
 
     words: str = '"auto", true or false'
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        words = ["auto", "true", "false"]
+        return {"anyOf": [{"type": "boolean"}, any_case(words)]}
 
     def convert(self, node: Node) -> str:
         """``auto``, ``true`` or ``false``."""

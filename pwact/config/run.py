@@ -27,6 +27,7 @@ from pwact.config.kinds import (
 )
 from pwact.config.labeling import LabelConfig, load_dft
 from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
+from pwact.config.shapes import NOT_BLANK, Shape
 from pwact.config.strategy import StrategyConfig, load_strategy
 from pwact.config.training import TrainConfig, load_train
 from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
@@ -41,6 +42,11 @@ class FileName:
     """The name of a file, without directories."""
 
     words: str = "file name without directories"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return dict(NOT_BLANK)
 
     def convert(self, node: Node) -> str:
         """The name."""
@@ -57,6 +63,11 @@ class RecordName:
     """The name of the record: of a file that holds nothing else."""
 
     words: str = FileName.words
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return dict(NOT_BLANK)
 
     def convert(self, node: Node) -> str:
         """The name."""

@@ -46,6 +46,11 @@ class Context:
     strict: bool = False
 
 
+def is_comment(name: str) -> bool:
+    """Whether a key says nothing to pwact: it begins with _, or names a schema for an editor."""
+    return name.startswith("_") or name == "$schema"
+
+
 @dataclass(frozen=True)
 class Node:
     """A value in a JSON file, with the path of keys that leads to it."""
@@ -95,7 +100,7 @@ class Node:
         return {
             name.lower(): self.child(name, value)
             for name, value in self.value.items()
-            if not name.startswith("_") and value is not None
+            if not is_comment(name) and value is not None
         }
 
 

@@ -10,6 +10,7 @@ from typing import Optional
 from pwact.config.elements import NUMBERS
 from pwact.config.kinds import Text
 from pwact.config.schema import Key, Node, read
+from pwact.config.shapes import Shape
 from pwact.errors import InputError
 from pwact.formats.structure_guess import guess
 
@@ -19,6 +20,11 @@ class Held:
     """Atoms that are held: none, or some by their numbers and elements."""
 
     words: str = 'false, or text such as "1-8, 12" or "Cu"'
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"anyOf": [{"enum": [False]}, {"type": "string"}]}
 
     def convert(self, node: Node) -> tuple[str, ...]:
         """Ranges of numbers, as ``1-8`` and ``12``, and symbols."""

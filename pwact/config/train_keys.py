@@ -12,6 +12,7 @@ from pwact.config.document import JsonObject, plain
 from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Section, Text, Whole
 from pwact.config.network_keys import MACE, SEVENNET
 from pwact.config.schema import Key, Node, keys_by_name, nearest
+from pwact.config.shapes import Shape
 
 _COUNT = Whole(1)
 _WEIGHT = Real(0.0)
@@ -26,6 +27,11 @@ class FlagOrObject:
     """A truth value, or an object with details."""
 
     words: str = "true, false or object"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return {"type": ["boolean", "object"]}
 
     def convert(self, node: Node) -> Any:
         """The value as it is."""

@@ -12,6 +12,7 @@ from pwact.config.elements import Elements
 from pwact.config.kinds import Choice, Located, Text, existing, is_there
 from pwact.config.nep_in import is_json
 from pwact.config.schema import Key, Node, declare, keys_of, nearest
+from pwact.config.shapes import NOT_BLANK, Shape
 from pwact.config.train_keys import ENGINES, EngineKeys, settings_of
 from pwact.registry.engines import TRAINERS
 
@@ -26,6 +27,11 @@ class Foundation:
     """
 
     words: str = "file or name of a model"
+
+    @property
+    def shape(self) -> Shape:
+        """The kind in JSON Schema."""
+        return dict(NOT_BLANK)
 
     def convert(self, node: Node) -> str:
         """The absolute path, or the name."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.config import train_keys
+from pwact.config import json_schema, train_keys
 from pwact.config.elements import NUMBERS, SYMBOLS
 from pwact.config.manual import PAGE, main, manual, tables
 
@@ -14,6 +14,12 @@ ROOT = Path(__file__).parents[2]
 def test_the_page_is_current() -> None:
     written = (ROOT / PAGE).read_text(encoding="utf-8")
     assert written == manual(), "run python -m pwact.config.manual"
+
+
+@pytest.mark.parametrize("name", json_schema.SCHEMAS)
+def test_the_schemas_are_current(name: str) -> None:
+    written = (ROOT / json_schema.FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    assert written == json_schema.text(name), "run python -m pwact.config.manual"
 
 
 def test_main_writes_the_page(tmp_path: Path) -> None:
