@@ -16,7 +16,7 @@
         scf/init_config_<i>/<base>/<k>-scf/                 without MD: of the k-th structure
       collection/
         datapath.txt  left_out.csv
-        init_config_<i>/{relaxed.P,super_cell.P,<s>_scale.P,<base>_pertub/,train.xyz|PWdata/}
+        init_config_<i>/{relaxed.P,super_cell.P,<s>_scale.P,<base>_pertub/,train.xyz|PWdata/,origin.csv}
         bigmodel/                                           as above
         bigmodel/direct/{train.xyz|PWdata/}  scf/{train.xyz|PWdata/}
       al.record  iter_result.txt  iter_select.txt           pwact run
@@ -77,6 +77,7 @@ TRAINING_PAIRS = "training.csv"
 LIMITS = "limits.csv"
 CALIBRATION = "calibration.csv"
 LEFT_OUT = "left_out.csv"
+ORIGIN = "origin.csv"
 SOURCES = "sources.json"
 TASK_INPUTS = "inputs.json"
 STRUCTURES = "structures.txt"

@@ -326,3 +326,13 @@ def schema(parser: Parser) -> None:
     more = "run or init_bulk: param.json of this command; resource: resource.json"
     names = ("run", "init_bulk", "resource")
     parser.add_argument("file", choices=names, type=str.lower, help=more)
+
+
+def why(parser: Parser) -> None:
+    """What ``why`` takes."""
+    add = parser.add_argument
+    more = "a frame of a data set: DATA:NUMBER, as in train.xyz:12; numbers count from 0"
+    add("frame", metavar="FRAME", nargs="+", type=path, help=more)
+    above = "work directory (default: that above the data set)"
+    add("--campaign", metavar="DIR", type=path, help=above)
+    add("--json", action="store_true", help="the facts as JSON, for programs")

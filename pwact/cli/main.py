@@ -74,6 +74,11 @@ COMMANDS = {
     "to_pwdata": Command(
         "make data sets of trajectories", arguments.convert, module="data_commands"
     ),
+    "why": Command(
+        "tell where a frame of a data set comes from, and why it was labelled",
+        arguments.why,
+        module="look_commands",
+    ),
     "schema": Command(
         "print a JSON Schema of an input file, for editors",
         arguments.schema,

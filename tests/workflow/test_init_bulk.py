@@ -62,7 +62,9 @@ def test_the_collection_has_the_promised_names(tmp_path: Path, executor: ToyExec
             "init_config_0/0.95_scale.poscar",
             "init_config_0/1.0_scale.poscar",
             *perturbed,
+            "init_config_0/origin.csv",
             "init_config_0/train.xyz",
+            "init_config_1/origin.csv",
             "init_config_1/train.xyz",
         ]
     )

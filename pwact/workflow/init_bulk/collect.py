@@ -19,6 +19,7 @@ from pwact.formats.extxyz import read_extxyz
 from pwact.formats.frames import write_frames
 from pwact.io import files
 from pwact.workflow.init_bulk.direct import Run
+from pwact.workflow.init_bulk.origins import Origin, write_origins
 from pwact.workflow.init_bulk.structures import Places
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.gate import write_table
@@ -96,7 +97,8 @@ class CollectStage:
             folder = staging / layout.init_config(entry.index)
             folder.mkdir()
             self._copy_structures(entry, folder)
-            written += self._write(services, folder, self._frames_of(entry), entry.index)
+            frames, origins = self._frames_of(entry)
+            written += self._write(services, folder, frames, entry.index, origins)
         written += self._relabelled(services, staging)
         written += self._bigmodel(services, staging)
         final = self.config.work_dir / layout.COLLECTION
@@ -133,14 +135,20 @@ class CollectStage:
             made = self.places.perturbed(entry, source)[0].file.path.parent
             shutil.copytree(made, folder / layout.perturbed_folder(source.base))
 
-    def _frames_of(self, entry: SystemEntry) -> list[Atoms]:
+    def _frames_of(self, entry: SystemEntry) -> tuple[list[Atoms], list[Origin]]:
         """The MD frames of an entry whose labels count: nobody chose among them or labels them."""
         runs = [run for run in self.runs if run.entry == entry.index]
         if not runs and entry.has_md:
             log.warning("%s has no result of its MD", layout.init_config(entry.index))
         if self.config.relabelled(entry) or self.config.filtered(entry):
-            return []
-        return [frame for run in runs for frame in run.frames()]
+            return [], []
+        frames, origins = [], []
+        for run in runs:
+            made = run.frames()
+            place = relative(run.directory, self.places.temp)
+            frames += made
+            origins += [Origin(place, number * run.interval) for number in range(len(made))]
+        return frames, origins
 
     def _relabelled(self, services: Services, staging: Path) -> list[Path]:
         data = self.places.temp / layout.SCF / layout.TRAIN_XYZ
@@ -162,7 +170,12 @@ class CollectStage:
         return self._write(services, place, selected_frames(place / SELECTED), layout.DIRECT)
 
     def _write(
-        self, services: Services, folder: Path, frames: list[Atoms], key: int | str
+        self,
+        services: Services,
+        folder: Path,
+        frames: list[Atoms],
+        key: int | str,
+        origins: Sequence[Origin] = (),
     ) -> list[Path]:
         """Write a data set, unless it would be empty; its path."""
         if not frames:
@@ -170,6 +183,9 @@ class CollectStage:
         if self.config.data_shuffle:
             order = services.rng("shuffle", key).permutation(len(frames))
             frames = [frames[number] for number in order]
+            origins = [origins[number] for number in order] if origins else ()
+        if origins:
+            write_origins(folder / layout.ORIGIN, frames, origins)
         data = layout.labelled(folder, self.config.data_format)
         write_frames(data, frames, self.config.data_format)
         return [data]
