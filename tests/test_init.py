@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ase.build import bulk
+from ase.build import bulk, fcc111
 
 from pwact.cli.main import main
 from pwact.config.param import load_pair
@@ -154,6 +154,20 @@ def test_a_large_cell_is_explored_as_it_is(here: Path) -> None:
     assert run["explore"]["sys_configs"] == [{"config": "large.vasp", "format": "vasp/poscar"}]
     assert run["explore"]["md_jobs"][0]["md_dt"] == 0.001  # with hydrogen
     assert run["train"]["atom_type"] == ["H", "Cu"]
+
+
+def test_a_structure_that_is_open_along_an_axis(here: Path) -> None:
+    """It is not repeated there, and its MD has no barostat."""
+    slab = fcc111("Cu", (1, 1, 3), vacuum=2.0)
+    slab.info.clear()
+    slab.pbc = (True, True, False)
+    slab.write(here / "slab.xyz")
+    assert main(["init", "slab.xyz", *DEMO, "--length", "9"]) == 0
+    (entry,) = read(here, "init_param.json")["sys_configs"]
+    assert entry["super_cell"] == [5, 5, 1]
+    assert {job["ensemble"] for job in read(here, "run_param.json")["explore"]["md_jobs"]} == {
+        "nvt"
+    }
 
 
 def test_every_trainer_has_a_beginning(here: Path) -> None:

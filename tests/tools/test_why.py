@@ -170,6 +170,9 @@ def test_every_frame_of_a_campaign_of_pwact(
         old = story["data"]["by_pwact_0.4_or_older"]
         by_pwact.append(old)
         assert (story["explored"]["md"] is None) is old
+        assert (story["explored"]["models"] is None) is old
+        assert (story["chosen"]["rule"] is None) is old
+        assert (story["label"]["by"] is None) is old
         assert (story["label"]["task"] is None) is old
         assert (story["error"]["rmse_force_ev_per_angstrom"] is None) is old
         assert story["explored"]["iteration"] == (0 if old else story["explored"]["iteration"])
