@@ -179,6 +179,6 @@ def test_float32_is_summed_in_float64() -> None:
             return forces.sum(), forces
 
     rows = GradientRows(Linear(), most=1)
-    signs = rows._signs.tolist()
+    signs = rows._signs[0].tolist()
     (row,) = rows.of(crystal(1), judging_vectors(4, 0)[:1])
     assert row[0] == signs[0] * 1e8 + signs[1] + signs[2]

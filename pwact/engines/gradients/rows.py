@@ -57,8 +57,9 @@ class GradientRows:
         if not count:
             raise TaskError("the model has no weights that are trained, so its forces are certain")
         sketch, place = sketch_of(count, most), self._weights[0].device
-        self._buckets = torch.as_tensor(sketch.buckets).to(place)
-        self._signs = torch.as_tensor(sketch.signs).to(place)
+        sizes = [weight.numel() for weight in self._weights]
+        self._buckets = torch.as_tensor(sketch.buckets).to(place).split(sizes)
+        self._signs = torch.as_tensor(sketch.signs).to(place).split(sizes)
         self.columns = sketch.columns
 
     @property
@@ -81,13 +82,11 @@ class GradientRows:
         import torch  # noqa: PLC0415
 
         parts = torch.autograd.grad(value, self._weights, retain_graph=True, allow_unused=True)
-        whole = [
-            torch.zeros_like(weight) if part is None else part
-            for part, weight in zip(parts, self._weights)
-        ]
-        gradient = torch.cat([part.detach().reshape(-1) for part in whole]).double()
-        row = gradient.new_zeros(self.columns)
-        return row.index_add_(0, self._buckets, gradient * self._signs)
+        row = self._signs[0].new_zeros(self.columns)
+        for part, buckets, signs in zip(parts, self._buckets, self._signs):
+            if part is not None:  # None where the value does not depend on these weights
+                row.index_add_(0, buckets, part.detach().reshape(-1).double() * signs)
+        return row
 
 
 def training_vectors(frame: int, atoms: int, count: int) -> np.ndarray:
