@@ -209,6 +209,9 @@ def test_failed_frames_without_a_value_are_drawn_and_counted(
             "lower limit ",
             "upper limit ",
         ]
+        edges = [bar.get_x() for bar in axes.containers[0]]
+        for limit in (0.1, 0.2):
+            assert min(abs(edge - limit) for edge in edges) < 1e-12
         assert sum(bar.get_height() for bar in axes.containers[-1]) == 3
         assert axes.containers[-1][-1].get_height() >= 2  # the last bar
         assert "5 frames, mean 0.15, largest 0.3" in axes.get_title(loc="left")

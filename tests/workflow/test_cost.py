@@ -95,6 +95,7 @@ def test_an_init_bulk(place: Path) -> None:
     pair = load(place, init_param(), resources())
     found = words(cost_lines(pair, 0.0))
     assert found["relaxations"][0] == "1"
+    assert cost_lines(pair, 0.0)[-1] == "not known yet: relaxations, AIMDs"
     assert found["AIMDs"][0] == "5"  # two scales of two perturbed ones, and the other structure
 
 

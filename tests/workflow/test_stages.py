@@ -280,7 +280,8 @@ def test_trajectories_that_die_early_say_where_and_why(
     report = rig.select().report
     assert report["frames"] == 10
     place = "iter.0000/01.explore/md/md.000.sys.001/md.000.sys.001.t.000"
-    assert f"iter.0000/explore: {place}: {rig.explorer.early}; the frames until" in caplog.text
+    where = f"iter.0000/explore: {place} (b.poscar at 100 K, 0.001 ps a step)"
+    assert f"{where}: {rig.explorer.early}; the frames until" in caplog.text
     listed = (tmp_path / "iter.0000/01.explore/select/error_traj.log").read_text()
     assert f"\n{place}: {rig.explorer.early}\n" in listed
 

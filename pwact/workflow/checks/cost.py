@@ -121,7 +121,7 @@ def _together(parts: Sequence[Part], usual: Mapping[str, float], tried: bool) ->
     total = sum(usual[one.kind] * one.tasks for one in known)
     source = "the label that was tried" if tried else "medians of this campaign"
     words = f"together about {total:.3g} core-hours, by {source}" if known else ""
-    hint = "" if tried else "; --try measures one label"
+    hint = "; --try measures one label" if "labels" in unknown and not tried else ""
     missing = f"not known yet: {', '.join(unknown)}{hint}" if unknown else ""
     return "; ".join(part for part in (words, missing) if part)
 

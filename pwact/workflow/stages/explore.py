@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
-from pwact.engines.explorers import Explorer, Motion
+from pwact.engines.explorers import Condition, Explorer, Motion
 from pwact.engines.potential import Calculators, Potential
 from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings
@@ -197,7 +197,7 @@ class ExploreStage:
             "directory": relative(directory, work_dir),
             "usable": verdict.done,
             "normal": normal,
-            **({} if normal else {"why": verdict.reason}),
+            **({} if normal else {"why": verdict.reason, "at": _condition(system, directory.name)}),
             **({"frames": content} if content else {}),
         }
 
@@ -237,12 +237,23 @@ class ExploreStage:
         )
 
 
+def _condition(system: System, trajectory: str) -> str:
+    """Condition of a trajectory: `` at 300 K, 0 bar, 0.001 ps a step``; "" by an own input."""
+    motions = {run.name: run.motion for run in system.runs()}
+    motion = motions[trajectory]
+    if not isinstance(motion, Condition):
+        return ""
+    press = "" if motion.press_bar is None else f", {motion.press_bar:g} bar"
+    return f" at {motion.temp_k:g} K{press}, {motion.dt_ps:g} ps a step"
+
+
 def tell_early_ends(what: str, trajectories: Sequence[Mapping[str, Any]]) -> None:
     """Warn of each trajectory that died and is used up to there."""
     early = [entry for entry in trajectories if entry["usable"] and not entry["normal"]]
     for entry in early[:SHOWN_ENDS]:
-        text = "%s: %s: %s; the frames until then count"
-        log.warning(text, what, entry["directory"], entry["why"] or "the MD ended early")
+        text = "%s: %s (%s%s): %s; the frames until then count"
+        why = entry["why"] or "the MD ended early"
+        log.warning(text, what, entry["directory"], entry["structure"], entry["at"], why)
     if len(early) > SHOWN_ENDS:
         text = "%s: … and %d more trajectories ended early; error_traj.log will list them"
         log.warning(text, what, len(early) - SHOWN_ENDS)
