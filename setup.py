@@ -75,7 +75,7 @@ setup(
     ],
     python_requires=">=3.9",
     packages=find_packages(include=["pwact", "pwact.*"]),
-    package_data={"pwact": ["py.typed", "presets/*/*"]},
+    package_data={"pwact": ["py.typed", "presets/*/*", "report/html/page.*"]},
     # The lowest versions are those that the tests were run with once: see docs/contributing.md.
     install_requires=[
         "numpy>=1.21",

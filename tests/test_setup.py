@@ -83,10 +83,11 @@ def test_all_of_the_package_is_installed(declared: dict[str, Any]) -> None:
     assert vars(declared["packages"]) == {"include": ["pwact", "pwact.*"]}
     folders = {path.parent for path in (ROOT / "pwact").rglob("*.py")}
     assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
-    assert declared["package_data"] == {"pwact": ["py.typed", "presets/*/*"]}
-    presets = [path for path in (ROOT / "pwact" / "presets").rglob("*") if path.is_file()]
-    assert presets
-    assert all(len(path.relative_to(ROOT / "pwact" / "presets").parts) == 2 for path in presets)
+    patterns = declared["package_data"]["pwact"]
+    assert list(declared["package_data"]) == ["pwact"]
+    packed = {path for pattern in patterns for path in (ROOT / "pwact").glob(pattern)}
+    there = {path for path in (ROOT / "pwact").rglob("*") if path.is_file()}
+    assert {one for one in there - packed if one.suffix not in {".py", ".pyc"}} == set()
     assert (ROOT / "pwact" / "py.typed").is_file()
     assert declared["entry_points"] == {"console_scripts": ["pwact = pwact.cli.main:main"]}
 

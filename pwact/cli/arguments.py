@@ -301,6 +301,14 @@ def status(parser: Parser) -> None:
     )
 
 
+def report(parser: Parser) -> None:
+    """What ``report`` takes."""
+    add = parser.add_argument
+    where = "work directory of a campaign (default: here)"
+    add("directory", nargs="?", type=path, default=".", help=where)
+    add("-o", "--output", metavar="FILE", type=path, default="report.html", help="the page")
+
+
 def draw(parser: Parser) -> None:
     """What ``draw`` takes."""
     add = parser.add_argument

@@ -38,6 +38,7 @@ from pwact.tools.explored_trees import ExploredTree, find_explored
 from pwact.tools.filter import RESULT, count, judged_tree, select_all
 from pwact.tools.filter import write as write_filtered
 from pwact.tools.kill import kill as kill_campaign
+from pwact.tools.report import write_report
 from pwact.tools.status import status_of
 from pwact.tools.target import accepted_by, measure_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
@@ -117,6 +118,16 @@ def status(options: Namespace) -> int:
     found = status_of(Path(options.directory).absolute(), now)
     text = status_text(found, now, options.wide)
     console.say(json.dumps(found.to_json(), indent=2) if options.json else text)
+    return EXIT_DONE
+
+
+def report(options: Namespace) -> int:
+    """Write the page of a campaign."""
+    path = Path(options.output)
+    if path.is_dir():
+        raise UsageError(f"--output: {path} is a directory; expected the name of a file")
+    write_report(Path(options.directory).absolute(), path, time.time())
+    console.say(f"{path}: open it in a browser; it needs nothing else")
     return EXIT_DONE
 
 

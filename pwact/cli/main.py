@@ -67,6 +67,11 @@ COMMANDS = {
     "status": Command(
         "tell how a campaign stands: stage, jobs, failures, time", arguments.status, bare=True
     ),
+    "report": Command(
+        "write one HTML page of a campaign: verdict, errors, frames in 3D, jobs, advice",
+        arguments.report,
+        bare=True,
+    ),
     "kill": Command("end the init_bulk or run of this directory, with its jobs", arguments.kill),
     "gather_pwdata": Command(
         "collect the data of a campaign", arguments.gather, bare=True, module="data_commands"

@@ -73,6 +73,11 @@ class MdTrajectory:
         return tree_hash(path) if path.exists() else ""
 
     @property
+    def dumped(self) -> bool:
+        """Whether its frames are still there."""
+        return self._dump_path.exists()
+
+    @property
     def dump(self) -> DumpTrajectory:
         """The dump file, opened when first asked for. Raises TaskError."""
         if self._dump is None:

@@ -103,6 +103,8 @@ class JobStory:
         ``asked``, ``submitted``, ``running`` or ``ended``.
     began_at
         When it was seen running, else when it was submitted; seconds since the epoch.
+    submitted_at
+        When the scheduler took it.
     position
         Number of the event with which it was asked for.
     outcome
@@ -121,6 +123,7 @@ class JobStory:
     outcome: str = ""
     done: int = 0
     obstacle: str = ""
+    submitted_at: Optional[float] = None
 
     @property
     def output(self) -> str:
@@ -153,7 +156,8 @@ def job_stories(events: Iterable[Mapping[str, Any]]) -> list[JobStory]:
 
 def _submitted(story: JobStory, event: JobSubmitted) -> JobStory:
     job = replace(story.job, id=event.id)
-    return replace(story, job=job, state="submitted", began_at=event.time)
+    at = event.time
+    return replace(story, job=job, state="submitted", began_at=at, submitted_at=at)
 
 
 def _running(story: JobStory, event: JobRunning) -> JobStory:

@@ -267,7 +267,7 @@ class TaskFailed(Event):
 
 @dataclass(frozen=True)
 class JobAsked(Event):
-    """A job is about to be submitted to a `scheduler`, with these `tasks`."""
+    """A job is about to be submitted to a `scheduler`, with these `tasks`, on so many `cores`."""
 
     name_of_event: ClassVar[str] = "job_asked"
     name: str

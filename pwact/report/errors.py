@@ -118,13 +118,21 @@ def error_table(records: Sequence[ErrorRecord]) -> str:
 
     What is not known is shown as ``-``; long names lose their beginning.
     """
-    return aligned([*_HEADINGS, *(_cells(one) for one in records)])
+    lines = error_cells(records)
+    for cells in lines[len(_HEADINGS) :]:
+        name = cells[0]
+        cells[0] = name if len(name) <= _WIDEST else "…" + name[1 - _WIDEST :]
+    return aligned(lines)
+
+
+def error_cells(records: Sequence[ErrorRecord]) -> list[list[str]]:
+    """The cells of that table, the two heading lines first, with all names in full."""
+    return [*(list(line) for line in _HEADINGS), *(_cells(one) for one in records)]
 
 
 def _cells(one: ErrorRecord) -> list[str]:
-    name = one.name or ALL
     return [
-        name if len(name) <= _WIDEST else "…" + name[1 - _WIDEST :],
+        one.name or ALL,
         str(one.frames),
         *(ABSENT if value is None else f"{1000 * value:.2f}" for value in (one.rmse_e, one.mae_e)),
         *(f"{value:.4f}" for value in (one.rmse_f, one.mae_f, one.worst_f)),

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Optional
 
 from pwact import layout
+from pwact.report.advice import Advice, advice_lines
 from pwact.report.cost import CostFacts
 from pwact.report.errors import error_table, row_errors
 from pwact.report.records import IterationRow, Record
@@ -171,6 +172,8 @@ class Status(Record):
         What is known of each iteration of a run: counts of frames and labels, and errors.
     cost
         What a run of pwact has cost; None of an init_bulk.
+    advice
+        What is wrong, and what to do.
     """
 
     directory: str
@@ -195,6 +198,7 @@ class Status(Record):
     steps: Optional[StepFacts] = None
     rows: tuple[IterationRow, ...] = ()
     cost: Optional[CostFacts] = None
+    advice: tuple[Advice, ...] = ()
 
 
 def status_text(status: Status, now: float, wide: bool = False) -> str:
@@ -245,6 +249,7 @@ def _lines(status: Status, now: float) -> Iterator[str]:
         yield from (f"  {words}" for words in status.findings[-SHOWN_FINDINGS:])
     if status.early_ends:
         yield from _listed("died early", status.early_ends)
+    yield from advice_lines(status.advice)
 
 
 def _state(status: Status) -> str:

@@ -26,11 +26,16 @@ def iteration_table(rows: Sequence[IterationRow], wide: bool = False) -> str:
     wide
         With more columns, and headings that speak for themselves; else it fits 80 columns.
     """
+    lines = iteration_cells(rows, wide)
+    return "\n".join([aligned(lines), *([] if wide else _words(rows))])
+
+
+def iteration_cells(rows: Sequence[IterationRow], wide: bool = True) -> list[list[str]]:
+    """The cells of that table, the two heading lines first."""
     aims = any(row.explore is not None and row.explore.condition is not None for row in rows)
     columns = [one for one in (_WIDE if wide else _NARROW) if aims or one[0] not in _OF_TARGET]
     lines = [[name for name, _, _ in columns], [unit for _, unit, _ in columns]]
-    lines += [[cell(row) for _, _, cell in columns] for row in rows]
-    return "\n".join([aligned(lines), *([] if wide else _words(rows))])
+    return lines + [[cell(row) for _, _, cell in columns] for row in rows]
 
 
 def _words(rows: Sequence[IterationRow]) -> list[str]:

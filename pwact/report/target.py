@@ -6,7 +6,7 @@ share of them whose error is below the target is an honest estimate of that shar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -122,7 +122,7 @@ class TargetFacts(Record):
 def target_lines(facts: TargetFacts) -> list[str]:
     """What is said at the end of a run; the last line says whether the target was reached."""
     lines = [f"target_force_error {facts.force_error:g} eV/Å:", "", _table(facts), ""]
-    lines += [words for one in facts.missed for words in _advice(one, facts)]
+    lines += [". ".join(filter(None, advice_for(one, facts))) for one in facts.missed]
     return [*lines, verdict(facts)]
 
 
@@ -151,28 +151,24 @@ def _cells(name: str, iterations: str, proof: ProofFacts) -> list[str]:
     return [name, iterations, share, *(controls if proof.controls else [ABSENT] * 3), *errors]
 
 
-def _advice(one: ConditionFacts, facts: TargetFacts) -> Iterator[str]:
-    """What may help a condition that was not reached."""
+def advice_for(one: ConditionFacts, facts: TargetFacts) -> tuple[str, str]:
+    """Why a condition was not reached, and what may help, "" where nothing is to be done."""
     place = f"condition {one.number}"
     if one.state == LEFT:
-        yield f"{place}: iterations of a later one were kept (--keep-finished), so it has no more"
-        return
+        kept = "iterations of a later one were kept (--keep-finished), so it has no more"
+        return f"{place}: {kept}", ""
     if one.floor:
-        yield (
-            f"{place}: this model cannot reach the target: {one.floor}. What may help: a larger "
-            "cutoff, more basis functions or weights, another engine; or a larger "
-            "strategy.target_force_error"
+        return f"{place}: this model cannot reach the target: {one.floor}", (
+            "What may help: a larger cutoff, more basis functions or weights, another engine; or a "
+            "larger strategy.target_force_error"
         )
-        return
     more = (
         "a larger one goes on where it ended"
         if one is facts.conditions[-1]
         else "append its element of md_jobs once more to go on with it"
     )
-    yield (
-        f"{place}: strategy.max_iterations ({facts.most}) is used up; {more}. A larger "
-        "strategy.max_select gives more labels each iteration"
-    )
+    used = f"{place}: strategy.max_iterations ({facts.most}) is used up; {more}"
+    return used, "A larger strategy.max_select gives more labels each iteration"
 
 
 def verdict(facts: TargetFacts) -> str:

@@ -12,6 +12,7 @@ from pwact.errors import PwactError, UsageError
 from pwact.formats.al_record import MARKS, Step
 from pwact.io import lease
 from pwact.io.journal import Journal
+from pwact.report.advice import Situation, advice_of
 from pwact.report.cost import CostFacts
 from pwact.report.records import IterationRow
 from pwact.report.status import (
@@ -63,6 +64,13 @@ def _of_journal(work_dir: Path, events: Sequence[Mapping[str, Any]], now: float)
     locked = lease.holder(work_dir / layout.STATE_DIR / layout.LOCK) is not None
     state = story.state(lives, locked)
     present = story.present(stages) if state != "finished" else None
+    states = {one.name: one for one in story.states}
+    found = all_findings(states)
+    failures = tuple([*story.failed_tasks(), *story.failed_jobs()])
+    ends = tuple(early_ends(work_dir, story.states))
+    target = outcome_of(story.plan, states)
+    why = str(story.end["why"]) if story.end else ""
+    rows = _rows(story)
     tasks = story.tasks(present)
     jobs = JobFacts(**Counter(job.state for job in story.jobs))
     return Status(
@@ -70,7 +78,7 @@ def _of_journal(work_dir: Path, events: Sequence[Mapping[str, Any]], now: float)
         program="pwact",
         kind=story.command,
         state=state,
-        why=str(story.end["why"]) if story.end else "",
+        why=why,
         master=MasterFacts(
             lives,
             story.master["host"],
@@ -87,14 +95,23 @@ def _of_journal(work_dir: Path, events: Sequence[Mapping[str, Any]], now: float)
         open_jobs=tuple(story.open_jobs()),
         stages=tuple(stages),
         eta=_eta(story, stages, present, now) if state != "finished" else Estimate(),
-        failures=tuple([*story.failed_tasks(), *story.failed_jobs()]),
-        findings=tuple(
-            found.words for found in all_findings({one.name: one for one in story.states})
+        failures=failures,
+        findings=tuple(one.words for one in found),
+        early_ends=ends,
+        target=target,
+        advice=tuple(
+            advice_of(
+                Situation(
+                    *(state, why, len(failures), len(ends)),
+                    [job.reason for job in story.open_jobs() if job.reason],
+                    found,
+                    rows,
+                    target,
+                )
+            )
         ),
-        early_ends=tuple(early_ends(work_dir, story.states)),
-        target=outcome_of(story.plan, {one.name: one for one in story.states}),
         steps=steps_of(work_dir, story.jobs_of(present)),
-        rows=_rows(story),
+        rows=rows,
         cost=_cost(story, events, now) if story.command == "run" else None,
     )
 

@@ -113,6 +113,10 @@ class Story:
             if story.position > first and self._owners[story.position] == stage.name
         ]
 
+    def stage_of(self, job: JobStory) -> str:
+        """The name of the stage that asked for a job; "" where that is not known."""
+        return self._owners.get(job.position, "")
+
     def _begun_at(self, stage: StageFacts) -> int:
         return next(state.begun_at for state in self.states if state.name == stage.name)
 

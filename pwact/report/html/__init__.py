@@ -1,0 +1,1 @@
+"""The page of `pwact report`: values in, one HTML file out."""

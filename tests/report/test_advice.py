@@ -1,0 +1,121 @@
+"""The rules: what is so, and what is advised."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from pwact.report.advice import ERROR, NOTE, RULES, WARNING, Situation, advice_of
+from pwact.report.causes import Kind
+from pwact.report.findings import Finding
+from pwact.report.records import ExploreRecord, IterationRow, LabelRecord, TrainRecord
+from pwact.report.target import USED_UP, ConditionFacts, TargetFacts, target_lines
+
+FINE = Situation("running")
+
+
+def row(
+    number: int, valid: float | None = 0.02, labelled: int = 8, failed: int = 0
+) -> IterationRow:
+    return IterationRow(
+        f"iter.{number:04d}",
+        TrainRecord(0.001, valid),
+        ExploreRecord((300.0,), 4, 4),
+        None,
+        LabelRecord(labelled, failed, 0.1),
+    )
+
+
+def test_nothing_is_advised_where_nothing_is_wrong() -> None:
+    assert advice_of(FINE) == []
+    assert advice_of(dataclasses.replace(FINE, rows=[row(0), row(1)])) == []
+    assert advice_of(Situation("finished", rows=[row(0)])) == []
+
+
+@pytest.mark.parametrize(
+    ("case", "weight", "fact"),
+    [
+        (Situation("died"), ERROR, "the campaign was killed without a word"),
+        (Situation("failed", "no\nmore"), ERROR, "the campaign ended with an error: no"),
+        (Situation("stopped", "SIGTERM"), NOTE, "the campaign was stopped: SIGTERM"),
+        (Situation("running", failures=1), WARNING, "1 task or job failed"),
+        (Situation("running", failures=2), WARNING, "2 tasks or jobs failed"),
+        (
+            Situation("running", waits=["QOSGrpCpuLimit", "QOSGrpCpuLimit"]),
+            WARNING,
+            "jobs must wait for more than their turn: QOSGrpCpuLimit",
+        ),
+        (
+            Situation("running", early_ends=1, rows=[row(0)]),
+            WARNING,
+            "1 of 4 trajectories died before their last step",
+        ),
+        (
+            Situation("running", rows=[row(0, labelled=2, failed=1)]),
+            WARNING,
+            "1 of 3 labels failed",
+        ),
+        (
+            Situation("running", rows=[row(0, None)]),
+            NOTE,
+            "no error on independent data is known",
+        ),
+        (
+            Situation("running", rows=[row(0, 0.02), row(1, 0.0261)]),
+            WARNING,
+            "the force error on the validation data was 0.02 eV/Å in iter.0000 and is 0.0261 "
+            "eV/Å in iter.0001",
+        ),
+    ],
+)
+def test_each_fact(case: Situation, weight: str, fact: str) -> None:
+    (found,) = advice_of(case)
+    assert (found.weight, found.fact) == (weight, fact)
+    assert found.advice
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Situation("running", early_ends=1, rows=[row(0), row(1)]),  # 1 of 8
+        Situation("running", rows=[row(0, labelled=3, failed=1)]),  # a quarter is not more
+        Situation("running", rows=[row(0, 0.5), row(1, 0.65)]),  # 1.3 times
+    ],
+)
+def test_the_bounds(case: Situation) -> None:
+    assert advice_of(case) == []
+
+
+def test_iterations_with_one_finding_are_named_together() -> None:
+    found = [Finding(Kind.ALL_FAILED, f"iter.{n:04d}: nothing is selected: …") for n in range(5)]
+    (one,) = advice_of(Situation("running", findings=found))
+    assert one.fact == (
+        "iter.0000, iter.0001, iter.0002 and 2 more: all frames lie above the window"
+    )
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_finding_has_advice(kind: Kind) -> None:
+    (one,) = advice_of(Situation("running", findings=[Finding(kind, "iter.0003: …")]))
+    assert one.fact == f"iter.0003: {kind.value}"
+
+
+def test_what_is_worst_comes_first() -> None:
+    case = Situation("failed", "no", 1, rows=[row(0, None)])
+    assert [one.weight for one in advice_of(case)] == [ERROR, WARNING, NOTE]
+
+
+def test_a_target_that_was_not_reached_has_the_words_of_the_run() -> None:
+    facts = TargetFacts(0.1, False, 5, (ConditionFacts(0, (0, 1), USED_UP),))
+    (one,) = advice_of(Situation("finished", target=facts))
+    assert f"{one.fact}. {one.advice}" in target_lines(facts)
+    floor = dataclasses.replace(facts.conditions[0], floor="0.3 eV/Å on its training data")
+    facts = dataclasses.replace(facts, conditions=(floor,))
+    (one,) = advice_of(Situation("finished", target=facts))
+    assert one.advice.startswith("What may help: ")
+    assert f"{one.fact}. {one.advice}" in target_lines(facts)
+
+
+def test_each_rule_says_what_to_do() -> None:
+    assert all(rule.weight in (ERROR, WARNING, NOTE) and rule.advice for rule in RULES)
