@@ -45,9 +45,15 @@ def _state(status: Status) -> str:
     name = f"This {status.kind}" + ("" if status.program == "pwact" else f" of {status.program}")
     if status.state == "finished":
         return f"{name} is finished"
-    how = {"running": "is at work", "unknown": "may be at work", "stopped": "was stopped"}
-    words = how.get(status.state, status.state)  # it died, it failed
-    place = f", at {status.stage}" if status.stage else ""
+    how, place = _WORDS.get(status.state, (status.state, "in"))  # it died, it failed
+    words = f"{how} {place} {status.stage}" if status.stage else how
     if status.iterations is not None and status.iteration is not None:
-        place += f" (iterations 0 to {status.iterations - 1}, then a last training)"
-    return f"{name} {words}{place}"
+        words += f" (iterations 0 to {status.iterations - 1}, then a last training)"
+    return f"{name} {words}"
+
+
+_WORDS = {
+    "running": ("is at work", "on"),
+    "unknown": ("may be at work", "on"),
+    "stopped": ("was stopped", "in"),
+}

@@ -13,7 +13,7 @@ from pwact import __version__, layout
 from pwact.errors import PwactError
 from pwact.io import files
 from pwact.io.journal import Journal
-from pwact.report.html.facts import CurvePoint, Facts, LabelledFrame, Measured
+from pwact.report.html.facts import CurvePoint, Facts, LabelledFrame, Measured, Rows
 from pwact.report.html.page import Elements, moment, page_text
 from pwact.report.records import IterationRow
 from pwact.report.standing import standing
@@ -91,9 +91,7 @@ class Gathering:
             advice=self.status.advice,
             curve=curve,
             frames=[frame for frame, _ in self.frames],
-            shared={
-                one.iteration: shared_rows(self.stages, one.iteration, moment) for one in labels
-            },
+            shared=self._shared(labels),
             parity=report_errors.parity_of(
                 self.work_dir, [one.iteration for one in labels], self.notes
             ),
@@ -108,6 +106,14 @@ class Gathering:
             notes=self._job_notes(len(jobs)),
             provenance=self._origin(),
         )
+
+    def _shared(self, labels: Sequence[Labels]) -> Mapping[int, Rows]:
+        """Iteration → what is the same for all its labels."""
+        commands = report_origin.commands(self.events)
+        return {
+            one.iteration: shared_rows(self.stages, one.iteration, moment, commands)
+            for one in labels
+        }
 
     @property
     def _own(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import numpy as np
 
@@ -252,32 +252,48 @@ def _structure(atoms: Atoms) -> Structure:
     return Structure(atoms.numbers[kept], positions[kept], cell, len(atoms) - OF_ONE)
 
 
-def shared_rows(stages: Mapping[str, StageState], iteration: int, when: Any) -> Rows:
+def shared_rows(
+    stages: Mapping[str, StageState],
+    iteration: int,
+    when: Callable[[float], str],
+    commands: Mapping[str, str],
+) -> Rows:
     """What is the same for all labels of an iteration: models, limits, labeler, and times.
 
     Parameters
     ----------
     when
         Words for a time in seconds since the epoch.
+    commands
+        Stage → the command that it ran.
     """
     name = layout.iteration_name(iteration)
     found: list[tuple[str, str]] = []
     train, explore, select, label = (
         stages.get(f"{name}/{step}") for step in ("train", "explore", "select", "label")
     )
-    if train is not None and train.files:
-        path, value = next(iter(sorted(train.files.items())))
-        found.append(("exploring model", f"{name}/train, sha256 {value[:12]}… of {path}"))
+    if train is not None and train.done:
+        found.append(("exploring model", _model(train)))
     if explore is not None and explore.ended_at:
         found.append(("explored until", when(explore.ended_at)))
     if select is not None:
         found.append(("chosen by", _rule(select.inputs, select.report)))
     if label is not None and label.inputs.get("labeler"):
-        found.append(("labelled by", plain(label.inputs["labeler"])))
+        command = commands.get(label.name, "")
+        by = plain(label.inputs["labeler"])
+        found.append(("labelled by", f"{by}; command {command}" if command else by))
     if label is not None and label.ended_at:
         version = f", pwact {label.version}" if label.version else ""
         found.append(("labelled until", f"{when(label.ended_at)}{version}"))
     return found
+
+
+def _model(train: StageState) -> str:
+    """The first model of a training, by the beginnings of its files' hashes."""
+    first = (train.report.get("models") or [""])[0]
+    mine = {path: value for path, value in train.files.items() if path.startswith(f"{first}/")}
+    hashes = (f"{path.rpartition('/')[2]} {value[:12]}…" for path, value in sorted(mine.items()))
+    return f"{first or train.name}, sha256 of {', '.join(hashes)}" if mine else train.name
 
 
 def _rule(inputs: Mapping[str, Any], report: Mapping[str, Any]) -> str:

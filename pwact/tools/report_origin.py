@@ -68,6 +68,15 @@ def _programs(events: Events) -> Rows:
     return list(found.items())
 
 
+def commands(events: Events) -> dict[str, str]:
+    """The command that each stage ran, where that is recorded."""
+    return {
+        str(event["name"]): StageProgram.from_json(event).command
+        for event in events
+        if event["event"] == StageProgram.name_of_event
+    }
+
+
 def _latest(stages: Mapping[str, StageState], step: str) -> StageState:
     mine = [one for one in stages.values() if place_of(one.name)[1] == step and one.inputs]
     return mine[-1] if mine else StageState("")

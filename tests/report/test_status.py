@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from pwact.report.advice import Advice
 from pwact.report.status import (
     Estimate,
     Failure,
@@ -54,6 +55,13 @@ def test_text_of_a_running_campaign() -> None:
         "  iter.0000/label: t/820-scf: not converged\n"
         "    log: /w/t/log"
     )
+
+
+def test_what_to_do_comes_last() -> None:
+    advice = (Advice("error", "it was killed", "begin"), Advice("note", "no data", "give some"))
+    text = status_text(replace(RUNNING, advice=advice), 165.0)
+    assert text.startswith(status_text(RUNNING, 165.0))
+    assert text.endswith("\nwhat to do\n  it was killed\n    → begin\n  no data\n    → give some")
 
 
 @pytest.mark.parametrize(

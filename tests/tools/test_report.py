@@ -99,6 +99,11 @@ def test_each_label_says_when_why_and_by_what(finished_run: Path) -> None:
         assert f"{frame.error:.4g} eV/Å" in own["error of the exploring model"]
         assert {"exploring model", "chosen by", "labelled by", "labelled until"} <= set(shared)
         assert "lower_model_devi_f" in shared["chosen by"]
+        assert (
+            f"iter.{frame.iteration:04d}/00.train/train.000, sha256 of"
+            in (shared["exploring model"])
+        )
+        assert "; command " in shared["labelled by"]
         assert frame.structure is not None
 
 

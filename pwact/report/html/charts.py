@@ -21,7 +21,7 @@ from pwact.report.records import IterationRow, SelectRecord
 from pwact.report.status import duration
 
 SHADES = 6  # colours of iterations, from the first to the last
-MAP_SIZE = (620, 440)
+MAP_SIZE = (460, 380)
 BARS = 1500  # jobs that are drawn
 LANES = 6  # jobs of one step beside each other
 EV = "eV/Å"

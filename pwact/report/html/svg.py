@@ -178,13 +178,19 @@ class Chart:
                 f'<text x="{low[0] - 6}" y="{down + 4}" text-anchor="end">{value:g}</text>'
             )
         middle = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2)
-        under, beside = map(escape, self._labels)
+        spots = (
+            (f'x="{middle[0]}" y="{self.height - 8}"', self._labels[0]),
+            (f'x="11" y="{middle[1]}" transform="rotate(-90 11 {middle[1]})"', self._labels[1]),
+        )
+        axis = f'<path class="axis" d="M{low[0]},{high[1]}V{low[1]}H{high[0]}"/>'
         return (
             "".join(parts)
-            + f'<path class="axis" d="M{low[0]},{high[1]}V{low[1]}H{high[0]}"/>'
-            + f'<text class="label" x="{middle[0]}" y="{self.height - 8}" text-anchor="middle">'
-            + f'{under}</text><text class="label" x="11" y="{middle[1]}" text-anchor="middle" '
-            + f'transform="rotate(-90 11 {middle[1]})">{beside}</text>'
+            + axis
+            + "".join(
+                f'<text class="label" {spot} text-anchor="middle">{escape(words)}</text>'
+                for spot, words in spots
+                if words
+            )
         )
 
 
