@@ -310,12 +310,21 @@ def _rule(inputs: Mapping[str, Any], report: Mapping[str, Any]) -> str:
 
 
 def plain(inputs: Any, most: int = 8) -> str:
-    """Settings in one line: those that are a word or a number."""
+    """Settings in one line: those that are a word or a number; of hashes the beginning."""
     if not isinstance(inputs, Mapping):
         return str(inputs)
     kept = {
-        key: value
+        key: f"{str(value)[:12]}…" if is_hash(value) else value
         for key, value in inputs.items()
         if isinstance(value, (str, int, float)) and len(str(value)) < 70
     }
     return ", ".join(f"{key} {value}" for key, value in list(kept.items())[:most])
+
+
+def is_hash(value: Any) -> bool:
+    """Whether a value is a hash, or holds nothing but hashes."""
+    if isinstance(value, list):
+        return bool(value) and all(map(is_hash, value))
+    if isinstance(value, Mapping):
+        return bool(value) and all(map(is_hash, value.values()))
+    return isinstance(value, str) and len(value) >= 16 and not set(value) - set("0123456789abcdef")

@@ -9,7 +9,7 @@ from typing import Any, Callable
 from pwact.io.events import CampaignStarted, MasterStarted, StageProgram
 from pwact.report.html.facts import Rows
 from pwact.takeover.tree import PwactTree
-from pwact.tools.report_frames import plain
+from pwact.tools.report_frames import is_hash, plain
 from pwact.workflow.ledger import StageState, place_of
 
 MODELS = 12  # files of the last models that are named
@@ -87,7 +87,7 @@ def _settings(stages: Mapping[str, StageState]) -> Iterator[tuple[str, str]]:
         state = _latest(stages, step)
         for key, value in state.inputs.items():
             words = _flat(value)
-            if words and key != "seed" and not _is_hash(value):
+            if words and key != "seed" and not is_hash(value):
                 yield f"{state.name}: {key}", words
 
 
@@ -95,17 +95,9 @@ def _flat(value: Any) -> str:
     """Settings in one line; "" for what is a list of results."""
     if isinstance(value, Mapping):
         inner = [plain(one, 30) for one in value.values() if isinstance(one, Mapping)]
-        plainly = plain({k: v for k, v in value.items() if not _is_hash(v)}, 30)
+        plainly = plain({k: v for k, v in value.items() if not is_hash(v)}, 30)
         return "; ".join(filter(None, [plainly, *inner[:3]]))
     return "" if isinstance(value, list) and len(value) > 8 else str(value)
-
-
-def _is_hash(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(map(_is_hash, value))
-    if isinstance(value, Mapping):
-        return bool(value) and all(map(_is_hash, value.values()))
-    return isinstance(value, str) and len(value) >= 16 and not set(value) - set("0123456789abcdef")
 
 
 def _data(stages: Mapping[str, StageState]) -> Iterator[tuple[str, str]]:

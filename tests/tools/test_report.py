@@ -17,6 +17,7 @@ from ase.build import bulk
 from pwact.cli.main import main
 from pwact.formats.lammps_dump import frame_text
 from pwact.formats.model_devi import write_model_devi
+from pwact.report.parity import read_parity
 from pwact.tools.report import Gathering
 from pwact.workflow.campaign import open_campaign
 from tests.workflow.pwact_trees import VARIANTS, content, leave
@@ -123,6 +124,33 @@ def test_the_points_of_the_curve(finished_run: Path) -> None:
         assert point.control is None
 
 
+def test_seeds_versions_and_hashes_are_those_of_the_journal(finished_run: Path) -> None:
+    parts = {
+        heading: dict(rows) for heading, rows in Gathering(finished_run, NOW).facts().provenance
+    }
+    events = list(map(json.loads, (finished_run / ".pwact/journal.jsonl").read_text().splitlines()))
+    begun = next(event for event in events if event["event"] == "campaign_started")
+    assert parts["Campaign"]["seed of run"] == str(begun["seed"])
+    assert parts["Campaign"]["versions of pwact"] == begun["version"]
+    done = [event for event in events if event["event"] == "stage_done"]
+    labelled = {
+        event["report"]["data"]: f"sha256 {event['files'][event['report']['data']]}"
+        for event in done
+        if event["name"].endswith("/label") and event["report"]["data"]
+    }
+    assert parts["Labelled data"] == labelled
+    trained = [event for event in done if event["name"].endswith("/train")][-1]["files"]
+    assert parts["Models of the last training"] == {
+        path: f"sha256 {value}" for path, value in trained.items()
+    }
+    assert "sha256" in "".join(parts["Data at the beginning"].values())
+    assert not any(
+        len(word) == 64
+        for words in parts["Settings of the last steps"].values()
+        for word in words.split()
+    )
+
+
 def test_a_dead_campaign(finished_run: Path, here: Path) -> None:
     """The journal ends in the midst of a label step; nothing is said about what came after it."""
     dead = here / "a dead one"
@@ -202,6 +230,29 @@ def test_explored_frames_on_the_map_are_drawn_by_lot(finished_run: Path, here: P
     assert {dot.iteration for dot in found.dots if dot.kind == "explored"} == {0}
     assert any("9 explored frames by lot from 1 traj" in words for words in found.notes)
     assert found == Gathering(tree, NOW).facts().map
+
+
+def test_parity_is_of_all_labels_and_a_sample_of_many(
+    finished_run: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = here / "with parity"
+    shutil.copytree(finished_run, tree, symlinks=True)
+    kept = sorted(tree.glob("iter.*/02.label/parity.npz"))
+    frames = [one for path in kept for one in read_parity(path)]
+    forces = np.concatenate([one.label_forces.ravel() for one in frames])
+    facts = Gathering(tree, NOW).facts()
+    assert facts.parity is not None
+    assert facts.parity.of[0] == len(forces) > 10
+    assert facts.parity.forces[:, 0] == pytest.approx(forces)
+    assert facts.errors is not None
+    assert facts.errors[1][0][:2] == ["all", str(len(frames))]
+    monkeypatch.setattr("pwact.tools.report_errors.COMPONENTS", 10)
+    kept[0].write_bytes(kept[0].read_bytes()[:-40])
+    fewer = Gathering(tree, NOW).facts()
+    assert fewer.parity is not None
+    assert len(fewer.parity.forces) == 10
+    assert set(fewer.parity.forces[:, 0]) <= set(forces)
+    assert any("left out of the parity plots" in words for words in fewer.map.notes)
 
 
 def test_a_damaged_table_is_named(finished_run: Path, here: Path) -> None:
