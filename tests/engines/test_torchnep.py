@@ -67,6 +67,7 @@ def test_a_training(tmp_path: Path, data: TrainingData) -> None:
     made.write_input(second, data, 3, first)
     assert (second / "start.model").resolve() == first / "nep.txt"
     assert read_settings(second).begin == "start.model"
+    assert read_settings(second).keys["bootstrap"] is False  # the members differ already
 
 
 def test_frames_are_written_with_their_labels_alone(tmp_path: Path) -> None:

@@ -95,7 +95,9 @@ class TorchnepTrainer(NetworkTrainer):
 
     def resolved(self, begun: bool) -> dict[str, Any]:
         """What the worker is told, with where it computes and how many epochs it must come to."""
-        keys = {**super().resolved(begun), **self._settings}
+        # members that began with different weights differ without a bootstrap, too
+        alike = begun and self.config.train.foundation is not None
+        keys = {**super().resolved(alike), **self._settings}
         epochs = None if keys["early_stop"] else keys["epoch"]
         return {**keys, "epochs": epochs, "device": self._devices[0]}
 
