@@ -40,8 +40,8 @@ def opened(
     warnings: Sequence[str],
 ) -> Iterator[Campaign]:
     """The campaign of a directory, which is made; `warnings` were shown, and go into the log."""
-    work_dir.mkdir(parents=True, exist_ok=True)
     with (
+        _made(work_dir),
         ending_signals_raise(),
         logs.logging_to_screen(),
         logs.logging_to_file(own_log(work_dir), warnings) as begun,
@@ -49,6 +49,18 @@ def opened(
     ):
         log.info("pwact %s %s in %s", __version__, kind, work_dir)
         yield campaign
+
+
+@contextmanager
+def _made(directory: Path) -> Iterator[None]:
+    """Make a directory; one in which nothing was written, since a start was refused, goes."""
+    new = not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if new and not any(directory.iterdir()):
+            directory.rmdir()
 
 
 def lost_lines(lost: Sequence[str]) -> list[str]:

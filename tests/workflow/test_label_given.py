@@ -312,6 +312,14 @@ def test_a_real_call_with_moments_open_axes_and_held_atoms(
     assert "frames was 4, is 6" in capsys.readouterr().err
 
 
-def test_the_usage_of_the_real_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_usage_of_the_real_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words = ["label", "frames.xyz", "param.json", "resource.json", "--redo", "label"]
+    assert main(words) == 2
+    assert "no such stage was begun here" in capsys.readouterr().err
+    assert not (tmp_path / "labelled").exists()
     assert main(["label", "frames.xyz", "param.json"]) == 2
     assert "pwact label" in capsys.readouterr().err
