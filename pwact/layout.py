@@ -34,6 +34,9 @@
         02.label/scf/retry-<n>/md.000.sys.000/…               n-th further try of those
         02.label/{sources.json,inputs.json,structures.txt,parity.npz}
         02.label/result/{train.xyz|PWdata/,label_error.csv}
+      iter.0003/                                            the last one
+        00.train/  03.final/{train/,check/,check.extxyz}
+      final/{model.json,README.txt,in.lammps,calculator.py,check.data,check.extxyz}
 
     output/                                               pwact label, with a .pwact of its own
       {train.xyz|PWdata/,left_out.csv}
@@ -70,7 +73,10 @@ ITER_SELECT = "iter_select.txt"
 TRAIN = "00.train"
 EXPLORE = "01.explore"
 LABEL = "02.label"
+FINAL = "final"
+FINAL_WORK = "03.final"  # of an iteration
 VALID_ERROR = "valid_error.csv"
+FINAL_MODEL = "model.json"
 LABEL_ERROR = "label_error.csv"
 PARITY = "parity.npz"
 TRAINING_PAIRS = "training.csv"
@@ -116,7 +122,7 @@ INIT_BASE = "init"
 
 OWN_NAMES = frozenset(
     {
-        *(STATE_DIR, LOG, PID, ITER_RESULT, ITER_SELECT, TEMP_INIT, COLLECTION),
+        *(STATE_DIR, LOG, PID, ITER_RESULT, ITER_SELECT, TEMP_INIT, COLLECTION, FINAL),
         *LINKED_WHILE_RUNNING,
     }
 )  # of the work directory
@@ -203,6 +209,16 @@ def label_dir(work_dir: Path, iteration: int) -> Path:
 def parity(work_dir: Path, iteration: int) -> Path:
     """The new labels beside what the exploring model said."""
     return label_dir(work_dir, iteration) / PARITY
+
+
+def final_work_dir(work_dir: Path, iteration: int) -> Path:
+    """Where the force field is fitted to all frames and tried, before it is handed on."""
+    return iteration_dir(work_dir, iteration) / FINAL_WORK
+
+
+def final_dir(work_dir: Path) -> Path:
+    """The force field, as it can be handed on."""
+    return work_dir / FINAL
 
 
 def scf_dir(work_dir: Path, iteration: int) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -57,9 +58,9 @@ log = logging.getLogger(__name__)
 
 def init_bulk(options: Namespace) -> int:
     """Make the first data set."""
-    pair = _checked(options, "init_bulk")
+    pair = checked(options, "init_bulk")
     if isinstance(pair.config, InitConfig):
-        with _campaign(options, pair) as campaign:
+        with campaign_of(options, pair, Path.cwd()) as campaign:
             summary = init_summary(run_init_bulk(pair.config, pair.resources, campaign))
             logs.result(summary)
         console.announce(summary)
@@ -68,10 +69,10 @@ def init_bulk(options: Namespace) -> int:
 
 def run(options: Namespace) -> int:
     """Run the active-learning loop."""
-    pair = _checked(options, "run")
+    pair = checked(options, "run")
     if isinstance(pair.config, RunConfig):
         takeover = plan_takeover(pair.config, pair.resources)
-        with _campaign(options, pair) as campaign:
+        with campaign_of(options, pair, Path.cwd()) as campaign:
             take_over(campaign, takeover)
             summary = run_summary(run_active_learning(pair.config, pair.resources, campaign))
             logs.result(summary)
@@ -81,7 +82,7 @@ def run(options: Namespace) -> int:
 
 def check(options: Namespace) -> int:
     """Validate a pair of input files; write nothing, and (with ``--try``) leave nothing behind."""
-    pair = _checked(options, None)
+    pair = checked(options, None)
     with logs.logging_to_screen():
         for warning in command_remarks(pair):
             log.warning("%s", warning)
@@ -210,6 +211,9 @@ def run_summary(result: RunResult) -> str:
     """The last words of ``pwact run``: data sets, models, table of iterations, findings, target."""
     lines = ["data sets of the iterations (pwact gather_pwdata copies them to one place):"]
     lines += [quoted(result.data_sets), "models:", *(f"  {model}" for model in result.models)]
+    if result.final is not None:
+        lines += ["force field, fitted to all data (README.txt says how to load it):"]
+        lines += [f"  {result.final}"]
     lines += ["", iteration_table(result.rows)]
     if result.findings:
         lines += ["", *result.findings]
@@ -225,10 +229,14 @@ def run_summary(result: RunResult) -> str:
     return "\n".join(lines)
 
 
-def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
+def checked(
+    options: Namespace, expected: Optional[str], launch: Optional[Path] = None
+) -> LoadedPair:
+    """The input files, looked at before anything is written; paths start at `launch`, or here."""
     with logs.logging_to_screen():
         param, resource = Path(options.param), Path(options.resource)
-        pair = load_pair(param, resource, Path.cwd(), strict=options.strict, expected=expected)
+        place = launch or Path.cwd()
+        pair = load_pair(param, resource, place, strict=options.strict, expected=expected)
         for warning in pair.warnings:
             log.warning("%s", warning)
         end_dead(pair.config.work_dir)
@@ -239,8 +247,16 @@ def _checked(options: Namespace, expected: Optional[str]) -> LoadedPair:
 
 
 @contextmanager
-def _campaign(options: Namespace, pair: LoadedPair) -> Iterator[Campaign]:
-    chosen = chosen_of(options)
+def campaign_of(options: Namespace, pair: LoadedPair, launch: Path) -> Iterator[Campaign]:
+    """The campaign of the input, begun or taken up; `launch` is where its paths start."""
+    given = {
+        "param": launch / options.param,
+        "resource": launch / options.resource,
+        "launch": launch,
+    }
+    work_dir = pair.config.work_dir
+    inputs = {name: os.path.relpath(path, work_dir) for name, path in given.items()}
+    chosen = replace(chosen_of(options), inputs=inputs)
     plan = outlook(pair, chosen) if chosen.redo else None
     if plan is not None and plan.refusal:
         raise StageChangedError(plan.refusal)

@@ -72,6 +72,12 @@ COMMANDS = {
         arguments.report,
         bare=True,
     ),
+    "final": Command(
+        "make the folder of the force field, from the data so far",
+        arguments.final,
+        bare=True,
+        module="final_command",
+    ),
     "kill": Command("end the init_bulk or run of this directory, with its jobs", arguments.kill),
     "gather_pwdata": Command(
         "collect the data of a campaign", arguments.gather, bare=True, module="data_commands"

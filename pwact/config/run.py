@@ -123,6 +123,12 @@ class RunConfig:
         "Root of all random numbers.",
         default_words="drawn once and kept",
     )
+    final: Optional[bool] = declare(
+        None,
+        Flag(),
+        "At the end fit one model to all frames, try it, and write it to the folder final.",
+        default_words="true; false for campaigns that version 0.5.0 began",
+    )
     streaming: bool = declare(
         True, Flag(), "Begin to label a system as soon as its trajectories are in."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Protocol, Union
@@ -12,6 +13,7 @@ from pwact.verdict import Verdict
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from pwact.engines.delivery import Delivery
     from pwact.engines.potential import Potential
     from pwact.formats.model_devi import Deviations
 
@@ -150,6 +152,9 @@ class Explorer(Protocol):
 
     def read_result(self, directory: Path) -> Trajectory:
         """The trajectory of a done task."""
+
+    def deliver(self, potential: Potential, elements: Collection[str]) -> Delivery:
+        """One model for others to run, and how its check frame, of these elements, is evaluated."""
 
     def transient_files(self, directory: Path) -> list[Path]:
         """Dumps and restart files that are deleted unless trajectories are reserved."""

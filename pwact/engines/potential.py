@@ -36,6 +36,8 @@ class Potential:
         What is added to pair_style so that ``model_devi.out`` has the deviation of each atom.
     rms
         Whether the root mean square over the atoms is wanted too, of those that can tell it.
+    in_ase
+        How ASE runs the first model without LAMMPS, as in `Calculators`; empty where it cannot.
     """
 
     types: tuple[str, ...]
@@ -46,6 +48,21 @@ class Potential:
     own_types: Mapping[str, str] = field(default_factory=dict)
     by_atom: str = ""
     rms: bool = False
+    in_ase: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def calculator(self) -> Mapping[str, Any]:
+        """The first model in ASE, as in `Calculators`; empty where it needs LAMMPS."""
+        return self.in_ase
+
+    def renamed(self, names: Mapping[str, str]) -> Potential:
+        """The same with other names of the links, in all that names them."""
+        links = {names.get(name, name): path for name, path in self.links.items()}
+        lines = [
+            " ".join(names.get(word, word) for word in line.split()) for line in self.pair_lines
+        ]
+        in_ase = _renamed(self.in_ase, names)
+        return replace(self, links=links, pair_lines=tuple(lines), in_ase=in_ase)
 
     def with_rms(self) -> Potential:
         """The same, that tells the root mean square over the atoms where it can."""
@@ -101,9 +118,29 @@ class Calculators(Potential):
 
     calculators: tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def calculator(self) -> Mapping[str, Any]:
+        """The one that drives."""
+        return self.calculators[0]
+
+    def renamed(self, names: Mapping[str, str]) -> Potential:
+        """The same with other names of the links, in the arguments as well."""
+        same = super().renamed(names)
+        made = tuple(_renamed(one, names) for one in self.calculators)
+        return replace(self, links=same.links, calculators=made)
+
     def with_rms(self) -> Potential:
         """The same, whose judges leave a column for it."""
         return replace(self, rms=self.deviates)
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """What a calculator is made of, with other names of the files in it."""
+    if isinstance(value, Mapping):
+        return {key: _renamed(member, names) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_renamed(member, names) for member in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def calculators(

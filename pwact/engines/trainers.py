@@ -99,5 +99,8 @@ class Trainer(Protocol):
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """What the explorer needs to run these members together; the first drives the MD."""
 
+    def whole(self) -> Optional[Trainer]:
+        """What trains one model on all frames; None where every member of a committee is that."""
+
     def kpu(self) -> KpuEvaluator:
         """How the uncertainty of one model is computed. Raises InputError where it cannot be."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from pwact.engines.heading import Heading
-from pwact.engines.trainers import TrainedModel
+from pwact.engines.trainers import TrainedModel, Trainer
 from pwact.engines.training_end import demand_end
 from pwact.errors import InputError, TaskError
 from pwact.formats.frames import read_frames
@@ -73,6 +73,10 @@ class TrainingTask:
     def reached(self, directory: Path) -> float:  # noqa: ARG002
         """Each try begins again."""
         return 0.0
+
+    def whole(self) -> Optional[Trainer]:
+        """None: each member sees all frames."""
+        return None
 
     def check(self, directory: Path) -> Verdict:
         """Whether the training is complete, which is whether its model can be read."""

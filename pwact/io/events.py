@@ -59,12 +59,16 @@ class CampaignStarted(Event):
     journal_format: int = 1
     frames: Optional[str] = None
     scf_alone: Optional[bool] = None
+    final: Optional[bool] = None
     time: float = 0.0
 
 
 @dataclass(frozen=True)
 class MasterStarted(Event):
-    """A command began to work here: `host`, `pid`, `directory`, and `job` if it runs in one."""
+    """A command began to work here: `host`, `pid`, `directory`, and `job` if it runs in one.
+
+    `param`, `resource` and `launch`, where their paths start, are seen from the work directory.
+    """
 
     name_of_event: ClassVar[str] = "master_started"
     command: str
@@ -74,6 +78,9 @@ class MasterStarted(Event):
     mark: Any = None
     job: Optional[str] = None
     job_name: Optional[str] = None
+    param: Optional[str] = None
+    resource: Optional[str] = None
+    launch: Optional[str] = None
     time: float = 0.0
 
 

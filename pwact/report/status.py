@@ -174,6 +174,8 @@ class Status(Record):
         What a run of pwact has cost; None of an init_bulk.
     advice
         What is wrong, and what to do.
+    force_field
+        Where it is, and how good; None where there is none yet.
     """
 
     directory: str
@@ -199,6 +201,7 @@ class Status(Record):
     rows: tuple[IterationRow, ...] = ()
     cost: Optional[CostFacts] = None
     advice: tuple[Advice, ...] = ()
+    force_field: Optional[str] = None
 
 
 def status_text(status: Status, now: float, wide: bool = False) -> str:
@@ -236,6 +239,8 @@ def _lines(status: Status, now: float) -> Iterator[str]:
     if status.target is not None:
         yield f"target     {verdict(status.target)}"
         yield from (f"           {words}" for words in status_words(status.target))
+    if status.force_field is not None:
+        yield f"model      {status.force_field}"
     yield from _done(status.stages)
     yield from (
         f"{word:<10} {words}"

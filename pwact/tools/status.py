@@ -31,6 +31,7 @@ from pwact.tools.story import Story
 from pwact.workflow import master
 from pwact.workflow.budget import spent
 from pwact.workflow.conditions import begun_iterations
+from pwact.workflow.final_folder import final_words
 from pwact.workflow.findings import all_findings
 from pwact.workflow.outcome import outcome_of
 from pwact.workflow.rows import early_ends, row
@@ -113,6 +114,7 @@ def _of_journal(work_dir: Path, events: Sequence[Mapping[str, Any]], now: float)
         steps=steps_of(work_dir, story.jobs_of(present)),
         rows=rows,
         cost=_cost(story, events, now) if story.command == "run" else None,
+        force_field=final_words(work_dir),
     )
 
 

@@ -39,6 +39,7 @@ from pwact.workflow.conditions import (
 )
 from pwact.workflow.explored import candidates_of, read_candidates
 from pwact.workflow.facts import tell_plan
+from pwact.workflow.final_folder import published
 from pwact.workflow.findings import all_findings, findings_at
 from pwact.workflow.ledger import StageState, place_of, set_aside_before
 from pwact.workflow.opening import CampaignOptions, counts_once
@@ -75,6 +76,8 @@ class RunResult:
         Trajectories that died early.
     target
         How the conditions stand; None without a target.
+    final
+        The folder with the force field; None where the input wants none.
     """
 
     work_dir: Path
@@ -85,6 +88,7 @@ class RunResult:
     findings: list[str] = field(default_factory=list)
     early_ends: Sequence[Failure] = ()
     target: Optional[TargetFacts] = None
+    final: Optional[Path] = None
 
 
 def run_active_learning(config: RunConfig, resources: Resources, campaign: Campaign) -> RunResult:
@@ -104,6 +108,7 @@ def run_active_learning(config: RunConfig, resources: Resources, campaign: Campa
         [finding.words for finding in all_findings(mine)],
         early_ends(config.work_dir, mine.values()),
         outcome_of(loop.plan, mine),
+        published(loop.turn, campaign),
     )
 
 
@@ -211,8 +216,8 @@ class Loop:
 
     def finish(self, iteration: int) -> None:
         """Train once more, on everything."""
-        self.turn.begin(iteration)
-        for step in steps.until(steps.MODELS):
+        self.turn.begin(iteration, last=True)
+        for step in steps.of_the_end():
             self._do(step)
 
     def _do(self, step: Step) -> None:

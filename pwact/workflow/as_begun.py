@@ -11,7 +11,7 @@ from pwact.config.init_bulk import InitConfig
 from pwact.config.labeling import LabelConfig
 from pwact.config.run import RunConfig
 from pwact.io.journal import Journal
-from pwact.workflow.opening import counts_once, labels_structures
+from pwact.workflow.opening import counts_once, ends_with_final, labels_structures
 
 _Events = Sequence[Mapping[str, Any]]
 
@@ -27,8 +27,11 @@ def as_begun(config: Union[RunConfig, InitConfig]) -> Union[RunConfig, InitConfi
 def run_as_begun(config: RunConfig, events: _Events) -> RunConfig:
     """The input of a run: as version 0.5.0 took it, where that began it.
 
-    Labels by ASE hold ``energy``, and what belongs to atoms is left out.
+    Labels by ASE hold ``energy``, what belongs to atoms is left out, and no folder ``final`` is
+    made unless the input asks for it.
     """
+    if config.final is None:
+        config = replace(config, final=ends_with_final(events))
     if counts_once(events, "run"):
         return config
     return replace(config, dft=_as_given(config.dft))

@@ -43,13 +43,13 @@ class Aside(Protocol):
 
 def places(stages: Mapping[str, StageState], last: int) -> list[tuple[int, steps.Step]]:
     """Iteration and step of each stage beyond the last training, which is in iteration `last`."""
-    models = steps.until(steps.MODELS)
+    end = steps.of_the_end()
     numbers = {number for name in stages if (number := ledger.place_of(name)[0]) is not None}
     return [
         (number, step)
         for number in sorted(numbers)
         for step in steps.STEPS
-        if number > last or (number == last and step not in models)
+        if number > last or (number == last and step not in end)
         if f"{layout.iteration_name(number)}/{step.name}" in stages
     ]
 

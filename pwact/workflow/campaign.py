@@ -74,7 +74,7 @@ def open_campaign(
         journal = Journal(state_dir / layout.JOURNAL, permit=lock.demand)
         try:
             started = start(journal, journal.events(), command, seed)
-            journal.hold(master.EVENT, command=command, directory=str(work_dir), **master.myself())
+            journal.hold(master.EVENT, **master.beginning(command, work_dir, options.inputs))
             if redo := again.record(journal.events(), work_dir, options.redo):
                 journal.hold(ledger.REDO, **redo)
             campaign = Campaign(work_dir, journal, started, options, executor_for)
@@ -88,7 +88,7 @@ def open_campaign(
                 with contextlib.suppress(PwactError):  # the disk may be full
                     journal.append(master.ENDED, command=command, **master.ending(error))
                 raise
-            journal.append(master.ENDED, command=command, **master.ending(None))
+            journal.append(master.ENDED, command=command, **master.ending(None, campaign.left))
         finally:
             journal.close()
 
@@ -100,8 +100,8 @@ class Campaign:
     ----------
     work_dir
         Absolute path.
-    journal, options
-        What was done so far, and what the user wants of it.
+    journal, options, left
+        What was done so far, what the user wants of it, and why work is left at a good end.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Campaign:
     ) -> None:
         self.work_dir = work_dir
         self.journal = journal
-        self.options = options
+        self.options, self.left = options, ""
         self._executor_for = executor_for
         self._seeds = Seeds(int(started["seed"]))
         self._worked: set[str] = set()

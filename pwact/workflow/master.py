@@ -81,10 +81,15 @@ def myself() -> dict[str, Any]:
     }
 
 
-def ending(error: Optional[BaseException]) -> dict[str, str]:
-    """How a master ended, for the journal: without an error, or by which."""
+def beginning(command: str, work_dir: Path, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """For the journal: a command begins to work, with these input files."""
+    return {"command": command, "directory": str(work_dir), **myself(), **inputs}
+
+
+def ending(error: Optional[BaseException], left: str = "") -> dict[str, str]:
+    """How a master ended, for the journal: well, maybe with work `left`, or by which error."""
     if error is None:
-        return {"how": "finished", "why": ""}
+        return {"how": "stopped" if left else "finished", "why": left}
     stopped = isinstance(error, (KeyboardInterrupt, GeneratorExit, BudgetError))
     why = str(error) or ("interrupted" if stopped else type(error).__name__)
     return {"how": "stopped" if stopped else "failed", "why": why}

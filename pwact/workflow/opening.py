@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -30,6 +30,7 @@ CAMPAIGN = "campaign_started"
 LABEL = "label"  # the command whose campaign is one data set, alone in its directory
 COUNT_ONCE = "distinct"  # a structure is labelled, and in the data, once
 SCF_ALONE = "scf_alone"  # scf of an entry of init_bulk without MD labels its structures
+FINAL = "final"  # the run ends with a force field to be handed on, unless the input says otherwise
 
 Progress = Callable[[str, int], AbstractContextManager[Any]]
 
@@ -48,6 +49,8 @@ class CampaignOptions:
         Give the failed tasks of finished stages up: do not try them again.
     begun
         Called when the start is accepted, before anything is done.
+    inputs
+        ``param``, ``resource`` and ``launch`` for the journal; see `pwact.io.events.MasterStarted`.
     progress
         Makes the progress bar of a dispatch from its kind and its number of tasks; the bar has an
         ``update()``.
@@ -56,6 +59,7 @@ class CampaignOptions:
     redo: tuple[str, ...] = ()
     keep_finished: bool = False
     leave_failed: bool = False
+    inputs: Mapping[str, str] = field(default_factory=dict)
     begun: Callable[[], None] = lambda: None
     progress: Optional[Progress] = None
 
@@ -93,6 +97,7 @@ def start(
         "seed": draw_root() if seed is None else seed,
         "frames": COUNT_ONCE,
         SCF_ALONE: True,
+        FINAL: True,
     }
     if known:  # in a copy
         started = {**{key: own[-1].get(key) for key in started}, "campaign": name}
@@ -214,6 +219,16 @@ def labels_structures(events: Sequence[Mapping[str, Any]]) -> bool:
     """
     own = [one for one in events if one["event"] == CAMPAIGN and one["command"] == "init_bulk"]
     return all(one.get(SCF_ALONE) for one in own)
+
+
+def ends_with_final(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a run makes the folder ``final`` where its input does not say.
+
+    Campaigns that versions up to 0.5.0 began say nothing: taken up again, they start no further
+    job at their end.
+    """
+    own = [one for one in events if one["event"] == CAMPAIGN and one["command"] == "run"]
+    return not own or bool(own[-1].get(FINAL))
 
 
 def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:

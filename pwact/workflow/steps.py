@@ -57,6 +57,8 @@ class Step:
         ``module:function`` that says in lines for the log what it has found; "" where nothing does.
     found
         ``module:function`` that reads what PWact left of it; "" where PWact's cannot be taken over.
+    last
+        Whether it belongs to the end of a run: done once, after the models of the last iteration.
     folder
         Its directory below the iteration, if it lies in that of an earlier mark: a takeover moves
         it aside though that mark is finished.
@@ -74,6 +76,7 @@ class Step:
     optional: bool = False
     line: str = ""
     found: str = ""
+    last: bool = False
     folder: tuple[str, ...] = ()
 
     @property
@@ -109,6 +112,14 @@ STEPS: tuple[Step, ...] = table(
         closes=True,
         line="pwact.workflow.step_lines:trained",
         found="pwact.takeover.found:found_training",
+    ),
+    Step(
+        layout.FINAL,
+        "pwact.workflow.stages.final:FinalStep",
+        TRAIN,
+        needs=(MODELS,),
+        by_system=False,
+        last=True,
     ),
     Step(
         "appraise",
@@ -192,8 +203,13 @@ def between(first: Step, last: Step) -> Sequence[Step]:
 
 
 def until(what: str) -> Sequence[Step]:
-    """All steps up to the first that leaves `what`: those of a last iteration, for its models."""
+    """All steps up to the first that leaves `what`."""
     return STEPS[: STEPS.index(source_of(what)) + 1]
+
+
+def of_the_end() -> Sequence[Step]:
+    """The steps of a last iteration: those for its models, and what is done with these."""
+    return [*until(MODELS), *(step for step in STEPS if step.last)]
 
 
 def load(place: str) -> Any:

@@ -111,6 +111,8 @@ class Turn:
         What to do when all trajectories of a system have ended; None if it can wait.
     serving
         Which condition the iteration serves; None where that is the one with its own number.
+    last
+        Whether the run ends with this iteration, which only trains.
     """
 
     config: RunConfig
@@ -130,10 +132,12 @@ class Turn:
     sigma: float = float("nan")
     when_ended: Optional[WhenEnded] = None
     serving: Optional[Serving] = None
+    last: bool = False
 
-    def begin(self, iteration: int, serving: Optional[Serving] = None) -> None:
+    def begin(self, iteration: int, serving: Optional[Serving] = None, last: bool = False) -> None:
         """Begin an iteration: what belongs to the one before is forgotten."""
         self.iteration, self.serving, self.sigma = iteration, serving, float("nan")
+        self.last = last
         self.explored, self.judged, self.table, self.when_ended = (), (), None, None
 
     @property

@@ -14,7 +14,7 @@ from pwact.workflow.campaign import open_campaign
 KEYS = [
     *("directory", "program", "kind", "state", "why", "master", "stage", "iteration"),
     *("iterations", "waits_for", "tasks", "jobs", "open_jobs", "stages", "eta", "failures"),
-    *("findings", "early_ends", "target", "steps", "rows", "cost", "advice"),
+    *("findings", "early_ends", "target", "steps", "rows", "cost", "advice", "force_field"),
 ]  # a promise to programs
 PAGE = Path(__file__).parents[2] / "docs" / "status.md"
 

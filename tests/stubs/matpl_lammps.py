@@ -65,7 +65,7 @@ def exchange(lines: list[str], build: str) -> tuple[list[PairModel], int]:
         raise SystemExit(f"ERROR: pair_coeff {numbers} does not fit the models")
     for model in models:
         if model.model_type == "DP":  # it takes all declared types into its descriptor
-            model.strength = 0.9 ** (len(numbers) - len(types_with_atoms(Path("lmp.config"))))
+            model.strength = 0.9 ** (len(numbers) - len(types_with_atoms(structure(lines))))
     first = models[0]
     lines[style_place] = f"pair_style lj/cut {CUTOFF}"
     lines[coeff_place] = f"pair_coeff * * {first.epsilon!r} {first.sigma}"
@@ -75,6 +75,12 @@ def exchange(lines: list[str], build: str) -> tuple[list[PairModel], int]:
     frequency = options.get("out_freq", "1")
     name = frequency.strip("${}")
     return models, int(variables[name] if frequency.startswith("$") else frequency)
+
+
+def structure(lines: list[str]) -> Path:
+    """The data file that an input reads."""
+    (name,) = re.findall(r"\bread_data ([^\s\"]+)", "\n".join(lines))
+    return Path(name)
 
 
 def types_with_atoms(data: Path) -> set[str]:

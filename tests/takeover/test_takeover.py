@@ -29,6 +29,7 @@ from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.checks.outlook import outlook
 from pwact.workflow.conditions import on_record
 from pwact.workflow.opening import CampaignOptions
+from tests.force_fields import facts
 from tests.workflow import matpl_campaign
 from tests.workflow.known_truth import use_truth
 from tests.workflow.pairs import deep_update, labelled, load, resources, run_param, write_files
@@ -485,6 +486,8 @@ def test_models_and_dumps_of_matpl(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     for place in (ours, theirs):
         matpl_campaign.write_inputs(place, "dp", {"scheduler": "local"})
+        asked = json.loads((place / "param.json").read_text())
+        (place / "param.json").write_text(json.dumps({**asked, "final": True}))
     matpl_campaign.run(ours)
     leave(ours, theirs, (0, 1), VARIANTS["0.4"])
     before = content(theirs)
@@ -498,6 +501,11 @@ def test_models_and_dumps_of_matpl(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (theirs / name).read_bytes() == (ours / name).read_bytes()
     train = "iter.0001/00.train/train.001/train.json"
     assert json.loads((theirs / train).read_text()) == json.loads((ours / train).read_text())
+    told = [facts(place / "final") for place in (ours, theirs)]
+    assert told[0]["check"] == told[1]["check"]
+    assert told[0]["seeds"] == told[1]["seeds"]
+    assert told[0]["trained_in"] == "iter.0001/00.train/train.000"
+    assert "pair_style matpl torch_script_module.pt" in (ours / "final/in.lammps").read_text()
 
 
 @pytest.mark.parametrize("turned", [True, False])

@@ -69,6 +69,7 @@ def run_param() -> dict[str, Any]:
     }
     return {
         "seed": 7,
+        "final": False,
         "init_data": ["init.xyz"],
         "train": {"engine": "pod", "atom_type": ["Ag", "Au"]},
         "strategy": {"model_num": 3, "lower_model_devi_f": 0.1, "upper_model_devi_f": 0.4},

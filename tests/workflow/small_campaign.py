@@ -33,6 +33,7 @@ ENDED = "grep -qs 'Total wall time' train.log"
 ROOT = Path(__file__).parents[2]
 
 PARAM: dict[str, Any] = {
+    "final": False,
     "init_data": ["init.xyz"],
     "train": {
         "engine": "pod",

@@ -9,9 +9,18 @@ equation with the friction 1/taut, for ASE's chain knows no held atoms.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pwact.engines.delivery import (
+    CALCULATOR,
+    CHECK_LOG,
+    RESULT,
+    Delivery,
+    calculator_text,
+    read_result,
+)
 from pwact.engines.explorers import Condition, Given, Motion, UserInput
 from pwact.engines.lammps.input import DEVIATION, DUMP
 from pwact.engines.md_task import EXIT, LOG, MdTask
@@ -89,6 +98,17 @@ class AseExplorer(MdTask):
         return (
             f"rm -f {EXIT} {DUMP} {DEVIATION}; {FORGET}{worker} > {LOG} 2>&1; "
             f'md_rc=$?; echo "$md_rc" > {EXIT}; [ "$md_rc" -eq 0 ]'
+        )
+
+    def deliver(self, potential: Potential, elements: Collection[str]) -> Delivery:
+        """``calculator.py``, evaluated by the Python of the block."""
+        del elements  # a calculator of ASE is told them by its atoms
+        worker = python_module("pwact.engines.ase.delivered", python=self._python)
+        return Delivery(
+            {CALCULATOR: calculator_text(potential)},
+            f"rm -f {RESULT}; {worker} > {CHECK_LOG} 2>&1",
+            CHECK_LOG,
+            read_result,
         )
 
     def transient_files(self, directory: Path) -> list[Path]:

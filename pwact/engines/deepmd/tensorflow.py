@@ -135,4 +135,5 @@ class DeepmdTrainer(DeepmdTraining):
                 f"pair_coeff * * {' '.join(self.types)}",
             ),
             by_atom="atomic" if len(models) > 1 else "",
+            in_ase={"calculator": "deepmd.calculator:DP", "arguments": {"model": names[0]}},
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from pwact.engines.delivery import CALCULATOR, CHECK_LOG, Delivery
 from pwact.engines.explorers import Condition, Given, Motion, UserInput
 from pwact.engines.heading import Heading
+from pwact.engines.lammps import delivered
 from pwact.engines.lammps.deviation import shell_text
 from pwact.engines.lammps.input import (
     DEVIATION,
@@ -109,6 +112,15 @@ class LammpsExplorer(MdTask):
         """The step of the newest restart file."""
         numbers = [path.suffix[1:] for path in directory.glob(f"{RESTART}.*")]
         return max((float(number) for number in numbers if number.isdigit()), default=0.0)
+
+    def deliver(self, potential: Potential, elements: Collection[str]) -> Delivery:
+        """``in.lammps``, evaluated by LAMMPS, and ``calculator.py``."""
+        own = for_structure(potential, elements)
+        texts = {INPUT: delivered.input_text(own), CALCULATOR: delivered.calculator_of(potential)}
+        clear = f"rm -f {delivered.DUMP} {CHECK_LOG}"
+        run = f"{self._program} -log none -in {INPUT} > {CHECK_LOG} 2>&1"
+        read = partial(delivered.read_result, types=own.types)
+        return Delivery(texts, f"{clear}; {run}", CHECK_LOG, read, own.types)
 
     def transient_files(self, directory: Path) -> list[Path]:
         """Dump, restart files and LAMMPS's own log."""

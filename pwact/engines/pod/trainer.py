@@ -7,6 +7,7 @@ its Kalman prediction uncertainty is fitted to all frames.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from pwact.engines.pod import fit as pod_fit
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.pod.kpu import ROLE, PodKpu, read_factor
 from pwact.engines.potential import Potential, pair_sets
-from pwact.engines.trainers import TrainedModel, TrainingData
+from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.engines.training_end import ENDED, record_end
 from pwact.engines.training_task import TrainingTask, known_frames
 from pwact.errors import InputError, TaskError
@@ -56,6 +57,15 @@ class PodTrainer(TrainingTask):
         self._program = lammps_program(train.command)
         self._explore_program = lammps_program(explore.command)
         self._said = False
+        self._draws = not self._alone
+
+    def whole(self) -> Optional[Trainer]:
+        """A fit without bootstrap, unless that is what every fit is."""
+        if not self._draws:
+            return None
+        made = copy.copy(self)
+        made._draws = False
+        return made
 
     def validate(self) -> None:
         """Refuse what a linear fit inside LAMMPS cannot honour."""
@@ -102,8 +112,10 @@ class PodTrainer(TrainingTask):
         if self._alone:
             pod_fit.write_input(directory, fitted, judged)
             return
-        picks = np.random.default_rng(seed).integers(0, len(train), len(train))
-        pod_files.write_fit(directory, self._settings, [fitted[pick] for pick in picks], judged)
+        if self._draws:
+            picks = np.random.default_rng(seed).integers(0, len(train), len(train))
+            fitted = [fitted[pick] for pick in picks]
+        pod_files.write_fit(directory, self._settings, fitted, judged)
 
     def command(self) -> str:
         """Shell text that runs the fit: by fitpod, or by us where P is needed as well."""

@@ -130,7 +130,7 @@ class AppraiseStage:
         every = [
             frame for path in self.data for frame in read_frames(path, self.config.data_format)
         ]
-        good = [frame for frame in every if _can_be_explored(frame)]
+        good = [frame for frame in every if can_be_explored(frame)]
         if len(good) < len(every):
             log.info(
                 "%s: %d of %d training frames are open, have no room or forces, or atoms in one "
@@ -141,7 +141,7 @@ class AppraiseStage:
             )
         rng = services.rng(self.iteration, "appraise")
         drawn = np.sort(rng.permutation(len(good))[:MOST_FRAMES])
-        return [_turned(good[place]) for place in drawn]
+        return [turned(good[place]) for place in drawn]
 
     def _tasks(self, frames: Sequence[Atoms]) -> Iterator[tuple[Task, Given]]:
         """One task for all frames of the same atoms in the same order."""
@@ -219,14 +219,14 @@ def training_error(rows: Sequence[TrainingRow]) -> float:
     return float(np.sqrt(np.average(squares, weights=atoms)))
 
 
-def _can_be_explored(frame: Atoms) -> bool:
+def can_be_explored(frame: Atoms) -> bool:
     """Whether an explorer can be given a frame: periodic, with room, and with forces."""
     if not frame.pbc.all() or not np.linalg.det(frame.cell.array) > 0:
         return False
     return bool(np.isfinite(labels_of(frame).forces).all()) and shortest_distance(frame) > 0
 
 
-def _turned(frame: Atoms) -> Atoms:
+def turned(frame: Atoms) -> Atoms:
     """A frame with a lower-triangular cell, its labelled forces turned too."""
     labels = labels_of(frame)
     cell, rotation = lower_triangular(frame.cell.array)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from pwact import layout
 from pwact.config.resources import ResourceBlock
@@ -146,25 +146,24 @@ class TrainStage:
             log.warning("%s: new labels: %s", self.name, words)
 
     def _task(self, services: Services, member: int) -> Task:
-        directory = layout.member_dir(self.config.work_dir, self.iteration, member)
-        seed = services.seed(self.iteration, "train", member)
         write = partial(
             self.trainer.write_input,
             data=self.data,
-            seed=seed,
+            seed=services.seed(self.iteration, "train", member),
             start_from=self.start_from(member),
         )
-        prepare(directory, write)
-        trainer = self.trainer
-        check = started_once(trainer.check, trainer.heading, self.block)
-        return Task(
-            directory,
-            trainer.command(),
-            check,
-            trainer.log,
-            trainer.shell_check,
-            trainer.reached,
-        )
+        directory = layout.member_dir(self.config.work_dir, self.iteration, member)
+        return training_task(self.trainer, directory, write, self.block)
+
+
+def training_task(
+    trainer: Trainer, directory: Path, write: Callable[[Path], None], block: ResourceBlock
+) -> Task:
+    """One training; `write` writes its input, unless the directory is there."""
+    prepare(directory, write)
+    check = started_once(trainer.check, trainer.heading, block)
+    command, reached = trainer.command(), trainer.reached
+    return Task(directory, command, check, trainer.log, trainer.shell_check, reached)
 
 
 @dataclass(frozen=True)

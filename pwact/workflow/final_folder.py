@@ -1,0 +1,162 @@
+"""The folder ``final``: a view of the last model that can be handed on, made of finished stages.
+
+It holds nothing that is not on record elsewhere, and no time, so that it comes out the same after a
+kill. One that is there for the same model is left as it is, whatever was done to it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from pwact import layout
+from pwact.config.run import RunConfig
+from pwact.engines.delivery import CALCULATOR, CHECK, CHECK_DATA
+from pwact.formats.extxyz import read_extxyz
+from pwact.io import files
+from pwact.io.durable import sync_directory
+from pwact.report.force_field import DataFacts, ForceField, readme
+from pwact.workflow.campaign import Campaign
+from pwact.workflow.changes import free_backup
+from pwact.workflow.ledger import StageState
+from pwact.workflow.stages.final import FinalStage, FinalStep, delivered, write_folder
+from pwact.workflow.tasks.prepare import relative
+from pwact.workflow.turn import Turn
+
+_LOG = logging.getLogger(__name__)
+
+README = "README.txt"
+_USAGE = {
+    "in.lammps": "input of LAMMPS that runs as it is",
+    CALCULATOR: "calculator of ASE; runs as it is, too",
+    CHECK_DATA: "a frame to try it on, for LAMMPS",
+    CHECK: "the same with the energy and forces that this force field gave",
+}
+
+
+def published(turn: Turn, campaign: Campaign, always: bool = False) -> Optional[Path]:
+    """The folder of the force field, once that is fitted and tried; None if it is not asked for.
+
+    `always` as in `publish`.
+    """
+    work = FinalStep()
+    if not work.asked(turn):
+        return None
+    stage = work.stage(turn)
+    return publish(stage, campaign.stages()[stage.name], campaign.root, always)
+
+
+def publish(stage: FinalStage, state: StageState, root: int, always: bool = False) -> Path:
+    """Make the folder of a finished stage, unless it is there.
+
+    Another folder of this name moves to ``final-bk-<n>``.
+
+    Parameters
+    ----------
+    root
+        Root seed of the campaign.
+    always
+        Whether a folder of the same model is replaced, too, if it differs.
+    """
+    final = layout.final_dir(stage.config.work_dir)
+    aside = final.with_name(f".{layout.FINAL}.new")
+    files.remove(aside)
+    aside.mkdir()
+    with files.synced_together(aside):
+        _write(aside, stage, state, root)
+    if final.exists() and _same(final, aside, always):
+        files.remove(aside)
+        return final
+    if final.exists() or final.is_symlink():
+        backup = free_backup(final)
+        final.rename(backup)
+        _LOG.info("%s holds another model now; what was there is %s", final, backup.name)
+    aside.rename(final)
+    sync_directory(final.parent)
+    return final
+
+
+def final_words(work_dir: Path) -> Optional[str]:
+    """In a few words the force field that lies in a campaign; None if there is none."""
+    try:
+        path = layout.final_dir(work_dir) / layout.FINAL_MODEL
+        found = json.loads(path.read_text(encoding="utf-8"))
+        frames, rmse = found["training_frames"], found["rmse"]
+        words = f"{layout.FINAL}/, trained on {frames} frames"
+        if rmse is None:
+            return words
+        energy, forces = 1000 * rmse["energy_per_atom"], rmse["forces"]
+        return f"{words}; on valid_data {energy:.3g} meV/atom, {forces:.3g} eV/Å"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _same(final: Path, fresh: Path, always: bool) -> bool:
+    """Whether a folder is left as it is."""
+    if not always:
+        return identity(final) == identity(fresh)
+    ours = [path for path in fresh.rglob("*") if path.is_file()]
+    theirs = [final / path.relative_to(fresh) for path in ours]
+    pairs = zip(ours, theirs)
+    return all(two.is_file() and files.tree_hash(one) == files.tree_hash(two) for one, two in pairs)
+
+
+def identity(folder: Path) -> Optional[Mapping[str, Any]]:
+    """By what a model is known, of a folder that has one; else None."""
+    try:
+        found = json.loads((folder / layout.FINAL_MODEL).read_text(encoding="utf-8"))
+        return {key: found[key] for key in ("files", "check", "data")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(folder: Path, stage: FinalStage, state: StageState, root: int) -> None:
+    trainer = stage.engines.trainer.whole() or stage.engines.trainer
+    model = trainer.read_result(stage.config.work_dir / state.report["model"])
+    frame = read_extxyz(stage.directory / CHECK)[0]
+    potential, delivery = delivered(stage.engines, model, frame)
+    for name, path in potential.links.items():
+        shutil.copyfile(path, folder / name)
+    write_folder(folder, delivery, frame)
+    shutil.copyfile(stage.directory / CHECK, folder / CHECK)
+    usage = {name: words for name, words in _USAGE.items() if (folder / name).exists()}
+    config, report = stage.config, state.report
+    errors = model.valid
+    found = ForceField(
+        elements=potential.types,
+        cutoff=config.train.cutoff,
+        engine=config.train.engine,
+        model_type=config.train.model_type,
+        files={name: files.tree_hash(folder / name) for name in potential.links},
+        usage=usage,
+        trained_in=report["model"],
+        errors={"energy_per_atom": errors.rmse_e, "forces": errors.rmse_f} if errors else None,
+        valid_frames=report["valid_frames"],
+        data=_data(stage.data.train, config.work_dir, report["frames"]),
+        valid_data=_data(stage.data.valid, config.work_dir, ()),
+        check=report["check"],
+        seeds={"campaign": root, "training": report["seed"]},
+        versions={"pwact": state.version, **report["programs"]},
+        inputs={path.name: files.tree_hash(path) for path in _inputs(config) if path.is_file()},
+        by_structure=bool(potential.own_types),
+    )
+    files.write_json(folder / layout.FINAL_MODEL, found.to_json())
+    files.write_text(folder / README, readme(found))
+
+
+def _data(paths: Sequence[Path], work_dir: Path, frames: Sequence[int]) -> list[DataFacts]:
+    counts = [*frames, *[None] * (len(paths) - len(frames))]
+    return [
+        DataFacts(relative(path, work_dir), files.tree_hash(path), count)
+        for path, count in zip(paths, counts)
+    ]
+
+
+def _inputs(config: RunConfig) -> list[Path]:
+    """Files of the user that say how it was trained and labelled."""
+    given = [config.file, config.train.input_file, *(one.path for one in config.dft.inputs)]
+    return [path for path in given if path is not None]
