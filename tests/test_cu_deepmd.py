@@ -13,6 +13,8 @@ import pytest
 
 from tests.aims import aim, check_target, rows
 from tests.commands import ROOT, pwact
+from tests.force_fields import facts, try_elsewhere
+from tests.requirements import need_deepmd
 
 SELECTED = "iter.0000/01.explore/select"
 MEMBERS = [f"train.{number:03d}" for number in range(3)]
@@ -60,6 +62,18 @@ def check_loop(work_dir: Path, shown: str, descriptor: str) -> None:
     assert all(math.isfinite(number) and 0 < number < 5 for number in numbers)
     assert "iter.0000" in shown
     assert str(last / "00.train" / MEMBERS[-1]) in shown
+
+
+@pytest.mark.slow
+@pytest.mark.deepmd
+@pytest.mark.timeout(900)
+def test_the_force_field_runs_elsewhere(copper: tuple[Path, str], tmp_path: Path) -> None:
+    """In LAMMPS by the plugin, in ASE by DeePMD-kit's own calculator; nothing is trained again."""
+    folder = copper[0] / "final"
+    try_elsewhere(folder, tmp_path, str(Path(need_deepmd()).with_name("lmp")))
+    assert list(facts(folder)["files"]) == ["graph.pb"]
+    assert facts(folder)["trained_in"] == "iter.0001/00.train/train.000"
+    assert not (copper[0] / "iter.0001/03.final/train").exists()
 
 
 @pytest.mark.slow
