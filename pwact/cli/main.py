@@ -14,6 +14,7 @@ from typing import Callable, NamedTuple, Optional
 from pwact import __version__
 from pwact.cli import arguments, console, init_arguments
 from pwact.cli.arguments import Parser
+from pwact.cli.final_arguments import final
 from pwact.cli.signals import Terminated
 from pwact.errors import (
     EXIT_DONE,
@@ -74,7 +75,7 @@ COMMANDS = {
     ),
     "final": Command(
         "make the folder of the force field, from the data so far",
-        arguments.final,
+        final,
         bare=True,
         module="final_command",
     ),

@@ -172,10 +172,8 @@ class Status(Record):
         What is known of each iteration of a run: counts of frames and labels, and errors.
     cost
         What a run of pwact has cost; None of an init_bulk.
-    advice
-        What is wrong, and what to do.
-    force_field
-        Where it is, and how good; None where there is none yet.
+    advice, force_field
+        What is wrong, and what to do; where the force field is, and how good, None without one.
     """
 
     directory: str
