@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pwact.report.errors import ERRORS, ErrorRecord, error_words, largest_words, valid_words
 from pwact.report.measure import Measure
-from pwact.report.records import SPREAD, SystemRecord, TrainRecord
+from pwact.report.records import SPREAD, RoundRecord, SystemRecord, TrainRecord
 from pwact.workflow.explored import read_candidates
 from pwact.workflow.rows import report_of
 from pwact.workflow.stages.aim import TARGET
@@ -51,7 +51,7 @@ def _picked(turn: Turn, report: Mapping[str, Any]) -> Counter[str]:
 def _counts(report: Mapping[str, Any], measure: Measure) -> Iterator[tuple[str, tuple[str, str]]]:
     """Name of each system, and what is said before and after the number that is labelled."""
     if TARGET in report:
-        for one in report[TARGET]["systems"]:
+        for one in RoundRecord.from_json(report[TARGET]).systems:
             yield one["name"], (f"{one['frames']} frames, {one['accepted']} accepted", "")
         return
     for stored in report.get(SPREAD, {}).get("systems", ()):
