@@ -21,6 +21,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.config.strategy import StrategyConfig
 from pwact.engines.ase.explorer import AseExplorer
 from pwact.engines.explorers import Condition
+from pwact.engines.network.training import TRAINED
 from pwact.engines.torchnep.results import read_curve
 from pwact.engines.trainers import Trainer, TrainingData
 from pwact.formats.extxyz import read_extxyz
@@ -143,7 +144,7 @@ def test_it_learned(first: tuple[Trainer, Path]) -> None:
     assert epochs[-1].train.rmse_f < 0.5 * epochs[0].train.rmse_f
     assert {path.name for path in first[1].iterdir()} == {
         *("nep.in", "settings.json", "train.xyz", "valid.xyz"),
-        *("nep.txt", "result.json", "loss.out", "train.log", "train.ended"),
+        *("nep.txt", "result.json", "loss.out", "train.log", TRAINED, "train.ended"),
     }
 
 
