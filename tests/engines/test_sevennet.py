@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -18,9 +19,25 @@ from tests.engines.test_deepmd import copper
 HEAD = "epoch,lr,error\n"
 
 
-@pytest.mark.parametrize("name", ["7net-0", "SevenNet-0", "7NET-l3i5", "sevennet-mf-0"])
+@pytest.mark.parametrize("name", ["7net-0", "SevenNet-0", "7NET-l3i5"])
 def test_models_of_the_package_are_known(name: str) -> None:
     trainer("sevennet", foundation=name).validate()
+
+
+@pytest.mark.parametrize(
+    ("name", "modal", "words"),
+    [
+        ("7net-mf-0", None, "found none; allowed with 7net-mf-0: PBE, R2SCAN"),
+        ("sevennet-mf-0", "omat24", "found omat24; allowed with sevennet-mf-0: PBE, R2SCAN"),
+        ("7net-0", "PBE", "knows one task alone"),
+    ],
+)
+def test_a_model_of_several_tasks_needs_one_of_them(
+    name: str, modal: Optional[str], words: str
+) -> None:
+    with pytest.raises(InputError, match=f"train.modal: .*{re.escape(words)}"):
+        trainer("sevennet", foundation=name, settings={"modal": modal}).validate()
+    trainer("sevennet", foundation="sevennet-mf-0", settings={"modal": "PBE"}).validate()
 
 
 @pytest.mark.parametrize(
@@ -53,6 +70,11 @@ def settings(**changes: Any) -> Settings:
 FRAMES = [copper(1), copper(2)]
 
 
+def begun(**model: Any) -> dict[str, Any]:
+    """Sections of a checkpoint."""
+    return {"model": model, "data": {"shift": 1.0, "use_modal_wise_shift": True}}
+
+
 def test_from_nothing_the_keys_make_the_model() -> None:
     made = input_of(settings(cutoff=4.5, channel=8), FRAMES, True, None)
     assert made["model"]["cutoff"] == 4.5
@@ -75,7 +97,7 @@ def test_the_rate_falls_to_its_last_value() -> None:
 
 
 def test_a_model_to_begin_with_keeps_its_shape() -> None:
-    made = input_of(settings(), FRAMES, True, {"cutoff": 6.0})
+    made = input_of(settings(), FRAMES, True, begun(cutoff=6.0))
     assert made["model"] == {"cutoff": 6.0}
     assert made["train"]["continue"] == {
         "checkpoint": "begin.pth",
@@ -93,8 +115,9 @@ def test_a_model_to_begin_with_keeps_its_shape() -> None:
 
 
 def test_a_task_of_a_model_gets_its_name() -> None:
-    made = input_of(settings(modal="PBE"), FRAMES, False, {})
+    made = input_of(settings(modal="PBE"), FRAMES, False, begun())
     (part,) = made["data"]["load_trainset_path"]
+    assert made["data"]["use_modal_wise_shift"] is True
     assert part == {"data_modality": "PBE", "file_list": [{"file": "train.xyz"}]}
     assert made["train"]["use_modality"] is True
     potential = trainer("sevennet", settings={"modal": "PBE"}).potential(

@@ -25,19 +25,19 @@ def input_of(
     Parameters
     ----------
     begun
-        The section ``model`` of the checkpoint to begin with, which is `BEGIN`; None from nothing.
+        Sections of the checkpoint to begin with, which is `BEGIN`; None from nothing.
     """
     stress = all("stress" in frame.calc.results for frame in train)
     modal = settings.keys["modal"]
     data = {**_data(modal, valid), "batch_size": settings.keys["batch_size"]}
     return {
-        "model": _new_model(settings) if begun is None else dict(begun),
+        "model": _new_model(settings) if begun is None else dict(begun["model"]),
         "train": {
             **_training(settings, stress),
             **({} if begun is None else _continue(BEGIN, fresh=True)),
             "use_modality": modal is not None,
         },
-        "data": {**data, **(_references(train) if begun is None else {})},
+        "data": {**data, **(_references(train) if begun is None else _wise(begun["data"]))},
     }
 
 
@@ -102,6 +102,12 @@ def _of_task(name: str, modal: Optional[str]) -> Any:
     if modal is None:
         return name
     return {"data_modality": modal, "file_list": [{"file": name}]}
+
+
+def _wise(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether each task of a checkpoint has reference energies and scales of its own."""
+    names = ("use_modal_wise_shift", "use_modal_wise_scale")
+    return {name: data[name] for name in names if name in data}
 
 
 def _references(train: Sequence[Atoms]) -> dict[str, Any]:

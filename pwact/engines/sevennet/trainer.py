@@ -6,7 +6,7 @@ last checkpoint to the same model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pwact.errors import InputError
 # of the package sevenn 0.13.0; any of "sevennet" and "7net" stands before the hyphen
 _HELD = ("7net-0", "7net-0_11july2024", "7net-0_22may2024", "7net-l3i5", "7net-mf-0")
 _LOADED = ("7net-mf-ompa", "7net-omat", "7net-omni", "7net-omni-i8", "7net-omni-i12")
+_TASKS = {"7net-mf-0": ("PBE", "R2SCAN")}
 _UNKNOWN = frozenset(("Po", "At", "Rn", "Fr", "Ra"))  # to all that it holds, beside those after Pu
 _LAST = 94  # Pu
 
@@ -51,6 +52,15 @@ class SevenNetTrainer(NetworkTrainer):
         strange = [symbol for symbol in self.types if not _is_known(symbol)]
         if strange:
             raise self._wrong(f"{name} does not know {', '.join(strange)}")
+        self._check_modal(name, _TASKS.get(folded, ()))
+
+    def _check_modal(self, name: str, tasks: Sequence[str]) -> None:
+        modal = self.keys["modal"]
+        if modal in tasks or (modal is None and not tasks):
+            return
+        words = ", ".join(tasks) or "none, for it knows one task alone"
+        message = f"found {modal or 'none'}; allowed with {name}: {words}"
+        raise InputError(message, self.config.file, "train.modal")
 
     def _wrong(self, message: str) -> InputError:
         return InputError(message, self.config.file, "train.foundation")

@@ -78,7 +78,7 @@ def calculator(model: Path, settings: task.Settings) -> Any:
 def _prepared(
     directory: Path, settings: task.Settings, train: Sequence[Atoms], valid: Sequence[Atoms]
 ) -> dict[str, Any]:
-    """The section ``model`` of the checkpoint to begin with, put into `BEGIN`."""
+    """Sections of the input of the checkpoint to begin with, which is put into `BEGIN`."""
     from sevenn.util import load_checkpoint  # noqa: PLC0415
 
     assert settings.begin is not None
@@ -94,8 +94,8 @@ def _prepared(
     _save(directory / BEGIN, config, state)
     error = task.valid_error(valid, calculator(directory / BEGIN, settings)) if valid else None
     task.write_begun(directory, shifts, error)
-    section: dict[str, Any] = found.yaml_dict("continue")["model"]
-    return section
+    sections: dict[str, Any] = found.yaml_dict("continue")
+    return sections
 
 
 def _demand_modal(config: dict[str, Any], settings: task.Settings) -> None:
@@ -141,7 +141,15 @@ def _leave_model(directory: Path, checkpoint: Path) -> None:
     state = found.model_state_dict
     if not all(torch.isfinite(value).all() for value in state.values()):
         raise TaskError("the training came to nothing: the model holds numbers that are not finite")
-    _save(directory / MODEL, {**found.config, "continue": {}}, state)
+    _save(directory / MODEL, {**found.config, **_statistics(state), "continue": {}}, state)
+
+
+def _statistics(state: dict[str, Any]) -> dict[str, Any]:
+    """What the input of a training calls by name, and that of one that goes on by numbers."""
+    scaling = {name: state[f"rescale_atomic_energy.{name}"].tolist() for name in ("shift", "scale")}
+    denominators = [name for name in state if name.endswith("_convolution.denominator")]
+    ordered = sorted(denominators, key=lambda name: int(name.partition("_")[0]))
+    return {**scaling, "conv_denominator": [state[name].item() for name in ordered]}
 
 
 def _last_checkpoint(directory: Path) -> int:
