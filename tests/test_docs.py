@@ -133,6 +133,8 @@ def copied(example: Path, target: Path) -> Path:
             head_only(target / "pseudo", symbol).rename(target / "pseudo" / f"{symbol}.pz-vbc.UPF")
     if param["DFT"]["dft_style"] == "dftb+":
         write_skf(target / "skf", symbols)
+    if (target / "foundation.py").exists():  # the script makes it
+        (target / "foundation.model").write_text("weights")
     return target
 
 

@@ -166,7 +166,9 @@ def test_a_pretrained_model_begins_with_its_forces_and_our_energies(
     made.validate()
     tuned = trained(made, tmp_path / "tuned", elsewhere, 1)
     told = json.loads((tmp_path / "tuned/begin.json").read_text())
-    assert told["added_to_reference_energies"]["Cu"] == pytest.approx(3.0, abs=0.1)
+    assert told["added_to_reference_energies"]["Cu"] == pytest.approx(
+        3.0, abs=0.5
+    )  # with its own error
     begun = told["valid_error"]
     assert begun["rmse_f"] == pytest.approx(pretrained.valid.rmse_f, rel=1e-4)
     assert begun["rmse_e"] < 0.2
@@ -207,13 +209,13 @@ def test_one_model_tells_its_uncertainty(small: Small, tmp_path: Path) -> None:
 
 
 CAMPAIGNS = [
-    pytest.param("foundation_agau", "sevenn", marks=pytest.mark.sevennet),
-    pytest.param("mace_cu", "mace", marks=pytest.mark.mace),
+    pytest.param("foundation_agau", "sevenn", 3.0, marks=pytest.mark.sevennet),
+    pytest.param("mace_cu", "mace", 2.0, marks=pytest.mark.mace),
 ]
 
 
-@pytest.mark.parametrize(("name", "module"), CAMPAIGNS)
-def test_the_example_closes_the_loop(name: str, module: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "module", "times"), CAMPAIGNS)
+def test_the_example_closes_the_loop(name: str, module: str, times: float, tmp_path: Path) -> None:
     need_module(module)
     work_dir = tmp_path / "my alloy"
     shutil.copytree(ROOT / "examples" / name, work_dir)
@@ -228,7 +230,7 @@ def test_the_example_closes_the_loop(name: str, module: str, tmp_path: Path) -> 
     tasks = sorted(work_dir.glob("iter.*/00.train/train.000"))
     begun = json.loads((tasks[0] / "begin.json").read_text())["valid_error"]["rmse_f"]
     last = json.loads((tasks[-1] / "result.json").read_text())["valid"][1]
-    assert last < begun / 3
+    assert last < begun / times
     for task in tasks:
         epochs = json.loads((task / "settings.json").read_text())["keys"]["epochs"]
         assert json.loads((task / "result.json").read_text())["epochs"] == epochs

@@ -5,10 +5,25 @@ Those of one name mean the same for all of them; each trainer puts them into its
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NoReturn
+
 from pwact.config.kinds import Choice, Flag, Real, Text, Whole
 from pwact.config.schema import Key
+from pwact.errors import InputError
 
 _COUNT = Whole(1)
+
+
+def no_native_input(file: Path) -> NoReturn:
+    """Refuse an input of the program itself, which is YAML."""
+    message = (
+        "found no JSON; allowed: a JSON file with keys of train. An input of the program itself "
+        "(YAML) is not read: pwact writes it of these keys"
+    )
+    raise InputError(message, file)
+
+
 _WEIGHT = Real(0.0)
 BEGUN = "with a model to begin with"
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Optional
 from pwact.config import nep_in
 from pwact.config.document import JsonObject, plain
 from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Section, Text, Whole
-from pwact.config.network_keys import MACE, SEVENNET
+from pwact.config.network_keys import MACE, SEVENNET, no_native_input
 from pwact.config.schema import Key, Node, keys_by_name, nearest
 from pwact.config.shapes import Shape
 
@@ -231,6 +231,7 @@ ENGINES: Mapping[str, EngineKeys] = {
         "SEVENNET",
         {"": SEVENNET},
         passes_unknown=False,
+        read_native=no_native_input,
         cutoffs={"SEVENNET": ("", "cutoff")},
         begins_pretrained=True,
     ),
@@ -248,6 +249,7 @@ ENGINES: Mapping[str, EngineKeys] = {
         "MACE",
         {"": MACE},
         passes_unknown=False,
+        read_native=no_native_input,
         cutoffs={"MACE": ("", "cutoff")},
         begins_pretrained=True,
     ),

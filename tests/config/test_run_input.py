@@ -455,3 +455,16 @@ def test_a_foundation_that_is_not_there(site: Path, tmp_path: Path, name: str) -
     train = {"engine": "sevennet", "atom_type": ["Cu"], "foundation": name}
     with pytest.raises(InputError, match="train.foundation: there is no file"):
         loaded(site, tmp_path, {"train": train})
+
+
+@pytest.mark.parametrize("engine", ["sevennet", "mace"])
+def test_an_input_of_the_program_itself_is_not_read(
+    site: Path, tmp_path: Path, engine: str
+) -> None:
+    (site / "input.yaml").write_text("train:\n    epoch: 3\n")
+    train = {"engine": engine, "atom_type": ["Cu"], "train_input_file": "input.yaml"}
+    with pytest.raises(InputError, match="input.yaml: found no JSON; allowed: a JSON file"):
+        loaded(site, tmp_path, {"train": train})
+    (site / "input.yaml").write_text('{"atom_type": ["Cu"], "epochs": 3}')
+    config, _ = loaded(site, tmp_path, {"train": train})
+    assert config.train.settings == {"epochs": 3}

@@ -7,6 +7,8 @@ from typing import Any, Optional
 
 import pytest
 
+from pwact.engines.ase.labeler import calculator_class
+from pwact.engines.mace.calculator import calculator
 from pwact.engines.mace.program import curve_of, curve_text, input_of
 from pwact.engines.network.task import Settings
 from pwact.errors import InputError
@@ -87,3 +89,16 @@ def test_the_curve_has_the_errors_of_each_epoch() -> None:
     assert rows[1][1][:2] == [0.25, 1.0]
     assert curve_text(rows[:1]) == "epoch,rmse_e_per_atom,rmse_f\n0,0.5,1.5\n"
     assert curve_text([]).strip() == "epoch"
+
+
+@pytest.mark.parametrize("name", ["mace", "MACE"])
+def test_input_files_name_the_calculator_by_a_word(name: str) -> None:
+    assert calculator_class(name) is calculator
+    assert calculator_class(made_by()) is calculator
+
+
+def made_by() -> str:
+    """The name that the trainer gives to explorers."""
+    found = trainer("mace").calculator("a.model")  # type: ignore[attr-defined]
+    assert found["arguments"] == {"model": "a.model"}
+    return str(found["calculator"])
