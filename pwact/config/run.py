@@ -101,7 +101,9 @@ class RunConfig:
     record_file: str = declare("al.record", RecordName(), "Name of the record of finished steps.")
     reserve_work: bool = declare(False, Flag(), "Keep what else would be deleted on the way.")
     reserve_md_traj: bool = declare(False, Flag(), "Keep the trajectories of MD.")
-    reserve_scf_files: bool = declare(False, Flag(), "Keep all files of labelling tasks.")
+    reserve_scf_files: bool = declare(
+        False, Flag(), "Keep all files of labelling tasks; those of failed ones always stay."
+    )
     data_format: str = declare(
         "extxyz",
         Choice(OF_CAMPAIGNS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,3 +103,41 @@ class Spins(Calculator):  # type: ignore[misc]
         self.results["forces"] = forces
         virial = 0.5 * np.einsum("na,nb->ab", slope, apart)
         self.results["stress"] = full_3x3_to_voigt_6_stress(virial / self.atoms.get_volume())
+
+
+class SCFError(Exception):
+    """As ASE's, which some calculators raise."""
+
+
+class Unconverged(Springs):
+    """Springs that end as `how` says in the calculation number `after`."""
+
+    def __init__(self, how: str = "fine", after: int = 1) -> None:
+        super().__init__(0.1)
+        self.how = how
+        self.left = after
+
+    def calculate(self, *arguments: Any, **more: Any) -> None:
+        super().calculate(*arguments, **more)
+        self.left -= 1
+        if self.left == 0 and self.how != "fine":
+            self._end()
+
+    def _end(self) -> None:
+        if self.how == "SCFError":
+            raise SCFError("after 100 cycles")
+        if self.how == "cause":
+            try:
+                raise SCFError("after 100 cycles")
+            except SCFError as error:
+                raise RuntimeError("the calculation failed") from error
+        if self.how == "words":
+            raise RuntimeError("program stopped: SCF not converged, sorry")
+        if self.how == "file":
+            Path("program.out").write_text("a line\n  SCF not converged\n")
+            raise RuntimeError("exit status 1")
+        raise RuntimeError("something else")
+
+
+class XtbUnconverged(Unconverged):
+    """The same, by the words of xtb."""

@@ -421,5 +421,14 @@ def test_colliding_atoms_are_not_labelled(tmp_path: Path) -> None:
     assert not any("scf" in name for name in rig.services.ran)
 
 
+def test_the_files_of_a_label_that_failed_are_kept(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.services.spoil = {"scf/md.000.sys.001": UNCONVERGED}
+    output = rig.label()
+    assert output.report["failed"] > 0
+    deleted = {path.parent.parent.parent.name for path in output.transient}
+    assert deleted == {"md.000.sys.000"}
+
+
 def test_reserved_scf_files_are_not_given_up(tmp_path: Path) -> None:
     assert Rig(tmp_path, reserve_scf_files=True).label().transient == []

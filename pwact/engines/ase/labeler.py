@@ -16,6 +16,7 @@ from pwact.atom_properties import PROPERTIES, hand_on
 from pwact.config.schema import nearest
 from pwact.engines.ase import making as ase_making
 from pwact.engines.ase import paths as ase_paths
+from pwact.engines.ase.configuration import PROFILE
 from pwact.engines.ase.settings import AseSettings, read_settings
 from pwact.engines.assignment import hold_along_axes, taken, tell_totals
 from pwact.engines.heading import Heading
@@ -41,6 +42,7 @@ SETTINGS = "ase.json"
 STRUCTURE = "structure.xyz"
 RESULT = "result.xyz"
 STATUS = "status.json"
+EARLY = "early_end"  # why an MD ended before its last step
 LOG = "ase.log"
 
 # what a label's energy is; the first one where the calculator has it
@@ -125,13 +127,14 @@ class AseLabeler:
     def _check_paths(self) -> None:
         """Raise InputError for what the calculator would read from, and is not there."""
         here = self.input_file.resolve().parent
-        for place, name in ase_paths.missing(self.settings.arguments, here).items():
+        for place, name in ase_paths.missing(self.settings.named, here).items():
+            key = place if place.startswith(f"{PROFILE}.") else f"arguments.{place}"
             if self.block.scheduler != "local" and Path(name).is_absolute():
-                text = "%s: arguments.%s: there is no directory %s on this machine"
-                logger.warning(text, self.input_file, place, name)
+                text = "%s: %s: there is no directory %s on this machine"
+                logger.warning(text, self.input_file, key, name)
                 continue
             message = f"found {name}, but {here / name} is no directory; allowed: an existing one"
-            raise InputError(message, self.input_file, f"arguments.{place}")
+            raise InputError(message, self.input_file, key)
 
     def _tell_doubts(self, purpose: Purpose) -> None:
         doubts: list[str] = []
@@ -175,10 +178,11 @@ class AseLabeler:
         """The settings that matter for `purpose`, and the files that they name."""
         settings = self.settings.to_json()
         others = {one.value for one in (Purpose.RELAX, Purpose.AIMD)} - {purpose.value}
+        others.add(PROFILE)  # how a program is started decides nothing; what it reads is hashed
         used = {key: value for key, value in settings.items() if key not in others}
         here, arguments = self.input_file.resolve().parent, self.settings.arguments
         own = {name: tree_hash(path) for name, path in ase_paths.files(arguments, here).items()}
-        deep = ase_paths.files_inside(arguments, here)
+        deep = ase_paths.files_inside(self.settings.named, here)
         nested = {name: tree_hash(path) for name, path in deep.items()}
         used["files"] = Settings({**own, **nested}, dict.fromkeys(nested, ANY))
         used["energy"] = self._energy
@@ -204,6 +208,10 @@ class AseLabeler:
         here = self.input_file.resolve().parent
         arguments = ase_paths.absolute(self.settings.arguments, here)
         settings = {**self.settings.to_json(), "arguments": arguments, "seed": seed}
+        if self.settings.profile:
+            settings[PROFILE] = ase_paths.absolute(self.settings.profile, here)
+        else:
+            del settings[PROFILE]
         write_json(directory / SETTINGS, {**settings, "energy": self._energy})
 
     def write_making(self, directory: Path) -> None:
@@ -270,6 +278,8 @@ class AseLabeler:
                 )
             text = "%s: %s; the other one is %.3g eV per atom away (%s)"
             logger.warning(text, self.settings.calculator, words, shift, directory)
+        if early := status.get(EARLY):
+            logger.warning("%s: the MD ended early, and its steps count: %s", directory, early)
         processes = int(status.get("same_work_by", 1))
         if processes > 1 and "processes" not in self._said:
             self._said.add("processes")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pwact.config.resources import ResourceBlock
+from pwact.engines.ase.configuration import configure
 from pwact.errors import InputError
 from pwact.io.files import write_json
 
@@ -30,6 +31,7 @@ def make(directory: Path) -> None:
     try:
         known = calculator_class(settings["calculator"])
         at = "arguments"
+        configure(settings)
         known(**settings["arguments"])
     except Exception as error:  # noqa: BLE001
         # a calculator may raise anything

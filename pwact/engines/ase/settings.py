@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
@@ -76,12 +76,21 @@ class AseSettings:
         or ``module:Class``.
     arguments
         Keyword arguments of the calculator.
+    profile
+        How the calculator's program is started and where it finds its files: a section of ASE's
+        configuration.
     """
 
     calculator: str
     arguments: dict[str, Any]
     relax: RelaxSettings
     aimd: AimdSettings
+    profile: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """All that may name files and directories: the arguments, with the profile among them."""
+        return {**self.arguments, "profile": self.profile} if self.profile else self.arguments
 
     def to_json(self) -> Settings:
         """The settings as JSON, defaults included."""
@@ -91,6 +100,7 @@ class AseSettings:
 _KEYS = (
     Key("calculator", Text(one_line=True), help="The calculator.", required=True),
     Key("arguments", Section(), help="Keyword arguments of the calculator."),
+    Key("profile", Section(), help="The calculator's section of ASE's configuration."),
     Key("relax", Section(), help="Settings of relaxations."),
     Key("aimd", Section(), help="Settings of molecular dynamics."),
 )
@@ -114,6 +124,7 @@ def read_settings(path: Path, doubts: Optional[list[str]] = None) -> AseSettings
         arguments=plain(Anything().convert(arguments)) if arguments is not None else {},
         relax=RelaxSettings(**read(relax, keys_of(RelaxSettings))),
         aimd=AimdSettings(**read(aimd, keys_of(AimdSettings))),
+        profile=_profile(values["profile"], path),
     )
     if settings.aimd.interval > settings.aimd.steps:
         raise InputError(
@@ -127,6 +138,16 @@ def read_settings(path: Path, doubts: Optional[list[str]] = None) -> AseSettings
     if doubts is not None:
         doubts += map(str, context.doubts)
     return settings
+
+
+def _profile(node: Any, path: Path) -> dict[str, Any]:
+    """A section of ASE's configuration: texts, numbers, true and false."""
+    found = plain(Anything().convert(node)) if node is not None else {}
+    for name, value in found.items():
+        if not isinstance(value, (str, int, float)):
+            message = f"found {value!r}; expected a text or a number, as ASE's configuration has it"
+            raise InputError(message, path, f"profile.{name}")
+    return found
 
 
 def _section(node: Any, name: str, context: Context) -> Node:

@@ -11,12 +11,17 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.engines.ase.aimd import Aimd
+from pwact.engines.ase.configuration import configure
+from pwact.engines.ase.endings import by_exception, by_outputs
 from pwact.engines.ase.labeler import (
+    EARLY,
     ENERGY,
     FREE,
     RESULT,
@@ -27,7 +32,7 @@ from pwact.engines.ase.labeler import (
 )
 from pwact.engines.ranks import leave_mark, rank, take_marks
 from pwact.fixed_atoms import FIXED, along_axes, held, held_in_part
-from pwact.formats.extxyz import frame_text, read_extxyz, write_extxyz
+from pwact.formats.extxyz import read_extxyz, write_extxyz
 from pwact.formats.labels import labels_of, set_labels
 from pwact.io.files import remove, tree_hash, write_json
 
@@ -107,38 +112,16 @@ def relax(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list
 
 def aimd(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
     """Run MD; returns the frames from the first on."""
-    from ase import units  # noqa: PLC0415
-    from ase.md.langevin import Langevin  # noqa: PLC0415
-    from ase.md.velocitydistribution import Stationary  # noqa: PLC0415
-    from ase.md.verlet import VelocityVerlet  # noqa: PLC0415
-
-    wanted = settings["aimd"]
     atoms.set_constraint(constraints(atoms))
-    rng = np.random.RandomState(settings["seed"])
-    spread = np.sqrt(atoms.get_masses() * units.kB * wanted["temperature_k"])[:, None]
-    atoms.set_momenta(rng.standard_normal((len(atoms), 3)) * spread)
-    if len(atoms) > 1 and not atoms.constraints:  # held atoms keep the others from drifting
-        Stationary(atoms)
-    step = wanted["timestep_fs"] * units.fs
-    thermostat = {
-        "temperature_K": wanted["temperature_k"],
-        "friction": wanted["friction_per_fs"] / units.fs,
-        "rng": rng,
-        **({"fixcm": False} if atoms.constraints else {}),
-    }
-    nvt = wanted["ensemble"] == "nvt"
-    dynamics = Langevin(atoms, step, **thermostat) if nvt else VelocityVerlet(atoms, step)
-    frames: list[Atoms] = []
-
-    def keep() -> None:
-        frames.append(labelled(atoms, settings["energy"]))
-        if settings["writes"]:  # at once, so that a cut-off MD is data
-            with (directory / RESULT).open("a", encoding="utf-8") as stream:
-                stream.write(frame_text(frames[-1]))
-
-    dynamics.attach(keep, interval=wanted["interval"])  # ASE calls it for the first frame too
-    dynamics.run(wanted["steps"])
-    return frames, ""
+    md = Aimd(atoms, settings, directory, lambda frame: labelled(frame, settings["energy"]))
+    try:
+        md.run()
+    except Exception as error:
+        if not md.frames or not (why := unconverged(settings, directory, error)):
+            raise
+        settings[EARLY] = why
+        return md.frames, ""
+    return md.frames, unconverged(settings, directory)  # of a step that raised nothing
 
 
 def scf(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
@@ -162,25 +145,51 @@ def work(directory: Path, purpose: str) -> None:
     """Do one task."""
     settings = {"energy": ENERGY, **json.loads((directory / SETTINGS).read_text())}
     atoms = read_extxyz(directory / STRUCTURE, properties=True)[-1]
+    configure(settings)
     atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
     number = rank()
-    settings["writes"] = number == 0
+    settings.update(writes=number == 0, began=time.time() - 1.0)
     if number:
         logger.warning("process %d of this task computes; what it finds is not written", number)
         leave_mark(directory, number)
     else:
-        for name in (RESULT, STATUS):
+        for name in (STATUS,) if purpose == "aimd" else (RESULT, STATUS):
             remove(directory / name)
-    frames, reason = PURPOSES[purpose](atoms, settings, directory)
+    frames, reason = compute(atoms, settings, directory, purpose)
     for index, frame in enumerate(frames):
         if not is_finite(frame):
             frames, reason = frames[:index], f"the labels of frame {index} are not finite"
             break
     if settings["writes"]:
-        write_result(directory, frames, reason)
+        write_result(directory, frames, reason, settings.get(EARLY, ""))
 
 
-def write_result(directory: Path, frames: list[Atoms], reason: str) -> None:
+def compute(
+    atoms: Atoms, settings: dict[str, Any], directory: Path, purpose: str
+) -> tuple[list[Atoms], str]:
+    """Frames with labels, and why they cannot be used ("" if they can)."""
+    try:
+        frames, reason = PURPOSES[purpose](atoms, settings, directory)
+    except Exception as error:
+        reason = unconverged(settings, directory, error)
+        if not reason:
+            raise
+        return [], reason
+    if purpose != "aimd":
+        reason = reason or unconverged(settings, directory)
+    return frames, reason
+
+
+def unconverged(
+    settings: dict[str, Any], directory: Path, error: Optional[Exception] = None
+) -> str:
+    """Why there is no result, if it is a self-consistency without end; else ""."""
+    name = settings["calculator"]
+    why = by_exception(name, error) if error else ""
+    return why or by_outputs(name, directory, settings["began"])
+
+
+def write_result(directory: Path, frames: list[Atoms], reason: str, early: str = "") -> None:
     """Leave the frames, and what is to be known about them."""
     write_extxyz(directory / RESULT, frames)
     shifts = [frame.info[SHIFT] / len(frame) for frame in frames if SHIFT in frame.info]
@@ -190,6 +199,7 @@ def write_result(directory: Path, frames: list[Atoms], reason: str) -> None:
         "result": tree_hash(directory / RESULT),
         "other_energy_ev_per_atom": max(shifts, key=abs, default=0.0),
         "same_work_by": 1 + take_marks(directory),
+        **({EARLY: early} if early else {}),
     }
     write_json(directory / STATUS, status)
 

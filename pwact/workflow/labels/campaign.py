@@ -23,7 +23,7 @@ from pwact.formats.trajectories import iterate_structures
 from pwact.io import files
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.labels.given import GivenFrame, Way, bare
-from pwact.workflow.labels.labelling import Labelling
+from pwact.workflow.labels.labelling import Labelling, with_label
 from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.labels.tries import retried
@@ -159,7 +159,7 @@ class GivenStage:
     def _answers(
         self, services: Services, done: list[Calculation], asked: Sequence[GivenFrame]
     ) -> Sequence[Union[Atoms, str]]:
-        """Each frame labelled, or why it is not; `done` gets the calculations."""
+        """Each frame labelled, or why it is not; `done` gets the calculations of those."""
         if isinstance(self.labeler, BatchLabeler):
             work = BatchWork(
                 self.name, self.labeler, self.directory / self.labeler.kind, self.config.block
@@ -168,8 +168,10 @@ class GivenStage:
             answers = work.answers_once(services, self._sources, frames)
             demand_answers(answers, self.config.label.max_failed_rate, self.name)
             return answers
-        done += [one.calculation(self.labeler) for one in asked]
-        return self._labelling.answers(services, done)
+        calculations = [one.calculation(self.labeler) for one in asked]
+        labels = self._labelling.answers(services, calculations)
+        done += with_label(calculations, labels)
+        return labels
 
     @cached_property
     def _sources(self) -> Sources:

@@ -137,11 +137,11 @@ class Labelling:
     def _untouched(self) -> Untouched:
         return Untouched(self.sources.path.parent / layout.TASK_INPUTS)
 
-    def transient(self, asked: Sequence[Calculation]) -> list[Path]:
-        """What the tasks of these frames leave that need not stay."""
+    def transient(self, labelled: Sequence[Calculation]) -> list[Path]:
+        """What the tasks of labelled frames leave that need not stay; all of the others stays."""
         labelers = {
             place: labeler
-            for one in self._decide(asked)
+            for one in self._decide(labelled)
             if isinstance(one.source, Path)
             for number, labeler in enumerate(one.tries)
             if (place := self._home(number, one.source)).is_dir()
@@ -308,3 +308,10 @@ def _as_done(kept: _Decided) -> TaskResult:
     """A label that was there, as the result of a task."""
     labeler = kept.calculation.labeler
     return TaskResult(Task(kept.place, "", lambda _: DONE, labeler.log), DONE, 0)
+
+
+def with_label(
+    asked: Sequence[Calculation], answers: Sequence[Union[Atoms, str]]
+) -> list[Calculation]:
+    """Those whose answer is a frame, not why there is none."""
+    return [one for one, answer in zip(asked, answers) if not isinstance(answer, str)]

@@ -30,7 +30,7 @@ from pwact.workflow.explored import Candidate, Explored, contents_of, read_candi
 from pwact.workflow.known_pairs import PAIRS, pairs_of
 from pwact.workflow.labels.comparing import Comparing, label_error
 from pwact.workflow.labels.known import new_of, structures_of, write_structures
-from pwact.workflow.labels.labelling import Labelling, Spoilt
+from pwact.workflow.labels.labelling import Labelling, Spoilt, with_label
 from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.labels.tries import retried
@@ -178,7 +178,7 @@ class LabelStage:
             calculations = [self._calculation(self.labeler, one, explored) for one in asked]
             answers = self._labelling.answers(services, calculations)
             if not self.config.reserve_scf_files:
-                waste = self._labelling.transient(calculations)
+                waste = self._labelling.transient(with_label(calculations, answers))
         gathered = self._gather(asked, answers, explored)
         return self._output(gathered, repeated, waste)
 

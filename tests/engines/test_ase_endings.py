@@ -1,0 +1,216 @@
+"""ASE calculators: what does not converge, MD in several starts, real programs behind ASE."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from pwact.engines.ase import worker as ase_worker
+from pwact.engines.ase.labeler import LOG, RESULT, AseLabeler
+from pwact.engines.labelers import Purpose
+from pwact.errors import InputError
+from pwact.formats.labels import labels_of
+from pwact.verdict import Outcome
+from tests.engines import calculators as ase_calculators
+from tests.engines.test_ase import EMT_SETTINGS, copper, labeler, prepared
+from tests.requirements import need_program
+
+
+def bash(made: AseLabeler, task: Path) -> int:
+    words = ["bash", "-c", made.command(Purpose.SCF)]
+    return subprocess.run(words, cwd=task, check=False).returncode
+
+
+# ends that another try would not change
+
+
+class TestSelfConsistency:
+    """Calculators whose self-consistency comes to no end."""
+
+    UNCONVERGED = "tests.engines.calculators:Unconverged"
+    OF_XTB = "tests.engines.calculators:XtbUnconverged"
+
+    @pytest.mark.parametrize("how", ["SCFError", "words", "cause", "file"])
+    def test_it_is_unusable_and_not_tried_again(self, tmp_path: Path, how: str) -> None:
+        settings = {"calculator": self.OF_XTB, "arguments": {"how": how}}
+        made, task = prepared(tmp_path, settings, Purpose.SCF)
+        assert bash(made, task) == 0
+        verdict = made.check(task, Purpose.SCF)
+        assert verdict.outcome is Outcome.UNUSABLE
+        assert "the self-consistency did not converge" in verdict.reason
+
+    def test_another_error_is_a_crash(self, tmp_path: Path) -> None:
+        settings = {"calculator": self.UNCONVERGED, "arguments": {"how": "other"}}
+        made, task = prepared(tmp_path, settings, Purpose.SCF)
+        assert bash(made, task) != 0
+        assert made.check(task, Purpose.SCF).outcome is Outcome.INCOMPLETE
+
+    def test_words_in_a_file_of_an_earlier_try_do_not_count(self, tmp_path: Path) -> None:
+        settings = {"calculator": self.OF_XTB, "arguments": {"how": "fine"}}
+        made, task = prepared(tmp_path, settings, Purpose.SCF)
+        (task / "old.out").write_text("SCF not converged\n")
+        os.utime(task / "old.out", (1, 1))
+        ase_worker.work(task, "scf")
+        assert made.check(task, Purpose.SCF).outcome is Outcome.DONE
+
+    def test_steps_of_an_md_before_it_count(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        arguments = {"how": "SCFError", "after": 4}
+        settings = {**EMT_SETTINGS, "calculator": self.UNCONVERGED, "arguments": arguments}
+        made, task = prepared(tmp_path, settings, Purpose.AIMD)
+        ase_worker.work(task, "aimd")
+        assert made.check(task, Purpose.AIMD).outcome is Outcome.DONE
+        assert len(made.read_result(task, Purpose.AIMD)) == 2
+        assert "the MD ended early, and its steps count" in caplog.text
+
+    def test_an_md_without_a_step_is_unusable(self, tmp_path: Path) -> None:
+        settings = {**EMT_SETTINGS, "calculator": self.OF_XTB, "arguments": {"how": "words"}}
+        made, task = prepared(tmp_path, settings, Purpose.AIMD)
+        ase_worker.work(task, "aimd")
+        assert made.check(task, Purpose.AIMD).outcome is Outcome.UNUSABLE
+
+
+# an MD in several starts
+
+
+def dying(steps: int, after: int) -> dict[str, Any]:
+    arguments = {"how": "other", "after": after}
+    return {
+        "calculator": TestSelfConsistency.UNCONVERGED,
+        "arguments": arguments,
+        "aimd": {**EMT_SETTINGS["aimd"], "steps": steps},
+    }
+
+
+@pytest.mark.parametrize("ensemble", ["nvt", "nve"])
+def test_an_md_goes_on_where_it_was_ended(tmp_path: Path, ensemble: str) -> None:
+    settings = dying(12, 8)
+    settings["aimd"]["ensemble"] = ensemble
+    made, task = prepared(tmp_path / "two", settings, Purpose.AIMD)
+    with pytest.raises(RuntimeError, match="something else"):
+        ase_worker.work(task, "aimd")
+    assert len(made.read_result(task, Purpose.AIMD)) == 4  # steps 0, 2, 4 and 6
+    count = [0]
+
+    class Counting(ase_calculators.Unconverged):
+        def calculate(self, *arguments: Any, **more: Any) -> None:
+            count[0] += 1
+            super().calculate(*arguments, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ase_calculators, "Unconverged", Counting)
+        ase_worker.work(task, "aimd")
+    assert count[0] == 7  # where it was, and the six steps that were missing
+    assert made.check(task, Purpose.AIMD).outcome is Outcome.DONE
+    once = dying(12, 100)
+    once["aimd"]["ensemble"] = ensemble
+    _, whole = prepared(tmp_path / "one", once, Purpose.AIMD)
+    ase_worker.work(whole, "aimd")
+    assert (task / RESULT).read_bytes() == (whole / RESULT).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["state", "frames", "structure", "settings"])
+def test_an_md_begins_again_where_it_cannot_go_on(tmp_path: Path, damage: str) -> None:
+    made, task = prepared(tmp_path, dying(12, 8), Purpose.AIMD)
+    with pytest.raises(RuntimeError):
+        ase_worker.work(task, "aimd")
+    if damage == "state":
+        (task / "md.npz").write_bytes((task / "md.npz").read_bytes()[:-50])
+    elif damage == "frames":
+        text = (task / RESULT).read_text()
+        (task / RESULT).write_text(text[: len(text) // 2])
+    elif damage == "structure":
+        other = copper()
+        other.rattle(0.02, seed=9)
+        made.write_input(task, other, Purpose.AIMD, 3)
+    else:
+        made.write_input(task, copper(), Purpose.AIMD, 4)
+    with pytest.raises(RuntimeError):  # in a fresh start it dies at the same calculation again
+        ase_worker.work(task, "aimd")
+    assert len(made.read_result(task, Purpose.AIMD)) == 4
+
+
+# how a program is started
+
+SI = {"Si": "Si.pz-vbc.UPF"}
+
+
+def espresso(**control: Any) -> dict[str, Any]:
+    data = {"control": control, "system": {"ecutwfc": 8}, "electrons": {"conv_thr": 1e-8}}
+    return {
+        "calculator": "espresso",
+        "profile": {"command": "pw.x", "pseudo_dir": "/usr/share/espresso/pseudo"},
+        "arguments": {
+            "input_data": data,
+            "pseudopotentials": SI,
+            "kpts": [2, 2, 2],
+        },
+    }
+
+
+def silicon() -> Atoms:
+    atoms = bulk("Si")
+    atoms.rattle(0.05, seed=1)
+    return atoms
+
+
+def run_espresso(
+    folder: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> tuple[AseLabeler, Path]:
+    need_program("pw.x")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("ASE_CONFIG_PATH", str(folder / "none.ini"))
+    made, task = prepared(folder, settings, Purpose.SCF, silicon())
+    made.validate(Purpose.SCF, frozenset({"Si"}))
+    assert bash(made, task) == 0, (task / LOG).read_text()
+    return made, task
+
+
+def test_a_real_program_behind_ase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = espresso(tprnfor=True, tstress=True)
+    made, task = run_espresso(tmp_path, settings, monkeypatch)
+    (frame,) = made.read_result(task, Purpose.SCF)
+    labels = labels_of(frame)
+    assert labels.virial is not None
+    np.testing.assert_allclose(labels.forces.sum(axis=0), 0, atol=1e-3)
+    assert 0.05 < np.abs(labels.forces).max() < 5
+
+
+def test_a_real_program_that_does_not_converge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = espresso(tprnfor=True, tstress=True)
+    settings["arguments"]["input_data"]["electrons"] = {"electron_maxstep": 2, "conv_thr": 1e-12}
+    made, task = run_espresso(tmp_path, settings, monkeypatch)
+    verdict = made.check(task, Purpose.SCF)
+    assert verdict.outcome is Outcome.UNUSABLE
+    assert "the self-consistency did not converge" in verdict.reason
+
+
+def test_a_profile_decides_nothing_but_what_it_reads_does(tmp_path: Path) -> None:
+    (tmp_path / "pseudo").mkdir()
+    (tmp_path / "pseudo" / "Si.UPF").write_text("one")
+    settings = espresso()
+    settings["profile"] = {"command": "pw.x", "pseudo_dir": "pseudo"}
+    settings["arguments"]["pseudopotentials"] = {"Si": "Si.UPF"}
+    first = labeler(tmp_path, settings).fingerprint(Purpose.SCF)
+    settings["profile"]["command"] = "mpirun -np 4 pw.x"
+    assert labeler(tmp_path, settings).fingerprint(Purpose.SCF) == first
+    (tmp_path / "pseudo" / "Si.UPF").write_text("another")
+    assert labeler(tmp_path, settings).fingerprint(Purpose.SCF) != first
+
+
+def test_a_profile_of_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    settings = espresso()
+    settings["profile"]["pseudo_dir"] = "nowhere"
+    with pytest.raises(InputError, match="nowhere is no directory") as caught:
+        labeler(tmp_path, settings).validate(Purpose.SCF, frozenset({"Si"}))
+    assert caught.value.key == "profile.pseudo_dir"
