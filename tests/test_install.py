@@ -131,7 +131,7 @@ def test_the_checkout_runs_without_being_installed(checkout: Path, tmp_path: Pat
     words = f"{shlex.quote(str(ROOT))}/bin/pwact check init_param.json resource.json"
     checked = typed(f"{shlex.quote(str(checkout))}/.venv/bin/python {words}", tmp_path)
     assert (checked.returncode, checked.stderr) == (0, "")
-    bare = typed(f"python3 -m venv bare\nbare/bin/python {words}", tmp_path)
+    bare = typed(f"python3 -m venv --without-pip bare\nbare/bin/python {words}", tmp_path)
     assert bare.returncode == 1
     assert "pwact: the Python module numpy is not installed for " in bare.stderr
     assert "pip install --use-pep517 '.[demo]'" in bare.stderr

@@ -13,6 +13,7 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 MESSAGES = re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)
 
 
+@pytest.fixture(scope="module")
 def texts() -> list[str]:
     """Every text of the program, with … for what is put in."""
     found = []
@@ -32,14 +33,11 @@ def _text(node: ast.AST) -> str:
     return str(node.value) if whole else "…"
 
 
-TEXTS = texts()
-
-
 @pytest.mark.parametrize("message", MESSAGES)
-def test_the_program_says_so(message: str) -> None:
+def test_the_program_says_so(message: str, texts: list[str]) -> None:
     parts = [re.escape(part.strip()) for part in message.split("…") if len(part.strip()) > 1]
     wanted = re.compile(".*".join(parts), re.DOTALL)
-    assert any(wanted.search(text) for text in TEXTS), f"nobody says {message!r}"
+    assert any(wanted.search(text) for text in texts), f"nobody says {message!r}"
 
 
 def test_there_are_messages() -> None:
