@@ -1,10 +1,13 @@
-"""Writes docs/parameters.md and docs/schema: ``python -m pwact.config.manual [FILE]``."""
+"""``python -m pwact.config.manual`` writes docs/parameters.md, its Chinese page, and docs/schema.
+
+With a file behind it the English page is written there, and nothing else.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +26,23 @@ from pwact.config import (
     train_keys,
     training,
 )
+from pwact.config.chinese import Say, in_words_of
 from pwact.config.schema import Key
 
 PAGE = Path("docs/parameters.md")
-INTRO = """# Parameters
-
+CHINESE_PAGE = Path("docs/zh/parameters.md")
+CHINESE_WORDS = Path("docs/zh/parameters.json")
+TITLE = "# Parameters"
+INTRO = """\
 This page is made by `python -m pwact.config.manual` from the declarations in `pwact/config/`.
 
 Keys may be written in any case. A key that begins with `_` is a comment (so is `$schema`), and
 `null` stands for an absent key. Where a list is expected, a single value will do. Relative paths
 start at `work_dir`.
 Unknown keys are reported and ignored; `pwact check --strict` refuses them. Keys marked *old* are
-accepted and have no effect. Files are JSON in UTF-8.
-"""
+accepted and have no effect. Files are JSON in UTF-8."""
+COLUMNS = ("key", "type", "default", "unit", "meaning")
+SHARED = "{} may stand at the top level as well and then hold for all blocks."
 Table = tuple[str, str, Sequence[Key]]
 
 
@@ -59,7 +66,7 @@ def tables() -> Iterator[Table]:
     yield "### `sys_configs[]`", entries, init_entry.KEYS
     forms = "In a list of control files. Or the path alone."
     yield "### `relax_input[]`, `aimd_input[]`, `scf_input[]`", forms, labeling.INPUT_KEYS
-    yield "## resource.json", _shared_words(), resources.TOP_KEYS
+    yield "## resource.json", SHARED, resources.TOP_KEYS
     yield "### A block of resource.json", "", resources.BLOCK_KEYS
 
 
@@ -82,35 +89,42 @@ _ENGINES: Sequence[tuple[str, Mapping[str, tuple[Key, ...]], str]] = (
 )
 
 
-def manual() -> str:
-    """The whole page."""
-    parts = [INTRO]
+def manual(say: Say = str) -> str:
+    """The whole page.
+
+    Parameters
+    ----------
+    say
+        From the words of the declarations to those of the page.
+    """
+    parts = [f"{say(TITLE)}\n\n{say(INTRO)}\n"]
+    shared = ", ".join(f"`{name}`" for name in resources.SHARED)
     for heading, words, keys in tables():
-        parts.append(f"{heading}\n")
+        parts.append(f"{say(heading)}\n")
         if words:
-            parts.append(f"{words}\n")
-        parts.append(_table(keys))
+            parts.append(f"{say(words).format(shared)}\n")
+        parts.append(_table(keys, say))
     return "\n".join(parts)
 
 
-def _shared_words() -> str:
-    names = ", ".join(f"`{name}`" for name in resources.SHARED)
-    return f"{names} may stand at the top level as well and then hold for all blocks."
-
-
-def _table(keys: Sequence[Key]) -> str:
-    lines = ["| key | type | default | unit | meaning |", "|---|---|---|---|---|"]
+def _table(keys: Sequence[Key], say: Say) -> str:
+    lines = [_row(map(say, COLUMNS)), _row(["---"] * len(COLUMNS)).replace(" ", "")]
     for key in keys:
-        cells = (f"`{key.name}`", key.kind.words, _default(key), key.unit, _meaning(key))
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        words, unit = say(key.kind.words), say(key.unit)
+        cells = (f"`{key.name}`", words, _default(key, say), unit, _meaning(key, say))
+        lines.append(_row(cell.replace("|", "\\|") for cell in cells))
     return "\n".join(lines) + "\n"
 
 
-def _default(key: Key) -> str:
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _default(key: Key, say: Say) -> str:
     if key.required:
-        return "**required**"
+        return say("**required**")
     if key.default_words:
-        return key.default_words
+        return say(key.default_words)
     return "" if key.default is None else _json(key.default)
 
 
@@ -118,20 +132,27 @@ def _json(value: Any) -> str:
     return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
-def _meaning(key: Key) -> str:
-    old = "*Old.* " if key.obsolete else ""
+def _meaning(key: Key, say: Say) -> str:
+    old = say("*Old.* ") if key.obsolete else ""
     names = ", ".join(f"`{alias}`" for alias in key.aliases)
-    also = f" Also spelt {names}." if names else ""
-    usual = f" Usual: {key.usual.words()}." if key.usual else ""
-    return f"{old}{key.help}{usual}{also}"
+    also = say(" Also spelt {}.").format(names) if names else ""
+    usual = ""
+    if key.usual:
+        usual = say(" Usual: {}.").format(key.usual.words().replace(" to ", say(" to ")))
+    return f"{old}{say(key.help)}{usual}{also}"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the page to the file named first, or to its place, and the JSON Schemas to theirs."""
-    target = Path(arguments[0]) if arguments else PAGE
-    target.write_text(manual(), encoding="utf-8")
-    if not arguments:
-        json_schema.main(())
+    """Write the page to the file named first; without one all pages and schemas to their places."""
+    if arguments:
+        Path(arguments[0]).write_text(manual(), encoding="utf-8")
+        return
+    PAGE.write_text(manual(), encoding="utf-8")
+    json_schema.main(())
+    try:
+        CHINESE_PAGE.write_text(manual(in_words_of(CHINESE_WORDS)), encoding="utf-8")
+    except KeyError as error:
+        raise SystemExit(f"{CHINESE_WORDS}: there is no Chinese for {error}") from None
 
 
 if __name__ == "__main__":

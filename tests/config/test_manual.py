@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pwact.config import json_schema, train_keys
+from pwact.config.chinese import in_words_of
 from pwact.config.elements import NUMBERS, SYMBOLS
-from pwact.config.manual import PAGE, main, manual, tables
+from pwact.config.manual import CHINESE_PAGE, CHINESE_WORDS, PAGE, main, manual, tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,9 +24,52 @@ def test_the_schemas_are_current(name: str) -> None:
     assert written == json_schema.text(name), "run python -m pwact.config.manual"
 
 
+def test_the_chinese_page_is_current_and_all_its_words_are_used() -> None:
+    known, used = in_words_of(ROOT / CHINESE_WORDS), set()
+
+    def say(text: str) -> str:
+        used.add(text)
+        return known(text)
+
+    written = (ROOT / CHINESE_PAGE).read_text(encoding="utf-8")
+    assert written == manual(say), "run python -m pwact.config.manual"
+    words = json.loads((ROOT / CHINESE_WORDS).read_text(encoding="utf-8"))
+    assert sorted(set(words) - used) == []
+
+
+def test_words_without_a_translation_are_found() -> None:
+    say = in_words_of(ROOT / CHINESE_WORDS)
+    made = ["", "integer from 1 to 9, or list of such", "number > 0 and <= 1", '"a" or "b"']
+    assert [say(text) for text in made] == [
+        "",
+        "1 到 9 的整数，或其列表",
+        "> 0 且 <= 1 的数",
+        '"a"、"b"',
+    ]
+    for text in ("a new key.", "integer of a kind", "colour >= 1"):
+        with pytest.raises(KeyError, match=text):
+            say(text)
+
+
 def test_main_writes_the_page(tmp_path: Path) -> None:
     main([str(tmp_path / "page.md")])
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == manual()
+
+
+def test_without_a_file_all_pages_are_written_to_their_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs" / "zh").mkdir(parents=True)
+    (tmp_path / "docs" / "schema").mkdir()
+    words = tmp_path / CHINESE_WORDS
+    words.write_bytes((ROOT / CHINESE_WORDS).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    main([])
+    for page in (PAGE, CHINESE_PAGE, Path("docs/schema/run.json")):
+        assert (tmp_path / page).read_bytes() == (ROOT / page).read_bytes()
+    words.write_text("{}")
+    with pytest.raises(SystemExit, match="there is no Chinese for '# Parameters'"):
+        main([])
 
 
 def test_every_key_is_explained_and_declared_once() -> None:
