@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, Callable
 
-from pwact.errors import UsageError
+from pwact.cli.parser import Parser
 
 if TYPE_CHECKING:
     from fractions import Fraction
-
-
-class Parser(argparse.ArgumentParser):
-    """Argument parser of one command: usage errors are raised, not printed."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError with the usage line."""
-        usage = " ".join(self.format_usage().split())
-        raise UsageError(f"{self.prog}: {message}\n{usage}")
 
 
 def pair(parser: Parser) -> None:

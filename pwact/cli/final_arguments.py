@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pwact.cli.arguments import Parser, path
+from pwact.cli.arguments import path
+from pwact.cli.parser import Parser
 
 
 def final(parser: Parser) -> None:

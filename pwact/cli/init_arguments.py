@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Any, Callable, NamedTuple
 
-from pwact.cli.arguments import Parser, path, positive, whole
+from pwact.cli.arguments import path, positive, whole
+from pwact.cli.parser import Parser
 
 
 class Question(NamedTuple):

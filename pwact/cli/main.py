@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Callable, NamedTuple, Optional
 
 from pwact import __version__
-from pwact.cli import arguments, console, init_arguments
-from pwact.cli.arguments import Parser
+from pwact.cli import arguments, build_arguments, console, init_arguments
 from pwact.cli.final_arguments import final
+from pwact.cli.parser import Parser
 from pwact.cli.signals import Terminated
 from pwact.errors import (
     EXIT_DONE,
@@ -56,6 +56,11 @@ COMMANDS = {
         init_arguments.init,
         bare=True,
         module="init_commands",
+    ),
+    "build": Command(
+        "make structures to begin with: surfaces, vacancies, atoms alone, dimers, amorphous ones",
+        build_arguments.build,
+        module="build_command",
     ),
     "init_bulk": Command(
         "make the first data set: relax, supercell, scale, perturb, AIMD", arguments.campaign
@@ -155,8 +160,9 @@ def _dispatch(words: list[str]) -> int:
     command = COMMANDS[name]
     parser = _parser(name, command)
     rest = words[1:]
-    if (not rest and not command.bare) or _asks_for_help(rest):
-        return _say(parser.format_help().rstrip())
+    own = rest[1:] if rest and rest[0] in parser.kinds else rest
+    if (not own and not command.bare) or _asks_for_help(own):
+        return _say(parser.help_for(rest))
     options = parser.parse_args(rest)
     commands = import_module(f"pwact.cli.{command.module}")
     status: int = getattr(commands, name)(options)

@@ -69,8 +69,8 @@ def write_extxyz(path: Path, frames: Iterable[Atoms], names: str = PWACT) -> Non
             stream.write(frame_text(atoms, names))
 
 
-def frame_text(atoms: Atoms, names: str = PWACT) -> str:
-    """One frame as text.
+def frame_text(atoms: Atoms, names: str = PWACT, note: str = "") -> str:
+    """One frame as text, with a note for people that has no double quotes and backslashes.
 
     Parameters
     ----------
@@ -98,6 +98,8 @@ def frame_text(atoms: Atoms, names: str = PWACT) -> str:
     if labels and labels.virial is not None:
         virial = labels.virial if names == PWACT else -labels.virial / _volume(atoms)
         head.append(f'{virial_key}="{_numbers(virial)}"')
+    if note:
+        head.append(f'note="{note}"')
     table = atoms.positions if forces is None else np.hstack([atoms.positions, forces])
     rows = [
         f"{symbol} {' '.join(map(repr, row))}{text}\n"

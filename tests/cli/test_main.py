@@ -65,7 +65,7 @@ def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["rum", "a", "b"], "unknown command 'rum'; did you mean run?"),
         (["init_blk"], "did you mean init_bulk?"),
-        (["zzz"], "commands: init, init_bulk, run,"),
+        (["zzz"], "commands: init, build, init_bulk, run,"),
         (["run", "param.json"], "arguments are required: resource usage: pwact run"),
         (["run", "a", "b", "--stric"], "unrecognized arguments: --stric"),
         (["check", "a", "b", "--redo", "x"], "unrecognized arguments"),
