@@ -50,6 +50,7 @@ class Command(NamedTuple):
 
 
 ALIASES = {"filter_test": "filter"}
+EMPTY_IN_PWACT = {"init_surface": "build surface"}
 COMMANDS = {
     "init": Command(
         "write the input files of a new campaign, or copy an example",
@@ -206,6 +207,7 @@ def overview() -> str:
 
 def _unknown(word: str) -> str:
     near = import_module("difflib").get_close_matches(word.lower(), COMMANDS, n=1)
+    near = [EMPTY_IN_PWACT[word.lower()]] if word.lower() in EMPTY_IN_PWACT else near
     hint = f"did you mean {near[0]}?" if near else f"commands: {', '.join(COMMANDS)}"
     return f"unknown command {word!r}; {hint}"
 

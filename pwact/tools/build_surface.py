@@ -12,6 +12,7 @@ import numpy as np
 from pwact.atom_properties import hand_on
 from pwact.errors import UsageError
 from pwact.fixed_atoms import free
+from pwact.geometry import lower_triangular, super_cell
 from pwact.neighbours import pairs_within
 from pwact.tools.built import Built
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _PLANE = 0.1  # Å; atoms whose heights differ less lie in one plane
 _NEAR, _SAME = 6.0, 1e-3  # Å; slabs with the same pairs up to here, so exactly, are one
-_SOURCE = "source"
+_EQUAL = 1e-9  # lengths whose squares differ less are equal
 
 
 @dataclass(frozen=True)
@@ -108,20 +109,68 @@ def _cuts(bulk: Atoms, miller: np.ndarray) -> list[_Cut]:
 
 
 def _slab(bulk: Atoms, miller: np.ndarray, wanted: Slab, cut: _Cut) -> Atoms:
-    """A slab whose lowest atoms are those above the cut."""
-    from ase.build import surface  # noqa: PLC0415  (takes 0.2 s)
-
+    """A slab whose lowest atoms are those above the cut, turned so that its normal is z."""
     shifted = bulk.copy()
-    shift = -cut.place * miller / (miller @ miller)
-    shifted.positions += shift @ bulk.cell.array
-    shifted.set_array(_SOURCE, np.arange(len(bulk)))
-    slab = surface(shifted, tuple(map(int, miller)), wanted.layers, periodic=True)
-    slab *= (*wanted.repeat, 1)
+    free(shifted)
+    shifted.positions -= (cut.place * miller / (miller @ miller)) @ bulk.cell.array
+    multiple = basis(miller, bulk.cell.array) * np.array([[*wanted.repeat, wanted.layers]]).T
+    whole = super_cell(shifted, multiple.ravel().tolist())
+    slab = whole.copy()
+    lattice, rotation = lower_triangular(whole.cell.array)
+    slab.set_positions(whole.positions @ rotation)
+    slab.set_cell(lattice)
+    hand_on(whole, slab)
+    slab.set_cell([lattice[0], lattice[1], [0, 0, lattice[2, 2]]])
     slab.center(vacuum=wanted.vacuum / 2, axis=2)
-    source = slab.arrays.pop(_SOURCE)
-    hand_on(bulk, slab, source)
-    free(slab)
+    slab.wrap(pbc=(True, True, False))
     return slab
+
+
+def basis(miller: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Lattice vectors of which two lie in a plane, in units of those of the cell.
+
+    Parameters
+    ----------
+    miller
+        Miller indices without a common divisor, shape (3,).
+    cell
+        Lattice vectors as rows, Å, shape (3, 3).
+
+    Returns
+    -------
+    np.ndarray
+        Whole numbers, shape (3, 3), determinant 1: a crystal is turned by them, and never mirrored.
+        The first two span the plane by short vectors; the third leads to the next one.
+    """
+    h, k, l = map(int, miller)  # noqa: E741  their names everywhere
+    divisor, p, q = _bezout(k, l)
+    if divisor == 0:
+        return np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]]) * [[1], [h], [h]]
+    _, a, b = _bezout(h, divisor)
+    rows = [(divisor, -p * h, -q * h), (0, l // divisor, -k // divisor), (a, b * p, b * q)]
+    first, second, third = (np.array(row) for row in rows)
+    first, second = _short(first, second, cell)
+    plane = np.array([first, second]) @ cell
+    third -= np.round((third @ cell) @ np.linalg.pinv(plane)).astype(int) @ [first, second]
+    return np.array([first, second, third])
+
+
+def _bezout(one: int, other: int) -> tuple[int, int, int]:
+    """The greatest common divisor g, and x and y for which one · x + other · y = g (Euclid)."""
+    if other == 0:
+        return abs(one), (one > 0) - (one < 0), 0
+    divisor, x, y = _bezout(other, one % other)
+    return divisor, y, x - one // other * y
+
+
+def _short(one: np.ndarray, other: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The shortest vectors that span the same lattice, in the same sense (Gauss)."""
+    while True:
+        along = (one @ cell) @ (other @ cell) / np.sum((one @ cell) ** 2)
+        other = other - int(np.round(along)) * one
+        if np.sum((other @ cell) ** 2) > np.sum((one @ cell) ** 2) * (1 - _EQUAL):
+            return one, other
+        one, other = other, -one
 
 
 def _same(one: Atoms, other: Atoms) -> bool:

@@ -13,6 +13,7 @@ from pwact.errors import InputError, UsageError
 from pwact.formats.extxyz import frame_text
 from pwact.formats.starts import read_start
 from pwact.formats.structure_guess import guess
+from pwact.geometry import flaw
 from pwact.io import files
 from pwact.io.durable import sync_directory
 
@@ -57,11 +58,11 @@ def read_bulk(path: Path) -> Atoms:
     Raises
     ------
     InputError
-        It cannot be read, its cell has no volume, or it is open along an axis.
+        It cannot be read, its cell is left-handed or has no volume, or it is open along an axis.
     """
     atoms = _read(path)
-    if not atoms.cell.volume > 0:
-        raise InputError("the cell has no volume", path)
+    if problem := flaw(atoms, 0.0):
+        raise InputError(problem, path)
     if not atoms.pbc.all():
         raise InputError("is open along an axis; expected a crystal, periodic along all", path)
     return atoms

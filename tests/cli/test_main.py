@@ -65,6 +65,7 @@ def test_version(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["rum", "a", "b"], "unknown command 'rum'; did you mean run?"),
         (["init_blk"], "did you mean init_bulk?"),
+        (["init_surface", "a", "b"], "did you mean build surface?"),
         (["zzz"], "commands: init, build, init_bulk, run,"),
         (["run", "param.json"], "arguments are required: resource usage: pwact run"),
         (["run", "a", "b", "--stric"], "unrecognized arguments: --stric"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -21,7 +23,7 @@ from pwact.formats.extxyz import read_extxyz
 from pwact.formats.labels import labels_of
 from pwact.formats.structures import read_structure, write_structure
 from pwact.geometry import shortest_distance
-from pwact.tools.build_surface import Slab, slabs
+from pwact.tools.build_surface import Slab, basis, slabs
 from pwact.tools.built import Built, write
 from tests.commands import pwact
 
@@ -104,6 +106,41 @@ def test_a_polar_slab_has_both_faces() -> None:
     symbols = np.array(slab.get_chemical_symbols())[order]
     assert {symbols[0], symbols[-1]} == {"Na", "Cl"}
     assert len(set(symbols[:4])) == len(set(symbols[-4:])) == 1
+
+
+def handed(atoms: Atoms) -> float:
+    """Triple product of the vectors from Cu to the nearest Ag, Pt and Au, in Å³."""
+    copper = int(np.flatnonzero(atoms.numbers == 29)[len(atoms) // 8])
+    vectors = atoms.get_distances(copper, range(len(atoms)), mic=True, vector=True)
+    nearest = [min(vectors[atoms.numbers == number], key=np.linalg.norm) for number in (47, 78, 79)]
+    return float(np.linalg.det(nearest))
+
+
+def test_a_crystal_is_turned_and_not_mirrored() -> None:
+    cell = [[9, 0, 0], [0.7, 9.3, 0], [0.5, 0.9, 10.1]]
+    places = [[4, 4, 4], [4.6, 4.1, 4], [4, 4.7, 4.05], [4.1, 4.05, 4.9]]
+    chiral = Atoms("CuAgPtAu", places, cell=cell, pbc=True)
+    for miller in itertools.product(range(-2, 3), repeat=3):
+        if any(miller):
+            vectors = basis(np.array(miller) // math.gcd(*miller), chiral.cell.array)
+            assert round(np.linalg.det(vectors)) == 1
+            slab = slabs(chiral, Slab(miller, layers=2, cuts=1))[0].atoms
+            assert handed(slab) == pytest.approx(handed(chiral))
+            spacing = 1 / np.linalg.norm(np.linalg.inv(cell) @ miller) * math.gcd(*miller)
+            area = np.linalg.norm(np.cross(slab.cell[0], slab.cell[1]))
+            assert area * spacing == pytest.approx(chiral.cell.volume)
+            along, across = slab.cell[0], slab.cell[1]
+            assert abs(along @ across) <= (along @ along) / 2 + 1e-9  # none is shorter
+            fractions = slab.cell.scaled_positions(slab.positions)
+            assert ((fractions >= 0) & (fractions < 1)).all()
+
+
+def test_moments_turn_with_the_crystal() -> None:
+    iron = bulk("Fe", "bcc", 2.87, cubic=True)
+    del iron.arrays[MOMENTS]
+    iron.set_array(MOMENTS, np.array([[2.2, 0, 0], [0, 2.2, 0]]))
+    (slab,) = slabs(iron, Slab((1, 0, 0), layers=2))
+    np.testing.assert_allclose(sorted(slab.atoms.arrays[MOMENTS][:, 2]), [0, 0, 2.2, 2.2])
 
 
 def test_what_belongs_to_an_atom_goes_into_the_slab_but_not_that_it_is_held() -> None:
@@ -189,6 +226,7 @@ def test_random_places_keep_distance_and_density() -> None:
         ("surface Cu.cif --miller 1 1 x", "found 'x'; expected an integer"),
         ("surface no.cif --miller 1 1 1", "no.cif: does not exist"),
         ("surface open.xyz --miller 1 1 1", "open.xyz: is open along an axis; expected a crystal"),
+        ("surface left.vasp --miller 1 1 1", "left.vasp: the cell is left-handed"),
         ("vacancy Cu.cif --missing 4", "there are 4 such atoms of 4, and one must be left"),
         ("vacancy Cu.cif --element Fe", "there is none; expected one of Cu"),
         ("vacancy Cu.cif --super_cell 2 2 2 --structures 2", "found only 1 that differ"),
@@ -212,6 +250,8 @@ def test_what_cannot_be_built_is_one_line(
     open_slab = bulk("Cu", cubic=True)
     open_slab.pbc = (True, True, False)
     write_structure(Path("open.xyz"), open_slab, "extxyz")
+    left = "left\n1\n0 3 0\n3 0 0\n0 0 3\nCu\n1\nDirect\n0 0 0\n"
+    Path("left.vasp").write_text(left, encoding="utf-8")
     message = refused(capsys, words)
     assert said in message
     assert len(message.split("\nusage: ")[0].splitlines()) == 1
@@ -261,8 +301,8 @@ def test_the_page_makes_a_data_set(here: Path, capsys: pytest.CaptureFixture[str
     listed = [line.strip('",') for line in said.splitlines() if line.startswith('"starts/')]
     assert sorted(listed) == sorted(f"starts/{path.name}" for path in (here / "starts").iterdir())
     entries = [
-        {"config": "starts/Cu-surface-1_1_1-cut0.xyz", "perturb": 2, "scf": True},
-        {"config": "starts/Cu-vacancy-0.xyz", "scale": [0.98, 1.02], "perturb": 1, "scf": True},
+        {"config": "starts/Cu-surface-1_1_1-cut0.xyz", "perturb": 1, "scf": True},
+        {"config": "starts/Cu-vacancy-0.xyz", "scale": [0.98], "perturb": 1, "scf": True},
         {"config": "starts/dimer-Cu-Cu-2.2.xyz", "scf": True},
     ]
     param = {"dft_style": "ase", "scf_input": "emt.json", "seed": 1, "sys_configs": entries}
@@ -274,7 +314,7 @@ def test_the_page_makes_a_data_set(here: Path, capsys: pytest.CaptureFixture[str
     listed = (here / "collection" / "datapath.txt").read_text(encoding="utf-8").splitlines()
     (data,) = (Path(line.strip('", ')) for line in listed)
     frames = read_extxyz(data)
-    assert [len(frame) for frame in frames] == [16, 16, 30, 30, 2]
+    assert [len(frame) for frame in frames] == [16, 30, 2]
     for frame in frames:
         labels = labels_of(frame)
         frame.calc = EMT()
