@@ -77,7 +77,8 @@ _ENGINES: Sequence[tuple[str, Mapping[str, tuple[Key, ...]], str]] = (
         train_keys.MATPL,
         "All keys are passed on, unknown ones too. Defaults are MatPL's own.",
     ),
-    ("deepmd and deepmd-pytorch, besides matpl's", train_keys.DEEPMD_MORE, ""),
+    ("deepmd, deepmd-pytorch and dpa, besides matpl's", train_keys.DEEPMD_MORE, ""),
+    ("dpa, besides matpl's", train_keys.DPA_MORE, ""),
     ("pod", train_keys.POD, ""),
     ("sevennet", train_keys.ENGINES["sevennet"].sections, ""),
     (

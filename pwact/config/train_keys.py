@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -151,6 +151,15 @@ DEEPMD_MORE: Mapping[str, tuple[Key, ...]] = {
     "model.fitting_net": _NETWORK_MORE,
 }
 DEEPMD = {section: (*keys, *DEEPMD_MORE.get(section, ())) for section, keys in MATPL.items()}
+DPA_MORE: Mapping[str, tuple[Key, ...]] = {
+    "": (
+        Key(
+            "model_branch",
+            Text(one_line=True),
+            help="The branch of train.foundation to begin with, if it has several.",
+        ),
+    ),
+}
 _RADIAL = Whole(0, 100)
 _ANGULAR = Whole(0, 20)
 POD: Mapping[str, tuple[Key, ...]] = {
@@ -221,10 +230,12 @@ _MATPL_CUTOFFS = {**_DP_CUTOFF, "NEP": ("model.descriptor", "cutoff")}
 _DEEPMD_KIT = EngineKeys(
     ("DP",), "DP", DEEPMD, native_key="training", smaller_batches=True, cutoffs=_DP_CUTOFF
 )
+_DPA = {section: (*keys, *DPA_MORE.get(section, ())) for section, keys in DEEPMD.items()}
 ENGINES: Mapping[str, EngineKeys] = {
     "matpl": EngineKeys(("DP", "NEP"), None, MATPL, whole_batches=True, cutoffs=_MATPL_CUTOFFS),
     "deepmd": _DEEPMD_KIT,
     "deepmd-pytorch": _DEEPMD_KIT,
+    "dpa": replace(_DEEPMD_KIT, sections=_DPA, begins_pretrained=True),
     "pod": EngineKeys(("POD",), "POD", POD, passes_unknown=False, cutoffs={"POD": ("", "rcut")}),
     "sevennet": EngineKeys(
         ("SEVENNET",),

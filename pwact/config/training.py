@@ -58,7 +58,7 @@ class TrainConfig:
     model_type: str = declare(
         "DP",
         Text(one_line=True),
-        "matpl: DP or NEP (required); deepmd, deepmd-pytorch: DP; torchnep: NEP; the others: "
+        "matpl: DP or NEP (required); deepmd, deepmd-pytorch, dpa: DP; torchnep: NEP; the others: "
         "their own name.",
         default_words="by engine",
     )

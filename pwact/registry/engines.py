@@ -57,6 +57,7 @@ TRAINERS: Registry[Trains] = Registry(
         "deepmd-pytorch": Trains(
             "pwact.engines.deepmd.pytorch:DeepmdPytorchTrainer", explored_by="ase"
         ),
+        "dpa": Trains("pwact.engines.deepmd.dpa:DpaTrainer", explored_by="ase"),
         "pod": Trains("pwact.engines.pod.trainer:PodTrainer"),
         "sevennet": Trains("pwact.engines.sevennet.trainer:SevenNetTrainer", explored_by="ase"),
         "torchnep": Trains("pwact.engines.torchnep.trainer:TorchnepTrainer", explored_by="ase"),

@@ -37,6 +37,7 @@ from tests.engines import (
     test_ase_md,
     test_deepmd,
     test_deepmd_pytorch,
+    test_dpa,
     test_matpl,
     test_pod_kpu,
     torchnep_helpers,
@@ -102,6 +103,13 @@ def deepmd_pytorch(folder: Path) -> Finished:
     program.write_text(test_deepmd_pytorch.PRETENDED)
     program.chmod(0o755)
     made = test_deepmd_pytorch.trainer(shlex.quote(str(program)))
+    return train(folder / "task", made, copper_data(folder / "data"))
+
+
+def dpa(folder: Path) -> Finished:
+    """As the worker and DeePMD-kit have left it."""
+    folder.mkdir(exist_ok=True)
+    made = test_dpa.trainer(test_dpa.pretended(folder))
     return train(folder / "task", made, copper_data(folder / "data"))
 
 
@@ -322,6 +330,7 @@ CASES: dict[str, Case] = {
     "pod alone": Case("trainer pod", pod_alone, proof="train.ended"),
     "deepmd": Case("trainer deepmd", deepmd, proof="train.ended"),
     "deepmd-pytorch": Case("trainer deepmd-pytorch", deepmd_pytorch, proof="train.ended"),
+    "dpa": Case("trainer dpa", dpa, proof="train.ended"),
     "matpl DP": Case("trainer matpl", matpl(test_matpl.dp(**TRAINING)), proof="train.ended"),
     "matpl DP compressed": Case(
         "trainer matpl", matpl(test_matpl.dp(**TRAINING), True), proof="train.ended"

@@ -25,7 +25,7 @@ from pwact.registry.engines import EXPLORERS, LABELERS, TRAINERS
 from pwact.verdict import Outcome
 from tests.engines.contract_cases import CASES, Finished
 
-WITHOUT_KPU = {"deepmd"}  # whose optimizers keep no covariance of the weights
+WITHOUT_KPU = {"deepmd", "dpa"}  # whose optimizers keep no covariance of the weights
 BY_GRADIENTS = {"sevennet", "mace", "torchnep"}  # which share one evaluator
 
 

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,15 @@ def split(directory: Path) -> None:
         raise TaskError("the training came to nothing: P holds numbers that are not finite")
     with replacing(directory / KALMAN) as aside, aside.open("wb") as stream:
         np.savez(stream, **{f"block_{number}": block for number, block in enumerate(blocks)})
-    with replacing(directory / MODEL) as aside:
-        torch.save(checkpoint["model"], aside)
+    keep_weights(directory, checkpoint)
+
+
+def keep_weights(directory: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Make ``model.pt`` of a checkpoint, without the optimizer, and delete all checkpoints."""
+    import torch  # noqa: PLC0415
+
+    with replacing(directory / MODEL) as aside, aside.open("wb") as stream:
+        torch.save(checkpoint["model"], stream)  # with a path, its name would be in the file
     for path in directory.glob("model.ckpt*"):
         remove(path)
 

@@ -22,8 +22,19 @@ PREFACTORS = {"e": 10.0, "f": 100.0}
 _LEAST_FORCE_PREFACTOR = 10.0
 
 
-class LkfTranslation(Translation):
+class PytorchTranslation(Translation):
     """MatPL's training keys in the words of the PyTorch backend. See `Translation`."""
+
+    def _finish(self) -> dict[str, Any]:
+        made = super()._finish()
+        if self.embedded:  # here it is a part of the descriptor
+            del made["model"]["type_embedding"]
+            self.sections[DESCRIPTOR]["tebd_dim"] = self.embedding_size
+        return made
+
+
+class LkfTranslation(PytorchTranslation):
+    """The same for its Kalman filter."""
 
     optimizers = ("LKF",)
     places = {
@@ -57,9 +68,6 @@ class LkfTranslation(Translation):
 
     def _finish(self) -> dict[str, Any]:
         made = super()._finish()
-        if self.embedded:  # here it is a part of the descriptor
-            del made["model"]["type_embedding"]
-            self.sections[DESCRIPTOR]["tebd_dim"] = self.embedding_size
         kalman = self.sections[OPTIMIZER]
         for letter in PREFACTORS:
             kalman[f"kf_limit_pref_{letter}"] = kalman[f"kf_start_pref_{letter}"]

@@ -71,6 +71,14 @@ class DeepmdTraining(TrainingTask):
             self._input = self._native() or self._translated()
         return copy.deepcopy(self._input)
 
+    def input_for(self, start_from: Optional[Path]) -> dict[str, Any]:  # noqa: ARG002
+        """The input of a training that begins with this model, without data and seeds."""
+        return self.document()
+
+    def drawn(self, frames: list[Atoms], seed: int) -> list[Atoms]:  # noqa: ARG002
+        """The frames that one model learns from."""
+        return frames
+
     def warn(self) -> None:
         """Tell what cannot be honoured and is left out."""
         self.document()
@@ -81,13 +89,13 @@ class DeepmdTraining(TrainingTask):
         self, directory: Path, data: TrainingData, seed: int, start_from: Optional[Path]
     ) -> None:
         """Write the data in deepmd/npy and the input file."""
-        frames = self._frames(data.train, data.data_format)
+        frames = self.drawn(self._frames(data.train, data.data_format), seed)
         if not frames:
             raise TaskError(f"{directory}: no training frames")
         train = write_deepmd(directory / "data" / "train", frames, self.types)
         checked = self._frames(data.valid, data.data_format)
         valid = write_deepmd(directory / "data" / "valid", checked, self.types) if checked else []
-        document = seeded(self.document(), seed)
+        document = seeded(self.input_for(start_from), seed)
         in_curve = with_data(document, directory, train, valid)
         whole = with_length(document, self.epochs, len(frames), self.goes_on)
         in_curve = whole and in_curve

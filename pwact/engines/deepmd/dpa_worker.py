@@ -1,0 +1,118 @@
+"""Trains DeePMD-kit's PyTorch backend by gradients; run inside the job.
+
+``python -m pwact.engines.deepmd.dpa_worker`` runs ``dp --pt train input.json`` in the current
+directory. A link `PRETRAINED` is a model of the user's, which is fine-tuned: DeePMD-kit takes its
+descriptor and fitting network, drops the elements that are not asked for, and adds to the energies
+of the elements what the labels ask for. `START` is a model that an iteration before has left, which
+is trained on as it is. What DeePMD-kit does with a warning is refused here: elements that the model
+does not know would get random weights, and so would the fitting network of a model with several
+branches of which none is named.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pwact.engines.deepmd.input import CURVE
+from pwact.engines.deepmd.kpu import MODEL, START
+from pwact.engines.deepmd.lkf import CHECKPOINT, keep_weights
+from pwact.engines.deepmd.training import INPUT
+from pwact.engines.worker import exit_status
+from pwact.errors import TaskError
+from pwact.io.files import remove
+
+PRETRAINED = "pretrained.pt"
+
+
+def words_to_begin(directory: Path, model: Mapping[str, Any]) -> list[str]:
+    """What ``dp train`` gets of the model to begin with. Raises TaskError if it cannot begin so.
+
+    Parameters
+    ----------
+    model
+        The section of the input.
+    """
+    # a link that leads nowhere must fail, not start from nothing
+    if (directory / START).is_symlink():
+        return ["--init-model", START, "--use-pretrain-script"]
+    if (directory / PRETRAINED).is_symlink():
+        check_pretrained(params_of(directory / PRETRAINED), model)
+        return ["--finetune", PRETRAINED, "--use-pretrain-script"]
+    return []
+
+
+def params_of(path: Path) -> Mapping[str, Any]:
+    """The section ``model`` with which a model was made.
+
+    Raises
+    ------
+    TaskError
+        It is no checkpoint of DeePMD-kit's PyTorch backend.
+    """
+    import torch  # noqa: PLC0415
+
+    wrong = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        params: Mapping[str, Any] = state.get("model", state)["_extra_state"]["model_params"]
+    except (*wrong, KeyError, TypeError, AttributeError) as error:
+        why = (str(error).splitlines() or [""])[0].partition(". ")[0]
+        message = "is no checkpoint (.pt) of a training by DeePMD-kit's PyTorch backend"
+        raise TaskError(f"{path.resolve()} {message}: {why}") from error
+    return params
+
+
+def check_pretrained(params: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Raise TaskError unless it has the branch that is asked for, and knows all elements."""
+    branch = model.get("finetune_head")
+    branches = params.get("model_dict")
+    if branches is None and branch not in (None, "Default"):
+        raise TaskError(f"the pretrained model has no branches: leave out model_branch ({branch})")
+    if branches is not None:
+        names = {
+            alias: name
+            for name, one in branches.items()
+            for alias in (name, *one.get("model_branch_alias", ()))
+        }
+        if branch not in names:
+            words = f"the pretrained model has the branches {', '.join(branches)}"
+            raise TaskError(f"{words}: train.model_branch must be one of them, found {branch}")
+        params = branches[names[branch]]
+    missing = [symbol for symbol in model["type_map"] if symbol not in params["type_map"]]
+    if missing:
+        known = " ".join(params["type_map"])
+        raise TaskError(
+            f"the pretrained model does not know {', '.join(missing)}; it knows {known}"
+        )
+
+
+def work(directory: Path) -> None:
+    """Train by ``input.json``, and leave the model."""
+    os.environ.setdefault("NUM_WORKERS", "0")  # its readers of data would outlive the training
+    for name in (MODEL, CURVE):
+        remove(directory / name)
+    document = json.loads((directory / INPUT).read_text(encoding="utf-8"))
+    begin = words_to_begin(directory, document["model"])
+    from deepmd.main import main as dp  # noqa: PLC0415
+
+    dp(["--pt", "train", INPUT, *begin])
+    import torch  # noqa: PLC0415
+
+    checkpoint = torch.load(directory / CHECKPOINT, map_location="cpu", weights_only=True)
+    keep_weights(directory, checkpoint)
+
+
+def main() -> int:
+    """Do the work in the current directory."""
+    return exit_status(work, logging.INFO)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
