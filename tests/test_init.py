@@ -304,6 +304,7 @@ def test_a_preset_with_the_real_program(tmp_path: Path, label: str) -> None:
         '"perturb": 1': '"perturb": 0',
     }
     few = {"nstep = 20": "nstep = 2", "STEPS 20": "STEPS 1", "CUTOFF 600": "CUTOFF 120"}
+    few.update({"EPS_SCF 1.0E-7": "EPS_SCF 1.0E-4", "EPS_DEFAULT 1.0E-12": "EPS_DEFAULT 1.0E-8"})
     for name, changes in (("init_param.json", sparse), ("aimd.in", few), ("aimd.inp", few)):
         if (tmp_path / name).exists():
             text = (tmp_path / name).read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,14 @@ def nve(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, judged by a committee."""
+    directory: Path = tmp_path_factory.mktemp("md") / "a 1"
+    assert run(directory, NVE, potential=COMMITTEE) == 0
+    return directory
+
+
 def test_a_finished_run(nve: Path) -> None:
     assert EXPLORER.check(nve, False, NVE, POTENTIAL).done
     trajectory = EXPLORER.read_result(nve)
@@ -135,13 +144,13 @@ def test_pressure_has_its_sign_and_unit(tmp_path: Path, ensemble: str) -> None:
     volumes = []
     for press_bar in (0.0, 100e3):
         condition = replace(
-            NVE, ensemble=ensemble, nsteps=500, trj_freq=10, temp_k=100.0, press_bar=press_bar
+            NVE, ensemble=ensemble, nsteps=300, trj_freq=10, temp_k=100.0, press_bar=press_bar
         )
         directory = tmp_path / str(press_bar)
         start = bulk("Cu", cubic=True).repeat(2)
         assert run(directory, replace(condition, taup_ps=0.1), start) == 0
-        volumes.append(table(directory)["vol"][25:].mean())
-        cell = EXPLORER.read_result(directory).frame(500).cell
+        volumes.append(table(directory)["vol"][15:].mean())
+        cell = EXPLORER.read_result(directory).frame(300).cell
         assert cell.volume == pytest.approx(table(directory)["vol"][-1])
     # EMT's copper has a bulk modulus of about 134 GPa, which grows under pressure
     assert volumes[1] / volumes[0] == pytest.approx(1 - 10 / 134, abs=0.02)
@@ -165,7 +174,7 @@ def test_the_seed_alone_makes_the_trajectory(nve: Path, tmp_path: Path) -> None:
 
 
 def test_a_task_that_was_cut_off_begins_anew(nve: Path, tmp_path: Path) -> None:
-    run(tmp_path, NVE)
+    shutil.copytree(nve, tmp_path, dirs_exist_ok=True)
     (tmp_path / "md.exit").write_text("143\n")
     dump = tmp_path / "traj.lammpstrj"
     dump.write_bytes(dump.read_bytes()[:5000])
@@ -211,9 +220,8 @@ def test_what_ase_cannot_do_is_refused(tmp_path: Path) -> None:
         EXPLORER.write_input(tmp_path, bulk("Ag"), POTENTIAL, NVE, 1)
 
 
-def test_a_committee_judges_what_its_first_model_explores(tmp_path: Path) -> None:
-    alone, together = tmp_path / "alone", tmp_path / "together"
-    assert run(alone, NVE) == run(together, NVE, potential=COMMITTEE) == 0
+def test_a_committee_judges_what_its_first_model_explores(nve: Path, judged: Path) -> None:
+    alone, together = nve, judged
     dumps = [(place / "traj.lammpstrj").read_bytes() for place in (alone, together)]
     assert dumps[0] == dumps[1]
     assert not (alone / "model_devi.out").exists()
@@ -234,10 +242,9 @@ def test_a_committee_judges_what_its_first_model_explores(tmp_path: Path) -> Non
         assert row[4:] == pytest.approx([spread * abs(energy) / len(frame)] * 3, rel=1e-5)
 
 
-def test_the_root_mean_square_is_told_where_it_is_wanted(tmp_path: Path) -> None:
-    plain, more = tmp_path / "plain", tmp_path / "more"
-    wanted = COMMITTEE.with_rms()
-    assert run(plain, NVE, potential=COMMITTEE) == run(more, NVE, potential=wanted) == 0
+def test_the_root_mean_square_is_told_where_it_is_wanted(judged: Path, tmp_path: Path) -> None:
+    plain, more = judged, tmp_path / "more"
+    assert run(more, NVE, potential=COMMITTEE.with_rms()) == 0
     assert not POTENTIAL.with_rms().rms  # one model alone judges nothing
     first, second = (place / "model_devi.out" for place in (plain, more))
     assert second.read_text().splitlines()[0].split()[-1] == "rms_devi_f"
@@ -253,8 +260,8 @@ def test_the_root_mean_square_is_told_where_it_is_wanted(tmp_path: Path) -> None
         assert value < row[3] / 1.05  # not the largest
 
 
-def test_a_committee_that_was_cut_off_begins_again(tmp_path: Path) -> None:
-    assert run(tmp_path, NVE, potential=COMMITTEE) == 0
+def test_a_committee_that_was_cut_off_begins_again(judged: Path, tmp_path: Path) -> None:
+    shutil.copytree(judged, tmp_path, dirs_exist_ok=True)
     whole = (tmp_path / "model_devi.out").read_bytes()
     (tmp_path / "model_devi.out").write_bytes(whole[:-40])
     assert not EXPLORER.check(tmp_path, True, NVE, COMMITTEE).done
