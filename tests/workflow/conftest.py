@@ -11,9 +11,23 @@ from pwact.fingerprint import extended
 from pwact.workflow.campaign import CampaignOptions, open_campaign
 from pwact.workflow.stage import Services, StageOutput
 from tests.finished import finished_run
+from tests.requirements import need_program
 from tests.small_pictures import small_pictures
+from tests.workflow import small_campaign
 
 __all__ = ["finished_run", "small_pictures"]
+WEIRD = "a 'b\" $HOME; ü\n#"  # others lie elsewhere: names must not matter
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small real campaign that nothing happened to, for tests that disturb others."""
+    need_program("lmp")
+    work_dir: Path = tmp_path_factory.mktemp("undisturbed") / WEIRD
+    small_campaign.write_inputs(work_dir)
+    result = small_campaign.run(work_dir)
+    assert [row.name for row in result.rows] == ["iter.0000", "iter.0001"]
+    return work_dir
 
 
 @dataclass

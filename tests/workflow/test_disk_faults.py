@@ -20,16 +20,6 @@ PWACT = str(Path(__file__).parents[2] / "bin" / "pwact")
 FULL, FULL_JOURNAL = "full disk in the work directory", "full disk in the journal"
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory):
-    """Results of a campaign that nothing happened to."""
-    need_program("lmp")
-    work_dir = tmp_path_factory.mktemp("undisturbed") / "work"
-    small_campaign.write_inputs(work_dir)
-    small_campaign.run(work_dir)
-    return small_campaign.results(work_dir)
-
-
 class Disk:
     """A small file system in memory."""
 
@@ -69,7 +59,7 @@ def run(work_dir):
         pytest.param(FULL_JOURNAL, layout.STATE_DIR, "8k", marks=fault(FULL_JOURNAL)),
     ],
 )
-def test_a_full_disk(expected, tmp_path, row, place, size):
+def test_a_full_disk(undisturbed, tmp_path, row, place, size):
     work_dir = tmp_path / "work"
     small_campaign.write_inputs(work_dir)
     with Disk(work_dir / place, f"size={size}") as disk:
@@ -79,7 +69,7 @@ def test_a_full_disk(expected, tmp_path, row, place, size):
         disk.change("size=64m")
         status, said = run(work_dir)
         assert status == EXIT_DONE, said
-        assert small_campaign.results(work_dir) == expected
+        assert small_campaign.results(work_dir) == small_campaign.results(undisturbed)
 
 
 @fault("read-only work directory")

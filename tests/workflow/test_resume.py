@@ -15,22 +15,10 @@ import pytest
 from pwact import layout
 from pwact.executors.processes import own_processes
 from pwact.io.journal import Journal
-from tests.requirements import need_program
 from tests.workflow import killing_driver, small_campaign
 
 ROOT = Path(__file__).parents[2]
 PLANS = ("after", "before", "random")
-WEIRD = "a 'b\" $HOME; ü\n#"  # the killed campaigns lie elsewhere: names must not matter
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    need_program("lmp")
-    work_dir = tmp_path_factory.mktemp("undisturbed") / WEIRD
-    small_campaign.write_inputs(work_dir)
-    result = small_campaign.run(work_dir)
-    assert [row.name for row in result.rows] == ["iter.0000", "iter.0001"]
-    return work_dir
 
 
 def events(work_dir):
@@ -63,7 +51,6 @@ def test_a_second_start_does_nothing(undisturbed):
 
 
 @pytest.mark.slow
-@pytest.mark.spread
 @pytest.mark.parametrize("plan", PLANS)
 def test_killed_at_every_line_it_ends_the_same(undisturbed, tmp_path, plan):
     """Each time the jobs die or live on as a seed decides, another one in each plan."""
