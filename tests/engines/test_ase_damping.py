@@ -14,6 +14,7 @@ import pytest
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
 
+from pwact.engines.ase.labeler import SETTINGS, STRUCTURE
 from pwact.engines.ase.md_worker import dynamics_of
 from pwact.engines.ase.worker import aimd
 
@@ -98,10 +99,14 @@ def test_the_barostat_of_an_exploration_swings_with_its_damping_time(
 def test_the_thermostat_of_aimd_has_its_friction(tmp_path: Path, friction_per_fs: float) -> None:
     """Langevin: ⟨Δr²⟩ = (6 kT / m γ²) (γt − 1 + e^(−γt)), of particles that begin at T."""
     atoms = gas(1500)
+    for name in (STRUCTURE, SETTINGS):  # by which an earlier start of the same task is known
+        (tmp_path / name).write_text("")
     settings = {
         "seed": 7,
         "energy": "energy",
+        "calculator": "ideal gas",
         "writes": True,
+        "began": 0.0,
         "aimd": {
             "ensemble": "nvt",
             "temperature_k": TEMP_K,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -73,7 +74,7 @@ def test_a_model_that_runs_in_ase_alone(tmp_path: Path) -> None:
     arguments = {"factor": 0.5, "weights": "model.pt"}
     one = {"calculator": "tests.engines.test_delivery:FromFile", "arguments": arguments}
     potential = calculators(TYPES, {"model.pt": model}, [one])
-    explorer = AseExplorer(ResourceBlock(command=sys.executable))
+    explorer = AseExplorer(ResourceBlock(command=shlex.quote(sys.executable)))
     delivery = explorer.deliver(potential, frozenset(TYPES))
     assert set(delivery.texts) == {"calculator.py"}
     assert delivery.data_types == ()

@@ -65,7 +65,9 @@ def test_all_above_the_window(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert run_summary(result).endswith(f"\n\n{words}")
     status = status_of(tmp_path, 0.0)
     assert status.findings == (words,)
-    assert status_text(status, 0.0).endswith(f"findings   1:\n  {words}")
+    shown, _, advice = status_text(status, 0.0).partition("\nwhat to do")
+    assert shown.endswith(f"findings   1:\n  {words}")
+    assert "    → give valid_data: labelled frames that are never trained on" in advice
     assert json.loads(json.dumps(status.to_json()))["findings"] == [words]
     loop(tmp_path, **ABOVE)
     assert said(caplog) == []  # the log has it

@@ -63,7 +63,9 @@ def values_of(changes: Mapping[str, Any], root: Section, path: Path) -> dict[str
 
 
 def put_in(root: Section, values: Mapping[str, str]) -> None:
-    """Write the values in place of what they were."""
+    """Write the values in place of what they were; without any the input stays as it is."""
+    if not values:
+        return
     scf = there(there(there(root, "FORCE_EVAL"), "DFT"), "SCF")
     for place, value in values.items():
         name, _, key = place.rpartition("/")
