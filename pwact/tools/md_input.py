@@ -17,7 +17,7 @@ _TIMESTEP = rb"^\s*timestep\s+(\S+)"
 
 @dataclass(frozen=True)
 class MdInput:
-    """Temperature (K), pressure (bar), time step (ps) and number of steps; None if not told."""
+    """Temperature (K), pressure (bar), time step (ps), number of steps; None where unknown."""
 
     temp_k: Optional[float] = None
     press_bar: Optional[float] = None

@@ -43,7 +43,7 @@ def told_budget(events: Sequence[Mapping[str, Any]]) -> BudgetConfig:
 
 
 def told_plan(events: Sequence[Mapping[str, Any]]) -> Plan:
-    """What the last start of a run has told; without a word of it no condition."""
+    """What the last start of a run has reported; without a report no condition."""
     told = [RunPlanned.from_json(event) for event in events if event["event"] == PLANNED]
     if not told:
         return Plan(0)

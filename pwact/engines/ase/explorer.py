@@ -102,7 +102,7 @@ class AseExplorer(MdTask):
 
     def deliver(self, potential: Potential, elements: Collection[str]) -> Delivery:
         """``calculator.py``, evaluated by the Python of the block."""
-        del elements  # a calculator of ASE is told them by its atoms
+        del elements  # a calculator of ASE knows them by its atoms
         worker = python_module("pwact.engines.ase.delivered", python=self._python)
         return Delivery(
             {CALCULATOR: calculator_text(potential)},

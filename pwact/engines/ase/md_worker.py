@@ -205,7 +205,7 @@ def evaluate(given: DumpTrajectory, calculator: Any, kept: Kept) -> None:
 
 
 def move(atoms: Atoms, settings: Mapping[str, Any], kept: Kept) -> None:
-    """Run the MD; each frame that is kept is told of, the first one too."""
+    """Run the MD; each frame that is kept is reported, the first one too."""
     from ase.constraints import FixAtoms  # noqa: PLC0415
 
     condition = settings["condition"]

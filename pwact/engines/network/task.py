@@ -111,8 +111,8 @@ def _rms(values: np.ndarray) -> float:
 def write_begun(directory: Path, shifts: Mapping[str, float], valid: Optional[ValidError]) -> None:
     """Tell what was added to the reference energies, and the errors before the training."""
     errors = None if valid is None else {"rmse_e": valid.rmse_e, "rmse_f": valid.rmse_f}
-    told = {"added_to_reference_energies": dict(shifts), "valid_error": errors}
-    write_json(directory / BEGUN, told)
+    written = {"added_to_reference_energies": dict(shifts), "valid_error": errors}
+    write_json(directory / BEGUN, written)
 
 
 def write_result(directory: Path, epochs: int, valid: Optional[ValidError]) -> None:

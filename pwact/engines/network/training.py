@@ -143,8 +143,8 @@ class NetworkTrainer(TrainingTask):
         write_extxyz(directory / task.TRAIN, train, ASE)
         if valid:
             write_extxyz(directory / task.VALID, valid, ASE)
-        told = {"seed": seed % 2**31, "elements": list(self.types), "begin": begin, "keys": keys}
-        write_json(directory / task.SETTINGS, told)
+        written = {"seed": seed % 2**31, "elements": list(self.types), "begin": begin, "keys": keys}
+        write_json(directory / task.SETTINGS, written)
 
     def _start(self, start_from: Optional[Path]) -> Optional[Path]:
         if start_from is None:

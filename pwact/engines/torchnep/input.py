@@ -1,4 +1,4 @@
-"""The input of a training of TorchNEP: ``nep.in``, and what the worker is told besides."""
+"""The input of a training of TorchNEP: ``nep.in``, and what the worker needs besides."""
 
 from __future__ import annotations
 

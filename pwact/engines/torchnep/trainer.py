@@ -94,7 +94,7 @@ class TorchnepTrainer(NetworkTrainer):
         write_text(directory / INPUT, nep_in(self._settings, self.types))
 
     def resolved(self, begun: bool) -> dict[str, Any]:
-        """What the worker is told, with where it computes and how many epochs it must come to."""
+        """What the worker needs, with where it computes and how many epochs it must come to."""
         # members that began with different weights differ without a bootstrap, too
         alike = begun and self.config.train.foundation is not None
         keys = {**super().resolved(alike), **self._settings}

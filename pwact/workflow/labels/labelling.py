@@ -21,7 +21,7 @@ from pwact.verdict import DONE, Outcome, incomplete
 from pwact.workflow.changes import free_backup
 from pwact.workflow.labels.sources import Source, Sources
 from pwact.workflow.labels.store import label_key
-from pwact.workflow.labels.tries import CONVERGED, TAKEN, Told, write_tries
+from pwact.workflow.labels.tries import CONVERGED, TAKEN, FurtherTry, write_tries
 from pwact.workflow.quorum import check_quorum, demand_one, name_lost_groups
 from pwact.workflow.stage import Services
 from pwact.workflow.tasks.first_principles import Calculation, task_of
@@ -188,20 +188,20 @@ class Labelling:
         home = self.directory / layout.retry_dir(number) if number else self.directory
         return home if task is None else home / task.relative_to(self.directory)
 
-    def _taken(self, kept: Sequence[_Decided]) -> dict[Path, Told]:
+    def _taken(self, kept: Sequence[_Decided]) -> dict[Path, FurtherTry]:
         """Labels of further tries that were there already, by the task that each would have had."""
         found = {}
         for one in kept:
             number = self.sources.store.first(one.keys)
             if number:
                 changes = self.config.retry[number - 1]
-                found[one.place] = Told(number, changes, TAKEN)
+                found[one.place] = FurtherTry(number, changes, TAKEN)
         return found
 
     def _compute(
-        self, services: Services, tasks: Mapping[Path, _Decided], told: dict[Path, Told]
+        self, services: Services, tasks: Mapping[Path, _Decided], further: dict[Path, FurtherTry]
     ) -> tuple[list[TaskResult], dict[Path, Union[Atoms, str]]]:
-        """How each task ended, and its label or why there is none; `told` gets further tries."""
+        """How each task ended, and its label or why there is none; `further` gets further tries."""
         found = self._round(services, tasks, 0)
         for number, changes in enumerate(self.config.retry, 1):
             left = {
@@ -213,13 +213,15 @@ class Labelling:
                 break
             tried = self._round(services, left, number)
             found.update(tried)
-            told.update(
+            further.update(
                 {
-                    place: Told(number, changes, answer if isinstance(answer, str) else CONVERGED)
+                    place: FurtherTry(
+                        number, changes, answer if isinstance(answer, str) else CONVERGED
+                    )
                     for place, (_, answer) in tried.items()
                 }
             )
-        write_tries(self.sources.path.with_name(layout.RETRIES), self.stage, told)
+        write_tries(self.sources.path.with_name(layout.RETRIES), self.stage, further)
         self.sources.write()
         answers = {place: answer for place, (_, answer) in found.items()}
         return [result for result, _ in found.values()], answers

@@ -20,7 +20,7 @@ TAKEN = "taken from the labels that are there"
 
 
 @dataclass(frozen=True)
-class Told:
+class FurtherTry:
     """The last further try of a label.
 
     Attributes
@@ -38,25 +38,25 @@ class Told:
     result: str
 
 
-def write_tries(path: Path, stage: str, told: Mapping[Path, Told]) -> None:
+def write_tries(path: Path, stage: str, tries: Mapping[Path, FurtherTry]) -> None:
     """List all labels that were tried again, and tell the log; without any there is no such file.
 
     Parameters
     ----------
-    told
+    tries
         Directory of the task of the first try → the last try.
     """
-    if not told:
+    if not tries:
         files.remove(path)
         return
-    good = sum(one.result in (CONVERGED, TAKEN) for one in told.values())
+    good = sum(one.result in (CONVERGED, TAKEN) for one in tries.values())
     text = "%s: %d SCFs did not converge; %d of them did in another try (all: %s)"
-    log.info(text, stage, len(told), good, path)
+    log.info(text, stage, len(tries), good, path)
     with files.replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
-        for place in sorted(told):
-            one = told[place]
+        for place in sorted(tries):
+            one = tries[place]
             task = place.relative_to(path.parent).as_posix()
             writer.writerow([task, one.number, json.dumps(dict(one.changes)), one.result])
 
