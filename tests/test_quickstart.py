@@ -166,7 +166,8 @@ def check_models(work_dir: Path, shown: str) -> None:
 def test_the_end_names_what_there_is(finished: tuple[Path, str]) -> None:
     work_dir, shown = finished
     data = [Path(path) for path in re.findall(r'^"(.*)",$', shown, re.MULTILINE)]
-    models = [Path(path) for path in re.findall(r"^  (/.*)$", shown, re.MULTILINE)]
+    *models, field = [Path(path) for path in re.findall(r"^  (/.*)$", shown, re.MULTILINE)]
     assert len(data) == len(table(shown)) - 1
     assert len(models) == 4
-    assert all(path.exists() and work_dir in path.parents for path in (*data, *models))
+    assert field == work_dir / "final"
+    assert all(path.exists() and work_dir in path.parents for path in (*data, *models, field))
