@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.requirements import need_module
 
 pytestmark = pytest.mark.torch
 ADAPTER = "tests.engines.tiny_network"
+PYTHON = shlex.quote(sys.executable)
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +131,7 @@ def test_a_training_and_an_evaluation_by_their_commands(tmp_path: Path) -> None:
     trained = [crystal(seed) for seed in range(4)]
     write_frames(training / "train.xyz", trained, "extxyz")
     torch.save(tiny().parameters(), training / "net.pt")
-    step = covariance_step(ADAPTER, sys.executable, "net.pt", ["train.xyz"])
+    step = covariance_step(ADAPTER, PYTHON, "net.pt", ["train.xyz"])
     assert shell(training, step) == 0, (training / "kpu.log").read_text()
     rows = GradientRows(tiny())
     made = read_covariance(training / GRADIENT_COVARIANCE)
@@ -139,7 +141,7 @@ def test_a_training_and_an_evaluation_by_their_commands(tmp_path: Path) -> None:
 
     frames = [crystal(10), crystal(11, 2)]
     write_trajectory(tmp_path / "md", frames)
-    evaluator = GradientKpu(ADAPTER, sys.executable, "net", 2).with_features()
+    evaluator = GradientKpu(ADAPTER, PYTHON, "net", 2).with_features()
     model = TrainedModel(training, {"net": training / "net.pt"})
     evaluator.write_input(task, model, tmp_path / "md")
     assert shell(task, evaluator.command()) == 0, (task / "kpu.log").read_text()
