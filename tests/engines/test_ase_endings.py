@@ -46,6 +46,14 @@ class TestSelfConsistency:
         assert verdict.outcome is Outcome.UNUSABLE
         assert "the self-consistency did not converge" in verdict.reason
 
+    def test_the_words_of_an_exception_are_known_of_every_calculator(self, tmp_path: Path) -> None:
+        arguments = {"how": "words", "after": 4}
+        settings = {**EMT_SETTINGS, "calculator": self.UNCONVERGED, "arguments": arguments}
+        made, task = prepared(tmp_path, settings, Purpose.AIMD)
+        ase_worker.work(task, "aimd")
+        assert made.check(task, Purpose.AIMD).outcome is Outcome.DONE
+        assert len(made.read_result(task, Purpose.AIMD)) == 2
+
     def test_another_error_is_a_crash(self, tmp_path: Path) -> None:
         settings = {"calculator": self.UNCONVERGED, "arguments": {"how": "other"}}
         made, task = prepared(tmp_path, settings, Purpose.SCF)

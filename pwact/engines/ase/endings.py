@@ -13,6 +13,8 @@ from typing import Optional
 
 # ASE; GPAW; Psi4
 EXCEPTIONS = frozenset({"SCFError", "KohnShamConvergenceError", "SCFConvergenceError"})
+# in the message of an exception, of whatever calculator
+MESSAGES = ("SCF not converged", "SCF is not converged", "SCF did not converge")
 # as the programs print them
 WORDS = {
     "abinit": ("was not enough SCF cycles to converge",),
@@ -45,7 +47,7 @@ def by_exception(name: str, error: BaseException) -> str:
     for one in _chain(error):
         classes = {kind.__name__ for kind in type(one).__mro__}
         text = str(one)
-        if classes & EXCEPTIONS or any(words in text for words in words_of(name)):
+        if classes & EXCEPTIONS or any(words in text for words in (*MESSAGES, *words_of(name))):
             return f"the self-consistency did not converge ({type(one).__name__}: {text})"
     return ""
 
