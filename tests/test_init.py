@@ -23,7 +23,7 @@ from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.structures import read_structure
 from pwact.registry.engines import TRAINERS
 from pwact.registry.presets import FOLDER, LABEL_PRESETS, trainer_presets
-from pwact.tools.examples import examples
+from pwact.tools.init.examples import examples
 from pwact.workflow.checks.preflight import preflight
 from tests.commands import ROOT, pwact
 from tests.engines.qe_inputs import PSEUDO, head_only

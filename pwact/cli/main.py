@@ -12,8 +12,8 @@ from importlib import import_module
 from typing import Callable, NamedTuple, Optional
 
 from pwact import __version__
-from pwact.cli import arguments, build_arguments, console, init_arguments
-from pwact.cli.final_arguments import final
+from pwact.cli import console
+from pwact.cli.arguments import build, campaign, final, init
 from pwact.cli.parser import Parser
 from pwact.cli.signals import Terminated
 from pwact.errors import (
@@ -40,13 +40,13 @@ class Command(NamedTuple):
     bare
         Whether it runs without any argument; else that shows its help.
     module
-        Which module of this package holds its function.
+        Which module of `pwact.cli.commands` holds its function.
     """
 
     line: str
     arguments: Callable[[Parser], None]
     bare: bool = False
-    module: str = "commands"
+    module: str = "campaign"
 
 
 ALIASES = {"filter_test": "filter"}
@@ -54,56 +54,54 @@ EMPTY_IN_PWACT = {"init_surface": "build surface"}
 COMMANDS = {
     "init": Command(
         "write the input files of a new campaign, or copy an example",
-        init_arguments.init,
+        init.init,
         bare=True,
-        module="init_commands",
+        module="init",
     ),
     "build": Command(
         "make structures to begin with: surfaces, vacancies, atoms alone, dimers, amorphous ones",
-        build_arguments.build,
-        module="build_command",
+        build.build,
+        module="build",
     ),
     "init_bulk": Command(
-        "make the first data set: relax, supercell, scale, perturb, AIMD", arguments.campaign
+        "make the first data set: relax, supercell, scale, perturb, AIMD", campaign.campaign
     ),
-    "run": Command("active learning: train, explore, select, label, again", arguments.campaign),
+    "run": Command("active learning: train, explore, select, label, again", campaign.campaign),
     "label": Command(
-        "label given frames, and make a data set of them", arguments.label, module="label_command"
+        "label given frames, and make a data set of them", campaign.label, module="label"
     ),
-    "check": Command("say what is wrong with a param.json and its resource.json", arguments.check),
+    "check": Command("say what is wrong with a param.json and its resource.json", campaign.check),
     "status": Command(
-        "tell how a campaign stands: stage, jobs, failures, time", arguments.status, bare=True
+        "tell how a campaign stands: stage, jobs, failures, time", campaign.status, bare=True
     ),
     "report": Command(
         "write one HTML page of a campaign: verdict, errors, frames in 3D, jobs, advice",
-        arguments.report,
+        campaign.report,
         bare=True,
     ),
     "final": Command(
         "make the folder of the force field, from the data so far",
-        final,
+        final.final,
         bare=True,
-        module="final_command",
+        module="final",
     ),
-    "kill": Command("end the init_bulk or run of this directory, with its jobs", arguments.kill),
+    "kill": Command("end the init_bulk or run of this directory, with its jobs", campaign.kill),
     "gather_pwdata": Command(
-        "collect the data of a campaign", arguments.gather, bare=True, module="data_commands"
+        "collect the data of a campaign", campaign.gather, bare=True, module="data"
     ),
-    "to_pwdata": Command(
-        "make data sets of trajectories", arguments.convert, module="data_commands"
-    ),
+    "to_pwdata": Command("make data sets of trajectories", campaign.convert, module="data"),
     "why": Command(
         "tell where a frame of a data set comes from, and why it was labelled",
-        arguments.why,
-        module="look_commands",
+        campaign.why,
+        module="look",
     ),
     "schema": Command(
         "print a JSON Schema of an input file, for editors",
-        arguments.schema,
-        module="look_commands",
+        campaign.schema,
+        module="look",
     ),
-    "draw": Command("draw deviations and the learning curve of a run", arguments.draw, bare=True),
-    "filter": Command("count what limits on trial make of the explored frames", arguments.filter),
+    "draw": Command("draw deviations and the learning curve of a run", campaign.draw, bare=True),
+    "filter": Command("count what limits on trial make of the explored frames", campaign.filter),
 }
 
 
@@ -165,7 +163,7 @@ def _dispatch(words: list[str]) -> int:
     if (not own and not command.bare) or _asks_for_help(own):
         return _say(parser.help_for(rest))
     options = parser.parse_args(rest)
-    commands = import_module(f"pwact.cli.{command.module}")
+    commands = import_module(f"pwact.cli.commands.{command.module}")
     status: int = getattr(commands, name)(options)
     return status
 

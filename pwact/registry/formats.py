@@ -66,7 +66,7 @@ class DataFormat(Entry):
     refused: tuple[str, ...] = ()
 
 
-_OUTPUTS = "pwact.tools.labelled"
+_OUTPUTS = "pwact.tools.data.labelled"
 _COMPRESSED = "It may be compressed (gzip, bzip2, xz), whatever its name."
 FORMATS: Registry[DataFormat] = Registry(
     {

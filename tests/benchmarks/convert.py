@@ -20,7 +20,7 @@ OUTCARS, STEPS = 200, 100
 TIMED = """
 import resource, sys, time
 from pwact.cli.main import main
-import pwact.cli.commands
+import pwact.cli.commands.campaign
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 start = time.perf_counter()
 assert main(sys.argv[1:]) == 0

@@ -27,7 +27,7 @@ from pwact.formats.lammps_dump import frame_text
 from pwact.formats.model_devi import write_model_devi
 from pwact.report.label_error import LabelError, write_label_error
 from pwact.report.parity import Compared, write_parity
-from pwact.tools.report import write_report
+from pwact.tools.report.page import write_report
 
 ITERATIONS, TRAJECTORIES, LABELS = 10, 10, 100
 BEGUN = 1.7e9

@@ -21,7 +21,7 @@ from pwact.formats.model_devi import read_model_devi, write_model_devi
 from pwact.query.candidates import Group, select_candidates
 from pwact.query.window import Limits, Scores, Window
 from pwact.report.selection import MdEnd, write_selection
-from pwact.tools.filter import count, judged_tree
+from pwact.tools.explored.filter import count, judged_tree
 
 SYSTEMS, PER_SYSTEM, ROWS = 100, 10, 1000
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pwact import __version__
-from pwact.cli import commands
+from pwact.cli.commands import campaign as commands
 from pwact.cli.main import COMMANDS, main
 from pwact.cli.signals import Terminated
 from pwact.errors import InputError, LockedError

@@ -11,7 +11,7 @@ import pytest
 
 from pwact.errors import PwactError
 from pwact.report import plots
-from pwact.tools.draw import Subject, draw
+from pwact.tools.explored.draw import Subject, draw
 from pwact.uncertainties.committee import CommitteeDeviation
 
 BROKEN = "numpy.core.multiarray failed to import\nlong story"

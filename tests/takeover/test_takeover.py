@@ -23,7 +23,7 @@ from pwact.io.journal import Journal
 from pwact.registry.engines import LABELERS
 from pwact.takeover import campaign as takeovers
 from pwact.takeover.campaign import Takeover, plan, take_over
-from pwact.tools.gather import gather, sources_of
+from pwact.tools.data.gather import gather, sources_of
 from pwact.workflow import ledger
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.checks.outlook import outlook

@@ -23,8 +23,8 @@ from pwact.formats.extxyz import read_extxyz
 from pwact.formats.labels import labels_of
 from pwact.formats.structures import read_structure, write_structure
 from pwact.geometry import shortest_distance
-from pwact.tools.build_surface import Slab, basis, slabs
-from pwact.tools.built import Built, write
+from pwact.tools.structures.built import Built, write
+from pwact.tools.structures.surface import Slab, basis, slabs
 from tests.commands import pwact
 
 COPPER = 3.61

@@ -24,10 +24,10 @@ from pwact.formats.same_frame import structure_mark
 from pwact.formats.spool import Spool
 from pwact.io.machine import Machine
 from pwact.registry.formats import WRITTEN
-from pwact.tools import labelled as readers
-from pwact.tools import publish
-from pwact.tools.convert import Conversion, convert
-from pwact.tools.publish import Workshop
+from pwact.tools.data import labelled as readers
+from pwact.tools.data import publish
+from pwact.tools.data.convert import Conversion, convert
+from pwact.tools.data.publish import Workshop
 from tests.formats.conftest import assert_same
 from tests.workflow.trajectories import labelled, movement_text, write_outcar
 
@@ -433,8 +433,8 @@ def killed_at_rename(monkeypatch: pytest.MonkeyPatch, number: int, clean: bool) 
 
     monkeypatch.setattr(Path, "rename", rename)
     if not clean:
-        monkeypatch.setattr("pwact.tools.publish.Workshop.close", lambda _: None)
-        monkeypatch.setattr("pwact.tools.publish.start_of", lambda _: 0)
+        monkeypatch.setattr("pwact.tools.data.publish.Workshop.close", lambda _: None)
+        monkeypatch.setattr("pwact.tools.data.publish.start_of", lambda _: 0)
 
 
 @pytest.mark.parametrize("clean", [True, False])

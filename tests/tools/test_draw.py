@@ -15,7 +15,7 @@ from pwact.cli.main import main
 from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.formats.model_devi import write_model_devi
 from pwact.query.window import Limits
-from pwact.tools.draw import subject_of
+from pwact.tools.explored.draw import subject_of
 from tests.workflow.pwact_trees import VARIANTS, content, leave
 
 pytestmark = pytest.mark.draws

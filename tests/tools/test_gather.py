@@ -19,7 +19,7 @@ from pwact.formats.results import find_results
 from pwact.io.journal import Journal
 from pwact.layout import labelled
 from pwact.registry.formats import WRITTEN
-from pwact.tools import gather as gathering
+from pwact.tools.data import gather as gathering
 from tests.workflow.pairs import init_param, run_param, write_files
 
 

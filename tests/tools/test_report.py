@@ -18,7 +18,7 @@ from pwact.cli.main import main
 from pwact.formats.lammps_dump import frame_text
 from pwact.formats.model_devi import write_model_devi
 from pwact.report.parity import read_parity
-from pwact.tools.report import Gathering
+from pwact.tools.report.page import Gathering
 from pwact.workflow.campaign import open_campaign
 from tests.workflow.pwact_trees import VARIANTS, content, leave
 
@@ -246,7 +246,7 @@ def test_parity_is_of_all_labels_and_a_sample_of_many(
     assert facts.parity.forces[:, 0] == pytest.approx(forces)
     assert facts.errors is not None
     assert facts.errors[1][0][:2] == ["all", str(len(frames))]
-    monkeypatch.setattr("pwact.tools.report_errors.COMPONENTS", 10)
+    monkeypatch.setattr("pwact.tools.report.errors.COMPONENTS", 10)
     kept[0].write_bytes(kept[0].read_bytes()[:-40])
     fewer = Gathering(tree, NOW).facts()
     assert fewer.parity is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.tools.report import write_report
+from pwact.tools.report.page import write_report
 from tests.report.browser import Page, chromium
 from tests.requirements import need_program
 

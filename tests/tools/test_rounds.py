@@ -11,7 +11,7 @@ from pwact import layout
 from pwact.cli.main import main
 from pwact.errors import InputError
 from pwact.query.calibration import LATEST, Pairs, calibrate
-from pwact.tools.rounds import (
+from pwact.tools.explored.rounds import (
     Decided,
     Labels,
     line_of,

@@ -14,7 +14,7 @@ from pwact import layout
 from pwact.errors import PwactError, QuorumError, UsageError
 from pwact.io.journal import Journal
 from pwact.report.status import Status, StepFacts, status_text
-from pwact.tools.status import status_of
+from pwact.tools.status.status import status_of
 from pwact.workflow import master
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.pwact_trees import VARIANTS, leave

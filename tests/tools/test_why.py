@@ -14,7 +14,7 @@ from pwact import layout
 from pwact.cli.main import main
 from pwact.formats.frames import format_found, iterate_frames, read_frames
 from pwact.formats.same_frame import structure_key
-from pwact.tools.why_records import rows_of
+from pwact.tools.why.records import rows_of
 from tests.takeover.test_takeover import go_on, pair_in
 from tests.workflow.pairs import init_param, write_files
 from tests.workflow.pwact_trees import VARIANTS, leave

@@ -14,7 +14,7 @@ from pwact.errors import BudgetError, InputError
 from pwact.executors.history import JobStory, OpenJob
 from pwact.io.journal import Journal
 from pwact.report.status import status_text
-from pwact.tools.status import status_of
+from pwact.tools.status.status import status_of
 from pwact.workflow.budget import Budget, Spent, core_hours
 from tests.workflow.pairs import deep_update, load, resources, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys

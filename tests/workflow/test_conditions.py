@@ -11,13 +11,13 @@ from typing import Any, Optional
 import pytest
 
 from pwact import layout
-from pwact.cli.commands import run_summary
+from pwact.cli.commands.campaign import run_summary
 from pwact.errors import QuorumError, StageChangedError
 from pwact.io.journal import Journal
 from pwact.query.driving import Round
 from pwact.report.status import status_text
 from pwact.report.target import REACHED, USED_UP
-from pwact.tools.status import status_of
+from pwact.tools.status.status import status_of
 from pwact.workflow import ledger, steps
 from pwact.workflow.checks.amount import amount
 from pwact.workflow.conditions import (

@@ -15,7 +15,7 @@ from pwact import layout
 from pwact.errors import LockedError, PwactError
 from pwact.io.journal import Journal
 from pwact.tools.kill import kill
-from pwact.tools.status import status_of
+from pwact.tools.status.status import status_of
 from pwact.workflow import master
 from pwact.workflow.campaign import open_campaign
 from pwact.workflow.place import living_elsewhere, original_of

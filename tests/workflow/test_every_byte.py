@@ -23,7 +23,7 @@ from pwact.errors import PwactError, UsageError
 from pwact.io.journal import Journal, parse
 from pwact.io.journal_fields import FIELDS
 from pwact.takeover.campaign import plan, take_over
-from pwact.tools.status import status_of
+from pwact.tools.status.status import status_of
 from pwact.workflow import ledger
 from pwact.workflow.active_learning import run_active_learning
 from pwact.workflow.init_bulk import parts

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from pwact import layout
-from pwact.cli.commands import run_summary
+from pwact.cli.commands.campaign import run_summary
 from pwact.io.journal import Journal
 from pwact.report.causes import Kind
 from pwact.report.status import status_text
-from pwact.tools.status import status_of
+from pwact.tools.status.status import status_of
 from pwact.workflow import ledger
 from pwact.workflow.findings import all_findings, findings_at
 from tests.workflow.pairs import deep_update, run_param, write_files

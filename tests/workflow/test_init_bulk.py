@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pwact.cli.commands import init_summary
+from pwact.cli.commands.campaign import init_summary
 from pwact.errors import QuorumError, StageChangedError, TaskError
 from pwact.formats.frames import read_frames
 from pwact.formats.labels import labels_of

@@ -13,7 +13,7 @@ import pytest
 from ase import Atoms
 from ase.calculators.emt import EMT
 
-from pwact.cli.label_command import label_summary
+from pwact.cli.commands.label import label_summary
 from pwact.cli.main import main
 from pwact.config.label import load_label
 from pwact.errors import InputError, QuorumError, StageChangedError, UsageError

@@ -11,7 +11,7 @@ import pytest
 from pwact.errors import StageChangedError
 from pwact.formats.frames import read_frames
 from pwact.report.table import iteration_table
-from pwact.tools.first_data import FirstData, first_data
+from pwact.tools.data.first_data import FirstData, first_data
 from tests.workflow.pairs import deep_update, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 

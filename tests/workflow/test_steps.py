@@ -11,7 +11,7 @@ from pwact.formats.al_record import MARKS
 from pwact.formats.frames import read_frames
 from pwact.io.journal import Journal
 from pwact.takeover.campaign import plan
-from pwact.tools.status import status_of
+from pwact.tools.status.status import status_of
 from pwact.workflow import again, ledger, retry, steps
 from pwact.workflow.ledger import StageState
 from pwact.workflow.steps import Step

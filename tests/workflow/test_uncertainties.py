@@ -12,7 +12,7 @@ from pwact.config.strategy import StrategyConfig
 from pwact.io.journal import Journal
 from pwact.query.window import Limits
 from pwact.registry.uncertainties import UNCERTAINTIES, Judges
-from pwact.tools.draw import subject_of
+from pwact.tools.explored.draw import subject_of
 from pwact.uncertainties import recorded_in, uncertainties
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow import ledger

@@ -1,4 +1,4 @@
-"""What the page of a campaign shows: values alone, found by `pwact.tools.report`."""
+"""What the page of a campaign shows: values alone, found by `pwact.tools.report.page`."""
 
 from __future__ import annotations
 

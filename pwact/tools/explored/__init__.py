@@ -1,0 +1,1 @@
+"""What was explored: limits on trial, and pictures."""

@@ -1,0 +1,1 @@
+"""Input files and structures of a new campaign."""

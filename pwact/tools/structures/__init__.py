@@ -1,0 +1,1 @@
+"""Structures to begin with, by the kind of structure."""

@@ -1,0 +1,1 @@
+"""Where a frame of a data set comes from."""
