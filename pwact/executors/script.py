@@ -190,9 +190,13 @@ printf 'start: %(%F %T)T, ' -1
 echo "nodes: @NODES@\""""
 
 
-def slots(spec: JobSpec) -> int:
-    """How many tasks of a job run side by side."""
-    return max(1, min(spec.resources.parallel_num, len(spec.tasks)))
+def slots(block: ResourceBlock) -> int:
+    """Into how many equal shares a job of this block is cut: as many as it has tasks side by side.
+
+    A job with fewer tasks (the last of a step, a task that runs again) has as many, so that each
+    task of a block gets what its command was written for.
+    """
+    return 1 if block.group_size == 1 else block.parallel_num
 
 
 def _prologue(spec: JobSpec, dialect: Dialect) -> list[str]:
@@ -200,7 +204,7 @@ def _prologue(spec: JobSpec, dialect: Dialect) -> list[str]:
         f"pwact_job={quote(spec.name)}",
         f"pwact_record={quote(spec.record)}",
         "pwact_start=$SECONDS",
-        f"pwact_slots={slots(spec)}",
+        f"pwact_slots={slots(spec.resources)}",
         "pwact_tasks=(",
         *(f"    {quote(task.directory)}" for task in spec.tasks),
         ")",
@@ -244,7 +248,7 @@ def _waves(spec: JobSpec, functions: dict[tuple[str, str], str]) -> list[str]:
         return f"{functions[task.command, task.shell_check]} {quote(task.directory)} {place} &"
 
     lines = []
-    width = slots(spec)
+    width = slots(spec.resources)
     for start in range(0, len(spec.tasks), width):
         wave = spec.tasks[start : start + width]
         lines += [call(task, place) for place, task in enumerate(wave)]

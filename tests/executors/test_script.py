@@ -53,6 +53,7 @@ WHOLE = {  # scripts as they have always been, to the byte
             "cpu_per_node": 8,
             "gpu_per_node": 4,
             "queue_name": "a, b ,c",
+            "group_size": 4,
             "parallel_num": 2,
             "custom_flags": ("--mem=1G", "#SBATCH -t 10", " #sbatch -A me "),
             "source_list": ("/opt/vasp/env.sh", "export A=1"),
@@ -149,7 +150,7 @@ def test_tags_and_record_tell_how_tasks_ended(tmp_path, kind, failed):
     bad = task_in(tmp_path / "bad", "echo no > log; exit 7")
     checked = task_in(tmp_path / "checked", "false", shell_check='[ "$rc" -eq 1 ] # ha')
     multiline = task_in(tmp_path / "multi", "if true\nthen echo x\nfi # comment")
-    block = replace(BLOCK, env_list=("set -eu", "export A=42"), parallel_num=3)
+    block = replace(BLOCK, env_list=("set -eu", "export A=42"), group_size=-1)
     spec = spec_of(tmp_path, [good, bad, checked, multiline], kind, block)
     done = run(spec)
     assert done.returncode == 1
@@ -195,7 +196,7 @@ def test_waves_keep_to_parallel_num(tmp_path):
         task_in(tmp_path / name, command.replace("{partner}", partner))
         for name, partner in partners.items()
     ]
-    spec = spec_of(tmp_path, tasks, block=replace(BLOCK, parallel_num=2))
+    spec = spec_of(tmp_path, tasks, block=replace(BLOCK, group_size=-1, parallel_num=2))
     assert run(spec).returncode == 0
     counts = [int((task.directory / "out").read_text()) for task in tasks]
     assert max(counts) == 2
@@ -210,10 +211,13 @@ SEES = (
 
 
 @pytest.mark.parametrize(
-    ("tasks", "devices", "seen"),
+    ("side_by_side", "devices", "seen"),
     [
         (4, "0,1,2,3", ["0", "1", "2", "3"]),
-        (2, "4,5,6,7", ["4,5", "6,7"]),  # each job has no more slots than tasks
+        (4, "4,5,6,7", ["4", "5"]),  # fewer tasks, as many shares
+        (4, "4,5,6,7", ["4"]),
+        (2, "4,5,6,7", ["4,5", "6,7"]),
+        (2, "4,5,6,7", ["4,5"]),
         (4, "1,3", ["1", "1", "3", "3"]),
         (3, "GPU-a,GPU-b,MIG-c/1,GPU-d", ["GPU-a", "GPU-b", "MIG-c/1,GPU-d"]),
         (1, "0,1", ["0,1"]),
@@ -221,22 +225,33 @@ SEES = (
         (2, "", ["", ""]),
     ],
 )
-def test_tasks_side_by_side_share_the_gpus(tmp_path, monkeypatch, tasks, devices, seen):
+def test_tasks_side_by_side_share_the_gpus(tmp_path, monkeypatch, side_by_side, devices, seen):
     for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
         if devices is not None:
             monkeypatch.setenv(name, devices)
-    made = [task_in(tmp_path / f"t {index}", SEES) for index in range(tasks)]
-    run(spec_of(tmp_path, made, block=replace(BLOCK, parallel_num=4)))
+    made = [task_in(tmp_path / f"t {index}", SEES) for index in range(len(seen))]
+    run(spec_of(tmp_path, made, block=replace(BLOCK, group_size=8, parallel_num=side_by_side)))
     found = [(task.directory / "out").read_text().strip("\n") for task in made]
-    assert found == [f"{place} {tasks} {words} {words}" for place, words in enumerate(seen)]
+    assert found == [f"{place} {side_by_side} {words} {words}" for place, words in enumerate(seen)]
+
+
+def test_a_task_that_has_its_job_for_itself_has_all_of_it(tmp_path, monkeypatch):
+    """With `group_size` 1 no task runs beside another, whatever `parallel_num` is."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    made = [task_in(tmp_path / "t", SEES)]
+    run(spec_of(tmp_path, made, block=replace(BLOCK, group_size=1, parallel_num=4)))
+    assert (tmp_path / "t" / "out").read_text().startswith("0 1 0,1,2,3 ")
 
 
 def test_the_second_wave_takes_the_places_of_the_first(tmp_path):
     made = [task_in(tmp_path / f"t{index}", SEES) for index in range(5)]
-    run(spec_of(tmp_path, made, block=replace(BLOCK, parallel_num=2)))
+    run(spec_of(tmp_path, made, block=replace(BLOCK, group_size=-1, parallel_num=2)))
     places = [(task.directory / "out").read_text().split()[0] for task in made]
     assert places == ["0", "1", "0", "1", "0"]
+
+
+SHARE = "1 gpu:2 450\n"
 
 
 def test_steps_of_slurm_side_by_side_get_their_share(tmp_path, monkeypatch):
@@ -244,9 +259,10 @@ def test_steps_of_slurm_side_by_side_get_their_share(tmp_path, monkeypatch):
         monkeypatch.setenv(f"SLURM_{name}", value)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     sees = 'echo "${SLURM_EXACT-} ${SLURM_GRES-} $SLURM_MEM_PER_NODE" > out'
-    for tasks, seen in ((1, "  900\n"), (2, "1 gpu:2 450\n")):
-        made = [task_in(tmp_path / f"{tasks}.{index}", sees) for index in range(tasks)]
-        run(spec_of(tmp_path, made, block=replace(BLOCK, parallel_num=2)))
+    for side_by_side, tasks, seen in ((1, 1, "  900\n"), (2, 1, SHARE), (2, 2, SHARE)):
+        names = [f"{side_by_side}.{tasks}.{index}" for index in range(tasks)]
+        made = [task_in(tmp_path / name, sees) for name in names]
+        run(spec_of(tmp_path, made, block=replace(BLOCK, group_size=-1, parallel_num=side_by_side)))
         assert [(task.directory / "out").read_text() for task in made] == [seen] * tasks
 
 
