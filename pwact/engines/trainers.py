@@ -56,11 +56,18 @@ class TrainedModel:
 
 
 class Trainer(Protocol):
-    """Trains one member of a committee."""
+    """Trains one member of a committee.
+
+    Attributes
+    ----------
+    begins_with_models
+        Whether a training takes another starting point from `write_input`'s start_from.
+    """
 
     log: str
     shell_check: str
     heading: Optional[Heading]
+    begins_with_models: bool
 
     def validate(self) -> None:
         """Raise InputError when the training keys cannot be honoured."""

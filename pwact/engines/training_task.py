@@ -65,6 +65,7 @@ class TrainingTask:
 
     shell_check = '[ "$rc" -eq 0 ]'
     heading: Optional[Heading] = None
+    begins_with_models = True
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The trained model. Raises TaskError."""

@@ -33,7 +33,7 @@ def config(
     **changes: Any,
 ) -> RunConfig:
     train = {"engine": engine, "atom_type": ("Cu",), "settings": settings or {}}
-    models = [name for name in changes if name == "init_model_list"]
+    models = [name for name in changes if name in ("init_model_list", "use_pre_model")]
     more = {name: changes.pop(name) for name in models}
     return RunConfig(
         file=FILE,

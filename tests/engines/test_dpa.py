@@ -142,10 +142,16 @@ def test_members_that_begin_alike_see_other_frames(
     for name, seed in (("a", 1), ("b", 2), ("again", 1)):
         written(made, tmp_path / name, data, seed)
     written(trainer(), tmp_path / "nothing", data)
-    written(trainer(foundation=foundation, strategy={"model_num": 1}), tmp_path / "one", data)
+    alone = trainer(foundation=foundation, strategy={"model_num": 1})
+    written(alone, tmp_path / "one", data)
+    assert alone.whole() is None
+    assert trainer().whole() is None
+    handed_on = made.whole()
+    assert handed_on is not None
+    written(handed_on, tmp_path / "handed on", data)
     everything = energies(tmp_path / "nothing")
     assert len(set(everything)) == 6
-    assert energies(tmp_path / "one") == everything
+    assert energies(tmp_path / "one") == energies(tmp_path / "handed on") == everything
     assert energies(tmp_path / "a") == energies(tmp_path / "again") != energies(tmp_path / "b")
     assert len(energies(tmp_path / "a")) == 6
     assert set(energies(tmp_path / "a")) < set(everything)

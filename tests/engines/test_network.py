@@ -66,6 +66,27 @@ def energies(folder: Path) -> list[float]:
     return [frame.get_potential_energy() for frame in read(folder / "train.xyz", ":")]
 
 
+def handed_on(engine: str, drawn: bool, **changes: Any) -> Any:
+    """What trains the model that is handed on."""
+    settings = {"bootstrap": True} if drawn else {}
+    return trainer(engine, settings=settings, **changes).whole()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_handed_on_has_seen_every_frame(
+    engine: str, data: TrainingData, tmp_path: Path
+) -> None:
+    """Also where the members draw their frames by default, for having begun as one."""
+    (tmp_path / "old.model").write_text("weights")
+    begun: dict[str, Any] = {"foundation": str(tmp_path / "old.model")}
+    for number, made in enumerate((handed_on(engine, True), handed_on(engine, False, **begun))):
+        written(made, tmp_path / f"{number}", data)
+        assert len(set(energies(tmp_path / f"{number}"))) == 6
+    alone = {"model_num": 1, "uncertainty": "kpu"}
+    assert handed_on(engine, False, strategy=alone, **begun) is None
+    assert handed_on(engine, False, use_pre_model=False) is None
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_members_of_a_committee_see_other_frames(
     engine: str, data: TrainingData, tmp_path: Path

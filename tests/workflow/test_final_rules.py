@@ -16,7 +16,7 @@ from pwact.workflow.stages.final import trained_at
 from tests.force_fields import facts
 from tests.workflow.pairs import deep_update, load, resources, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
-from tests.workflow.toys import UNCONVERGED
+from tests.workflow.toys import UNCONVERGED, ToyTrainer
 
 LAST = "iter.0002/final"
 
@@ -58,6 +58,25 @@ def test_it_is_the_first_model_where_all_have_seen_all(work_dir: Path) -> None:
     assert "no validation data" in (work_dir / "final/README.txt").read_text()
     assert frames == 3
     assert run(work_dir, param()) == []
+
+
+@pytest.mark.parametrize(
+    ("warm", "pre_model", "begun"),
+    [(True, True, "train.000"), (True, False, None), (False, True, None)],
+)
+def test_the_training_on_all_frames_begins_as_its_members_do(
+    work_dir: Path, monkeypatch: pytest.MonkeyPatch, warm: bool, pre_model: bool, begun: str
+) -> None:
+    monkeypatch.setattr(ToyTrainer, "whole", lambda self: self)  # members see draws
+    monkeypatch.setattr(ToyTrainer, "begins_with_models", warm)
+    asked = param(use_pre_model=pre_model)
+    ran = run(work_dir, asked)
+    assert ran[-2:] == ["iter.0002/03.final/train", "iter.0002/03.final/check"]
+    train = json.loads((work_dir / ran[-2] / "train.json").read_text())
+    assert (sum(train["frames"]), train["start"]) == (11, begun)
+    assert facts(work_dir / "final")["trained_in"] == ran[-2]
+    assert ("start_from" in known(work_dir)[LAST].inputs) == (begun is not None)
+    assert run(work_dir, asked) == []
 
 
 def test_switched_off(work_dir: Path) -> None:

@@ -64,6 +64,7 @@ class ToyTrainer:
     log = "train.log"
     shell_check = "true"
     heading = None
+    begins_with_models = True
 
     def __init__(self, config: Any, train: Any, explore: Any) -> None:
         self.types = config.train.atom_type

@@ -7,6 +7,7 @@ PyTorch is not part of its package, so the MD runs in ASE. A training that was c
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -22,7 +23,7 @@ from pwact.engines.deepmd.training import LOG, MODEL_ROLE, TEST_LOG, DeepmdTrain
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.links import link_files
 from pwact.engines.potential import Potential, calculators
-from pwact.engines.trainers import TrainedModel, TrainingData
+from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.training_task import demand_files
 from pwact.engines.worker import interpreter, python_module
@@ -53,7 +54,16 @@ class DpaTrainer(DeepmdTraining):
         super().__init__(config, train.command)
         del explore  # the MD needs the models alone
         self.foundation = config.train.foundation
+        self.draws = self.foundation is not None and config.strategy.model_num > 1
         self.translation = keys.FinetuneTranslation if self.foundation else PytorchTranslation
+
+    def whole(self) -> Optional[Trainer]:
+        """A training without drawn frames, if the members of a committee have those."""
+        if not self.draws:
+            return None
+        made = copy.copy(self)
+        made.draws = False
+        return made
 
     def native_warnings(self, document: Mapping[str, Any], file: Path) -> Iterator[str]:
         """See `DeepmdTraining`."""
@@ -117,7 +127,7 @@ class DpaTrainer(DeepmdTraining):
 
     def drawn(self, frames: list[Atoms], seed: int) -> list[Atoms]:
         """With repetition, where models of a committee would agree for having begun as one."""
-        if not self.foundation or self.config.strategy.model_num < 2 or not frames:
+        if not self.draws or not frames:
             return frames
         picks = np.random.default_rng(seed).integers(0, len(frames), len(frames))
         return [frames[pick] for pick in sorted(picks)]

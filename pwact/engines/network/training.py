@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -19,7 +20,7 @@ from pwact.engines.gradients.evaluator import ROLE, GradientKpu
 from pwact.engines.links import link_files
 from pwact.engines.network import task
 from pwact.engines.potential import Potential, calculators
-from pwact.engines.trainers import TrainedModel, TrainingData
+from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.training_task import TrainingTask, demand_files, known_frames
 from pwact.engines.worker import python_module
@@ -73,6 +74,16 @@ class NetworkTrainer(TrainingTask):
         self.program = train.command
         self.alone = UNCERTAINTIES[config.strategy.uncertainty].single
         self.keys = {**defaults(self.engine), **config.train.settings}
+
+    def whole(self) -> Optional[Trainer]:
+        """A training without bootstrap, if the members of a committee have one."""
+        config = self.config
+        begun = config.train.foundation or config.init_model_list or config.use_pre_model
+        if not self.resolved(bool(begun))["bootstrap"]:
+            return None
+        made = copy.copy(self)
+        made.keys = {**self.keys, "bootstrap": False}
+        return made
 
     @property
     def adapter(self) -> str:

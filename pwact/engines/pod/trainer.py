@@ -47,6 +47,7 @@ class PodTrainer(TrainingTask):
     """Writes and reads ``fitpod`` tasks. See `pwact.engines.trainers.Trainer`."""
 
     log = pod_files.LOG
+    begins_with_models = False  # a linear fit has one solution
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         self._config = config

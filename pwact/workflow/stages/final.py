@@ -1,7 +1,8 @@
 """The force field that a run ends with: one model of all frames, tried as others will run it.
 
 Where each member of a committee was trained on all frames, the first one is it, and nothing is
-trained again. Where members are fitted to draws of the frames, one more is fitted to all of them.
+trained again. Where members are fitted to draws of the frames, one more is fitted to all of them;
+it begins, as they do, with the first model of the last committee, unless ``use_pre_model`` is off.
 """
 
 from __future__ import annotations
@@ -92,7 +93,13 @@ class FinalStage:
     @property
     def reads(self) -> Collection[str]:
         """Results of earlier stages in `inputs`."""
-        return ("labelled", "model")
+        return ("labelled", "model", "start_from")
+
+    @property
+    def start_from(self) -> Optional[Path]:
+        """The model with which the training on all frames begins, if there is such a training."""
+        warm = self.engines.trainer.begins_with_models and self.config.use_pre_model
+        return self.model.directory if warm else None
 
     def inputs(self) -> Mapping[str, Any]:
         """The trainer and the data, or the model that is handed on."""
@@ -105,7 +112,8 @@ class FinalStage:
         }
         if whole is None:
             return {**made, "model": model_content(self.model)}
-        return {**made, "trainer": whole.fingerprint()}
+        start = {} if self.start_from is None else {"start_from": model_content(self.model)}
+        return {**made, "trainer": whole.fingerprint(), **start}
 
     def work(self, services: Services) -> StageOutput:
         """Fit if need be, then evaluate the check frame with what is handed on."""
@@ -144,7 +152,7 @@ class FinalStage:
 
     def _fitted(self, services: Services, trainer: Trainer, seed: int) -> TrainedModel:
         directory = self.directory / "train"
-        write = partial(trainer.write_input, data=self.data, seed=seed, start_from=None)
+        write = partial(trainer.write_input, data=self.data, seed=seed, start_from=self.start_from)
         task = training_task(trainer, directory, write, self.engines.train)
         results = services.dispatch("train", self.directory, [task], self.engines.train)
         demand_all(list(results), self.name)
