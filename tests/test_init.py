@@ -174,7 +174,7 @@ def test_a_structure_that_is_open_along_an_axis(here: Path) -> None:
 def test_every_trainer_has_a_beginning(here: Path) -> None:
     assert {path.stem for path in (FOLDER / "trainers").iterdir()} == set(TRAINERS)
     for trainer in trainer_presets():
-        assert main(["init", "Cu.cif", *DEMO, "--train", trainer]) == 0
+        assert main(["init", "Cu.cif", *DEMO, "--train", trainer, "--length", "12"]) == 0
         assert checked(here) == []
         for name in WRITTEN:
             (here / name).unlink()

@@ -127,6 +127,14 @@ class Usual:
         """The range, in the unit of the key."""
         return f"{self.low:g} to {self.high:g}{f' {unit}' if unit else ''}"
 
+    def doubt(self, number: float, unit: str = "") -> str:
+        """What is said of a number, in the unit of the key; "" of one in the range."""
+        if self.low <= number <= self.high:
+            return ""
+        found = f"found {number:g}{f' {unit}' if unit else ''}"
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{found}, which is hardly meant; usual is {self.words(unit)}{hint}"
+
 
 @dataclass(frozen=True)
 class Key:
@@ -229,15 +237,11 @@ def _doubt(node: Node, key: Key, value: Any) -> None:
     """Note the first number of `value` that is not usual."""
     for one in value if isinstance(value, tuple) else (value,):
         number = getattr(one, "value", one)
-        if key.usual is None or number is None or key.usual.low <= number <= key.usual.high:
+        if key.usual is None or number is None:
             continue
-        unit = f" {key.unit}" if key.unit else ""
-        hint = f"; {key.usual.hint}" if key.usual.hint else ""
-        node.doubt(
-            f"found {number:g}{unit}, which is hardly meant; usual is "
-            f"{key.usual.words(key.unit)}{hint}"
-        )
-        return
+        if words := key.usual.doubt(number, key.unit):
+            node.doubt(words)
+            return
 
 
 def chosen(members: Mapping[str, Node], key: Key) -> Optional[Node]:

@@ -133,6 +133,14 @@ def explored_names(config: RunConfig) -> dict[Path, str]:
     return structure_names(one.path for entry in config.explore.systems for one in entry)
 
 
+def explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
+    """Every structure that some iteration explores, once."""
+    used = {idx for jobs in config.explore.md_jobs for job in jobs for idx in job.sys_idx}
+    for entry in sorted(used):
+        for structure in config.explore.systems[entry]:
+            yield f"explore.sys_configs[{entry}]", structure
+
+
 def all_systems(config: RunConfig) -> list[System]:
     """The systems of every element of ``md_jobs``, in their order."""
     conditions = range(len(config.explore.md_jobs))

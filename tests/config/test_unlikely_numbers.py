@@ -88,9 +88,9 @@ ASE_DOUBTS = [
 def test_of_a_calculator(tmp_path: Path, section: dict[str, Any], found: str, hint: str) -> None:
     path = tmp_path / "emt.json"
     path.write_text(json.dumps({"calculator": "emt", **section}))
-    doubts: list[str] = []
+    doubts: list[InputError] = []
     read_settings(path, doubts)
-    (words,) = doubts
+    (words,) = map(str, doubts)
     assert words.startswith(f"{path}: {found}")
     assert hint in words
 

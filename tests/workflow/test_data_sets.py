@@ -176,7 +176,7 @@ def test_an_element_that_is_known_otherwise(
     use_toys(monkeypatch)  # whose models can start from others
     assert preflight_of(work_dir, {"train.atom_type": ["Ag", "Au", "Cu"]}) == []  # not explored
     changes = with_copper(work_dir)
-    models = {**changes, "init_model_list": ["init.xyz"] * 3}
+    models = {**changes, "init_model_list": ["init.xyz"] * 3, "train.rcut": 2.0}
     (warning,) = preflight_of(work_dir, models)
     assert "holds Cu" in warning
     assert "init_model_list" in warning

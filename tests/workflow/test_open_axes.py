@@ -24,9 +24,10 @@ from pwact.formats.labels import labels_of
 from pwact.workflow.as_begun import init_as_begun, run_as_begun
 from pwact.workflow.campaign import open_campaign
 from pwact.workflow.checks.check_open import check_chain_open, check_run_open
-from pwact.workflow.checks.preflight import explored, preflight
+from pwact.workflow.checks.preflight import preflight
 from pwact.workflow.init_bulk.campaign import run_init_bulk
 from pwact.workflow.init_bulk.chain import chain_of
+from pwact.workflow.systems import explored
 from pwact.workflow.tasks.origin import assigned, explored_start
 from tests.workflow.pairs import (
     LOCAL,

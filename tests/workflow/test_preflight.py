@@ -14,7 +14,7 @@ from pwact.errors import InputError
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import set_labels
 from pwact.formats.structures import read_structure, write_structure
-from pwact.workflow.checks.amount import narrow_cells
+from pwact.workflow.checks.check_width import narrow_cells
 from pwact.workflow.checks.preflight import preflight
 from tests.workflow.pairs import (
     LOCAL,
@@ -305,7 +305,16 @@ def test_cells_that_are_narrow_for_the_models(tmp_path: Path) -> None:
 
     def told(systems: list[str], cutoff: float) -> list[str]:
         changes = {"explore.sys_configs": systems, "train.rcut": cutoff}
-        return narrow_cells(load(tmp_path, deep_update(run_param(), changes), resources()).config)
+        pair = load(tmp_path, deep_update(run_param(), changes), resources())
+        said = narrow_cells(pair.config)
+        assert preflight(pair) == []
+        if said:
+            with pytest.raises(InputError, match="less than twice the cutoff") as caught:
+                preflight(pair, strict=True)
+            assert caught.value.key.startswith("explore.sys_configs[")
+        else:
+            assert preflight(pair, strict=True) == []
+        return said
 
     assert told(["small.vasp"], 4.1) == []
     (words,) = told(["small.vasp"], 4.2)

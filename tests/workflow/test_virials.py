@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pwact.errors import InputError
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import labels_of, set_labels
 from pwact.registry.engines import LABELERS
@@ -33,10 +34,9 @@ VIRIAL = 'virial="-368.6830 -2.8508 -9.3687 -2.8508 -324.3680 19.5327 -9.3687 19
 ROWS = "Ag 0.0 0.0 0.0 0.1 0.0 0.0\nAu 2.0 2.0 2.0 -0.1 0.0 0.0\n"
 
 
-def said(work_dir: Path, data: str = "init.xyz") -> list[str]:
-    return preflight(
-        load(work_dir, deep_update(run_param(), {"init_data": [data]}), resources()), False
-    )
+def said(work_dir: Path, data: str = "init.xyz", strict: bool = False) -> list[str]:
+    changes = {"init_data": [data], "train.rcut": 2.0}
+    return preflight(load(work_dir, deep_update(run_param(), changes), resources()), strict)
 
 
 @pytest.fixture
@@ -99,6 +99,9 @@ def test_a_pressure_that_grows_with_the_volume(work_dir: Path, sign: float, warn
     found = [line for line in said(work_dir, "scaled.xyz") if "grows with the volume" in line]
     assert len(found) == warned
     assert all("--virial-sign opposite" in line for line in found)
+    if warned:
+        with pytest.raises(InputError, match="grows with the volume"):
+            said(work_dir, "scaled.xyz", strict=True)
 
 
 def test_where_nothing_can_be_said_of_the_sign() -> None:

@@ -44,7 +44,8 @@ from pwact.tools.report.page import write_report
 from pwact.tools.status.status import status_of
 from pwact.workflow.active_learning import RunResult, run_active_learning
 from pwact.workflow.campaign import Campaign
-from pwact.workflow.checks.amount import amount, narrow_cells
+from pwact.workflow.checks.amount import amount
+from pwact.workflow.checks.check_width import narrow_cells
 from pwact.workflow.checks.cost import cost_lines
 from pwact.workflow.checks.making import calculator_remarks
 from pwact.workflow.checks.outlook import outlook

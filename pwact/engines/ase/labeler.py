@@ -108,7 +108,6 @@ class AseLabeler:
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the calculator exists and knows the elements."""
         self._check_paths()
-        self._tell_doubts(purpose)
         name = self.settings.calculator
         try:
             found = calculator_class(name)
@@ -136,13 +135,11 @@ class AseLabeler:
             message = f"found {name}, but {here / name} is no directory; allowed: an existing one"
             raise InputError(message, self.input_file, key)
 
-    def _tell_doubts(self, purpose: Purpose) -> None:
-        doubts: list[str] = []
+    def unlikely(self, purpose: Purpose) -> list[InputError]:
+        """Time step, temperature, friction, and the largest force of a relaxation."""
+        doubts: list[InputError] = []
         read_settings(self.input_file, doubts)
-        for words in doubts:
-            if f"{purpose.value}." in words and words not in self._said:
-                self._said.add(words)
-                logger.warning("%s", words)
+        return [one for one in doubts if (one.key or "").startswith(f"{purpose.value}.")]
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with its moments, charges and tags: the calculator gets all of them."""

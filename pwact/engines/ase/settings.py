@@ -106,7 +106,7 @@ _KEYS = (
 )
 
 
-def read_settings(path: Path, doubts: Optional[list[str]] = None) -> AseSettings:
+def read_settings(path: Path, doubts: Optional[list[InputError]] = None) -> AseSettings:
     """Read and check the file; what is hardly meant is added to `doubts`.
 
     Raises
@@ -136,7 +136,7 @@ def read_settings(path: Path, doubts: Optional[list[str]] = None) -> AseSettings
     for unknown in context.unknown:
         raise InputError(unknown.message.replace(", ignored", ""), path, unknown.key)
     if doubts is not None:
-        doubts += map(str, context.doubts)
+        doubts += context.doubts
     return settings
 
 

@@ -18,6 +18,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
+from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, doubts_of
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.cp2k_files import CELLS, FORCES, POSITIONS, find, read_cells, read_steps
 from pwact.formats.cp2k_input import cell_vectors, read_input, write_input
@@ -79,6 +80,20 @@ class Cp2kLabeler:
         checks.check_basis(dft, root, self.config, elements)
         checks.check_kpoints(dft, path, self.config, self.input.kspacing)
         checks.tell_changes(root, path)
+
+    def unlikely(self, purpose: Purpose) -> list[InputError]:
+        """Time step and temperature of an AIMD, where they have the units of CP2K's defaults."""
+        motion = None
+        if purpose is Purpose.AIMD:
+            motion = read_input(self.input.path).section("MOTION", "MD")
+        if motion is None:
+            return []
+        step, temperature = (motion.value(name) for name in ("TIMESTEP", "TEMPERATURE"))
+        numbers = [
+            ("MOTION.MD.TIMESTEP", step.replace("[FS]", "").strip(), STEP_FS, "fs"),
+            ("MOTION.MD.TEMPERATURE", temperature.replace("[K]", "").strip(), TEMPERATURE_K, "K"),
+        ]
+        return doubts_of(self.input.path, numbers)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with kinds and moments of its atoms. Raises InputError."""

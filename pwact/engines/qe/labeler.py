@@ -8,6 +8,7 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from pwact.config.schema import Usual
 from pwact.engines.assignment import hold_along_axes, tell_totals
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
@@ -17,6 +18,7 @@ from pwact.engines.qe import checks, retry, task
 from pwact.engines.qe.species import assign, listed, of_task, species_for
 from pwact.engines.qe.steps import AllSteps, read_steps
 from pwact.engines.qe.task import INPUT, LOG, NEXT_INPUT, OUT, RESULTS, SCHEMA
+from pwact.engines.unlikely import TEMPERATURE_K, doubts_of
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.qe_input import PwInput
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_STEP = Usual(0.2, 200, "1 fs is 20.67")  # ħ over Ry
 _TOTALS = ("tot_charge", "tot_magnetization", "nbnd")
 _KEPT = frozenset({INPUT, LOG, RESULTS})
 
@@ -74,6 +77,18 @@ class QeLabeler:
         checks.check_input(root, purpose)
         species = species_for(root, self.config.pseudo, sorted(elements))
         checks.pseudopotentials(root, species, self.config.pseudo)
+
+    def unlikely(self, purpose: Purpose) -> list[InputError]:
+        """Time step and temperature of an AIMD."""
+        if purpose is not Purpose.AIMD:
+            return []
+        root = PwInput(self.input.path)
+        step, temperature = root.word("CONTROL", "dt"), root.word("IONS", "tempw")
+        numbers = [
+            ("&CONTROL dt", step.replace("d", "e"), _STEP, "ħ/Ry"),
+            ("&IONS tempw", temperature.replace("d", "e"), TEMPERATURE_K, "K"),
+        ]
+        return doubts_of(self.input.path, numbers)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with species and moments of its atoms. Raises InputError."""

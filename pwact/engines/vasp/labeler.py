@@ -14,6 +14,7 @@ from pwact.engines.assignment import tell_totals
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
+from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, doubts_of
 from pwact.engines.vasp import retry
 from pwact.engines.vasp.incar import (
     Incar,
@@ -109,6 +110,16 @@ class VaspLabeler:
         if len(families(chosen)) > 1:
             names = ", ".join(sorted(families(chosen)))
             self._say(f"the POTCARs are of different functionals: {names}")
+
+    def unlikely(self, purpose: Purpose) -> list[InputError]:
+        """Time step and temperature of an AIMD; VASP's default of TEBEG is 0 K."""
+        if purpose is not Purpose.AIMD:
+            return []
+        given = {"TEBEG": "0", **self.incar.values}
+        ranges = {"POTIM": (STEP_FS, "fs"), "TEBEG": (TEMPERATURE_K, "K")}
+        found = [(key, given.get(key, "").split(), *more) for key, more in ranges.items()]
+        numbers = [(key, "".join(words[:1]), usual, unit) for key, words, usual, unit in found]
+        return doubts_of(self.input.path, numbers)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with what INCAR's lists say of its atoms. Raises InputError."""

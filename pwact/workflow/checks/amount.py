@@ -1,4 +1,4 @@
-"""How much a pair of input files asks for, and of how large cells."""
+"""How much a pair of input files asks for."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from pwact import layout
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.run import RunConfig
-from pwact.formats.structures import read_structure
-from pwact.geometry import narrowest
-from pwact.workflow.checks.preflight import explored
 from pwact.workflow.conditions import plan_of
 from pwact.workflow.systems import all_systems
 
@@ -35,27 +32,6 @@ def _of_run(config: RunConfig) -> str:
         f"iterations ({plan.most} a condition), {runs * plan.most} MDs, {labels * plan.most} "
         f"labels, {plan.longest + 1} trainings of each model"
     )
-
-
-def narrow_cells(config: Union[RunConfig, InitConfig]) -> list[str]:
-    """What is said of explored cells in which atoms meet images of their neighbours: one line.
-
-    The models are right in such cells, and LAMMPS is; they only learn less of each frame.
-    """
-    cutoff = config.train.cutoff if isinstance(config, RunConfig) else None
-    if not isinstance(config, RunConfig) or cutoff is None:
-        return []
-    structures = {structure for _, structure in explored(config)}
-    widths = {one.path: narrowest(read_structure(one.path, one.format)) for one in structures}
-    small = {path: width for path, width in widths.items() if width < 2 * cutoff}
-    if not small:
-        return []
-    path = min(small, key=lambda one: (small[one], str(one)))
-    more = f" (and {len(small) - 1} more)" if len(small) > 1 else ""
-    return [
-        f"{path}{more} is {small[path]:.3g} Å wide, less than twice the cutoff of the models "
-        f"({cutoff:g} Å): atoms meet images of their neighbours, so a super cell teaches more"
-    ]
 
 
 def _of_init_bulk(config: InitConfig) -> str:

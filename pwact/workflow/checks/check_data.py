@@ -57,15 +57,14 @@ def check_data(
             *(("init_data", words) for words in data.remarks(range(end))),
             *(("valid_data", words) for words in data.remarks(range(end, len(data)))),
             ("valid_data", data.shared(range(end), range(end, len(data)))),
+            *(("", words) for words in data.without_forces()),
+            ("init_data", growing_words(data.growing())),
         )
         if words
     ]
     if strict and remarks:
         raise remarks[0]
     few = _batches(config, end, len(data) - end)
-    if growing := growing_words(data.growing()):
-        few.append(str(InputError(growing, config.file, "init_data")))
-    few += [str(InputError(words, config.file)) for words in data.without_forces()]
     few += collected_by_pwact(config)
     return [*map(str, remarks), *few, *_without_data(config, explored, elements)]
 

@@ -5,7 +5,7 @@ The configuration has been checked key by key; here engines, structures and data
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -18,6 +18,7 @@ from pwact.engines.batch import BatchLabeler
 from pwact.engines.explorers import Explorer, Motion, UserInput
 from pwact.engines.labelers import Labeler, Purpose
 from pwact.engines.ladder import ladder_of
+from pwact.engines.unlikely import unlikely_words
 from pwact.errors import InputError
 from pwact.executors import check_block
 from pwact.formats.starts import read_start
@@ -28,8 +29,9 @@ from pwact.workflow.checks.check_atoms import check_chain_atoms, check_run_atoms
 from pwact.workflow.checks.check_data import check_data, check_known
 from pwact.workflow.checks.check_held import check_chain_held, check_run_held
 from pwact.workflow.checks.check_open import check_chain_open, check_run_open
+from pwact.workflow.checks.check_width import refuse_narrow
 from pwact.workflow.init_bulk.chain import chain_of
-from pwact.workflow.systems import condition
+from pwact.workflow.systems import condition, explored
 from pwact.workflow.turn import engines_of, judging
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
     Parameters
     ----------
     strict
-        Whether labels that cannot be right are refused.
+        Whether labels that cannot be right, explored cells that are narrow for the models, and
+        unlikely numbers in control files are refused.
     """
     for block in pair.resources.blocks:
         check_block(block)
@@ -52,7 +55,7 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
     if isinstance(config, RunConfig):
         return _check_run(config, pair.resources, strict)
     said = _without_effect(pair.config, config)
-    said += _check_init_bulk(config, pair.resources)
+    said += _check_init_bulk(config, pair.resources, strict)
     said += _not_carried(entry.structure for entry in config.systems)
     return [*_without_data(config), *said]
 
@@ -83,7 +86,10 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
     said = check_run_open(config, explored(config))
     said += [*check_run_held(config, engines.explorer), *check_run_atoms(config, labeler)]
     said += _not_carried(structure for _, structure in explored(config))
-    return [*said, *check_data(config, found, strict)]
+    said += check_data(config, found, strict)
+    if strict:
+        refuse_narrow(config)
+    return said
 
 
 def _not_carried(structures: Iterable[StructureFile]) -> list[str]:
@@ -117,14 +123,6 @@ def _check_motion(config: RunConfig, explorer: Explorer, motion: Motion) -> None
         raise
 
 
-def explored(config: RunConfig) -> Iterator[tuple[str, StructureFile]]:
-    """Every structure that some iteration explores, once."""
-    used = {idx for jobs in config.explore.md_jobs for job in jobs for idx in job.sys_idx}
-    for entry in sorted(used):
-        for structure in config.explore.systems[entry]:
-            yield f"explore.sys_configs[{entry}]", structure
-
-
 def _without_data(config: InitConfig) -> list[str]:
     """What is said of entries that ask for no labels: they give structures alone."""
     places = config.without_data
@@ -153,7 +151,7 @@ def _without_effect(given: Union[RunConfig, InitConfig], begun: InitConfig) -> l
     ]
 
 
-def _check_init_bulk(config: InitConfig, resources: Resources) -> list[str]:
+def _check_init_bulk(config: InitConfig, resources: Resources, strict: bool) -> list[str]:
     chain = chain_of(config, resources)
     if chain.direct is not None:
         chain.direct.validate()
@@ -182,6 +180,7 @@ def _check_init_bulk(config: InitConfig, resources: Resources) -> list[str]:
     if config.scf.retry and not chain.scf:
         raise InputError("it is for labels by scf, and no entry asks for it", config.file, "retry")
     return [
+        *(one for each, why in steps for one in unlikely_words(each.values(), why, strict)),
         *check_chain_open(config, chain),
         *check_chain_held(config, chain),
         *check_chain_atoms(config, chain),

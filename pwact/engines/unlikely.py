@@ -1,0 +1,65 @@
+"""Numbers in a control file that a program takes, and that are hardly meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from pwact.config.schema import Usual
+from pwact.engines.labelers import Purpose
+from pwact.errors import InputError
+
+STEP_FS = Usual(0.01, 10, "1 fs is 0.001 ps")
+TEMPERATURE_K = Usual(1, 10_000)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+
+
+@runtime_checkable
+class NamesUnlikely(Protocol):
+    """A labeler that knows which numbers of its control file are usual."""
+
+    def unlikely(self, purpose: Purpose) -> list[InputError]:
+        """A complaint of each number that is not, with file and key.
+
+        Raises
+        ------
+        InputError
+            The control file cannot be read.
+        """
+
+
+def unlikely_words(labelers: Iterable[object], purpose: Purpose, strict: bool) -> list[str]:
+    """What is said of the numbers in the control files of labelers, each once.
+
+    Raises
+    ------
+    InputError
+        One of them is not usual, where strictness refuses that.
+    """
+    found = [one for each in labelers for one in _unlikely(each, purpose)]
+    if strict and found:
+        raise found[0]
+    return list(dict.fromkeys(map(str, found)))
+
+
+def _unlikely(labeler: object, purpose: Purpose) -> list[InputError]:
+    return labeler.unlikely(purpose) if isinstance(labeler, NamesUnlikely) else []
+
+
+def doubts_of(file: Path, numbers: Iterable[tuple[str, str, Usual, str]]) -> list[InputError]:
+    """A complaint of each number beyond its range.
+
+    Parameters
+    ----------
+    numbers
+        Key, what the file says (or the default of the program), range and unit. What is no number
+        is passed over: the program refuses it.
+    """
+    said = (
+        (key, usual.doubt(float(text), unit))
+        for key, text, usual, unit in numbers
+        if _NUMBER.fullmatch(text)
+    )
+    return [InputError(words, file, key) for key, words in said if words]

@@ -1,0 +1,73 @@
+"""Numbers in control files that programs take and that are hardly meant: named, or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from pwact.engines.labelers import Purpose
+from pwact.engines.unlikely import NamesUnlikely, unlikely_words
+from pwact.errors import InputError
+from tests.engines import cp2k_inputs, qe_inputs, test_ase
+from tests.engines.vasp_helpers import vasp
+
+Making = Callable[[Path, str, str], NamesUnlikely]
+
+
+def of_ase(folder: Path, step: str, temperature: str) -> NamesUnlikely:
+    aimd = {"timestep_fs": float(step), "temperature_k": float(temperature)}
+    return test_ase.labeler(folder, {"calculator": "emt", "aimd": aimd})
+
+
+def of_vasp(folder: Path, step: str, temperature: str) -> NamesUnlikely:
+    return vasp(folder, f"IBRION = 0; NSW = 4; POTIM = {step}; TEBEG = {temperature}\n")
+
+
+def of_cp2k(folder: Path, step: str, temperature: str) -> NamesUnlikely:
+    motion = cp2k_inputs.MD.replace("TIMESTEP 2.0", f"TIMESTEP [fs] {step}")
+    motion = motion.replace("TEMPERATURE 300", f"TEMPERATURE {temperature}")
+    return cp2k_inputs.labeler(folder, cp2k_inputs.cp2k_input("MD", motion=motion))
+
+
+def of_qe(folder: Path, step: str, temperature: str) -> NamesUnlikely:
+    text = qe_inputs.pw_input("md").replace("dt=40", f"dt={20.67 * float(step):.6f}d0")
+    return qe_inputs.labeler(folder, text.replace("tempw=600", f"tempw={temperature}"))
+
+
+@pytest.mark.parametrize("making", [of_ase, of_vasp, of_cp2k, of_qe])
+@pytest.mark.parametrize(
+    ("step", "temperature", "found"),
+    [
+        ("1.0", "300", ""),
+        ("0.001", "300", "which is hardly meant; usual is"),
+        ("50", "300", "which is hardly meant; usual is"),
+        ("1", "0", "found 0 K, which is hardly meant; usual is 1 to 10000 K"),
+        ("1", "2e4", "found 20000 K, which is hardly meant; usual is 1 to 10000 K"),
+    ],
+)
+def test_time_steps_and_temperatures(
+    making: Making, step: str, temperature: str, found: str, tmp_path: Path
+) -> None:
+    labeler = making(tmp_path, step, temperature)
+    for purpose in (Purpose.RELAX, Purpose.SCF):
+        assert unlikely_words([labeler], purpose, strict=True) == []
+    said = unlikely_words([labeler, labeler], Purpose.AIMD, strict=False)
+    assert len(said) == bool(found)
+    assert all(found in words for words in said)
+    if found:
+        with pytest.raises(InputError, match="hardly meant") as caught:
+            unlikely_words([labeler], Purpose.AIMD, strict=True)
+        assert caught.value.file is not None
+        assert caught.value.key
+
+
+def test_an_aimd_of_vasp_without_a_temperature_is_one_at_0_k(tmp_path: Path) -> None:
+    labeler = vasp(tmp_path, "IBRION = 0; NSW = 4; POTIM = 1\n")
+    (words,) = unlikely_words([labeler], Purpose.AIMD, strict=False)
+    assert "TEBEG: found 0 K" in words
+
+
+def test_a_labeler_that_knows_no_ranges_says_nothing() -> None:
+    assert unlikely_words([object()], Purpose.AIMD, strict=True) == []
