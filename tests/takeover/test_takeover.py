@@ -447,7 +447,9 @@ def test_the_command_line_says_it(
     monkeypatch.chdir(tmp_path)
     words = [str(tmp_path / "param.json"), str(tmp_path / "resource.json")]
     before = sorted(tmp_path.rglob("*"))
-    assert main(["check", *words, "--strict"]) == 0
+    assert main(["check", *words, "--strict"]) == 2
+    assert "is 4.1 Å wide, less than twice the cutoff" in capsys.readouterr().err
+    assert main(["check", *words]) == 0
     said = capsys.readouterr().out
     assert "taken over from PWact (last line of si.al): iter.0000 train, iter.0000 exp" in said
     assert "iter.0000/label makes way to iter.0000/label-bk-1" in said

@@ -42,7 +42,7 @@ from tests.workflow.toy_campaign import use_toys
 
 ROOT = Path(__file__).parents[2]
 PYTHON = f"env PYTHONPATH={shlex.quote(str(ROOT))} {shlex.quote(sys.executable)}"
-SETTINGS = {"calculator": "emt", "relax": {"fmax": 1.0}, "aimd": {"steps": 2}}
+SETTINGS = {"calculator": "emt", "relax": {"fmax": 0.5}, "aimd": {"steps": 2}}
 OPEN = {"slab": (True, True, False), "cluster": (False, False, False)}
 BEGUN = [{"event": "campaign_started", "command": "init_bulk"}]
 
