@@ -52,6 +52,7 @@ spelling ``pertub`` is that of PWact and stays.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Optional
 
@@ -265,6 +266,15 @@ def scf_name(step: int) -> str:
 def retry_dir(number: int) -> str:
     """``retry-1`` …: labels whose SCF did not converge, tried again with changes."""
     return f"retry-{number}"
+
+
+def first_try(task: str) -> str:
+    """The task of the first try of a label, by that of any try.
+
+    >>> first_try("iter.0000/02.label/scf/retry-2/md.000.sys.000/4-scf")
+    'iter.0000/02.label/scf/md.000.sys.000/4-scf'
+    """
+    return re.sub(r"(?<=/)retry-\d+(/|$)", "", task)
 
 
 def labelled(directory: Path, data_format: str) -> Path:

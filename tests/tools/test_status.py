@@ -319,6 +319,41 @@ def test_failures_of_tasks_and_jobs_until_they_are_done(diary: Diary) -> None:
     assert diary.status().failures == ()
 
 
+def a_try(diary: Diary, number: int, labels: str, failed: str) -> list[str]:
+    """A try of these labels, in one job, after which `failed` did not converge; their tasks."""
+    folder = f"iter.0000/02.label/scf{f'/retry-{number}' if number else ''}"
+    short = [f"sys/{label}-scf" for label in labels]
+    tasks = {label: f"{folder}/sys/{label}-scf" for label in labels}
+    place = {"stage": "iter.0000/label", "sort": "scf", "place": folder}
+    diary.write("tasks_given", number, **place, tasks=len(tasks), ahead=False)
+    facts = {"kind": "scf", "group": 0, "directory": folder, "scheduler": "slurm"}
+    name = f"scf{number}"
+    diary.write("job_asked", number, name=name, attempt=0, tasks=short, **facts)
+    diary.write("job_submitted", number, name=name, id=name)
+    diary.ended(name, number + 0.5, done=len(labels) - len(failed))
+    for label in failed:
+        told = {"task": tasks[label], "log": f"{tasks[label]}/log", "why": f"no SCF {number}"}
+        diary.write("task_failed", number + 0.7, stage="iter.0000/label", **told)
+    return [tasks[label] for label in failed]
+
+
+def test_labels_that_converged_in_a_further_try_are_no_failures(diary: Diary) -> None:
+    def failures() -> list[str]:
+        found = [one.what for one in diary.status().failures]
+        return [what for what in found if not what.startswith("job ")]
+
+    diary.begin("iter.0000/label", 0)
+    assert a_try(diary, 0, "abcd", failed="abc") == failures()
+    assert a_try(diary, 1, "abc", failed="bc") == failures()
+    (last,) = a_try(diary, 2, "bc", failed="c")
+    assert failures() == [last]
+    tasks = diary.status().tasks
+    assert (tasks.total, tasks.done, tasks.failed) == (4, 3, 1)
+    diary.done("iter.0000/label", 5)
+    (failure,) = diary.status().failures
+    assert (failure.what, failure.why) == (last, "no SCF 2")
+
+
 def test_trajectories_that_died_early_are_named(diary: Diary) -> None:
     name = "iter.0000/explore"
     entry = {"system": "s", "usable": True, "normal": False, "why": "it died after step 20"}

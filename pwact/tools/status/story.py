@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
+from pwact import layout
 from pwact.executors import history
 from pwact.executors.history import JobStory, job_stories
 from pwact.report.status import Failure, OpenJobFacts, StageFacts, TaskFacts
@@ -136,7 +137,7 @@ class Story:
             elif event["event"] == facts.TASKS and event["stage"] == stage.name:
                 if event["ahead"]:
                     ahead += event["tasks"]
-                else:
+                elif layout.first_try(event["place"]) == event["place"]:  # others count as these
                     whole[event["sort"], event["place"]] = event["tasks"]
         total = sum(whole.values()) if whole else ahead or None
         done = sum(story.done for story in self.jobs_of(stage))
@@ -160,30 +161,47 @@ class Story:
         ]
 
     def failed_tasks(self) -> list[Failure]:
-        """Tasks that failed and were not done since, of stages that stand as they were begun."""
+        """Tasks that failed and were not done since, of stages that stand as they were begun.
+
+        Of a label that was tried again with changes the last try counts, if that failed.
+        """
         begun = {state.name: state.begun_at for state in self.states if state.begun}
-        done_at: dict[str, int] = {}
-        for story in self.jobs:
-            if story.done == len(story.job.tasks):
-                done_at.update(dict.fromkeys(story.tasks, story.position))
+        done_at = self._done_at()
         found: dict[str, Failure] = {}
         for position, event in enumerate(self._events):
             if event["event"] != facts.FAILED or position < begun.get(event["stage"], position + 1):
                 continue
-            if done_at.get(event["task"], -1) > position:
+            label = layout.first_try(event["task"])
+            if max(done_at.get(event["task"], -1), done_at.get(label, -1)) > position:
                 continue
             log = str(self.work_dir / event["log"])
             why = event["why"] or "no reason known"
-            found[event["task"]] = Failure(event["stage"], event["task"], why, log)
+            found[label] = Failure(event["stage"], event["task"], why, log)
         return list(found.values())
+
+    def _done_at(self) -> dict[str, int]:
+        """Which event asked last for the job by which a task was done.
+
+        A label counts as done where a job with a further try of it has ended: that of a try that
+        failed comes before the word of its failure.
+        """
+        found: dict[str, int] = {}
+        for story in self.jobs:
+            if story.done == len(story.job.tasks):
+                found.update(dict.fromkeys(story.tasks, story.position))
+            for task in story.tasks if story.state == "ended" else ():
+                label = layout.first_try(task)
+                if label != task:
+                    found[label] = story.position
+        return found
 
     def failed_jobs(self) -> list[Failure]:
         """Jobs of stages under way that left tasks undone, which later jobs have not done."""
         under_way = {state.name for state in self.states if state.begun and not state.done}
-        told = {failure.what for failure in self.failed_tasks()}
+        told = {layout.first_try(failure.what) for failure in self.failed_tasks()}
         left: dict[str, JobStory] = {}
         for story in self.jobs:
-            for task in story.tasks:
+            for task in map(layout.first_try, story.tasks):
                 left.pop(task, None)
                 if story.state == "ended" and story.done < len(story.tasks):
                     left[task] = story
