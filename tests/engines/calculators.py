@@ -105,6 +105,19 @@ class Spins(Calculator):  # type: ignore[misc]
         self.results["stress"] = full_3x3_to_voigt_6_stress(virial / self.atoms.get_volume())
 
 
+class TBLite(Springs):
+    """Springs that converge with enough iterations alone."""
+
+    def __init__(self, method: str = "GFN2-xTB", max_iterations: int = 250) -> None:
+        super().__init__(0.1)
+        self.method, self.most = method, max_iterations
+
+    def calculate(self, *arguments: Any, **more: Any) -> None:
+        super().calculate(*arguments, **more)
+        if self.most < 900:
+            raise SCFError(f"after {self.most} iterations")
+
+
 class SCFError(Exception):
     """As ASE's, which some calculators raise."""
 

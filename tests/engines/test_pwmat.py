@@ -428,7 +428,8 @@ def test_the_fingerprint_of_slater_koster_files(tmp_path: Path) -> None:
     (tmp_path / "skf" / "Ag-Ag.skf").write_text("1")
     assert made.fingerprint(Purpose.SCF) != before
     none = labeler(tmp_path, control + "DFTB_DETAIL = 3\n", "dftb", in_skf=tmp_path / "nowhere")
-    assert set(none.fingerprint(Purpose.SCF)) == {"control", "kspacing", "flag_symm"}
+    names = {"control", "kspacing", "flag_symm", "changed"}
+    assert set(none.fingerprint(Purpose.SCF)) == names
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ the dump and the structure of ABACUS 3.7 into OUT.*. Comments in INPUT steer it:
 
     # stub: words develop  the words of the development branch in its logs (or ``old``: ABACUS 2.2)
     # stub: hard 2         the SCF of the second evaluation does not converge; 0: of none
+    # stub: stubborn 0.2   no SCF converges with a mixing_beta above this
     # stub: cut 2          it dies in the middle of what comes after two evaluations
     # stub: cut-once 2     … but only in a directory where it has not died before
 """
@@ -184,7 +185,8 @@ class Writer:
         """One self-consistent calculation with its forces."""
         self._die_here()
         self.count += 1
-        self.failed = self.orders.get("hard") == str(self.count)
+        beta, stubborn = float(self.values.get("mixing_beta", 0.8)), self.orders.get("stubborn", 1)
+        self.failed = self.orders.get("hard") == str(self.count) or beta > float(stubborn)
         energy = self.atoms.get_potential_energy() + (0.7 if self.failed else 0.0)
         for number in (1, 2):
             rough = energy + (0.3 if number == 1 else 0.0)

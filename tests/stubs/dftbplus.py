@@ -8,6 +8,7 @@ Comments in the input steer it:
 
     # stub: hard 1        the SCC does not converge in the first directory that asks
                           $STUB_DFTB_MARKS, a directory, remembers them (else each its own)
+    # stub: stubborn 300  no SCC converges with fewer MaxSCCIterations
     # stub: hard-step 2   the SCC of MD step 2 does not converge
     # stub: cut 2         it dies in the middle of what comes after two steps
     # stub: cut-once 2    … but only in a directory where it has not died before
@@ -99,7 +100,9 @@ class Run:
     def electrons(self) -> None:
         """The SCC of a geometry, on the screen."""
         self._die_here()
-        self.scc = not self.hard and self.step != self.control.orders.get("hard-step", -1)
+        most = int(self.control.root.word("hamiltonian", "dftb", "maxscciterations") or 100)
+        few = most < self.control.orders.get("stubborn", 0)
+        self.scc = not (self.hard or few) and self.step != self.control.orders.get("hard-step", -1)
         print(f"{LINE}\n\n***  Geometry step: {self.step}\n")
         print(" iSCC Total electronic   Diff electronic      SCC error    ")
         for number in (1, 2):

@@ -41,6 +41,12 @@ SCHEMA: dict[str, Any] = {
                     ("prefix", "separator", "suffix", "lowercasetypename")
                 )
             },
+            "mixer": {
+                **dict.fromkeys(("broyden", "simple"), {"mixingparameter": None}),
+                "anderson": dict.fromkeys(
+                    ("mixingparameter", "initmixingparameter", "generations")
+                ),
+            },
             "maxangularmomentum": OPEN,
             "kpointsandweights": {"supercellfolding": None},
             "filling": OPEN,

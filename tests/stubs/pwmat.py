@@ -7,6 +7,7 @@ REPORT, MOVEMENT, OUT.MLMD, RELAXSTEPS and final.config in PWmat's form. The ene
 steer it:
 
     # stub: hard 3        of three structures one does not converge
+    # stub: stubborn 200  no SCF converges with fewer steps in SCF_ITER0_2
     # stub: loose 1       SCF stops at the number of iterations, with its accuracy reached
     # stub: cut 2         it dies in the middle of the frame after two
     # stub: cut-once 2    … but only in a directory where it has not died before
@@ -305,7 +306,10 @@ def compute(control: Control, atoms: Atoms, run: Run) -> None:
     if job == "SCF":
         dice = zlib.crc32(np.round(atoms.positions, 6).tobytes())
         hard = control.orders.get("hard")
-        run.scf(hard is not None and dice % hard == 0)
+        few = control.numbers("SCF_ITER0_2", "94 4 3 1.0 0.025 1")[0] < control.orders.get(
+            "stubborn", 0
+        )
+        run.scf(few or (hard is not None and dice % hard == 0))
         if control.true("OUT.MLMD"):
             name = movement if "no-mlmd" in control.orders else Path("OUT.MLMD")
             run.frame(name, -1.0)

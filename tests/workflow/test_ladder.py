@@ -192,7 +192,14 @@ def test_in_a_run_and_in_an_init_bulk(tmp_path: Path) -> None:
         ),
         ({"DFT.retry": [{"step": 2}]}, r"did you mean steps\? Allowed: steps"),
         ({"DFT.retry": [{}]}, r"DFT.retry\[0\]: found {}; expected an object with a key"),
-        ({"DFT.retry": [{"steps": 1}], "DFT.dft_style": "dftb+"}, "dftb. does not know this key"),
+        (
+            {
+                "DFT.retry": [{"steps": 1}],
+                "DFT.dft_style": "bigmodel",
+                "DFT.bigmodel_script": "p.json",
+            },
+            "bigmodel does not know this key; pwmat, vasp, cp2k",
+        ),
         ({"DFT.retry": {"steps": 200}}, ""),
     ],
 )

@@ -6,18 +6,21 @@ STRU, and with it the frames that are read, groups the atoms by species.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from pwact.atom_properties import MOMENTS, properties_of
-from pwact.engines.abacus import checks, task
+from pwact.engines.abacus import checks, retry, task
 from pwact.engines.abacus.species import species_for, stru_beside
 from pwact.engines.abacus.task import INPUT, KPT, LOG, OUT, STRU
 from pwact.engines.assignment import hold_along_axes, taken, tell_totals
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
+from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.formats.abacus_dump import DumpedStep, read_dump
@@ -56,6 +59,14 @@ class AbacusLabeler:
         self.input = config.inputs[input_idx]
         self.block = block
         self._said: set[str] = set()
+        self._changes: Mapping[str, Any] = {}
+
+    def changed(self, changes: Mapping[str, Any]) -> AbacusLabeler:
+        """A labeler with other keys of INPUT. Raises InputError."""
+        retry.values_of(changes)
+        made = copy(self)
+        made._changes = changes
+        return made
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the input fits the purpose and has what each element needs."""
@@ -88,12 +99,13 @@ class AbacusLabeler:
         beside = {STRU: stru_beside(root), KPT: task.kpt_beside(root)}
         files = {path.name: path for path in self.config.pseudo}
         files.update({name: path for name, path in beside.items() if path is not None})
-        return {
+        values = {
             "engine": "abacus",
             "input": tree_hash(self.input.path),
             "kspacing": self.input.kspacing,
             "files": {name: tree_hash(path) for name, path in sorted(files.items())},
         }
+        return with_changes(values, self._changes)
 
     def write_input(
         self,
@@ -108,7 +120,9 @@ class AbacusLabeler:
         symbols = dict.fromkeys(atoms.get_chemical_symbols())
         species, files = species_for(root, self.config.pseudo, list(symbols))
         write_text(directory / STRU, task.stru_of(atoms, species, purpose))
-        write_text(directory / INPUT, task.input_text(root, species, atoms, purpose, seed))
+        values = task.input_values(root, species, atoms, purpose, seed)
+        values.update(retry.values_of(self._changes))
+        write_text(directory / INPUT, task.input_text(root, values))
         mesh = task.kpt_text(root, atoms.cell.array, self.input.kspacing)
         if mesh is not None:
             write_text(directory / KPT, mesh)

@@ -6,7 +6,7 @@ seed. The rest of INPUT is the user's, line by line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -52,10 +52,10 @@ def running_log(root: AbacusInput) -> str:
     return f"running_{calculation(root)}.log"
 
 
-def input_text(
+def input_values(
     root: AbacusInput, species: Sequence[Species], atoms: Atoms, purpose: Purpose, seed: int
-) -> str:
-    """The INPUT of a task."""
+) -> dict[str, str]:
+    """What is ours of the INPUT of a task."""
     values = {"suffix": SUFFIX, "stru_file": STRU, "kpoint_file": KPT, "pseudo_dir": "./"}
     if needs_orbitals(root):
         values["orbital_dir"] = "./"
@@ -63,6 +63,11 @@ def input_text(
     if purpose is Purpose.AIMD:
         values.update(md_dumpfreq="1", md_seed=str(seed % _SEEDS), dump_force="1", dump_virial="1")
     values.update(by_species(root, species, set(atoms.get_chemical_symbols())))
+    return values
+
+
+def input_text(root: AbacusInput, values: Mapping[str, str]) -> str:
+    """The INPUT of a task: the user's with these values."""
     return root.render(values, _GONE | frozenset(BY_SPECIES))
 
 

@@ -8,6 +8,8 @@ import logging
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
+from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -16,11 +18,13 @@ from pwact.atom_properties import PROPERTIES, hand_on
 from pwact.config.schema import nearest
 from pwact.engines.ase import making as ase_making
 from pwact.engines.ase import paths as ase_paths
+from pwact.engines.ase import retry
 from pwact.engines.ase.configuration import PROFILE
 from pwact.engines.ase.settings import AseSettings, read_settings
 from pwact.engines.assignment import hold_along_axes, taken, tell_totals
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
+from pwact.engines.ladder import with_changes
 from pwact.engines.ranks import FORGET
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
@@ -97,6 +101,14 @@ class AseLabeler:
         self._energy = ENERGY if config.energy_as_given else FREE
         self._said: set[str] = set()
         self._settings: Optional[AseSettings] = None
+        self._changes: Mapping[str, Any] = {}
+
+    def changed(self, changes: Mapping[str, Any]) -> AseLabeler:
+        """A labeler whose calculator has other arguments. Raises InputError."""
+        retry.arguments_with(changes, self.settings.calculator, self.settings.arguments)
+        made = copy(self)
+        made._changes = changes
+        return made
 
     @property
     def settings(self) -> AseSettings:
@@ -183,7 +195,7 @@ class AseLabeler:
         nested = {name: tree_hash(path) for name, path in deep.items()}
         used["files"] = Settings({**own, **nested}, dict.fromkeys(nested, ANY))
         used["energy"] = self._energy
-        return Settings(used, {**settings.defaults, "energy": ENERGY})
+        return with_changes(Settings(used, {**settings.defaults, "energy": ENERGY}), self._changes)
 
     def write_input(
         self,
@@ -203,7 +215,9 @@ class AseLabeler:
     def _write_settings(self, directory: Path, seed: int) -> None:
         """Write what the worker needs to make the calculator; it runs elsewhere: whole paths."""
         here = self.input_file.resolve().parent
-        arguments = ase_paths.absolute(self.settings.arguments, here)
+        own = self.settings
+        arguments = retry.arguments_with(self._changes, own.calculator, own.arguments)
+        arguments = ase_paths.absolute(arguments, here)
         settings = {**self.settings.to_json(), "arguments": arguments, "seed": seed}
         if self.settings.profile:
             settings[PROFILE] = ase_paths.absolute(self.settings.profile, here)

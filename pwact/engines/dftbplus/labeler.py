@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -11,10 +13,11 @@ import numpy as np
 
 from pwact.engines.assignment import tell_totals
 from pwact.engines.dftbplus import input as control
-from pwact.engines.dftbplus import spins
+from pwact.engines.dftbplus import retry, spins
 from pwact.engines.dftbplus.files import Links, check_slater_koster, link_names
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
+from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.fixed_atoms import held, held_in_part
@@ -80,6 +83,14 @@ class DftbPlusLabeler:
         self.input = config.inputs[input_idx]
         self.block = block
         self._said: set[str] = set()
+        self._changes: Mapping[str, Any] = {}
+
+    def changed(self, changes: Mapping[str, Any]) -> DftbPlusLabeler:
+        """A labeler with another mixing of charges. Raises InputError."""
+        retry.lines_of(changes, self._read()[0])
+        made = copy(self)
+        made._changes = changes
+        return made
 
     def _read(self) -> tuple[Node, Text, Links]:
         """The user's input, with names of links in place of relative names."""
@@ -122,12 +133,13 @@ class DftbPlusLabeler:
         """The input with what it includes, and the files that it names, by content."""
         _, text, links = self._read()
         content = text.render().encode("utf-8", "surrogateescape")
-        return {
+        values = {
             "engine": "dftb+",
             "input": hashlib.sha256(content).hexdigest(),
             "kspacing": self.input.kspacing,
             "files": {name: tree_hash(path) for name, path in sorted(links.used.items())},
         }
+        return with_changes(values, self._changes)
 
     def write_input(
         self,
@@ -147,6 +159,7 @@ class DftbPlusLabeler:
         own += "# what pwact needs\n"
         own += control.kpoints(root, atoms.cell.array, self.input.kspacing)
         own += "" if self.config.bare_atoms else spins.lines_of(root, atoms)
+        own += retry.lines_of(self._changes, root)
         moved = _moved(atoms)
         task = (root, purpose, version, seed)
         write_text(directory / INPUT, own + control.appended(*task, moved=moved))

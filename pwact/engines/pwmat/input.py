@@ -136,6 +136,15 @@ def key_of(line: str) -> str:
     return key.strip().upper()
 
 
+def replaced(source: EtotInput, values: Mapping[str, str]) -> EtotInput:
+    """The control file with other values of some keys."""
+    first, *others = source.lines
+    kept = [line for line in others if key_of(line) not in values]
+    added = [f"{key} = {value}" for key, value in values.items()]
+    lines = (first, *kept, *added) if values else source.lines
+    return EtotInput(source.path, lines, {**source.values, **values})
+
+
 def render(
     source: EtotInput,
     files: Sequence[str],

@@ -7,7 +7,8 @@ pseudopotentials and their like in `pwmat_basis`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -18,11 +19,12 @@ from pwact.engines.assignment import hold_along_axes, tell_totals
 from pwact.engines.heading import Heading
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
 from pwact.engines.labelers import Purpose
+from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
-from pwact.engines.pwmat import report
+from pwact.engines.pwmat import report, retry
 from pwact.engines.pwmat.atoms import assign, hubbard_lines
 from pwact.engines.pwmat.basis import Basis, basis_of
-from pwact.engines.pwmat.input import EtotInput, read_etot_input, render
+from pwact.engines.pwmat.input import EtotInput, read_etot_input, render, replaced
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.fingerprint import extended
 from pwact.formats.atom_config import read_atom_config, read_final_config, write_atom_config
@@ -69,6 +71,14 @@ class PwmatLabeler:
         self.given = config.inputs[input_idx]
         self.block = block
         self._said: set[str] = set()
+        self._changes: Mapping[str, Any] = {}
+
+    def changed(self, changes: Mapping[str, Any]) -> PwmatLabeler:
+        """A labeler with another way to solve the SCF. Raises InputError."""
+        retry.values_of(changes, self.control)
+        made = copy(self)
+        made._changes = changes
+        return made
 
     @cached_property
     def control(self) -> EtotInput:
@@ -112,7 +122,7 @@ class PwmatLabeler:
         if "MP_N123" not in self.control.values:
             made["kspacing"] = self.given.kspacing or DEFAULT_KSPACING
             made["flag_symm"] = self._symmetry()
-        return made
+        return with_changes(made, self._changes)
 
     def _symmetry(self) -> int:
         own = self.control.whole("FLAG_SYMM")
@@ -139,7 +149,8 @@ class PwmatLabeler:
         defaults.append(("MP_N123", points))
         link_files(directory, self.basis.links(elements))
         write_atom_config(directory / name, frame)
-        text = render(self.control, [*files, *(hubbard or ())], defaults, hubbard is not None)
+        changed = replaced(self.control, retry.values_of(self._changes, self.control))
+        text = render(changed, [*files, *(hubbard or ())], defaults, hubbard is not None)
         write_text(directory / CONTROL, text)
 
     def command(self, purpose: Purpose) -> str:  # noqa: ARG002
