@@ -62,6 +62,27 @@ class Failing(EMT):  # type: ignore[misc]
             self.results[self.what] = np.asarray(self.results[self.what]) * np.nan
 
 
+class Tired(EMT):  # type: ignore[misc]
+    """EMT that computes `after` times, and then dies; `done` counts what all of them computed."""
+
+    done = 0
+
+    def __init__(self, after: int = 10**6) -> None:
+        super().__init__()
+        self.left = after
+
+    def calculate(
+        self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes
+    ) -> None:
+        del system_changes
+        self.left -= 1
+        if self.left < 0:
+            raise RuntimeError("killed")
+        # from the first neighbour on: the last bits then depend on no geometry before
+        super().calculate(atoms, properties, all_changes)
+        Tired.done += 1
+
+
 class Smeared(EMT):
     """EMT whose ``energy`` is 10 meV an atom above the free energy, as with a smearing."""
 

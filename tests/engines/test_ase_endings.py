@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -13,7 +15,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwact.engines.ase import worker as ase_worker
-from pwact.engines.ase.labeler import LOG, RESULT, AseLabeler
+from pwact.engines.ase.labeler import LOG, RESULT, SETTINGS, STATUS, STRUCTURE, AseLabeler
+from pwact.engines.ase.relaxation import KNOWN
 from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 from pwact.formats.labels import labels_of
@@ -144,6 +147,85 @@ def test_an_md_begins_again_where_it_cannot_go_on(tmp_path: Path, damage: str) -
     with pytest.raises(RuntimeError):  # in a fresh start it dies at the same calculation again
         ase_worker.work(task, "aimd")
     assert len(made.read_result(task, Purpose.AIMD)) == 4
+
+
+# a relaxation in several starts
+
+
+def relaxing(folder: Path, after: int = 10**6, **relax: Any) -> Path:
+    """A task of a calculator that dies after so many calculations."""
+    relax = {"fmax": 0.02, "cell": True, **relax}
+    settings = {"calculator": "tests.engines.calculators:Tired", "relax": relax}
+    settings["arguments"] = {"after": after}
+    return prepared(folder, settings, Purpose.RELAX)[1]
+
+
+def calculations(task: Path) -> int:
+    """Start until it is done; how many calculations it took."""
+    before, ended = ase_calculators.Tired.done, False
+    while not ended:
+        with contextlib.suppress(RuntimeError):
+            ase_worker.work(task, "relax")
+            ended = True
+        assert ase_calculators.Tired.done - before < 100
+    return ase_calculators.Tired.done - before
+
+
+@pytest.mark.parametrize("optimizer", ["BFGS", "LBFGS", "FIRE", "BFGSLineSearch"])
+@pytest.mark.parametrize("cell", [True, False])
+def test_a_relaxation_goes_on_where_it_was_ended(
+    tmp_path: Path, optimizer: str, cell: bool
+) -> None:
+    wanted = {"optimizer": optimizer, "cell": cell}
+    whole = relaxing(tmp_path / "one", **wanted)
+    needed = calculations(whole)
+    assert needed > 3
+    often = relaxing(tmp_path / "many", after=3, **wanted)
+    assert calculations(often) == needed
+    assert (often / RESULT).read_bytes() == (whole / RESULT).read_bytes()
+
+
+def test_its_steps_count_over_all_starts(tmp_path: Path) -> None:
+    task = relaxing(tmp_path, after=2, fmax=1e-9, steps=4)
+    assert calculations(task) == 5
+    assert not json.loads((task / STATUS).read_text())["converged"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "bytes", "structure", "settings"])
+def test_a_relaxation_that_cannot_go_on_begins_again(tmp_path: Path, damage: str) -> None:
+    task = relaxing(tmp_path, after=3)
+    with pytest.raises(RuntimeError, match="killed"):
+        ase_worker.work(task, "relax")
+    known = task / KNOWN
+    content = known.read_bytes()
+    computed = 3
+    if damage == "cut":  # in the middle of the last geometry
+        known.write_bytes(content[: content.rindex(b"cell_and") + 40])
+        computed = 2
+    elif damage == "bytes":
+        known.write_bytes(content[:200] + b"\xff" + content[200:])
+        computed = 0
+    elif damage == "structure":
+        structure = task / STRUCTURE
+        structure.write_text(structure.read_text().replace("3.7", "3.71"))
+        computed = 0
+    else:
+        settings = task / SETTINGS
+        settings.write_text(settings.read_text().replace('"fmax": 0.02', '"fmax": 0.021'))
+        computed = 0
+    with pytest.raises(RuntimeError, match="killed"):
+        ase_worker.work(task, "relax")
+    places = [line for line in known.read_text().splitlines() if "cell_and" in line]
+    assert len(places) == computed + 3
+
+
+def test_only_the_first_process_writes_what_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "1")
+    task = relaxing(tmp_path)
+    ase_worker.work(task, "relax")
+    assert not (task / KNOWN).exists()
 
 
 # how a program is started

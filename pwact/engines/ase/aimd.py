@@ -49,7 +49,7 @@ class Aimd:
         self._atoms, self._directory, self._label = atoms, directory, label
         self._wanted, self._writes = settings["aimd"], bool(settings["writes"])
         self._rng = np.random.RandomState(settings["seed"])
-        self._task = _task_hash(directory)
+        self._task = task_hash(directory)
 
     def run(self) -> None:
         """Make all steps that are not there yet; `frames` holds those that are kept."""
@@ -148,7 +148,8 @@ def _same(frame: Atoms, positions: np.ndarray) -> bool:
     )
 
 
-def _task_hash(directory: Path) -> str:
+def task_hash(directory: Path) -> str:
+    """What a task is to compute, so that a start of another one is not gone on with."""
     digest = hashlib.sha256()
     for name in (STRUCTURE, SETTINGS):
         digest.update((directory / name).read_bytes())

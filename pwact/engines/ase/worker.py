@@ -30,6 +30,7 @@ from pwact.engines.ase.labeler import (
     STRUCTURE,
     calculator_class,
 )
+from pwact.engines.ase.relaxation import Remembered
 from pwact.engines.ranks import leave_mark, rank, take_marks
 from pwact.fixed_atoms import FIXED, along_axes, held, held_in_part
 from pwact.formats.extxyz import read_extxyz, write_extxyz
@@ -98,16 +99,26 @@ def constraints(atoms: Atoms) -> list[Any]:
 def relax(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
     """Relax; returns the last frame and why it cannot be used ("" if it can)."""
     import ase.optimize  # noqa: PLC0415
-    from ase.filters import FrechetCellFilter  # noqa: PLC0415
 
-    del directory  # the signature is that of its siblings
     wanted = settings["relax"]
+    atoms.calc = Remembered(atoms.calc, directory, settings["writes"])
     atoms.set_constraint(constraints(atoms))
-    target = FrechetCellFilter(atoms) if wanted["cell"] else atoms
+    target = with_cell(atoms) if wanted["cell"] else atoms
     optimizer = getattr(ase.optimize, wanted["optimizer"])(target)
     done = optimizer.run(fmax=wanted["fmax"], steps=wanted["steps"])
     reason = "" if done else f"not relaxed to {wanted['fmax']} eV/Å in {wanted['steps']} steps"
     return [labelled(atoms, settings["energy"])], reason
+
+
+def with_cell(atoms: Atoms) -> Any:
+    """Atoms and cell as one set of coordinates, which end where forces and stress vanish."""
+    try:
+        from ase.filters import FrechetCellFilter  # noqa: PLC0415
+    except ImportError:  # before ASE 3.23
+        from ase.constraints import UnitCellFilter  # noqa: PLC0415
+
+        return UnitCellFilter(atoms)
+    return FrechetCellFilter(atoms)
 
 
 def aimd(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[Atoms], str]:
