@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
+from ase.constraints import FixAtoms
 
 from pwact.engines.ase.labeler import SETTINGS, STRUCTURE
 from pwact.engines.ase.md_worker import dynamics_of
@@ -95,9 +96,29 @@ def test_the_barostat_of_an_exploration_swings_with_its_damping_time(
     assert 0.9 * fast < found < 1.1 * slow
 
 
+def expected_square(atoms: Atoms, friction_per_fs: float, time_fs: float) -> float:
+    """Langevin: ⟨Δr²⟩ = (6 kT / m γ²) (γt − 1 + e^(−γt)), of particles that begin at T."""
+    gamma, time = friction_per_fs / units.fs, time_fs * units.fs
+    slowed = gamma * time - 1 + np.exp(-gamma * time)
+    return float(6 * units.kB * TEMP_K / (atoms.get_masses()[0] * gamma**2) * slowed)
+
+
+@pytest.mark.parametrize("taut_ps", [0.05, 0.5])
+def test_the_thermostat_of_an_exploration_with_held_atoms_has_its_friction(taut_ps: float) -> None:
+    """It is Langevin's there; the friction is 1 / τ."""
+    atoms = heated(gas(1500), TEMP_K)
+    atoms.set_constraint(FixAtoms([0]))
+    began = atoms.get_positions()
+    condition = {"ensemble": "nvt", "dt_ps": 0.002, "temp_k": TEMP_K, "taut_ps": taut_ps}
+    dynamics_of(atoms, {"nsteps": 200, "trj_freq": 200, **condition}, seed=7).run(200)
+    moved = np.sum((atoms.get_positions() - began) ** 2, axis=1)
+    assert moved[0] == 0
+    expected = expected_square(atoms, 1 / (FS_PER_PS * taut_ps), 400.0)
+    assert np.mean(moved[1:]) == pytest.approx(expected, rel=0.1)
+
+
 @pytest.mark.parametrize("friction_per_fs", [0.002, 0.02])
 def test_the_thermostat_of_aimd_has_its_friction(tmp_path: Path, friction_per_fs: float) -> None:
-    """Langevin: ⟨Δr²⟩ = (6 kT / m γ²) (γt − 1 + e^(−γt)), of particles that begin at T."""
     atoms = gas(1500)
     for name in (STRUCTURE, SETTINGS):  # by which an earlier start of the same task is known
         (tmp_path / name).write_text("")
@@ -118,8 +139,5 @@ def test_the_thermostat_of_aimd_has_its_friction(tmp_path: Path, friction_per_fs
     }
     frames, _ = aimd(atoms, settings, tmp_path)
     moved = np.mean(np.sum((frames[-1].positions - frames[0].positions) ** 2, axis=1))
-    gamma, time = friction_per_fs / units.fs, 400.0 * units.fs
-    mass = atoms.get_masses()[0]
-    expected = 6 * units.kB * TEMP_K / (mass * gamma**2)
-    expected *= gamma * time - 1 + np.exp(-gamma * time)
+    expected = expected_square(atoms, friction_per_fs, 400.0)
     assert moved == pytest.approx(expected, rel=0.1)
