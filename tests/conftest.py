@@ -10,9 +10,11 @@ import re
 import shutil
 import signal
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Optional
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -61,9 +63,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Other people's loaders are selected by ``-m consumers``, combinations of which others try a
     sample by ``-m thorough``, what needs PyTorch by ``-m torch``, ``-m sevennet`` or ``-m mace``,
-    and files beside the repository where PWACT_REAL_OUTPUTS names them.
+    and files beside the repository where PWACT_REAL_OUTPUTS names them. PWACT_TEST_OF_EACH says
+    with how many of its sets of parameters each test runs at most.
     """
     group_what_shares(items)
+    if hasattr(config, "workerinput"):  # one of several workers of xdist
+        put_long_ones_first(items)
     asked = str(config.getoption("markexpr"))
     left_out = {
         "real_outputs": not os.environ.get("PWACT_REAL_OUTPUTS"),
@@ -71,14 +76,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "thorough": "thorough" not in asked,
         **{name: name not in re.findall(r"\w+", asked) for name in ("torch", "sevennet", "mace")},
     }
-    extra = [
+    kept = [
         item
         for item in items
-        if any(left and item.get_closest_marker(name) for name, left in left_out.items())
+        if not any(left and item.get_closest_marker(name) for name, left in left_out.items())
     ]
-    if extra:
-        config.hook.pytest_deselected(items=extra)
-        items[:] = [item for item in items if item not in extra]
+    if at_most := os.environ.get("PWACT_TEST_OF_EACH"):
+        kept = some_of_each(kept, int(at_most))
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
+
+
+def some_of_each(items: list[pytest.Item], at_most: int) -> list[pytest.Item]:
+    """Of each test at most so many sets of parameters: the first, the last and some between."""
+    sets: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        sets.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept = set()
+    for mine in sets.values():
+        places = {round(place) for place in np.linspace(0, len(mine) - 1, at_most)}
+        kept |= {mine[place] for place in places}
+    return [item for item in items if item in kept]
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +125,23 @@ def group_what_shares(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.get_closest_marker("spread") and (shared := shared_by(item)):
             item.add_marker(pytest.mark.xdist_group(shared))
+
+
+def put_long_ones_first(items: list[pytest.Item]) -> None:
+    """Bring what is slow, and what goes to one worker, to the front (``--no-loadscope-reorder``).
+
+    The many short tests then fill the waits of the others, and nothing long is left for the end.
+    """
+    groups = {item: group_of(item) for item in items}
+    sizes = Counter(groups.values())
+    slow = {groups[item] for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (groups[item] not in slow, -sizes[groups[item]]))
+
+
+def group_of(item: pytest.Item) -> str:
+    """What goes to one worker together with this test: its group, else itself."""
+    found = item.get_closest_marker("xdist_group")
+    return str(found.args[0]) if found else item.nodeid
 
 
 def shared_by(item: pytest.Item) -> str:

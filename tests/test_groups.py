@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import group_what_shares, shared_by
+from tests.conftest import group_what_shares, put_long_ones_first, shared_by, some_of_each
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,38 @@ def test_the_workers_know_the_groups() -> None:
             "what_stands_alone",
         )
     }
+
+
+class Named:
+    """What is asked of a test that was collected."""
+
+    def __init__(self, nodeid: str, group: str = "", slow: bool = False) -> None:
+        self.nodeid = nodeid
+        self._markers = {"slow": pytest.mark.slow.mark} if slow else {}
+        if group:
+            self._markers["xdist_group"] = pytest.mark.xdist_group(group).mark
+
+    def get_closest_marker(self, name: str) -> object:
+        return self._markers.get(name)
+
+
+def test_the_long_ones_come_first() -> None:
+    kinds = [("a", "", False), ("b", "two", False), ("c", "", True), ("d", "two", False)]
+    kinds += [("e", "three", False), ("f", "three", True), ("g", "three", False)]
+    tests: list[Any] = [Named(*kind) for kind in kinds]
+    put_long_ones_first(tests)
+    assert "".join(test.nodeid for test in tests) == "efgcbda"
+
+
+@pytest.mark.parametrize(
+    ("at_most", "left"), [(1, "x1 y1 z"), (2, "x1 x5 y1 y2 z"), (3, "x1 x3 x5 y1 y2 z")]
+)
+def test_some_of_each(at_most: int, left: str) -> None:
+    names = ["x[1]", "x[2]", "y[1]", "x[3]", "x[4]", "y[2]", "z", "x[5]"]
+    tests: list[Any] = [Named(name) for name in names]
+    found = some_of_each(tests, at_most)
+    assert found == [test for test in tests if test in found]
+    assert sorted(re.sub(r"\W", "", test.nodeid) for test in found) == left.split()
 
 
 def test_ctrl_c_is_heeded_here() -> None:
