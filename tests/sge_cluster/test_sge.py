@@ -149,12 +149,12 @@ def test_a_forgotten_job_is_found_by_its_name(bench, grid):
     tasks = bench.tasks(1)
     (result,) = bench.run(tasks, real_time=True)
     (asked,), (submitted,) = bench.events("job_asked"), bench.events("job_submitted")
-    assert bench.executor.find(asked["name"]) == submitted["id"]
 
     def state():
         return str(bench.executor.poll({submitted["id"]: asked["name"]})[submitted["id"]])
 
-    # the script's record is there before its job has left the queue
+    # the record of the script is there before its job leaves the queue, and the accounting comes last
+    grid.wait(lambda: bench.executor.find(asked["name"]) == submitted["id"])
     grid.wait(lambda: state() == "COMPLETED")
     assert bench.executor.find("scf0-0123456789ab") is None
 
