@@ -153,7 +153,7 @@ def test_a_forgotten_job_is_found_by_its_name(bench, grid):
     def state():
         return str(bench.executor.poll({submitted["id"]: asked["name"]})[submitted["id"]])
 
-    # the record of the script is there before its job leaves the queue, and the accounting comes last
+    # first comes the record of the script, then its job leaves the queue, then it is accounted for
     grid.wait(lambda: bench.executor.find(asked["name"]) == submitted["id"])
     grid.wait(lambda: state() == "COMPLETED")
     assert bench.executor.find("scf0-0123456789ab") is None
