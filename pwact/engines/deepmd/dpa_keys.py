@@ -8,7 +8,7 @@ from typing import Any
 
 from pwact.config.kinds import Text
 from pwact.config.schema import Node
-from pwact.engines.deepmd.keys import LOSS, RATE, Translation
+from pwact.engines.deepmd.keys import LOSS, RATE, Place, Translation
 from pwact.engines.deepmd.pytorch_keys import OPTIMIZER, PytorchTranslation
 from pwact.errors import InputError
 
@@ -33,7 +33,7 @@ class FinetuneTranslation(PytorchTranslation):
 
     places = {
         **Translation.places,
-        "": {**Translation.places[""], BRANCH: (MODEL, HEAD, Text(one_line=True))},
+        "": {**Translation.places[""], BRANCH: Place(MODEL, HEAD, Text(one_line=True))},
     }
 
     def _sections(self) -> dict[str, dict[str, Any]]:

@@ -8,11 +8,14 @@ prefactors of the loss keep their meaning (both programs scale them with the lea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
-from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Text, Whole
-from pwact.config.schema import Context, Kind, Node, nearest
+from pwact.config.kinds import Choice, Flag, Section, Text, Whole
+from pwact.config.schema import Context, Kind, Node, keys_by_name, nearest
+from pwact.config.train_keys import DEEPMD, MATPL
 from pwact.errors import InputError
 
 DESCRIPTOR, FITTING, RATE, LOSS, TRAINING = (
@@ -22,78 +25,86 @@ DESCRIPTOR, FITTING, RATE, LOSS, TRAINING = (
     "loss",
     "training",
 )
-_SIZES = Items(Whole(1), low=1)
-_RATE = Real(positive=True)
+_NAMES = {section: keys_by_name(keys) for section, keys in DEEPMD.items()}
 
-# MatPL's or DeePMD-kit's own name (lower case) -> place in DeePMD-kit's input, and what it holds
-_Table = Mapping[str, tuple[str, str, Kind]]
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key of MatPL, or DeePMD-kit's own name of it, stands in DeePMD-kit's input.
+
+    Attributes
+    ----------
+    kind
+        What it holds, where that is narrower than it is declared in `pwact.config.train_keys`.
+    """
+
+    section: str
+    word: str
+    kind: Optional[Kind] = None
+
+
+# names in lower case
+_Table = Mapping[str, Place]
 _DESCRIPTOR_KEYS: _Table = {
-    "rmax": (DESCRIPTOR, "rcut", _RATE),
-    "rmin": (DESCRIPTOR, "rcut_smth", Real(0.0)),
-    "m2": (DESCRIPTOR, "axis_neuron", Whole(1)),
-    "network_size": (DESCRIPTOR, "neuron", _SIZES),
-    "sel": (DESCRIPTOR, "sel", Anything()),
-    "resnet_dt": (DESCRIPTOR, "resnet_dt", Flag()),
-    "activation_function": (DESCRIPTOR, "activation_function", Text()),
-    "type_one_side": (DESCRIPTOR, "type_one_side", Flag()),
+    "rmax": Place(DESCRIPTOR, "rcut"),
+    "rmin": Place(DESCRIPTOR, "rcut_smth"),
+    "m2": Place(DESCRIPTOR, "axis_neuron"),
+    "network_size": Place(DESCRIPTOR, "neuron"),
+    "sel": Place(DESCRIPTOR, "sel"),
+    "resnet_dt": Place(DESCRIPTOR, "resnet_dt"),
+    "activation_function": Place(DESCRIPTOR, "activation_function"),
+    "type_one_side": Place(DESCRIPTOR, "type_one_side"),
 }
 _FITTING_KEYS: _Table = {
-    "network_size": (FITTING, "neuron", _SIZES),
-    "resnet_dt": (FITTING, "resnet_dt", Flag()),
-    "activation_function": (FITTING, "activation_function", Text()),
+    "network_size": Place(FITTING, "neuron"),
+    "resnet_dt": Place(FITTING, "resnet_dt"),
+    "activation_function": Place(FITTING, "activation_function"),
 }
 _OPTIMIZER_KEYS: _Table = {
-    "learning_rate": (RATE, "start_lr", _RATE),
-    "stop_lr": (RATE, "stop_lr", _RATE),
-    "decay_step": (RATE, "decay_steps", Whole(1)),
-    "start_pre_fac_etot": (LOSS, "start_pref_e", Real(0.0)),
-    "end_pre_fac_etot": (LOSS, "limit_pref_e", Real(0.0)),
-    "start_pre_fac_force": (LOSS, "start_pref_f", Real(0.0)),
-    "end_pre_fac_force": (LOSS, "limit_pref_f", Real(0.0)),
-    "start_pre_fac_virial": (LOSS, "start_pref_v", Real(0.0)),
-    "end_pre_fac_virial": (LOSS, "limit_pref_v", Real(0.0)),
-    "numb_steps": (TRAINING, "numb_steps", Whole(1)),
-    "print_freq": (TRAINING, "disp_freq", Whole(1)),
-    "batch_size": (TRAINING, "batch_size", Whole(1)),
+    "learning_rate": Place(RATE, "start_lr"),
+    "stop_lr": Place(RATE, "stop_lr"),
+    "decay_step": Place(RATE, "decay_steps"),
+    "start_pre_fac_etot": Place(LOSS, "start_pref_e"),
+    "end_pre_fac_etot": Place(LOSS, "limit_pref_e"),
+    "start_pre_fac_force": Place(LOSS, "start_pref_f"),
+    "end_pre_fac_force": Place(LOSS, "limit_pref_f"),
+    "start_pre_fac_virial": Place(LOSS, "start_pref_v"),
+    "end_pre_fac_virial": Place(LOSS, "limit_pref_v"),
+    "numb_steps": Place(TRAINING, "numb_steps"),
+    "print_freq": Place(TRAINING, "disp_freq"),
+    "batch_size": Place(TRAINING, "batch_size"),
 }
 _TOP_KEYS: _Table = {
-    "save_step": (TRAINING, "save_freq", Whole(1)),
-    "max_save_num": (TRAINING, "max_ckpt_keep", Whole(1)),
+    "save_step": Place(TRAINING, "save_freq"),
+    "max_save_num": Place(TRAINING, "max_ckpt_keep"),
 }
-_OPTIMIZER_WORDS: Mapping[str, Kind] = {
+_OPTIMIZER_WORDS = ("optimizer", "epochs", "train_energy", "train_force", "train_virial")
+_TOP_WORDS = ("max_neigh_num", "type_embedding", "precision")
+_EMBEDDING_WORDS = ("network_size", "tebd_dim")
+_KINDS: Mapping[str, Kind] = {  # of words that DeePMD-kit takes in another way than MatPL
     "optimizer": Text(),
-    "epochs": Whole(1),
-    "train_energy": Flag(),
-    "train_force": Flag(),
-    "train_virial": Flag(),
-}
-_PRECISIONS = ("float64", "float32", "default")
-_TOP_WORDS: Mapping[str, Kind] = {
-    "max_neigh_num": Whole(1),
+    "precision": Choice(("float64", "float32", "default")),
+    "tebd_dim": Whole(1),
     "type_embedding": Flag(),
-    "precision": Choice(_PRECISIONS),
 }
-_EMBEDDING_WORDS: Mapping[str, Kind] = {"network_size": _SIZES, "tebd_dim": Whole(1)}
 _OWN_SECTIONS = {
     "model.descriptor": [*_DESCRIPTOR_KEYS],
     "model.fitting_net": [*_FITTING_KEYS],
     "optimizer": [*_OPTIMIZER_KEYS, *_OPTIMIZER_WORDS],
 }
-# known to MatPL, without a counterpart: named in a warning
-_WITHOUT_EFFECT = frozenset(
-    word
-    for line in (
-        "block_size kalman_lambda kalman_nue p0_weight nselect groupsize pre_fac_force",
-        "pre_fac_etot pre_fac_virial pre_fac_ei pre_fac_egroup train_ei train_egroup",
-        "start_pre_fac_ei start_pre_fac_egroup end_pre_fac_ei end_pre_fac_egroup lambda_2",
-        "max_norm norm_type clip_value t_0 t_mult stop_step reset_epoch start_epoch",
-        "data_shuffle valid_shuffle train_valid_ratio recover_train model_load_file",
-        "nep_txt_file fix_cij fix_hiddenlayer fix_outlayer train_2b batch_max_types",
-        "feature_type physical_property save_p_matrix seed format raw_files train_data",
-        "valid_data test_data",
-    )
-    for word in line.split()
-)
+
+
+def _without_counterpart() -> frozenset[str]:
+    """Keys of MatPL that have no place here: a warning names them.
+
+    Those of a descriptor are another model's, and stay unknown.
+    """
+    ours = {*_TOP_KEYS, *_TOP_WORDS, *_EMBEDDING_WORDS, *chain(*_OWN_SECTIONS.values())}
+    sections = (keys for section, keys in MATPL.items() if section != DESCRIPTOR)
+    names = (key.name.lower() for key in chain(*sections) if not isinstance(key.kind, Section))
+    return frozenset(names) - ours
+
+
 _LOSS_DEFAULTS = {
     "start_pref_e": 0.02,
     "limit_pref_e": 1.0,
@@ -140,7 +151,7 @@ class Translation:
         "model.fitting_net": _FITTING_KEYS,
         "optimizer": _OPTIMIZER_KEYS,
     }
-    ignored: frozenset[str] = _WITHOUT_EFFECT
+    ignored: frozenset[str] = _without_counterpart()
 
     def __init__(self, settings: Mapping[str, Any], types: tuple[str, ...], file: Path) -> None:
         self.types = types
@@ -172,29 +183,32 @@ class Translation:
     def _take(self, node: Node) -> None:
         section, _, name = node.key.lower().rpartition(".")
         section = section.partition(".")[2]
-        flag: Mapping[str, Kind] = {"type_embedding": Flag()}
-        embedding: tuple[_Table, Mapping[str, Kind]] = ({}, _EMBEDDING_WORDS)
-        tables: dict[str, tuple[_Table, Mapping[str, Kind]]] = {
+        tables: dict[str, tuple[_Table, tuple[str, ...]]] = {
             "": (self.places[""], _TOP_WORDS),
-            "model": ({}, flag),
-            "model.descriptor": (self.places["model.descriptor"], {**_EMBEDDING_WORDS, **flag}),
-            "model.fitting_net": (self.places["model.fitting_net"], {}),
+            "model": ({}, ("type_embedding",)),
+            "model.descriptor": (
+                self.places["model.descriptor"],
+                (*_EMBEDDING_WORDS, "type_embedding"),
+            ),
+            "model.fitting_net": (self.places["model.fitting_net"], ()),
             "optimizer": (self.places["optimizer"], _OPTIMIZER_WORDS),
-            "type_embedding": embedding,
-            "model.type_embedding": embedding,
-            "model.descriptor.type_embedding": embedding,
+            "type_embedding": ({}, _EMBEDDING_WORDS),
+            "model.type_embedding": ({}, _EMBEDDING_WORDS),
+            "model.descriptor.type_embedding": ({}, _EMBEDDING_WORDS),
         }
         if section not in tables:
             known = ", ".join(("model", *_OWN_SECTIONS))
             raise node.error(f"the engine deepmd has no section {section}; it has {known}")
         table, words = tables[section]
         if name in table:
-            place, word, kind = table[name]
-            value = kind.convert(node)
-            self.sections[place][word] = list(value) if isinstance(value, tuple) else value
-            self._keys[f"{place}.{word}"] = node.key
+            place = table[name]
+            value = (place.kind or _NAMES[section][name].kind).convert(node)
+            made = list(value) if isinstance(value, tuple) else value
+            self.sections[place.section][place.word] = made
+            self._keys[f"{place.section}.{place.word}"] = node.key
         elif name in words:
-            self._take_word(name, node, words[name].convert(node))
+            kind = _KINDS[name] if name in _KINDS else _NAMES[section][name].kind
+            self._take_word(name, node, kind.convert(node))
         elif name in self.ignored:
             self.warnings.append(f"{node.key} has no counterpart in DeePMD-kit and is not used")
         else:

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pwact.config.kinds import Real, Whole
+from pwact.config.kinds import Real
 from pwact.config.schema import Node
-from pwact.engines.deepmd.keys import DESCRIPTOR, Translation
+from pwact.engines.deepmd.keys import DESCRIPTOR, Place, Translation
 from pwact.errors import InputError
 
 OPTIMIZER = "optimizer"
@@ -40,9 +40,9 @@ class LkfTranslation(PytorchTranslation):
     places = {
         **Translation.places,
         OPTIMIZER: {
-            "block_size": (OPTIMIZER, "kf_blocksize", Whole(1)),
-            "pre_fac_etot": (OPTIMIZER, "kf_start_pref_e", Real(positive=True)),
-            "pre_fac_force": (OPTIMIZER, "kf_start_pref_f", Real(positive=True)),
+            "block_size": Place(OPTIMIZER, "kf_blocksize"),
+            "pre_fac_etot": Place(OPTIMIZER, "kf_start_pref_e", Real(positive=True)),
+            "pre_fac_force": Place(OPTIMIZER, "kf_start_pref_f", Real(positive=True)),
             "numb_steps": Translation.places[OPTIMIZER]["numb_steps"],
             "print_freq": Translation.places[OPTIMIZER]["print_freq"],
             "batch_size": Translation.places[OPTIMIZER]["batch_size"],
