@@ -297,12 +297,49 @@ def test_loops_and_minimizations_run(tmp_path: Path, text: str, steps: list[int]
     assert set(steps) <= set(DumpTrajectory(tmp_path / DUMP, ["Cu"]).steps().tolist())
 
 
-def test_type_numbers_are_named(tmp_path: Path) -> None:
-    """Their order is not that of PWact; masses and pair lines are ours anyway."""
-    path = tmp_path / "in.user"
-    path.write_text(SAMPLE)
-    assert remarks_on_numbers(path) == []
-    lines = ["group gold type 2", "set group all type 1", 'if "1 > 0" then "create_atoms 1 box"']
-    path.write_text(SAMPLE.replace("timestep", "\n".join([*lines, "timestep"])))
+@pytest.mark.parametrize(
+    "command",
+    [
+        "group gold type 2",
+        "group light type <= 2",
+        "group most type 1:2",
+        "set group all type 1",
+        "set type *2 charge 0.5",
+        "set group all type/subset ${new} 4 9",
+        'variable gold atom "type == 2"',
+        "fix swap all atom/swap 10 5 29 300 types 1 2",
+        "fix more all gcmc 10 5 5 2 29 300 -1 0.1",
+        "neigh_modify exclude type 1 2",
+        'if "1 > 0" then "create_atoms 1 box"',
+        'if "1 > 0" then "pair_coeff 1 1 0.4 2.3"',
+        'if "1 > 0" then "mass 1 63.5"',
+        "labelmap atom 1 Cu",
+    ],
+)
+def test_type_numbers_are_named(tmp_path: Path, command: str) -> None:
+    """Their order is not that of PWact; masses and pair lines are ours."""
+    path, other = tmp_path / "in.user", tmp_path / "in.part"
+    words = "names LAMMPS types by number"
+    path.write_text(SAMPLE.replace("timestep", f"{command}\ntimestep"))
     (remark,) = remarks_on_numbers(path)
-    assert remark.startswith(f"{path}: line 26, 27, 28: names LAMMPS types by number")
+    assert remark.startswith(f"{path}: line 26: {words}")
+    other.write_text(f"{command}\n")
+    path.write_text(SAMPLE.replace("timestep", "include in.part\ntimestep"))
+    assert f"line 1 of in.part: {words}" in remarks_on_numbers(path)[0]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["group none type", 'print "type 1"', "dump_modify 1 sort id", "mass 1 63.5", "set atom 1 x 0"],
+)
+def test_other_commands_name_no_type(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "in.user"
+    path.write_text(SAMPLE.replace("timestep", f"{command}\ntimestep"))
+    assert remarks_on_numbers(path) == []
+
+
+def test_a_pair_style_beside_that_of_the_models_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "in.user"
+    path.write_text(SAMPLE.replace("pair_style matpl", "pair_style hybrid/overlay zbl 1 2 matpl"))
+    (remark,) = remarks(path)
+    assert "line 16: left out: pair_style hybrid/overlay zbl 1 2 matpl" in remark

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pwact.engines.lammps.script import read_script
 from pwact.engines.potential import Potential
+
+# "type 1*2", "type <= 2", "types 1 2", "type/subset ${new}", "type==2" of a formula
+_NUMBERED = re.compile(r"\btypes?(?:/fraction|/ratio|/subset)?\s*[<>=!]*\s*\*?[\d$]")
+_STYLES = frozenset(  # of fix and compute, which have types among their first words
+    ("adapt", "bond/create", "deposit", "gcmc", "mol/swap", "pour", "sgcmc", "widom")
+    + ("coord/atom", "rdf")
+)
 
 
 def for_structure(potential: Potential, elements: Collection[str]) -> Potential:
@@ -36,9 +44,9 @@ def remarks_on_numbers(path: Path) -> list[str]:
     Raises InputError where the input cannot be read.
     """
     found = [
-        str(command.line)
+        str(command.line) if command.file == path else f"{command.line} of {command.file.name}"
         for command in read_script(path)
-        if any(map(_names_types, (command.words, *command.inner())))
+        if _names_types(command.words) or any(map(_names_types_inside, command.inner()))
     ]
     if not found:
         return []
@@ -49,7 +57,14 @@ def remarks_on_numbers(path: Path) -> list[str]:
     ]
 
 
+def _names_types_inside(words: Sequence[str]) -> bool:
+    """In an ``if``, where masses and pair lines are not replaced by ours."""
+    return words[:1] in (("mass",), ("pair_coeff",)) or _names_types(words)
+
+
 def _names_types(words: Sequence[str]) -> bool:
-    if words[:1] == ("create_atoms",):
+    if words[:1] in (("create_atoms",), ("labelmap",)):
         return True
-    return any(word == "type" and after.isdigit() for word, after in zip(words, words[1:]))
+    if words[:1] in (("fix",), ("compute",)) and words[3:4] and words[3] in _STYLES:
+        return True
+    return words[:1] != ("print",) and bool(_NUMBERED.search(" ".join(words)))

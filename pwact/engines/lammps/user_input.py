@@ -210,6 +210,9 @@ def _is_ours(command: Command, parts: _Parts, at_start: bool) -> bool:
         used = _FIXED.get(command.name)
         if used is not None and words != used:
             parts.remarks.append(str(command.error(f"{' '.join(used)} is used")))
+        if command.name == "pair_style" and words[1:2] and words[1].startswith("hybrid"):
+            message = f"left out: {' '.join(words)}; the pair style of the models stands alone"
+            parts.remarks.append(str(command.error(message)))
         return True
     if command.name == "variable" and words[1:2] and words[1] in _OUR_VARIABLES:
         return True
