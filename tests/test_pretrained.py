@@ -156,6 +156,18 @@ def test_a_training_learns_and_repeats_and_survives_a_kill(small: Small, tmp_pat
     assert first.valid.rmse_f < 0.8 * start.valid.rmse_f
 
 
+def test_a_batch_larger_than_the_data_is_all_of_them(small: Small, tmp_path: Path) -> None:
+    """MACE itself would leave out the batch that is not full, and so train nothing."""
+    data, found = data_set(tmp_path / "some data"), []
+    for size in (8, 99):
+        made = trainer(small, 3, settings={"batch_size": size})
+        trained(made, tmp_path / f"{size}", data, 1)
+        found.append(errors_of(tmp_path / f"{size}"))
+    assert found[0] == found[1]
+    first, last = (float(row.split(",")[2]) for row in (found[0][0], found[0][-1]))
+    assert last < first
+
+
 def test_a_pretrained_model_begins_with_its_forces_and_our_energies(
     small: Small, tmp_path: Path
 ) -> None:

@@ -115,7 +115,7 @@ MATPL: Mapping[str, tuple[Key, ...]] = {
     "model": (
         Key("descriptor", Section(), help="See train.model.descriptor."),
         Key("fitting_net", Section(), help="See train.model.fitting_net."),
-        Key("type_embedding", FlagOrObject(), help="As type_embedding in the descriptor."),
+        Key("type_embedding", FlagOrObject(), help="Of DeePMD-kit; MatPL looks in the descriptor."),
     ),
     "model.descriptor": (
         Key("Rmax", Real(high=100.0, positive=True), 6.0, "Cutoff (DP).", "Å"),
@@ -206,7 +206,9 @@ class EngineKeys:
     whole_batches
         Whether the program leaves out a batch that the data do not fill.
     smaller_batches
-        Whether it then takes the frames that there are.
+        Else what it takes then, in words.
+    batch
+        Where the user says how many frames a batch has.
     cutoffs
         Model type → section and key of its cutoff in Å.
     begins_pretrained
@@ -220,7 +222,8 @@ class EngineKeys:
     native_key: str = ""
     read_native: Optional[Callable[[Path], JsonObject]] = None
     whole_batches: bool = False
-    smaller_batches: bool = False
+    smaller_batches: str = "all of them"
+    batch: str = "optimizer.batch_size"
     cutoffs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     begins_pretrained: bool = False
 
@@ -228,7 +231,12 @@ class EngineKeys:
 _DP_CUTOFF = {"DP": ("model.descriptor", "Rmax")}
 _MATPL_CUTOFFS = {**_DP_CUTOFF, "NEP": ("model.descriptor", "cutoff")}
 _DEEPMD_KIT = EngineKeys(
-    ("DP",), "DP", DEEPMD, native_key="training", smaller_batches=True, cutoffs=_DP_CUTOFF
+    ("DP",),
+    "DP",
+    DEEPMD,
+    native_key="training",
+    smaller_batches="those that it has of one composition",
+    cutoffs=_DP_CUTOFF,
 )
 _DPA = {section: (*keys, *DPA_MORE.get(section, ())) for section, keys in DEEPMD.items()}
 ENGINES: Mapping[str, EngineKeys] = {
@@ -242,6 +250,7 @@ ENGINES: Mapping[str, EngineKeys] = {
         "SEVENNET",
         {"": SEVENNET},
         passes_unknown=False,
+        batch="batch_size",
         read_native=no_native_input,
         cutoffs={"SEVENNET": ("", "cutoff")},
         begins_pretrained=True,
@@ -251,6 +260,7 @@ ENGINES: Mapping[str, EngineKeys] = {
         "NEP",
         {"": nep_in.KEYS},
         passes_unknown=False,
+        batch="batch",
         read_native=nep_in.read_nep_in,
         cutoffs={"NEP": ("", "cutoff")},
         begins_pretrained=True,
@@ -260,6 +270,7 @@ ENGINES: Mapping[str, EngineKeys] = {
         "MACE",
         {"": MACE},
         passes_unknown=False,
+        batch="batch_size",
         read_native=no_native_input,
         cutoffs={"MACE": ("", "cutoff")},
         begins_pretrained=True,

@@ -84,17 +84,14 @@ class TrainConfig:
     @property
     def needed_frames(self) -> int:
         """How many frames fill a batch, if the program needs whole ones; else 1."""
-        return self._batch_size if ENGINES[self.engine].whole_batches else 1
+        return self.batch_size if ENGINES[self.engine].whole_batches else 1
 
     @property
-    def useful_frames(self) -> int:
-        """How many frames fill a batch, if the program makes do with fewer; else 1."""
-        return self._batch_size if ENGINES[self.engine].smaller_batches else 1
-
-    @property
-    def _batch_size(self) -> int:
-        optimizer = self.settings.get("optimizer")
-        size = optimizer.get("batch_size", 1) if isinstance(optimizer, dict) else 1
+    def batch_size(self) -> int:
+        """How many frames the user wants in a batch; 1 where he does not say it by a number."""
+        section, _, name = ENGINES[self.engine].batch.rpartition(".")
+        found = self.settings.get(section) if section else self.settings
+        size = found.get(name, 1) if isinstance(found, Mapping) else 1
         return size if isinstance(size, int) else 1
 
     @property

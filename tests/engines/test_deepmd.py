@@ -468,6 +468,24 @@ def killed_after_a_checkpoint(directory: Path, made: Trainer) -> float:
 
 @pytest.mark.slow
 @pytest.mark.deepmd
+def test_a_batch_larger_than_the_data_is_all_of_them(data: TrainingData, tmp_path: Path) -> None:
+    """DeePMD-kit neither leaves it out, as MatPL does, nor repeats frames to fill it."""
+    need_deepmd()
+    found = []
+    for size in (6, 99):
+        few = {"numb_steps": 4, "print_freq": 1, "batch_size": size}
+        made = trainer({**SETTINGS, "optimizer": few}, strategy={"compress": False})
+        directory = task(tmp_path, f"{size}")
+        made.write_input(directory, replace(data, valid=()), 1, None)
+        assert shell(directory, made.command()) == 0
+        assert made.check(directory).done
+        found.append(np.loadtxt(directory / "lcurve.out"))
+    np.testing.assert_array_equal(*found)
+    assert found[0][-1, 3] < found[0][0, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.deepmd
 @pytest.mark.timeout(900)
 def test_train_compress_start_again_and_explore(tmp_path: Path, data: TrainingData) -> None:
     """One member is compressed and tested on two systems; the other starts from it, twice."""

@@ -362,6 +362,9 @@ def test_what_may_surprise_is_told(caplog: pytest.LogCaptureFixture) -> None:
     trainer(nep(train_data=["x"]), gpus=2).validate()
     assert "train.train_data is set by the loop" in caplog.text
     assert "LKF of NEP does not run on 2 GPUs" in caplog.text
+    assert "type_embedding" not in caplog.text
+    trainer(dp(model={"type_embedding": {"physical_property": ["density"]}})).validate()
+    assert "train.model.type_embedding has no effect" in caplog.text
 
 
 CURVE = """\

@@ -29,7 +29,7 @@ from pwact.errors import InputError, TaskError
 from pwact.formats.kpu_devi import read_kpu_devi
 from tests.engines.test_matpl import dp, nep, trainer, written
 from tests.requirements import need_program
-from tests.stubs.matpl import NEW_PWDATA
+from tests.stubs.matpl import FAILED, NEW_PWDATA
 from tests.stubs.pair_model import PairModel
 from tests.workflow.matpl_campaign import write_program
 
@@ -314,8 +314,20 @@ def test_a_new_pwdata_leaves_no_result(
     kpu.write_input(task, model(tmp_path / "train.001"), md)
     ended = subprocess.run(["bash", "-c", kpu.command()], cwd=task, check=False)
     assert ended.returncode != 0
-    assert not kpu.check(task).done
+    assert "install pwdata 0.4.7 in MatPL's Python" in kpu.check(task).reason
     assert "numpy.int64' has no len()" in (task / kpu.log).read_text()
+
+
+def test_a_torch_that_refuses_the_checkpoint_is_named(
+    tmp_path: Path, md: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FAILED, "kpu")
+    kpu = matpl(shlex.quote(str(tmp_path / "MatPL"))).kpu()
+    task = tmp_path / "kpu 0"
+    task.mkdir()
+    kpu.write_input(task, model(tmp_path / "train.001"), md)
+    assert subprocess.run(["bash", "-c", kpu.command()], cwd=task, check=False).returncode != 0
+    assert "export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1" in kpu.check(task).reason
 
 
 def details(frames: int = 2) -> np.ndarray:

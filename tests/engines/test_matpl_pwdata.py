@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from pwact.engines.matpl import pwdata
+from pwact.engines.trainers import TrainingData
+from pwact.formats.frames import write_frames
+from tests.commands import ROOT
+from tests.engines.test_deepmd import copper
 from tests.engines.test_matpl import StrategyConfig, dp, trainer
+from tests.stubs.matpl import NEW_PWDATA
 
 KPU = StrategyConfig(uncertainty="kpu", model_num=1)
 
@@ -61,14 +67,32 @@ def test_what_is_not_known_stops_nothing(tmp_path: Path, monkeypatch: pytest.Mon
         assert pwdata.main() == 0
 
 
+def whole_program(folder: Path, version: str) -> Path:
+    """The stand-in for MatPL in a Python with this pwdata: a new one ends its kpu."""
+    made = program(folder, version)
+    dies = f"export {NEW_PWDATA}=1" if version == "0.5.10" else ":"
+    (folder / "python").write_text(
+        f'#!/bin/bash\n[ "$1" = -c ] && {{ echo {version}; exit; }}\n'
+        f"export PYTHONPATH={shlex.quote(str(ROOT))}\n{dies}\nshift\n"
+        f'exec {shlex.quote(sys.executable)} -m tests.stubs.matpl "$@"\n'
+    )
+    return made
+
+
 def test_it_is_looked_for_before_the_training(tmp_path: Path) -> None:
     """Only where the uncertainty is asked of MatPL; the verdict says what to install."""
     train = {**dp(optimizer={"epochs": 1}), "atom_type": ("Cu",)}
     assert "matpl.pwdata" not in trainer(train).command()
     made = trainer(train, strategy=KPU)
-    program(tmp_path, "0.5.10")
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    words = ["bash", "-c", made.command()]
-    assert subprocess.run(words, cwd=tmp_path, env=environment, check=False).returncode != 0
-    assert not (tmp_path / "model_record").exists()
-    assert "install pwdata 0.4.7 in MatPL's Python" in made.check(tmp_path).reason
+    write_frames(tmp_path / "train.xyz", [copper(1)], "extxyz")
+    data = TrainingData((tmp_path / "train.xyz",), (), "extxyz")
+    for version in ("0.5.10", "0.4.7"):
+        folder = tmp_path / version
+        whole_program(folder, version)
+        made.write_input(folder, data, 1, None)
+        environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+        words = ["bash", "-c", made.command()]
+        subprocess.run(words, cwd=folder, env=environment, check=False)
+    assert not (tmp_path / "0.5.10/model_record").exists()
+    assert "install pwdata 0.4.7 in MatPL's Python" in made.check(tmp_path / "0.5.10").reason
+    assert made.check(tmp_path / "0.4.7").done

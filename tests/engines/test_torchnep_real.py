@@ -167,6 +167,17 @@ def test_a_seed_gives_the_same_bytes_also_after_a_kill(
         assert (directory / name).read_bytes() == (first[1] / name).read_bytes()
 
 
+def test_a_batch_larger_than_the_data_is_all_of_them(data: TrainingData, tmp_path: Path) -> None:
+    found = []
+    for size in (6, 99):
+        few = {**SMALL, "batch": size, "epoch": 5}
+        _, directory = trained(tmp_path / f"{size}", data, settings=few)
+        found.append((directory / "nep.txt").read_bytes())
+        rows = read_curve(directory / "loss.out")
+        assert rows[-1].train.rmse_f < rows[0].train.rmse_f
+    assert found[0] == found[1]
+
+
 def test_a_training_goes_on_from_a_model(
     first: tuple[Trainer, Path], data: TrainingData, tmp_path: Path
 ) -> None:

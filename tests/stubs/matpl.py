@@ -124,7 +124,7 @@ def train(asked: dict[str, Any]) -> None:
     if not frames:
         raise SystemExit("no training data")
     if asked["model_type"] == "DP" and not valid:
-        raise SystemExit("IndexError: list index out of range (valid_data)")
+        raise SystemExit("AttributeError: 'NoneType' object has no attribute 'max'")
     model, first = start_of(asked)
     RECORD.mkdir(exist_ok=True)
     epochs, size = (optimizer.setdefault(*one) for one in (("epochs", 30), ("batch_size", 1)))

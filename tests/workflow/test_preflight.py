@@ -152,6 +152,26 @@ def test_batches_that_the_data_do_not_fill(tmp_path: Path, monkeypatch: pytest.M
     assert "valid_data" in told(4)[0]
 
 
+@pytest.mark.parametrize(
+    ("engine", "key"), [("sevennet", "batch_size"), ("mace", "batch_size"), ("torchnep", "batch")]
+)
+def test_a_batch_larger_than_the_data_is_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, key: str
+) -> None:
+    """See `tests.test_pretrained` and `tests.engines.test_torchnep_real` for what they do."""
+    use_toys(monkeypatch)
+    write_files(tmp_path, {"calculator": "emt"})
+    train = {
+        "engine": engine,
+        "atom_type": ["Au", "Ag"],
+        "epoch" if key == "batch" else "epochs": 1,
+    }
+    param = deep_update(run_param(), {"train": {**train, key: 4}})
+    (words,) = (one for one in preflight(load(tmp_path, param, resources())) if "batch" in one)
+    said = f"train.{key}: found 4, but init_data has 3 frames: {engine} then takes all of them"
+    assert said in words
+
+
 ENTRY = "sys_configs.0."
 NOTHING = {ENTRY + "relax": False, ENTRY + "super_cell": None, ENTRY + "perturb": 0}
 INIT_FAULTS: list[tuple[dict[str, Any], Any, str, str]] = [

@@ -102,6 +102,11 @@ def warnings(train: TrainConfig, gpus: int) -> Iterator[str]:
     for key in _SET_BY_US:
         if key in train.settings:
             yield f"train.{key} is set by the loop; what stands here is not used"
+    if _section(train.settings, "model").get("type_embedding"):
+        yield (
+            "train.model.type_embedding has no effect: MatPL looks for it in train.type_embedding "
+            "and in train.model.descriptor"
+        )
     word = optimizer_of(train)
     if MODELS[train.model_type].filter_on_one_gpu and word in ("LKF", "GKF") and gpus > 1:
         kind = train.model_type

@@ -20,6 +20,7 @@ from pwact.engines.lammps.input import DUMP, TYPES
 from pwact.engines.links import link_files
 from pwact.engines.matpl.frames import FRAMES, steps_of
 from pwact.engines.matpl.kpu_detail import DETAIL, OWN_TABLE
+from pwact.engines.matpl.words import remedy_for
 from pwact.engines.trainers import TrainedModel
 from pwact.engines.worker import python_module
 from pwact.errors import TaskError
@@ -69,6 +70,8 @@ class MatplKpu(KpuTask):
         verdict = super().check(directory)
         if verdict.done and not (directory / DETAIL).is_file():
             return incomplete(f"{directory / DETAIL} is missing")
+        if not verdict.done and (remedy := remedy_for(directory / LOG)):
+            return incomplete(f"{verdict.reason}; {remedy}")
         return verdict
 
     def frames(self, directory: Path) -> np.ndarray:

@@ -10,7 +10,8 @@ from pwact.io.files import log_tail
 _LINES = 200
 _REMEDIES = (
     (
-        re.compile(r"weights_only"),
+        # not weights_only, which a warning of torch 2.4 holds
+        re.compile(r"Weights only load failed"),
         "torch 2.6 and newer refuse MatPL's own checkpoints: put "
         '"env_list": ["export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"] into the block train of '
         "resource.json",

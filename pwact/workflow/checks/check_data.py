@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pwact.config.run import RunConfig
+from pwact.config.train_keys import ENGINES
 from pwact.errors import InputError, UsageError
 from pwact.formats.frames import format_found
 from pwact.formats.results import find_results
@@ -76,17 +77,18 @@ def _batches(config: RunConfig, frames: int, valid: int) -> list[str]:
     """
     train, size = config.train, config.train.needed_frames
     file = train.input_file or config.file
-    key = f"{'' if train.input_file else 'train.'}optimizer.batch_size"
+    engine = ENGINES[train.engine]
+    key = f"{'' if train.input_file else 'train.'}{engine.batch}"
     if frames < size and not _labelled(config.work_dir):
         message = (
             f"found {size}, but init_data has {frames} frames: {train.engine} leaves out a batch "
             f"that is not full, so it would train nothing; at most {frames}"
         )
         raise InputError(message, file, key)
-    if frames < train.useful_frames:
+    if not engine.whole_batches and frames < train.batch_size:
         message = (
-            f"found {train.useful_frames}, but init_data has {frames} frames: {train.engine} then "
-            "takes those that it has of one composition at each step"
+            f"found {train.batch_size}, but init_data has {frames} frames: {train.engine} then "
+            f"takes {engine.smaller_batches} at each step"
         )
         return [str(InputError(message, file, key))]
     if 0 < valid < size:
