@@ -25,19 +25,25 @@ UNKNOWN = "not known"
 def error_records(frames: Sequence[Compared]) -> list[ErrorRecord]:
     """Errors of all frames, then by structure, by temperature and by element; none without frames.
 
-    Structures and elements come in the order of their names, temperatures ascending.
+    Where no temperature is known there is no group of that kind. Structures and elements come in
+    the order of their names, temperatures ascending.
     """
     if not frames:
         return []
     found = [_of_frames(ALL, "", frames)]
     for name in sorted({one.structure for one in frames}):
         found.append(_of_frames(STRUCTURE, name, [one for one in frames if one.structure == name]))
-    temps = sorted({one.temp_k for one in frames}, key=lambda temp: (temp is None, temp or 0.0))
+    temps = sorted(_temperatures(frames), key=lambda temp: (temp is None, temp or 0.0))
     for temp in temps:
         mine = [one for one in frames if one.temp_k == temp]
         found.append(_of_frames(TEMPERATURE, temperature_words(temp), mine))
     symbols = sorted({str(symbol) for one in frames for symbol in np.unique(one.symbols)})
     return found + [_of_element(symbol, frames) for symbol in symbols]
+
+
+def _temperatures(frames: Sequence[Compared]) -> set[Optional[float]]:
+    found = {one.temp_k for one in frames}
+    return set() if found == {None} else found
 
 
 def temperature_words(temp_k: Optional[float]) -> str:
@@ -108,26 +114,29 @@ def _pooled(records: Sequence[ErrorRecord]) -> ErrorRecord:
 
 
 _HEADINGS = (
-    ("", "labels", "energy RMSE", "MAE", "force RMSE", "MAE", "worst atom"),
+    ("", "", "energy RMSE", "MAE", "force RMSE", "MAE", "worst atom"),
     ("", "", "meV/atom", "meV/atom", "eV/Å", "eV/Å", "eV/Å"),
 )
 
 
-def error_table(records: Sequence[ErrorRecord]) -> str:
+def error_table(records: Sequence[ErrorRecord], counted: str = "labels") -> str:
     """Errors of each group in a line, under two heading lines; at most 80 columns wide.
 
-    What is not known is shown as ``-``; long names lose their beginning.
+    What is not known is shown as ``-``; long names lose their beginning. The frames are `counted`
+    under that heading.
     """
-    lines = error_cells(records)
+    lines = error_cells(records, counted)
     for cells in lines[len(_HEADINGS) :]:
         name = cells[0]
         cells[0] = name if len(name) <= _WIDEST else "…" + name[1 - _WIDEST :]
     return aligned(lines)
 
 
-def error_cells(records: Sequence[ErrorRecord]) -> list[list[str]]:
+def error_cells(records: Sequence[ErrorRecord], counted: str = "labels") -> list[list[str]]:
     """The cells of that table, the two heading lines first, with all names in full."""
-    return [*(list(line) for line in _HEADINGS), *(_cells(one) for one in records)]
+    heads = [list(line) for line in _HEADINGS]
+    heads[0][1] = counted
+    return [*heads, *(_cells(one) for one in records)]
 
 
 def _cells(one: ErrorRecord) -> list[str]:
@@ -185,6 +194,18 @@ def largest_words(records: Sequence[ErrorRecord]) -> str:
     return f"largest forces: {', '.join(found)}" if found else ""
 
 
+def final_errors(records: Sequence[ErrorRecord]) -> list[str]:
+    """Errors of the force field that a run ends with, in words; none where they are not known."""
+    if not records:
+        return []
+    lines = [
+        f"force field on {records[0].frames} frames of valid_data:",
+        f"  {error_words(records[0])}",
+        f"  {largest_words(records)}",
+    ]
+    return [line for line in lines if line.strip()]
+
+
 def row_errors(rows: Sequence[IterationRow]) -> list[str]:
     """The newest errors in words: on new labels, and on the validation data since the beginning."""
     labelled = [row for row in rows if row.errors]
@@ -200,4 +221,6 @@ def row_errors(rows: Sequence[IterationRow]) -> list[str]:
     if trained:
         words = valid_words(trained[0].train, trained[-1].train)
         lines.append(f"{trained[-1].name}, valid_data: {words}")
+    if final := [row for row in rows if row.on_valid]:
+        lines += final_errors(final[-1].on_valid)
     return [line for line in lines if line.strip()]

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from pwact.report.errors import error_table, error_words
+from pwact.report.records import ErrorRecord
+from pwact.report.target import TargetFacts, status_words, verdict
+
 UNITS = {"length": "Å", "energy": "eV", "forces": "eV/Å", "lammps": "metal"}
 _WIDTH = 22
 
@@ -52,6 +56,11 @@ class ForceField:
         Where, relative to the work directory.
     errors
         RMSE on `valid_frames` frames: ``energy_per_atom`` (eV) and ``forces`` (eV/Å); None without.
+    on_valid
+        Errors of the model as it is handed on, in all and by kind; empty where it was not evaluated
+        on ``valid_data``.
+    target
+        How the conditions of a run with a target stand; None without.
     check
         The frame that everybody can try: ``data`` and ``frame`` where it comes from, ``energy``.
     seeds
@@ -80,6 +89,8 @@ class ForceField:
     versions: Mapping[str, str]
     inputs: Mapping[str, str] = field(default_factory=dict)
     by_structure: bool = False
+    on_valid: Sequence[ErrorRecord] = ()
+    target: Optional[TargetFacts] = None
 
     @property
     def frames(self) -> int:
@@ -99,6 +110,8 @@ class ForceField:
             "model_type": self.model_type,
             "files": dict(self.files),
             "rmse": errors,
+            "errors_on_valid_data": [one.to_json() for one in self.on_valid],
+            "target": None if self.target is None else self.target.to_json(),
             "check": dict(self.check),
             "trained_in": self.trained_in,
             "training_frames": self.frames,
@@ -136,6 +149,8 @@ def readme(found: ForceField) -> str:
         *_loading(found),
         "HOW GOOD IT IS",
         *_wrapped(f"Error: {found.quality}."),
+        *_errors(found.on_valid),
+        *_proof(found.target),
         "  It knows what is like its training data. Other phases, compositions, temperatures or",
         "  pressures are to be tried first.",
         "",
@@ -146,6 +161,31 @@ def readme(found: ForceField) -> str:
         "  model.json.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _errors(records: Sequence[ErrorRecord]) -> list[str]:
+    """What the model as it is handed on says of ``valid_data``, by structure and element."""
+    if not records:
+        return []
+    words = f"As it lies here, on {records[0].frames} of them: {error_words(records[0])}."
+    table = error_table(records[1:], "frames").splitlines() if len(records) > 2 else []
+    return [*_wrapped(words), *(f"    {line}" for line in table)]
+
+
+def _proof(target: Optional[TargetFacts]) -> list[str]:
+    """Whether the target was reached, and what the controls of each condition prove."""
+    if target is None:
+        return []
+    lines = [line for words in status_words(target) for line in _wrapped(words, "    ")]
+    explained = (
+        "A condition is an element of md_jobs. Controls are frames drawn by lot from all that were "
+        "explored, wrong those with an error above the target."
+    )
+    return [*_wrapped(f"{_capital(verdict(target))}."), *lines, *_wrapped(explained)]
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _loading(found: ForceField) -> list[str]:
@@ -177,8 +217,8 @@ def _loading(found: ForceField) -> list[str]:
     ]
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 88, initial_indent="  ", subsequent_indent="  ")
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, 88, initial_indent=indent, subsequent_indent=indent)
 
 
 def _row(name: str, words: str) -> str:

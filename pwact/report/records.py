@@ -291,6 +291,8 @@ class IterationRow:
     errors
         Of the exploring model on the new labels, in all and by groups; none where that was not
         recorded.
+    on_valid
+        Of the force field that the run ends with on ``valid_data``, likewise.
     wall_s
         Wall time of the iteration's stages in seconds; None when it is not known.
     """
@@ -302,6 +304,7 @@ class IterationRow:
     label: Optional[LabelRecord] = None
     wall_s: Optional[float] = None
     errors: tuple[ErrorRecord, ...] = ()
+    on_valid: tuple[ErrorRecord, ...] = ()
 
     @property
     def on_labels(self) -> ErrorRecord:

@@ -213,6 +213,8 @@ def status_text(status: Status, now: float, wide: bool = False) -> str:
         for row in status.rows:
             if row.errors:
                 lines += ["", f"{row.name}, new labels:", error_table(row.errors)]
+            if row.on_valid:
+                lines += ["", "the force field, valid_data:", error_table(row.on_valid, "frames")]
     return "\n".join(lines)
 
 

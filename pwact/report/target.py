@@ -204,4 +204,5 @@ def _standing(one: ConditionFacts, facts: TargetFacts) -> str:
         words += f": {100 * proof.accepted / proof.frames:.1f} % accepted"
     if proof.controls:
         words += f", {proof.controls} controls, {proof.wrong} wrong"
+        words += f"; at least {100 * proof.right:.0f} % of the frames are right"
     return words

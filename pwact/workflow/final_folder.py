@@ -19,10 +19,14 @@ from pwact.engines.delivery import CALCULATOR, CHECK, CHECK_DATA
 from pwact.formats.extxyz import read_extxyz
 from pwact.io import files
 from pwact.io.durable import sync_directory
+from pwact.report.errors import ERRORS, ErrorRecord
 from pwact.report.force_field import DataFacts, ForceField, readme
+from pwact.report.target import TargetFacts
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.changes import free_backup
+from pwact.workflow.conditions import plan_of
 from pwact.workflow.ledger import StageState
+from pwact.workflow.outcome import outcome_of
 from pwact.workflow.stages.final import FinalStage, FinalStep, delivered, write_folder
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.turn import Turn
@@ -46,19 +50,25 @@ def published(turn: Turn, campaign: Campaign, always: bool = False) -> Optional[
     work = FinalStep()
     if not work.asked(turn):
         return None
-    stage = work.stage(turn)
-    return publish(stage, campaign.stages()[stage.name], campaign.root, always)
+    stage, stages = work.stage(turn), campaign.stages()
+    target = outcome_of(plan_of(turn.config), stages)
+    return publish(stage, stages[stage.name], (campaign.root, target), always)
 
 
-def publish(stage: FinalStage, state: StageState, root: int, always: bool = False) -> Path:
+def publish(
+    stage: FinalStage,
+    state: StageState,
+    known: tuple[int, Optional[TargetFacts]],
+    always: bool = False,
+) -> Path:
     """Make the folder of a finished stage, unless it is there.
 
     Another folder of this name moves to ``final-bk-<n>``.
 
     Parameters
     ----------
-    root
-        Root seed of the campaign.
+    known
+        Root seed of the campaign, and how its conditions stand; None without a target.
     always
         Whether a folder of the same model is replaced, too, if it differs.
     """
@@ -67,7 +77,7 @@ def publish(stage: FinalStage, state: StageState, root: int, always: bool = Fals
     files.remove(aside)
     aside.mkdir()
     with files.synced_together(aside):
-        _write(aside, stage, state, root)
+        _write(aside, stage, state, known)
     if final.exists() and _same(final, aside, always):
         files.remove(aside)
         return final
@@ -114,7 +124,10 @@ def identity(folder: Path) -> Optional[Mapping[str, Any]]:
         return None
 
 
-def _write(folder: Path, stage: FinalStage, state: StageState, root: int) -> None:
+def _write(
+    folder: Path, stage: FinalStage, state: StageState, known: tuple[int, Optional[TargetFacts]]
+) -> None:
+    root, target = known
     trainer = stage.engines.trainer.whole() or stage.engines.trainer
     model = trainer.read_result(stage.config.work_dir / state.report["model"])
     frame = read_extxyz(stage.directory / CHECK)[0]
@@ -143,6 +156,8 @@ def _write(folder: Path, stage: FinalStage, state: StageState, root: int) -> Non
         versions={"pwact": state.version, **report["programs"]},
         inputs={path.name: files.tree_hash(path) for path in _inputs(config) if path.is_file()},
         by_structure=bool(potential.own_types),
+        on_valid=[ErrorRecord.from_json(one) for one in report.get(ERRORS, ())],
+        target=target,
     )
     files.write_json(folder / layout.FINAL_MODEL, found.to_json())
     files.write_text(folder / README, readme(found))

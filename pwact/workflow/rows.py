@@ -60,8 +60,13 @@ def row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:
         None if select is None else SelectRecord.from_json(select),
         None if label is None else LabelRecord.from_json(label),
         together_s(stages[name] for name in names if name in stages) or None,
-        tuple(ErrorRecord.from_json(one) for one in (label or {}).get(ERRORS, ())),
+        _errors(label),
+        _errors(reports[layout.FINAL]),
     )
+
+
+def _errors(report: Optional[Mapping[str, Any]]) -> tuple[ErrorRecord, ...]:
+    return tuple(ErrorRecord.from_json(one) for one in (report or {}).get(ERRORS, ()))
 
 
 def early_ends(work_dir: Path, states: Iterable[StageState]) -> list[Failure]:

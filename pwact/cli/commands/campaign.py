@@ -26,6 +26,7 @@ from pwact.config.param import LoadedPair, load_pair
 from pwact.config.run import RunConfig
 from pwact.errors import EXIT_DONE, StageChangedError, UsageError
 from pwact.query.window import Limits
+from pwact.report.errors import final_errors
 from pwact.report.selection import classes_text, record
 from pwact.report.status import status_text
 from pwact.report.table import iteration_table
@@ -215,6 +216,7 @@ def run_summary(result: RunResult) -> str:
     if result.final is not None:
         lines += ["force field, fitted to all data (README.txt says how to load it):"]
         lines += [f"  {result.final}"]
+        lines += final_errors(result.rows[-1].on_valid if result.rows else ())
     lines += ["", iteration_table(result.rows)]
     if result.findings:
         lines += ["", *result.findings]

@@ -26,8 +26,7 @@ from pwact.engines.trainers import TrainedModel
 from pwact.errors import QuorumError, TaskError
 from pwact.executors.base import Task
 from pwact.formats.frames import read_frames
-from pwact.formats.labels import labels_of, set_labels
-from pwact.geometry import lower_triangular, shortest_distance
+from pwact.formats.labels import labels_of
 from pwact.io import files
 from pwact.report.calibration import TrainingRow, write_training
 from pwact.report.label_error import force_errors
@@ -37,8 +36,8 @@ from pwact.workflow.quorum import check_quorum
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import MAX_FAILED_RATE
 from pwact.workflow.stages.train import model_content
+from pwact.workflow.tasks.given import can_be_explored, evaluations, turned
 from pwact.workflow.tasks.prepare import content, prepare
-from pwact.workflow.tasks.starts import started_once
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -105,7 +104,14 @@ class AppraiseStage:
 
     def work(self, services: Services) -> StageOutput:
         """Evaluate the frames; a tenth of the tasks, or one, may come to nothing, but never all."""
-        made = list(self._tasks(self._frames(services)))
+        made = list(
+            evaluations(
+                self._frames(services),
+                self.directory / "md",
+                (self.explorer, self.potential),
+                self.blocks[0],
+            )
+        )
         every = {task.directory: given for task, given in made}
         done = self._run(services, "md", [task for task, _ in made])
         sets = {place: given for place, given in every.items() if place in done}
@@ -142,32 +148,6 @@ class AppraiseStage:
         rng = services.rng(self.iteration, "appraise")
         drawn = np.sort(rng.permutation(len(good))[:MOST_FRAMES])
         return [turned(good[place]) for place in drawn]
-
-    def _tasks(self, frames: Sequence[Atoms]) -> Iterator[tuple[Task, Given]]:
-        """One task for all frames of the same atoms in the same order."""
-        sets: dict[tuple[str, ...], list[Atoms]] = {}
-        for frame in frames:
-            sets.setdefault(tuple(frame.get_chemical_symbols()), []).append(frame)
-        explorer, potential = self.explorer, self.potential
-        for number, mine in enumerate(sets.values()):
-            name = f"set.{number:03d}"
-            directory, given = self.directory / "md" / name / f"{name}.given", Given(tuple(mine))
-            prepare(directory, partial(self._write, given))
-            check = partial(explorer.check, tolerance=True, motion=given, potential=potential)
-            yield (
-                Task(
-                    directory,
-                    explorer.command(potential),
-                    started_once(check, explorer.heading, self.blocks[0]),
-                    explorer.log,
-                    explorer.shell_check,
-                    explorer.reached,
-                ),
-                given,
-            )
-
-    def _write(self, given: Given, directory: Path) -> None:
-        self.explorer.write_input(directory, given.frames[0], self.potential, given, 1)
 
     def _evaluated(
         self, services: Services, evaluator: KpuEvaluator, sets: Mapping[Path, Given]
@@ -217,26 +197,6 @@ def training_error(rows: Sequence[TrainingRow]) -> float:
     atoms = np.array([row.atoms for row in rows], dtype=float)
     squares = np.array([row.error for row in rows]) ** 2
     return float(np.sqrt(np.average(squares, weights=atoms)))
-
-
-def can_be_explored(frame: Atoms) -> bool:
-    """Whether an explorer can be given a frame: periodic, with room, and with forces."""
-    if not frame.pbc.all() or not np.linalg.det(frame.cell.array) > 0:
-        return False
-    return bool(np.isfinite(labels_of(frame).forces).all()) and shortest_distance(frame) > 0
-
-
-def turned(frame: Atoms) -> Atoms:
-    """A frame with a lower-triangular cell, its labelled forces turned too."""
-    labels = labels_of(frame)
-    cell, rotation = lower_triangular(frame.cell.array)
-    turned = frame.copy()
-    turned.calc = None
-    turned.set_constraint()
-    turned.set_cell(cell)
-    turned.positions = frame.positions @ rotation
-    set_labels(turned, labels.energy, labels.forces @ rotation)
-    return turned
 
 
 class AppraiseStep:

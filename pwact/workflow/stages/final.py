@@ -18,24 +18,28 @@ from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
 from pwact.engines.delivery import CHECK, CHECK_DATA, Delivery, Evaluated, named_plainly
+from pwact.engines.explorers import Given
 from pwact.engines.links import link_files
 from pwact.engines.potential import Potential
 from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.errors import PwactError, TaskError
-from pwact.executors.base import Task
+from pwact.executors.base import Task, TaskResult
 from pwact.formats.extxyz import write_extxyz
 from pwact.formats.frames import read_frames
 from pwact.formats.labels import set_labels
 from pwact.formats.lammps_data import write_lammps_data
 from pwact.io import files
 from pwact.registry.formats import ASE
+from pwact.report.errors import ERRORS, error_records, error_words, largest_words
+from pwact.report.parity import Compared, write_parity
 from pwact.verdict import DONE, Verdict, incomplete
 from pwact.workflow.ledger import StageState
 from pwact.workflow.rows import stage_name
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.appraise import can_be_explored, turned
 from pwact.workflow.stages.train import model_content, training_task
+from pwact.workflow.tasks.given import can_be_explored, turned
 from pwact.workflow.tasks.prepare import content, demand_all, prepare, relative
+from pwact.workflow.validation import Validation
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+VALID = "valid"  # its evaluation on valid_data
 DECIMALS = 8  # of the positions and the cell of the check frame, in every file the same
 
 
@@ -125,14 +130,27 @@ class FinalStage:
         sets = {path: read_frames(path, self.config.data_format) for path in self.data.train}
         source, index, frame = check_frame(sets, self.config.train.atom_type)
         potential, delivery = delivered(self.engines, model, frame)
-        found = self._evaluated(services, potential, delivery, frame)
+        validation = Validation(
+            *(self.name, self.directory / VALID, self.engines.explorer, potential),
+            self.engines.explore,
+        )
+        lots = services.rng(self.iteration, layout.FINAL, VALID)
+        given = validation.tasks(self._valid_frames(), lots)
+        found, results = self._evaluated(services, (potential, delivery), frame, given)
+        compared = validation.compared(given, results)
         set_labels(frame, found.energy, found.forces)
         checked = self.directory / CHECK
         write_extxyz(checked, [frame], ASE)
         place = partial(relative, work_dir=services.work_dir)
         own = list(model.files.values()) if whole is not None else []
+        if compared:
+            table = self.directory / layout.PARITY
+            write_parity(table, compared)
+            own.append(table)
+            self._tell(compared)
         return StageOutput(
             [*own, checked],
+            [] if self.config.reserve_work or not given else [self.directory / VALID],
             lasting=[model.directory],
             report={
                 "model": place(model.directory),
@@ -141,8 +159,18 @@ class FinalStage:
                 "valid_frames": sum(self._counted(path) for path in self.data.valid),
                 "check": {"data": place(source), "frame": index, "energy": found.energy},
                 "programs": dict(found.programs),
+                ERRORS: [one.to_json() for one in error_records(compared)],
             },
         )
+
+    def _valid_frames(self) -> list[Atoms]:
+        sets = (read_frames(path, self.config.data_format) for path in self.data.valid)
+        return [frame for frames in sets for frame in frames]
+
+    def _tell(self, compared: Sequence[Compared]) -> None:
+        records = error_records(compared)
+        words = "; ".join(filter(None, (error_words(records[0]), largest_words(records))))
+        log.info("%s: error on %d frames of valid_data: %s", self.name, len(compared), words)
 
     def _counted(self, path: Path) -> int:
         return len(read_frames(path, self.config.data_format))
@@ -159,9 +187,15 @@ class FinalStage:
         return trainer.read_result(directory)
 
     def _evaluated(
-        self, services: Services, potential: Potential, delivery: Delivery, frame: Atoms
-    ) -> Evaluated:
+        self,
+        services: Services,
+        handed: tuple[Potential, Delivery],
+        frame: Atoms,
+        given: Sequence[tuple[Task, Given]],
+    ) -> tuple[Evaluated, list[TaskResult]]:
+        """The check frame, which must be evaluated, and what became of the given ones."""
         directory = self.directory / "check"
+        potential, delivery = handed
         prepare(directory, partial(self._write, potential, delivery, frame))
 
         def check(place: Path) -> Verdict:
@@ -172,9 +206,11 @@ class FinalStage:
             return DONE
 
         task = Task(directory, delivery.command, check, delivery.log)
-        results = services.dispatch("check", self.directory, [task], self.engines.explore)
-        demand_all(list(results), self.name)
-        return delivery.result(directory)
+        tasks = [task, *(one for one, _ in given)]
+        results = list(services.dispatch("check", self.directory, tasks, self.engines.explore))
+        mine = [result for result in results if result.task.directory == directory]
+        demand_all(mine, self.name)
+        return delivery.result(directory), [one for one in results if one not in mine]
 
     @staticmethod
     def _write(potential: Potential, delivery: Delivery, frame: Atoms, directory: Path) -> None:
