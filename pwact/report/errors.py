@@ -25,25 +25,19 @@ UNKNOWN = "not known"
 def error_records(frames: Sequence[Compared]) -> list[ErrorRecord]:
     """Errors of all frames, then by structure, by temperature and by element; none without frames.
 
-    Where no temperature is known there is no group of that kind. Structures and elements come in
-    the order of their names, temperatures ascending.
+    Structures and elements come in the order of their names, temperatures ascending.
     """
     if not frames:
         return []
     found = [_of_frames(ALL, "", frames)]
     for name in sorted({one.structure for one in frames}):
         found.append(_of_frames(STRUCTURE, name, [one for one in frames if one.structure == name]))
-    temps = sorted(_temperatures(frames), key=lambda temp: (temp is None, temp or 0.0))
+    temps = sorted({one.temp_k for one in frames}, key=lambda temp: (temp is None, temp or 0.0))
     for temp in temps:
         mine = [one for one in frames if one.temp_k == temp]
         found.append(_of_frames(TEMPERATURE, temperature_words(temp), mine))
     symbols = sorted({str(symbol) for one in frames for symbol in np.unique(one.symbols)})
     return found + [_of_element(symbol, frames) for symbol in symbols]
-
-
-def _temperatures(frames: Sequence[Compared]) -> set[Optional[float]]:
-    found = {one.temp_k for one in frames}
-    return set() if found == {None} else found
 
 
 def temperature_words(temp_k: Optional[float]) -> str:
@@ -204,6 +198,17 @@ def final_errors(records: Sequence[ErrorRecord]) -> list[str]:
         f"  {largest_words(records)}",
     ]
     return [line for line in lines if line.strip()]
+
+
+def error_tables(rows: Sequence[IterationRow]) -> list[str]:
+    """All errors of all iterations and of the force field, as headings and tables."""
+    lines: list[str] = []
+    for row in rows:
+        if row.errors:
+            lines += ["", f"{row.name}, new labels:", error_table(row.errors)]
+        if row.on_valid:
+            lines += ["", "the force field, valid_data:", error_table(row.on_valid, "frames")]
+    return lines
 
 
 def row_errors(rows: Sequence[IterationRow]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Optional
 from pwact import layout
 from pwact.report.advice import Advice, advice_lines
 from pwact.report.cost import CostFacts
-from pwact.report.errors import error_table, row_errors
+from pwact.report.errors import error_tables, row_errors
 from pwact.report.records import IterationRow, Record
 from pwact.report.table import iteration_table
 from pwact.report.target import TargetFacts, status_words, verdict
@@ -209,12 +209,7 @@ def status_text(status: Status, now: float, wide: bool = False) -> str:
     """
     lines = [*_lines(status, now)]
     if wide and status.rows:
-        lines += ["", iteration_table(status.rows, wide=True)]
-        for row in status.rows:
-            if row.errors:
-                lines += ["", f"{row.name}, new labels:", error_table(row.errors)]
-            if row.on_valid:
-                lines += ["", "the force field, valid_data:", error_table(row.on_valid, "frames")]
+        lines += ["", iteration_table(status.rows, wide=True), *error_tables(status.rows)]
     return "\n".join(lines)
 
 

@@ -45,14 +45,16 @@ _USAGE = {
 def published(turn: Turn, campaign: Campaign, always: bool = False) -> Optional[Path]:
     """The folder of the force field, once that is fitted and tried; None if it is not asked for.
 
-    `always` as in `publish`.
+    `always` as in `publish`. What the trial has left for deletion goes.
     """
     work = FinalStep()
     if not work.asked(turn):
         return None
     stage, stages = work.stage(turn), campaign.stages()
     target = outcome_of(plan_of(turn.config), stages)
-    return publish(stage, stages[stage.name], (campaign.root, target), always)
+    folder = publish(stage, stages[stage.name], (campaign.root, target), always)
+    campaign.clean([stage.name])
+    return folder
 
 
 def publish(

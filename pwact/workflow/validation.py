@@ -17,6 +17,13 @@ from pwact.errors import TaskError
 from pwact.executors.base import Task, TaskResult
 from pwact.formats.frames import composition_name
 from pwact.formats.labels import labels_of
+from pwact.report.errors import (
+    TEMPERATURE,
+    ErrorRecord,
+    error_records,
+    error_words,
+    largest_words,
+)
 from pwact.report.parity import Compared
 from pwact.workflow.tasks.given import can_be_explored, evaluations, turned
 
@@ -80,6 +87,18 @@ class Validation:
                 words = "%s: %d frames of valid_data could not be evaluated: %s"
                 log.warning(words, self.name, len(given.frames), result.explanation)
         return found
+
+    def errors(self, compared: Sequence[Compared]) -> list[ErrorRecord]:
+        """In all, by structure and by element: data do not say at which temperature they are.
+
+        What is said of them goes into the log.
+        """
+        records = [one for one in error_records(compared) if one.kind != TEMPERATURE]
+        if records:
+            words = "; ".join(filter(None, (error_words(records[0]), largest_words(records))))
+            said = "%s: the force field on %d frames of valid_data: %s"
+            log.info(said, self.name, len(compared), words)
+        return records
 
     def _frames(self, directory: Path, given: Given) -> Iterator[Compared]:
         trajectory = self.explorer.read_result(directory)

@@ -77,11 +77,15 @@ def test_reached_names_its_evidence() -> None:
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (FIRST, "condition 0 reached (iterations 0-2): 98.0 % accepted, 8 controls, 0 wrong"),
+        (
+            FIRST,
+            "condition 0 reached (iterations 0-2): 98.0 % accepted, 8 controls, 0 wrong; "
+            "at least 75 % of the frames are right",
+        ),
         (
             replace(LAST, state=RUNNING, iterations=(3,)),
             "condition 1 under way (iteration 3; 1 of at most 2): 50.0 % accepted, 8 controls, "
-            "2 wrong",
+            "2 wrong; at least 75 % of the frames are right",
         ),
         (ConditionFacts(2, state=WAITING), "condition 2 still to come"),
     ],

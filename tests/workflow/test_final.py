@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -102,12 +104,48 @@ def test_what_is_said_is_true(finished: Path) -> None:
         "energy_per_atom": energy,
         "forces": forces,
     }
+    whole, *groups = found["errors_on_valid_data"]
+    assert whole["frames"] == 8
+    assert whole["rmse_f"] == pytest.approx(forces, rel=1e-3)
+    assert whole["rmse_e"] == pytest.approx(energy, abs=5e-7)  # as it is printed
+    assert whole["mae_f"] < whole["rmse_f"] < whole["worst_f"]
+    assert {(one["kind"], one["name"]) for one in groups} == {
+        *[("element", "Cu"), ("structure", "Cu8")]
+    }
+    assert found["target"] is None
     readme = (folder / "README.txt").read_text(encoding="utf-8")
     assert f"{1000 * energy:.3g} meV per atom" in readme
+    assert f"worst atom {whole['worst_f']:.3g}" in readme
     assert "12 frames with energies and forces" in readme
     assert set(texts(folder)) <= {word for line in readme.splitlines() for word in line.split()} | {
         "README.txt"
     }
+
+
+def test_it_is_tried_on_the_validation_data(finished: Path) -> None:
+    """In status and its JSON; trajectories of the trial are deleted."""
+    status = json.loads(pwact(finished, "status", "--json"))
+    (whole, *_) = facts(finished / "final")["errors_on_valid_data"]
+    assert status["rows"][-1]["on_valid"][0] == whole
+    shown = pwact(finished, "status", "--wide")
+    assert "force field on 8 frames of valid_data:" in shown
+    assert "the force field, valid_data:" in shown
+    assert (finished / WORK / "parity.npz").is_file()
+    assert not (finished / WORK / "valid").exists()
+
+
+def test_the_page_leads_to_it(finished: Path, tmp_path: Path) -> None:
+    """Also where the page lies elsewhere; it says how good the force field is."""
+    page = tmp_path / "of it.html"
+    assert main(["report", str(finished), "-o", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    links = [unquote(one) for one in re.findall(r'<a href="([^#"]+)"', text)]
+    assert [(tmp_path / one).resolve() for one in links] == [
+        *(finished / "final", finished / "final/README.txt")
+    ]
+    assert "error on 8 frames of valid_data" in text
+    assert "Errors of the force field on the validation data, by kind" in text
+    assert "force component on validation data" in text
 
 
 def test_it_has_no_times_and_no_places(finished: Path) -> None:

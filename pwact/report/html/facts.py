@@ -13,6 +13,7 @@ from pwact.report.records import IterationRow
 from pwact.report.status import Status
 
 Rows = Sequence[tuple[str, str]]
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # headings, and rows of cells
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,13 @@ class Facts:
     parity
         Labels beside what the exploring model said of the same frames.
     errors
-        Errors by structure, temperature and element: headings, and a row each.
+        Errors by structure, temperature and element.
+    valid_parity, valid_errors
+        The same of the force field that the run ended with, on the validation data.
+    force_field
+        What is known of it, as name and value; none as long as there is none.
+    folder
+        Where it is, seen from the page.
     provenance
         Headings, each with names and values.
     """
@@ -242,7 +249,11 @@ class Facts:
     shared: Mapping[int, Rows] = field(default_factory=dict)
     map: FrameMap = FrameMap()
     parity: Optional[Parity] = None
-    errors: Optional[tuple[Sequence[str], Sequence[Sequence[str]]]] = None
+    errors: Optional[Table] = None
+    valid_parity: Optional[Parity] = None
+    valid_errors: Optional[Table] = None
+    force_field: Rows = ()
+    folder: str = ""
     measure: str = "uncertainty"
     limits: Sequence[tuple[str, float]] = ()
     target: Optional[float] = None

@@ -11,12 +11,13 @@ from html import escape
 from importlib import resources
 from string import Template
 from typing import Any, Optional
+from urllib.parse import quote
 
 import numpy as np
 
 from pwact.report.html import charts
 from pwact.report.html.charts import table
-from pwact.report.html.facts import Facts, LabelledFrame, Rows, Structure
+from pwact.report.html.facts import Facts, LabelledFrame, Parity, Rows, Structure
 from pwact.report.table import iteration_cells
 
 Elements = Mapping[int, tuple[str, tuple[int, int, int], float]]
@@ -112,11 +113,21 @@ def _overview(facts: Facts) -> str:
     return "".join(
         (
             _card("What is wrong, and what to do", _advice(facts), whole=True),
+            _card("The force field", _force_field(facts)),
             _card("Learning curve", curve and curve + _note(facts.lots)),
             _card("Explored frames", charts.classes(facts.rows)),
             _card("Iterations", table(heads, cells[2:]) if facts.rows else "", whole=True),
         )
     )
+
+
+def _force_field(facts: Facts) -> str:
+    """What is known of the model that is handed on, and where it is."""
+    if not facts.force_field:
+        return ""
+    target = f"{quote(facts.folder)}/"
+    link = f'<p>In <a href="{target}">{escape(facts.folder)}/</a>; <a href="{target}README.txt">'
+    return f"{link}README.txt</a> says how to load it.</p>{_pairs(facts.force_field)}"
 
 
 def _advice(facts: Facts) -> str:
@@ -157,19 +168,30 @@ def _errors(facts: Facts) -> str:
         ),
         _card("True error by temperature", charts.error_by_temperature(facts.frames)),
     ]
-    if facts.parity is not None:
-        of = facts.parity.of
-        for pairs, words, unit, total in (
-            (facts.parity.forces, "force component", charts.EV, of[0]),
-            (facts.parity.energies, "energy per atom", "eV", of[1]),
-        ):
-            picture = charts.parity(pairs, words, unit)
-            some = f"{len(pairs)} of {total}, by lot. " if len(pairs) < total else ""
-            note = _note(f"{some}The model is the one that explored, before it saw these labels.")
-            cards.append(_card(f"Parity: {words}", picture and picture + note))
-    if facts.errors is not None:
-        cards.append(_card("Errors on new labels, by kind", table(*facts.errors), whole=True))
+    explored = "The model is the one that explored, before it saw these labels."
+    cards += _parities("new labels", facts.parity, explored)
+    cards += _parities("validation data", facts.valid_parity, "The model is the force field.")
+    for heading, rows in (
+        ("Errors on new labels, by kind", facts.errors),
+        ("Errors of the force field on the validation data, by kind", facts.valid_errors),
+    ):
+        if rows is not None:
+            cards.append(_card(heading, table(*rows), whole=True))
     return "".join(cards)
+
+
+def _parities(on: str, parity: Optional[Parity], model: str) -> list[str]:
+    if parity is None:
+        return []
+    cards = []
+    for pairs, words, unit, total in (
+        (parity.forces, "force component", charts.EV, parity.of[0]),
+        (parity.energies, "energy per atom", "eV", parity.of[1]),
+    ):
+        picture = charts.parity(pairs, words, unit)
+        some = f"{len(pairs)} of {total}, by lot. " if len(pairs) < total else ""
+        cards.append(_card(f"{words} on {on}", picture and picture + _note(f"{some}{model}")))
+    return cards
 
 
 def _jobs(facts: Facts) -> str:

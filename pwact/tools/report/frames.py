@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 import numpy as np
 
@@ -20,8 +22,6 @@ from pwact.formats.same_frame import structure_key
 from pwact.report.html.facts import LabelledFrame, Rows, Structure
 from pwact.report.label_error import COLUMNS, TARGET_COLUMNS
 from pwact.tools.explored.md_input import MdInput, md_input
-from pwact.uncertainties import recorded_in
-from pwact.workflow.ledger import StageState
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -106,6 +106,13 @@ def errors_of(labels: Labels, control: bool) -> np.ndarray:
     return np.array([float(row[_RMSE]) for row in mine])
 
 
+class _Here(NamedTuple):
+    """A frame, and where it lies: ``DATA:NUMBER``, seen from the work directory."""
+
+    atoms: Optional[Atoms] = None
+    place: str = ""
+
+
 class LabelledFrames:
     """Labelled frames with structure and story.
 
@@ -139,24 +146,26 @@ class LabelledFrames:
     def _of_iteration(
         self, labels: Labels, share: float
     ) -> Iterator[tuple[LabelledFrame, Optional[Atoms]]]:
-        frames = (
-            atoms
-            for path in labels.data_sets
-            for _, _, atoms in iterate_frames(path, format_found(path))
-        )
+        frames = self._in_data_sets(labels)
         rows = labels.rows
         if not rows:
-            for number, atoms in enumerate(islice(frames, SHOWN)):
-                yield self._frame(labels, None, number, atoms), atoms
+            for number, one in enumerate(islice(frames, SHOWN)):
+                yield self._frame(labels, None, number, one), one.atoms
             return
         wanted = set(np.unique((np.arange(int(np.ceil(share * len(rows)))) / share).astype(int)))
         placed = self._placed(labels, frames)
         for number, row in enumerate(rows):
             if number in wanted:
-                atoms = placed.get(number)
-                yield self._frame(labels, row, number, atoms), atoms
+                here = placed.get(number, _Here())
+                yield self._frame(labels, row, number, here), here.atoms
 
-    def _placed(self, labels: Labels, frames: Iterator[Atoms]) -> dict[int, Atoms]:
+    def _in_data_sets(self, labels: Labels) -> Iterator[_Here]:
+        for path in labels.data_sets:
+            place = os.path.relpath(path, self._work_dir)
+            for number, (_, _, atoms) in enumerate(iterate_frames(path, format_found(path))):
+                yield _Here(atoms, f"{place}:{number}")
+
+    def _placed(self, labels: Labels, frames: Iterator[_Here]) -> dict[int, _Here]:
         """The frame of each row: by its place in one data set, else by its structure."""
         listed = labels.data_sets[0].parent.parent / layout.STRUCTURES
         if labels.data_sets[0].is_file():
@@ -164,14 +173,14 @@ class LabelledFrames:
             return found if len(found) == len(labels.rows) else {}
         keys = listed.read_text().split() if listed.is_file() else []
         places = {key: number for number, key in enumerate(keys)}
-        known = ((places.get(structure_key(atoms)), atoms) for atoms in frames)
-        return {number: atoms for number, atoms in known if number is not None}
+        known = ((places.get(structure_key(one.atoms)), one) for one in frames if one.atoms)
+        return {number: one for number, one in known if number is not None}
 
     def _frame(
-        self, labels: Labels, row: Optional[Mapping[str, str]], number: int, atoms: Optional[Atoms]
+        self, labels: Labels, row: Optional[Mapping[str, str]], number: int, here: _Here
     ) -> LabelledFrame:
         name = layout.iteration_name(labels.iteration)
-        label = _label_rows(atoms)
+        label = [*_label_rows(here.atoms), *self._why(here)]
         if row is None:
             place = labels.data_sets[0].relative_to(self._work_dir.absolute())
             story = [("frame", f"{number} of {place}"), *label]
@@ -195,6 +204,13 @@ class LabelledFrames:
         return LabelledFrame(
             title, story, labels.iteration, value, rmse, largest, control, None, asked.temp_k
         )
+
+    def _why(self, here: _Here) -> Rows:
+        """By what command the whole story of a frame is found."""
+        journal = self._work_dir / layout.STATE_DIR / layout.JOURNAL
+        if not here.place or not journal.is_file():
+            return ()
+        return [("whole story", f"pwact why {shlex.quote(here.place)}")]
 
     def _input(self, trajectory: str) -> MdInput:
         if trajectory not in self._inputs:
@@ -250,81 +266,3 @@ def _structure(atoms: Atoms) -> Structure:
     away = np.linalg.norm(positions - positions.mean(axis=0), axis=1)
     kept = np.sort(np.argsort(away, kind="stable")[:OF_ONE])
     return Structure(atoms.numbers[kept], positions[kept], cell, len(atoms) - OF_ONE)
-
-
-def shared_rows(
-    stages: Mapping[str, StageState],
-    iteration: int,
-    when: Callable[[float], str],
-    commands: Mapping[str, str],
-) -> Rows:
-    """What is the same for all labels of an iteration: models, limits, labeler, and times.
-
-    Parameters
-    ----------
-    when
-        Words for a time in seconds since the epoch.
-    commands
-        Stage → the command that it ran.
-    """
-    name = layout.iteration_name(iteration)
-    found: list[tuple[str, str]] = []
-    train, explore, select, label = (
-        stages.get(f"{name}/{step}") for step in ("train", "explore", "select", "label")
-    )
-    if train is not None and train.done:
-        found.append(("exploring model", _model(train)))
-    if explore is not None and explore.ended_at:
-        found.append(("explored until", when(explore.ended_at)))
-    if select is not None:
-        found.append(("chosen by", _rule(select.inputs, select.report)))
-    if label is not None and label.inputs.get("labeler"):
-        command = commands.get(label.name, "")
-        by = plain(label.inputs["labeler"])
-        found.append(("labelled by", f"{by}; command {command}" if command else by))
-    if label is not None and label.ended_at:
-        version = f", pwact {label.version}" if label.version else ""
-        found.append(("labelled until", f"{when(label.ended_at)}{version}"))
-    return found
-
-
-def _model(train: StageState) -> str:
-    """The first model of a training, by the beginnings of its files' hashes."""
-    first = (train.report.get("models") or [""])[0]
-    mine = {path: value for path, value in train.files.items() if path.startswith(f"{first}/")}
-    hashes = (f"{path.rpartition('/')[2]} {value[:12]}…" for path, value in sorted(mine.items()))
-    return f"{first or train.name}, sha256 of {', '.join(hashes)}" if mine else train.name
-
-
-def _rule(inputs: Mapping[str, Any], report: Mapping[str, Any]) -> str:
-    target = report.get("target")
-    if target:
-        limit = "no frame accepted" if target["limit"] is None else f"U above {target['limit']:.4g}"
-        rule = f"{limit}; of these {target['rule']}" if target.get("rule") else limit
-        return f"target {target['target']:g} eV/Å: {rule}; and {target['controls']} controls by lot"
-    judge = recorded_in(inputs)
-    keys = judge.measure.keys if judge is not None else ()
-    window = ", ".join(f"{key} {inputs[key]:g}" for key in keys if key in inputs)
-    pick = inputs.get("pick") or "random"
-    return f"{window}; {report.get('selected')} of {report.get('candidate')} candidates, {pick}"
-
-
-def plain(inputs: Any, most: int = 8) -> str:
-    """Settings in one line: those that are a word or a number; of hashes the beginning."""
-    if not isinstance(inputs, Mapping):
-        return str(inputs)
-    kept = {
-        key: f"{str(value)[:12]}…" if is_hash(value) else value
-        for key, value in inputs.items()
-        if isinstance(value, (str, int, float)) and len(str(value)) < 70
-    }
-    return ", ".join(f"{key} {value}" for key, value in list(kept.items())[:most])
-
-
-def is_hash(value: Any) -> bool:
-    """Whether a value is a hash, or holds nothing but hashes."""
-    if isinstance(value, list):
-        return bool(value) and all(map(is_hash, value))
-    if isinstance(value, Mapping):
-        return bool(value) and all(map(is_hash, value.values()))
-    return isinstance(value, str) and len(value) >= 16 and not set(value) - set("0123456789abcdef")

@@ -9,7 +9,7 @@ from typing import Any, Callable
 from pwact.io.events import CampaignStarted, MasterStarted, StageProgram
 from pwact.report.html.facts import Rows
 from pwact.takeover.tree import PwactTree
-from pwact.tools.report.frames import is_hash, plain
+from pwact.tools.report.shared import is_hash, plain
 from pwact.workflow.ledger import StageState, place_of
 
 MODELS = 12  # files of the last models that are named

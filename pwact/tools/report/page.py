@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +21,19 @@ from pwact.report.standing import standing
 from pwact.report.status import Status
 from pwact.takeover.tree import tree_in
 from pwact.tools.data.first_data import first_data
-from pwact.tools.report.errors import error_rows, parity_of
+from pwact.tools.report.errors import error_rows, on_labels, on_valid, valid_rows
+from pwact.tools.report.force_field import known_of_force_field
 from pwact.tools.report.frames import (
     LabelledFrames,
     Labels,
     column,
     errors_of,
     labels_in,
-    shared_rows,
 )
 from pwact.tools.report.jobs import job_bars, shown, step_costs
 from pwact.tools.report.map import LABELLED, Placed, evenly, explored_frames, first_frames, map_of
 from pwact.tools.report.origin import commands, origin, origin_of_pwact
+from pwact.tools.report.shared import shared_rows
 from pwact.tools.status.status import status_of
 from pwact.tools.status.story import Story
 from pwact.workflow import ledger
@@ -58,7 +60,7 @@ def write_report(work_dir: Path, path: Path, now: float) -> None:
     PwactError
         The journal is damaged.
     """
-    gathering = Gathering(work_dir, now)
+    gathering = Gathering(work_dir, now, path)
     text = page_text(gathering.facts(), elements_of(gathering.frames))
     files.write_text(path, text.encode("utf-8", "replace").decode("utf-8"))  # names in any bytes
 
@@ -69,6 +71,7 @@ class Gathering:
 
     work_dir: Path
     now: float
+    page: Path = Path(PAGE)
 
     def __post_init__(self) -> None:
         self.status: Status = status_of(self.work_dir, self.now)
@@ -101,8 +104,12 @@ class Gathering:
             curve=curve,
             frames=[frame for frame, _ in self.frames],
             shared=self._shared(labels),
-            parity=parity_of(self.work_dir, [one.iteration for one in labels], self.notes),
+            parity=on_labels(self.work_dir, [one.iteration for one in labels], self.notes),
             errors=error_rows(self.rows),
+            valid_parity=on_valid(self.work_dir, self.rows, self.notes),
+            valid_errors=valid_rows(self.rows),
+            force_field=known_of_force_field(self.work_dir),
+            folder=os.path.relpath(layout.final_dir(self.work_dir), self.page.parent),
             map=self._map(),
             measure=measure,
             limits=limits,

@@ -30,8 +30,8 @@ from pwact.formats.labels import set_labels
 from pwact.formats.lammps_data import write_lammps_data
 from pwact.io import files
 from pwact.registry.formats import ASE
-from pwact.report.errors import ERRORS, error_records, error_words, largest_words
-from pwact.report.parity import Compared, write_parity
+from pwact.report.errors import ERRORS
+from pwact.report.parity import write_parity
 from pwact.verdict import DONE, Verdict, incomplete
 from pwact.workflow.ledger import StageState
 from pwact.workflow.rows import stage_name
@@ -147,7 +147,6 @@ class FinalStage:
             table = self.directory / layout.PARITY
             write_parity(table, compared)
             own.append(table)
-            self._tell(compared)
         return StageOutput(
             [*own, checked],
             [] if self.config.reserve_work or not given else [self.directory / VALID],
@@ -159,18 +158,13 @@ class FinalStage:
                 "valid_frames": sum(self._counted(path) for path in self.data.valid),
                 "check": {"data": place(source), "frame": index, "energy": found.energy},
                 "programs": dict(found.programs),
-                ERRORS: [one.to_json() for one in error_records(compared)],
+                ERRORS: [one.to_json() for one in validation.errors(compared)],
             },
         )
 
     def _valid_frames(self) -> list[Atoms]:
         sets = (read_frames(path, self.config.data_format) for path in self.data.valid)
         return [frame for frames in sets for frame in frames]
-
-    def _tell(self, compared: Sequence[Compared]) -> None:
-        records = error_records(compared)
-        words = "; ".join(filter(None, (error_words(records[0]), largest_words(records))))
-        log.info("%s: error on %d frames of valid_data: %s", self.name, len(compared), words)
 
     def _counted(self, path: Path) -> int:
         return len(read_frames(path, self.config.data_format))
