@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -18,13 +19,15 @@ from ase.build import bulk
 from pwact.config.resources import ResourceBlock
 from pwact.engines import trainer_for
 from pwact.engines.deepmd.kpu import Evaluator, load, read_kalman
+from pwact.engines.deepmd.pytorch_restart import keep_filter
 from pwact.engines.trainers import TrainedModel, TrainingData
+from pwact.errors import TaskError
 from pwact.formats.extxyz import read_extxyz
 from pwact.formats.frames import write_frames
 from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.formats.lammps_dump import frame_text
 from tests.commands import ROOT, pwact
-from tests.engines.test_deepmd import copper
+from tests.engines.test_deepmd import copper, killed_after_a_checkpoint
 from tests.engines.test_deepmd_pytorch import config
 from tests.requirements import need_module
 
@@ -102,6 +105,80 @@ def test_a_warm_start_begins_with_the_weights(
     made.write_input(tmp_path / "gone", data, 1, tmp_path / "no model.pt")
     with pytest.raises(AssertionError, match="start.pt"):
         shell(tmp_path / "gone", made.command())
+
+
+def test_a_training_that_was_killed_goes_on_with_its_matrix(
+    model: TrainedModel, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P has grown, as the filter forgets, as far as in one go; begun again it would fall behind."""
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    long = {**SETTINGS, "optimizer": {**SETTINGS["optimizer"], "numb_steps": 60, "print_freq": 6}}
+    made = trainer_for(config(long), BLOCK, BLOCK)
+    cut, whole = tmp_path / "cut", tmp_path / "whole"
+    for directory in (cut, whole):
+        directory.mkdir()
+        made.write_input(directory, data, 1, None)
+    reached = killed_after_a_checkpoint(cut, made)
+    assert 0 < reached < 60
+    for directory in (cut, whole):
+        shell(directory, made.command())
+        assert made.check(directory).done
+    log = (cut / "train.log").read_text()
+    assert f"pwact: cut off; dp goes on from the checkpoint of step {reached:g}" in log
+    rows = curve(made.read_result(cut))
+    assert rows[:, 0].tolist() == [1, *range(6, 61, 6)]
+    assert rows[-1, 3] < 0.7 * rows[0, 3]
+
+    def log_size(place: Path) -> float:
+        return sum(np.linalg.slogdet(block)[1] for block in read_kalman(place / "kalman.npz"))
+
+    assert log_size(cut) == pytest.approx(log_size(whole), rel=0.05)
+    assert log_size(model.directory) < 0.7 * log_size(whole)  # of half as many steps
+
+
+def test_the_filter_reads_what_it_has_saved(model: TrainedModel) -> None:
+    """As DeePMD-kit's own filter with the hook in it."""
+    from deepmd.pt.optimizer import LKFOptimizer  # noqa: PLC0415
+
+    network, _ = network_of(model)
+    optimizer = LKFOptimizer(network.parameters(), 0.98, 0.9987, 60)
+    optimizer.set_grad_prefactor(1.0)
+    for weight in network.parameters():
+        weight.grad = weight.detach().clone()
+    optimizer.step(0.1)
+    state = copy.deepcopy(optimizer.state_dict())
+    hooked = type("Hooked", (LKFOptimizer,), {})
+    keep_filter(hooked, state)
+    again = hooked(network.parameters(), 0.98, 0.9987, 60)
+    (mine,), (theirs,) = (one.state_dict()["state"].values() for one in (again, optimizer))
+    assert mine["kalman_lambda"] == theirs["kalman_lambda"] != 0.98
+    for ours, saved in zip(mine["P"], theirs["P"]):
+        np.testing.assert_array_equal(ours.numpy(), saved.numpy())
+    again.set_grad_prefactor(1.0)
+    again.step(0.1)  # and it is that P which it uses
+    optimizer.step(0.1)
+    np.testing.assert_array_equal(mine["P"][0].numpy(), theirs["P"][0].numpy())
+    with pytest.raises(TaskError, match="P of another network"):
+        hooked(network.parameters(), 0.98, 0.9987, 30)
+
+
+def test_a_batch_larger_than_the_data_is_all_of_them(data: TrainingData, tmp_path: Path) -> None:
+    """DeePMD-kit neither leaves it out, as MatPL does, nor repeats frames to fill it."""
+    curves = []
+    for size in (12, 99):
+        few = {"numb_steps": 4, "print_freq": 1, "batch_size": size}
+        made = trainer_for(
+            config({**SETTINGS, "optimizer": {**SETTINGS["optimizer"], **few}}), BLOCK, BLOCK
+        )
+        directory = tmp_path / str(size)
+        directory.mkdir()
+        made.write_input(directory, data, 1, None)
+        shell(directory, made.command())
+        assert made.check(directory).done
+        curves.append(curve(made.read_result(directory)))
+    np.testing.assert_array_equal(*curves)
+    assert curves[0][-1, 3] < curves[0][0, 3]
 
 
 def network_of(model: TrainedModel) -> tuple[Any, list[np.ndarray]]:

@@ -222,12 +222,6 @@ def test_the_last_step_is_saved(given: dict[str, int], saved: int) -> None:
     assert document["training"]["save_freq"] == saved
 
 
-def test_a_training_that_never_goes_on_saves_its_last_step_alone() -> None:
-    document: dict[str, Any] = {"training": {"training_data": {"batch_size": 1}, "numb_steps": 40}}
-    with_length(document, epochs=1, frames=1, goes_on=False)
-    assert document["training"]["save_freq"] == 0
-
-
 @pytest.mark.parametrize("steps", [1, 9, 10, 97, 1000, 1024, 99991])
 def test_rows_end_at_the_last_step(steps: int) -> None:
     assert steps % rows_of(steps) == 0

@@ -255,7 +255,9 @@ def test_a_training(tmp_path: Path, data: TrainingData, pretended: str) -> None:
         "kpu": "kalman.npz",
     }
     document = json.loads((first / "input.json").read_text())
-    assert document["training"]["save_freq"] == 0  # a checkpoint holds P, which may be large
+    training = document["training"]
+    assert training["save_freq"] == training["disp_freq"]
+    assert training["max_ckpt_keep"] == 2  # each holds P, which may be large
     assert (second / "start.pt").resolve() == first / "model.pt"
     assert not (first / "start.pt").is_symlink()
 

@@ -97,7 +97,7 @@ def test_a_model_to_begin_with_fixes_the_network(
     document = written(made, tmp_path / "task", data)
     assert document["model"] == {"type_map": ["Cu"], "finetune_head": "Domains_Alloy"}
     assert document["learning_rate"]["start_lr"] == 1e-3
-    assert document["training"]["save_freq"] == 0  # it is never continued
+    assert document["training"]["save_freq"] == document["training"]["disp_freq"] == 2
     assert (tmp_path / "task" / "pretrained.pt").resolve() == Path(foundation)
     assert not (tmp_path / "task" / "start.pt").is_symlink()
 
@@ -271,7 +271,7 @@ def test_only_the_test_is_repeated_where_it_failed(tmp_path: Path, data: Trainin
     written(made, task, data)
     (task / "fail").write_text("deepmd")
     assert shell(task, made.command()) == 1
-    assert made.reached(task) == 1.0
+    assert made.reached(task) == 21.0
     (task / "fail").unlink()
     assert shell(task, made.command()) == 0
     calls = [line.split()[1] for line in (task / "calls").read_text().splitlines()]
@@ -336,9 +336,10 @@ def test_what_would_get_random_weights_is_refused(
 
 
 def test_our_own_model_is_trained_on_as_it_is(tmp_path: Path) -> None:
-    assert words_to_begin(tmp_path, {}) == []
+    assert words_to_begin(tmp_path) == ["input.json"]
     (tmp_path / "start.pt").symlink_to("nowhere")  # dp says so; it must not begin from nothing
-    assert words_to_begin(tmp_path, {}) == ["--init-model", "start.pt", "--use-pretrain-script"]
+    words = ["input.json", "--init-model", "start.pt", "--use-pretrain-script"]
+    assert words_to_begin(tmp_path) == words
 
 
 def test_keys_without_a_counterpart_are_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -20,6 +20,7 @@ from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import set_labels
 from tests.engines import pod_helpers, test_dpa
+from tests.engines.test_deepmd import killed_after_a_checkpoint
 from tests.requirements import need_module
 
 pytestmark = [pytest.mark.slow, pytest.mark.pytorch, pytest.mark.timeout(1200)]
@@ -135,6 +136,38 @@ def test_the_next_iteration_trains_on(
     assert "Resuming from start.pt" in log
     assert "Change output bias" not in log
     assert curve(after)[-1, 5] < 1.1 * curve(members[0])[-1, 5]
+
+
+def test_a_fine_tuning_that_was_killed_goes_on(
+    foundation: str, data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the network, the learning rate and the state of Adam that the checkpoint holds."""
+    for name, value in ONE_THREAD.items():
+        monkeypatch.setenv(name, value)
+    steps = {"optimizer": {"numb_steps": 200, "learning_rate": 0.01, "stop_lr": 1e-4}}
+    made, task = trainer(foundation=foundation, settings=steps), tmp_path / "task"
+    task.mkdir()
+    made.write_input(task, data, 1, None)
+    reached = killed_after_a_checkpoint(task, made)
+    assert 0 < reached < 200
+    run(task, made.command())
+    assert made.check(task).done
+    assert f"Resuming from model.ckpt-{reached:g}.pt" in (task / "train.log").read_text()
+    rows = curve(made.read_result(task))
+    assert rows[:, 0].tolist() == [1, *range(20, 201, 20)]
+    assert (np.diff(rows[:, -1]) < 0).all()  # the rate falls on
+    assert rows[-1, 5] < 1.1 * rows[0, 5]
+
+
+def test_a_batch_larger_than_the_data_is_all_of_them(data: TrainingData, tmp_path: Path) -> None:
+    """Of one composition, at each step."""
+    found = []
+    for size in (6, 99):
+        few = {"optimizer": {"numb_steps": 20, "learning_rate": 0.01, "batch_size": size}}
+        made = trainer(settings={**NETWORK, **few})
+        found.append(curve(trained(tmp_path / f"{size}", made, data)))
+    np.testing.assert_array_equal(*found)
+    assert found[0][-1, 5] < found[0][0, 5]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 A training begins from nothing, or with a pretrained model (``train.foundation``), whose shape it
 takes over (``dp --pt train --finetune --use-pretrain-script``). DeePMD-kit's LAMMPS plugin for
-PyTorch is not part of its package, so the MD runs in ASE. A training that was cut off begins again.
+PyTorch is not part of its package, so the MD runs in ASE.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pwact.engines.deepmd.dpa_worker import PRETRAINED
 from pwact.engines.deepmd.input import CURVE, native_warnings
 from pwact.engines.deepmd.kpu import MODEL, START
 from pwact.engines.deepmd.pytorch_keys import PytorchTranslation
+from pwact.engines.deepmd.results import steps_reached
 from pwact.engines.deepmd.training import LOG, MODEL_ROLE, TEST_LOG, DeepmdTraining
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.links import link_files
@@ -48,7 +49,7 @@ class DpaTrainer(DeepmdTraining):
 
     model = MODEL
     start = START
-    goes_on = False
+    kept = 2
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         super().__init__(config, train.command)
@@ -133,16 +134,16 @@ class DpaTrainer(DeepmdTraining):
         return [frames[pick] for pick in sorted(picks)]
 
     def command(self) -> str:
-        """Train, and test where the learning curve does not tell all."""
+        """Train, or go on, and test where the learning curve does not tell all."""
         worker = python_module("pwact.engines.deepmd.dpa_worker", python=self.program)
         test = self.test_step(f"{interpreter(self.program)} -m deepmd --pt")
-        trained = unless_ended(TRAINED, MODEL, f"{worker} > {LOG} 2>&1")
+        trained = unless_ended(TRAINED, MODEL, f"{worker} >> {LOG} 2>&1")
         end = record_end(MODEL, CURVE, perhaps=(TEST_LOG,))
         return f"rm -f {ENDED} && {trained} && {test} && {end}"
 
     def reached(self, directory: Path) -> float:
-        """Whether the training has ended, and only its test is missing."""
-        return float((directory / TRAINED).exists())
+        """See `steps_reached`."""
+        return steps_reached(directory, TRAINED)
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, trained for the steps that were asked for."""

@@ -20,9 +20,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pwact.engines.deepmd.input import CURVE
+from pwact.engines.deepmd.checkpoints import PYTORCH
 from pwact.engines.deepmd.kpu import MODEL, START
 from pwact.engines.deepmd.lkf import CHECKPOINT, keep_weights
+from pwact.engines.deepmd.pytorch_restart import continued
 from pwact.engines.deepmd.training import INPUT
 from pwact.engines.worker import exit_status
 from pwact.errors import TaskError
@@ -31,21 +32,16 @@ from pwact.io.files import remove
 PRETRAINED = "pretrained.pt"
 
 
-def words_to_begin(directory: Path, model: Mapping[str, Any]) -> list[str]:
-    """What ``dp train`` gets of the model to begin with. Raises TaskError if it cannot begin so.
-
-    Parameters
-    ----------
-    model
-        The section of the input.
-    """
+def words_to_begin(directory: Path) -> list[str]:
+    """What ``dp train`` gets to begin with. Raises TaskError if it cannot begin so."""
     # a link that leads nowhere must fail, not start from nothing
     if (directory / START).is_symlink():
-        return ["--init-model", START, "--use-pretrain-script"]
+        return [INPUT, "--init-model", START, "--use-pretrain-script"]
     if (directory / PRETRAINED).is_symlink():
-        check_pretrained(params_of(directory / PRETRAINED), model)
-        return ["--finetune", PRETRAINED, "--use-pretrain-script"]
-    return []
+        document = json.loads((directory / INPUT).read_text(encoding="utf-8"))
+        check_pretrained(params_of(directory / PRETRAINED), document["model"])
+        return [INPUT, "--finetune", PRETRAINED, "--use-pretrain-script"]
+    return [INPUT]
 
 
 def params_of(path: Path) -> Mapping[str, Any]:
@@ -94,15 +90,14 @@ def check_pretrained(params: Mapping[str, Any], model: Mapping[str, Any]) -> Non
 
 
 def work(directory: Path) -> None:
-    """Train by ``input.json``, and leave the model."""
+    """Train by ``input.json``, or go on, and leave the model."""
     os.environ.setdefault("NUM_WORKERS", "0")  # its readers of data would outlive the training
-    for name in (MODEL, CURVE):
-        remove(directory / name)
-    document = json.loads((directory / INPUT).read_text(encoding="utf-8"))
-    begin = words_to_begin(directory, document["model"])
+    remove(directory / MODEL)
+    step = PYTORCH.going_on(directory)
+    words = continued(directory, step)[0] if step else words_to_begin(directory)
     from deepmd.main import main as dp  # noqa: PLC0415
 
-    dp(["--pt", "train", INPUT, *begin])
+    dp(["--pt", "train", *words])
     import torch  # noqa: PLC0415
 
     checkpoint = torch.load(directory / CHECKPOINT, map_location="cpu", weights_only=True)

@@ -148,14 +148,8 @@ def _learns_both(loss: Mapping[str, Any]) -> bool:
     )
 
 
-def with_length(document: dict[str, Any], epochs: int, frames: int, goes_on: bool = True) -> bool:
+def with_length(document: dict[str, Any], epochs: int, frames: int) -> bool:
     """Put in how long to train, and how often to report and to save, where the user has not.
-
-    Parameters
-    ----------
-    goes_on
-        Whether a training that was cut off goes on from its last checkpoint; else the last step
-        alone is saved.
 
     Returns
     -------
@@ -173,12 +167,11 @@ def with_length(document: dict[str, Any], epochs: int, frames: int, goes_on: boo
     whole = steps is not None and steps % training["disp_freq"] == 0
     # with every row of the curve: what is cut off goes on from there
     shown = training.get("disp_freq", DISP_FREQ)
-    often = shown if goes_on else 0
-    saved = training.setdefault("save_freq", often)
+    saved = training.setdefault("save_freq", shown)
     # dp 3.2.0 loses the last step if it is due for a checkpoint but not for a row of the curve
     if saved and saved != shown and (steps is None or (not whole and steps % saved == 0)):
-        logger.info("save_freq is %s, since %s could lose the last step", often, saved)
-        training["save_freq"] = often
+        logger.info("save_freq is %s, since %s could lose the last step", shown, saved)
+        training["save_freq"] = shown
     return whole
 
 

@@ -1,10 +1,11 @@
 """Trains DeePMD-kit by its Kalman filter; run inside the job.
 
-``python -m pwact.engines.deepmd.lkf`` does two things in the current directory that
+``python -m pwact.engines.deepmd.lkf`` does three things in the current directory that
 ``dp --pt train`` alone does not do. The filter draws the atoms whose forces it learns from without
-a seed, so that no training could be repeated: it gets one. And the checkpoint, which holds weights
-and the matrix P of the filter, is split: ``model.pt`` for MD, and ``kalman.npz`` with the blocks of
-P (float64: ``block_0``, ``block_1`` … in the order of the weights).
+a seed, so that no training could be repeated: it gets one. A training that was cut off goes on with
+the matrix P of the filter (`pwact.engines.deepmd.pytorch_restart`). And the last checkpoint, which
+holds weights and P, is split: ``model.pt`` for MD, and ``kalman.npz`` with the blocks of P
+(float64: ``block_0``, ``block_1`` … in the order of the weights).
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
+from pwact.engines.deepmd.checkpoints import PYTORCH
 from pwact.engines.deepmd.kpu import KALMAN, MODEL, START
+from pwact.engines.deepmd.pytorch_restart import continued, keep_filter
 from pwact.engines.deepmd.training import INPUT
 from pwact.engines.worker import exit_status
 from pwact.errors import TaskError
@@ -29,7 +32,7 @@ CHECKPOINT = "model.ckpt.pt"
 _SAMPLE = "_KFOptimizerWrapper__sample"  # its private name, seen in DeePMD-kit 3.2.0
 
 
-def seed_sampling(filter_class: Any, seed: int) -> None:
+def seed_sampling(filter_class: Any, seed: Union[int, Sequence[int]]) -> None:
     """Let the filter draw its atoms with a seed.
 
     Raises
@@ -82,18 +85,24 @@ def keep_weights(directory: Path, checkpoint: Mapping[str, Any]) -> None:
 
 
 def work(directory: Path) -> None:
-    """Train by ``input.json``, and leave the model."""
+    """Train by ``input.json``, or go on, and leave the model."""
     os.environ.setdefault("NUM_WORKERS", "0")  # its readers of data would outlive the training
     from deepmd.main import main as dp  # noqa: PLC0415
-    from deepmd.pt.optimizer import KFOptimizerWrapper  # noqa: PLC0415
+    from deepmd.pt.optimizer import KFOptimizerWrapper, LKFOptimizer  # noqa: PLC0415
 
     for name in (MODEL, KALMAN):
         remove(directory / name)
     document = json.loads((directory / INPUT).read_text(encoding="utf-8"))
-    seed_sampling(KFOptimizerWrapper, document["training"]["seed"])
+    seed = document["training"]["seed"]
+    step = PYTORCH.going_on(directory)
     # a link that leads nowhere must fail, not start from nothing
     start = ["--init-model", START] if (directory / START).is_symlink() else []
-    dp(["--pt", "train", INPUT, *start])
+    words = [INPUT, *start]
+    if step:
+        words, checkpoint = continued(directory, step)
+        keep_filter(LKFOptimizer, checkpoint["optimizer"])
+    seed_sampling(KFOptimizerWrapper, [seed, step] if step else seed)
+    dp(["--pt", "train", *words])
     split(directory)
 
 

@@ -1,7 +1,6 @@
 """DeePMD-kit with its PyTorch backend: one model, trained by a Kalman filter, which knows its KPU.
 
-DeePMD-kit's LAMMPS plugin for PyTorch is not part of its package, so the MD runs in ASE. A training
-is never continued: DeePMD-kit would begin the matrix P of the filter again.
+DeePMD-kit's LAMMPS plugin for PyTorch is not part of its package, so the MD runs in ASE.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pwact.engines.deepmd import pytorch_keys as keys
 from pwact.engines.deepmd.input import CURVE, native_warnings
 from pwact.engines.deepmd.kpu import KALMAN, MODEL, PROBES, START, DeepmdKpu
+from pwact.engines.deepmd.results import steps_reached
 from pwact.engines.deepmd.training import (
     LOG,
     MODEL_ROLE,
@@ -44,7 +44,7 @@ class DeepmdPytorchTrainer(DeepmdTraining):
 
     model = MODEL
     start = START
-    goes_on = False  # DeePMD-kit would begin P again
+    kept = 2  # each holds P, which may be large
     translation = keys.LkfTranslation
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
@@ -76,16 +76,16 @@ class DeepmdPytorchTrainer(DeepmdTraining):
         return {"engine": "deepmd-pytorch", "input": self.document(), "epochs": self.epochs}
 
     def command(self) -> str:
-        """Train, and test where the learning curve does not tell all."""
+        """Train, or go on, and test where the learning curve does not tell all."""
         worker = python_module("pwact.engines.deepmd.lkf", python=self.program)
         test = self.test_step(f"{interpreter(self.program)} -m deepmd --pt")
         end = record_end(MODEL, KALMAN, CURVE, perhaps=(TEST_LOG,))
-        trained = unless_ended(SPLIT, MODEL, f"{worker} > {LOG} 2>&1")
+        trained = unless_ended(SPLIT, MODEL, f"{worker} >> {LOG} 2>&1")
         return f"rm -f {ENDED} && {trained} && {test} && {end}"
 
     def reached(self, directory: Path) -> float:
-        """Whether the training has ended, and only its test is missing."""
-        return float((directory / SPLIT).exists())
+        """See `steps_reached`."""
+        return steps_reached(directory, SPLIT)
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, and the matrix P of its filter."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pwact.engines.deepmd.checkpoints import PYTORCH
+from pwact.engines.deepmd.input import CURVE
 from pwact.engines.trainers import ValidError
 from pwact.errors import TaskError
 
@@ -32,6 +34,17 @@ def read_curve(path: Path) -> dict[str, float]:
         return {name: float(word) for name, word in zip(heads[0], rows[-1])}
     except ValueError as error:
         raise TaskError(f"the learning curve {path} ends with {' '.join(rows[-1])}") from error
+
+
+def steps_reached(directory: Path, ended: str) -> float:
+    """Step of the last checkpoint of the PyTorch backend.
+
+    It is one more than the last step where the training has ended, of which the file `ended` tells,
+    and only its test is missing: no checkpoints are there any more.
+    """
+    if not (directory / ended).exists():
+        return float(PYTORCH.last(directory))
+    return read_curve(directory / CURVE).get("step", 0.0) + 1.0
 
 
 def read_test(path: Path) -> ValidError:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pwact.engines.deepmd.checkpoints import TENSORFLOW
 from pwact.engines.deepmd.input import CURVE, native_warnings, seed_warnings
 from pwact.engines.deepmd.keys import check_compressible
 from pwact.engines.deepmd.restart import ENDED as STEPS_ENDED
-from pwact.engines.deepmd.restart import START, checkpoint_step
+from pwact.engines.deepmd.restart import START
 from pwact.engines.deepmd.training import (
     LOG,
     MODEL_ROLE,
@@ -109,7 +110,7 @@ class DeepmdTrainer(DeepmdTraining):
 
     def reached(self, directory: Path) -> float:
         """The step of the last checkpoint, and one more when only what follows is missing."""
-        return float(checkpoint_step(directory) + (directory / STEPS_ENDED).exists())
+        return float(TENSORFLOW.last(directory) + (directory / STEPS_ENDED).exists())
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The frozen model, and the compressed one if there is one."""

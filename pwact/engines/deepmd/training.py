@@ -40,8 +40,8 @@ class DeepmdTraining(TrainingTask):
     ----------
     model, start
         Names of the model of a training, and of the link to the one that it starts from.
-    goes_on
-        Whether a training that was cut off goes on from its last checkpoint.
+    kept
+        How many checkpoints are kept unless the user says so; None leaves it to dp.
     translation
         From MatPL's keys to the backend's.
     """
@@ -49,7 +49,7 @@ class DeepmdTraining(TrainingTask):
     log = LOG
     model = ""
     start = ""
-    goes_on = True
+    kept: Optional[int] = None
     translation: type[Translation] = Translation
 
     def __init__(self, config: RunConfig, program: str) -> None:
@@ -97,8 +97,9 @@ class DeepmdTraining(TrainingTask):
         valid = write_deepmd(directory / "data" / "valid", checked, self.types) if checked else []
         document = seeded(self.input_for(start_from), seed)
         in_curve = with_data(document, directory, train, valid)
-        whole = with_length(document, self.epochs, len(frames), self.goes_on)
-        in_curve = whole and in_curve
+        in_curve = with_length(document, self.epochs, len(frames)) and in_curve
+        if self.kept is not None:
+            document["training"].setdefault("max_ckpt_keep", self.kept)
         write_json(directory / INPUT, document)
         if valid and not in_curve:
             write_text(directory / ASK_TEST, "")

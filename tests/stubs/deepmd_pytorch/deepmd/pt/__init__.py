@@ -1,0 +1,1 @@
+"""See `tests.stubs.deepmd_pytorch`."""
