@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Optional
 
+_END_BYTES = 4 << 20
 _ENERGY = ("PotEng", "pe")  # of LAMMPS, and of MD that ASE runs
 
 
@@ -49,3 +52,20 @@ def _row(columns: Sequence[str], words: Sequence[str]) -> Optional[tuple[int, Op
         return int(words[0]), None if energy is None else float(energy)
     except ValueError:
         return None
+
+
+def last_number(path: Path, pattern: str) -> Optional[float]:
+    """The number of the last line near the end of an output that `pattern` matches; None without.
+
+    Outputs of an MD are long, so no more than the last 4 MB are read. A line that was cut off does
+    not count.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _END_BYTES))
+            text = stream.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    lines = text[: text.rfind("\n") + 1]
+    found = re.findall(pattern, lines, re.MULTILINE)
+    return float(found[-1]) if found else None

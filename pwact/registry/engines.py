@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 from pwact.registry import Entry, Registry
+
+
+@dataclass(frozen=True)
+class MdSteps:
+    """What finds how far an MD of a program is.
+
+    Attributes
+    ----------
+    asked
+        Name of the file in its directory that says how many steps are asked for.
+    place
+        ``module:function``; see `pwact.engines.md_steps`.
+    """
+
+    asked: str
+    place: str
 
 
 @dataclass(frozen=True)
@@ -13,6 +30,8 @@ class Labels(Entry):
 
     Attributes
     ----------
+    md
+        What finds the steps of its AIMD.
     all_at_once
         Whether a script of the user labels all frames in one task: a `BatchLabeler`, which has no
         control files.
@@ -20,6 +39,7 @@ class Labels(Entry):
         Whether PWact collected its virials with the opposite sign.
     """
 
+    md: Optional[MdSteps] = None
     all_at_once: bool = False
     turned_by_pwact: bool = False
 
@@ -37,16 +57,53 @@ class Trains(Entry):
     explored_by: str = "lammps"
 
 
+@dataclass(frozen=True)
+class Explores(Entry):
+    """An explorer.
+
+    Attributes
+    ----------
+    md
+        What finds the steps of its MD.
+    """
+
+    md: Optional[MdSteps] = None
+
+
+_PWMAT_MD = MdSteps("etot.input", "pwact.engines.pwmat.report:md_steps")
 LABELERS: Registry[Labels] = Registry(
     {
-        "pwmat": Labels("pwact.engines.pwmat.labeler:PwmatLabeler", turned_by_pwact=True),
-        "vasp": Labels("pwact.engines.vasp.labeler:VaspLabeler"),
-        "cp2k": Labels("pwact.engines.cp2k.labeler:Cp2kLabeler"),
-        "dftb": Labels("pwact.engines.pwmat.labeler:PwmatDftbLabeler", turned_by_pwact=True),
-        "dftb+": Labels("pwact.engines.dftbplus.labeler:DftbPlusLabeler"),
-        "ase": Labels("pwact.engines.ase.labeler:AseLabeler"),
-        "qe": Labels("pwact.engines.qe.labeler:QeLabeler", ("espresso",)),
-        "abacus": Labels("pwact.engines.abacus.labeler:AbacusLabeler"),
+        "pwmat": Labels(
+            "pwact.engines.pwmat.labeler:PwmatLabeler", md=_PWMAT_MD, turned_by_pwact=True
+        ),
+        "vasp": Labels(
+            "pwact.engines.vasp.labeler:VaspLabeler",
+            md=MdSteps("INCAR", "pwact.engines.vasp.ionic:md_steps"),
+        ),
+        "cp2k": Labels(
+            "pwact.engines.cp2k.labeler:Cp2kLabeler",
+            md=MdSteps("cp2k.inp", "pwact.engines.cp2k.task:md_steps"),
+        ),
+        "dftb": Labels(
+            "pwact.engines.pwmat.labeler:PwmatDftbLabeler", md=_PWMAT_MD, turned_by_pwact=True
+        ),
+        "dftb+": Labels(
+            "pwact.engines.dftbplus.labeler:DftbPlusLabeler",
+            md=MdSteps("dftb_in.hsd", "pwact.engines.dftbplus.input:md_steps"),
+        ),
+        "ase": Labels(
+            "pwact.engines.ase.labeler:AseLabeler",
+            md=MdSteps("ase.json", "pwact.engines.ase.aimd:md_steps"),
+        ),
+        "qe": Labels(
+            "pwact.engines.qe.labeler:QeLabeler",
+            ("espresso",),
+            md=MdSteps("pw.in", "pwact.engines.qe.steps:md_steps"),
+        ),
+        "abacus": Labels(
+            "pwact.engines.abacus.labeler:AbacusLabeler",
+            md=MdSteps("INPUT", "pwact.engines.abacus.task:md_steps"),
+        ),
         "bigmodel": Labels("pwact.engines.scripts.label:LabelScript", all_at_once=True),
     }
 )
@@ -64,9 +121,15 @@ TRAINERS: Registry[Trains] = Registry(
         "mace": Trains("pwact.engines.mace.trainer:MaceTrainer", explored_by="ase"),
     }
 )
-EXPLORERS: Registry[Entry] = Registry(
+EXPLORERS: Registry[Explores] = Registry(
     {
-        "lammps": Entry("pwact.engines.lammps.explorer:LammpsExplorer"),
-        "ase": Entry("pwact.engines.ase.explorer:AseExplorer"),
+        "lammps": Explores(
+            "pwact.engines.lammps.explorer:LammpsExplorer",
+            md=MdSteps("in.lammps", "pwact.engines.lammps.program:md_steps"),
+        ),
+        "ase": Explores(
+            "pwact.engines.ase.explorer:AseExplorer",
+            md=MdSteps("md.json", "pwact.engines.ase.explorer:md_steps"),
+        ),
     }
 )

@@ -38,6 +38,7 @@ from pwact.workflow.retry import Losses
 from pwact.workflow.seeds import Seeds
 from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.tasks.prepare import relative
+from pwact.workflow.watching import Watching
 
 _LOG = logging.getLogger(__name__)
 
@@ -122,8 +123,9 @@ class Campaign:
         self._teller = Teller(journal, work_dir)
         self._losses = Losses()
         self._postponed = Postponed()
+        self._watching = Watching(options.progress, self._postponed.do_one)
         self._dispatcher = Dispatcher(
-            journal, str(started["campaign"]), executor_for, meanwhile=self._postponed.do_one
+            journal, str(started["campaign"]), executor_for, meanwhile=self._watching.meanwhile
         )
 
     def dispatch(
@@ -132,11 +134,9 @@ class Campaign:
         """Run tasks as jobs; see `pwact.workflow.stage.Services`."""
         stage = self._teller.stage  # another one may be begun meanwhile
         self._teller.tasks(kind, directory, len(tasks))
-        make = self.options.progress
-        with make(kind, len(tasks)) if make else contextlib.nullcontext() as bar:
+        with self._watching.over(stage, kind, tasks) as ended:
             for result in self._dispatcher.run(kind, directory, tasks, block):
-                if bar is not None:
-                    bar.update()
+                ended()
                 self._teller.result(stage, result)
                 place = relative(result.task.directory, self.work_dir)
                 self._losses.note(stage, place, result)

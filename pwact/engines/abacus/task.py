@@ -16,9 +16,11 @@ from pwact.atom_properties import MOMENTS, properties_of
 from pwact.engines.abacus.species import BY_SPECIES, by_species, needs_orbitals
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
 from pwact.engines.labelers import Purpose
+from pwact.engines.md_steps import MdProgress
 from pwact.fixed_atoms import along_axes, any_fixed
 from pwact.formats.abacus_input import AbacusInput
 from pwact.formats.abacus_stru import Species, stru_text
+from pwact.formats.thermo import last_number
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -106,3 +108,13 @@ def has_kspacing(root: AbacusInput) -> bool:
         return any(float(word) > 0 for word in words)
     except ValueError:
         raise root.error("kspacing", f"found {' '.join(words)}; expected numbers") from None
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an AIMD has made, and those asked for; None where there is no AIMD."""
+    root = AbacusInput(directory / INPUT)
+    if calculation(root) not in CALCULATIONS[Purpose.AIMD]:
+        return None
+    log = directory / OUT / running_log(root)
+    pattern = r"^\s*STEP OF MOLECULAR DYNAMICS\s*:\s*(\d+)"
+    return MdProgress(last_number(log, pattern), evaluations_of(root) - 1)

@@ -9,6 +9,7 @@ forces again.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import zipfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 import numpy as np
 
 from pwact.engines.ase.labeler import RESULT, SETTINGS, STRUCTURE
+from pwact.engines.md_steps import MdProgress
 from pwact.formats.extxyz import complete_frames, frame_text, write_extxyz
 from pwact.io.files import remove, replacing
 
@@ -154,3 +156,10 @@ def task_hash(directory: Path) -> str:
     for name in (STRUCTURE, SETTINGS):
         digest.update((directory / name).read_bytes())
     return digest.hexdigest()
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an AIMD has made, and those asked for; None where there is no AIMD."""
+    wanted = json.loads((directory / SETTINGS).read_text(encoding="utf-8")).get("aimd")
+    state = _read(directory / STATE)
+    return MdProgress(None if state is None else int(state["step"]), wanted["steps"])

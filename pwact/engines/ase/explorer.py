@@ -9,9 +9,10 @@ equation with the friction 1/taut, for ASE's chain knows no held atoms.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.engines.delivery import (
     CALCULATOR,
@@ -23,6 +24,7 @@ from pwact.engines.delivery import (
 )
 from pwact.engines.explorers import Condition, Given, Motion, UserInput
 from pwact.engines.lammps.input import DEVIATION, DUMP
+from pwact.engines.md_steps import MdProgress
 from pwact.engines.md_task import EXIT, LOG, MdTask
 from pwact.engines.potential import Calculators, Potential
 from pwact.engines.ranks import FORGET
@@ -30,6 +32,7 @@ from pwact.engines.worker import python_module
 from pwact.errors import InputError
 from pwact.fingerprint import settings_of
 from pwact.fixed_atoms import held
+from pwact.formats.thermo import last_step
 from pwact.io.files import write_json
 
 if TYPE_CHECKING:
@@ -114,3 +117,10 @@ class AseExplorer(MdTask):
     def transient_files(self, directory: Path) -> list[Path]:
         """The dump."""
         return [path for path in (directory / DUMP,) if path.exists()]
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an MD has made, and those asked for; None where there is none."""
+    settings = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
+    condition = settings.get("condition")
+    return MdProgress(last_step(directory / LOG), condition["nsteps"]) if condition else None

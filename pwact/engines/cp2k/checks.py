@@ -16,6 +16,7 @@ from pwact.engines.cp2k.task import (
     GEOMETRY,
     INPUT,
     LOG,
+    MD_TYPES,
     TOPOLOGY_GEOMETRY,
     basis_is_needed,
     is_other_form,
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 RUN_TYPES = {
     Purpose.SCF: ("ENERGY_FORCE",),
-    Purpose.AIMD: ("MD", "MOLECULAR_DYNAMICS"),
+    Purpose.AIMD: MD_TYPES,
     Purpose.RELAX: ("GEO_OPT", "CELL_OPT", "GEOMETRY_OPTIMIZATION"),
 }
 _PLAIN_NAME = re.compile(r"[\w.+-]+")

@@ -15,8 +15,10 @@ from pwact.config.labeling import GaussianConfig
 from pwact.engines.cp2k.kinds import kind_text, kinds_of
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
 from pwact.engines.labelers import Purpose
+from pwact.engines.md_steps import MdProgress
 from pwact.fixed_atoms import AXES, along_axes, any_fixed, ranges
-from pwact.formats.cp2k_input import Item, Line, Section
+from pwact.formats.cp2k_input import Item, Line, Section, read_input
+from pwact.formats.thermo import last_number
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 INPUT = "cp2k.inp"
 COORDINATES = "coord.xyz"
 LOG = "dft.log"
+MD_TYPES = ("MD", "MOLECULAR_DYNAMICS")
+DEFAULT_MD_STEPS = 3  # of CP2K
 WITHOUT_BASIS = frozenset(
     {"DFTB", "XTB", "MNDO", "MNDOD", "AM1", "PM3", "PM6", "PM6-FM", "PDG", "RM1", "PNNL"}
 )
@@ -240,3 +244,14 @@ def write_coordinates(path: Path, atoms: Atoms) -> None:
     """Write kind (mostly the element) and position (Å) of each atom, to be read back bit by bit."""
     rows = zip(kinds_of(atoms), atoms.positions.tolist())
     path.write_text("".join(f"{kind.label} {x!r} {y!r} {z!r}\n" for kind, (x, y, z) in rows))
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an AIMD has made, and those asked for; None where there is no AIMD."""
+    root = read_input(directory / INPUT)
+    control, md = root.section("GLOBAL"), root.section("MOTION", "MD")
+    if md is None or control is None or control.value("RUN_TYPE") not in MD_TYPES:
+        return None
+    energies = sorted(directory.glob("*.ener"), key=lambda path: path.stat().st_mtime)
+    made = last_number(energies[-1], r"^\s*(\d+)\s") if energies else None
+    return MdProgress(made, int(md.value("STEPS") or DEFAULT_MD_STEPS))

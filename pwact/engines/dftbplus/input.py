@@ -17,9 +17,11 @@ import numpy as np
 from pwact.config.elements import NUMBERS
 from pwact.engines.kpoints import mesh
 from pwact.engines.labelers import Purpose
+from pwact.engines.md_steps import MdProgress
 from pwact.errors import InputError
 from pwact.fixed_atoms import ranges
-from pwact.formats.hsd import Node, Part, is_yes
+from pwact.formats.hsd import Node, Part, is_yes, read_hsd
+from pwact.formats.thermo import last_number
 
 GEOMETRY = "geo.gen"
 PREFIX = "geo_end"
@@ -294,3 +296,11 @@ def steps_of(root: Node) -> int:
     """Number of MD steps of a checked input."""
     found = root.at("Driver", "VelocityVerlet", "Steps")
     return int(found.text) if found is not None and re.fullmatch(r"\d+", found.text) else 0
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an AIMD has made, and those asked for; None where there is no AIMD."""
+    root, _ = read_hsd(directory / "dftb_in.hsd")
+    asked = steps_of(root)
+    made = last_number(directory / "md.out", r"^MD step:\s*(\d+)")
+    return MdProgress(made, asked) if asked else None

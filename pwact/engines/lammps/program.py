@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Optional
 
 from pwact.engines.heading import Heading
+from pwact.engines.md_steps import MdProgress
+from pwact.formats.thermo import last_step
 from pwact.io.files import log_tail
 
 WALL_TIME = "Total wall time"
@@ -34,3 +37,10 @@ def ended_well(log: Path) -> bool:
     MPI, or a wrapper, may print a few lines behind that.
     """
     return any(map(_WALL_TIME.match, log_tail(log).splitlines()))
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an MD has made, and those asked for; None where the input does not say these."""
+    text = (directory / "in.lammps").read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"^\s*variable\s+NSTEPS\s+(?:index|equal)\s+(\d+)", text, re.MULTILINE)
+    return MdProgress(last_step(directory / "md.log"), int(found[1])) if found else None

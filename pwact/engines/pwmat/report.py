@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from pwact.engines.md_steps import MdProgress
+from pwact.engines.pwmat.input import read_etot_input
+from pwact.formats.thermo import last_number
 from pwact.io.files import log_tail
 from pwact.io.lines import Lines
 
@@ -110,3 +113,16 @@ def last_relax_step(directory: Path) -> Optional[RelaxEnd]:
     if step is None or number is None:
         return None
     return RelaxEnd(int(step.group(1)), number)
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an AIMD has made, and those asked for; None where there is no AIMD."""
+    control = read_etot_input(directory / "etot.input")
+    detail = control.values.get("MD_DETAIL", "").replace(",", " ").split()
+    if control.values.get("JOB", "").upper() != "MD" or len(detail) < 3:
+        return None
+    pattern = r"Iteration\s*\(fs\)\s*=\s*([-+.\dEe]+)"
+    time_fs = last_number(directory / "MOVEMENT", pattern)
+    dt_fs = float(detail[2])
+    made = None if time_fs is None or not dt_fs else max(0.0, time_fs / dt_fs)
+    return MdProgress(made, int(detail[1]))

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+from pwact.engines.labelers import Purpose
+from pwact.engines.md_steps import MdProgress
 from pwact.engines.qe import task
 from pwact.errors import TaskError
 from pwact.formats.qe_input import PwInput
 from pwact.formats.qe_output import Evaluation, PwLog, parts, read_log
+from pwact.formats.thermo import last_number
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -85,3 +88,13 @@ def _follow(found: AllSteps, log: PwLog) -> None:
     if kept and (first != expected or not log.goes_on):
         raise TaskError(f"{log.path}: does not go on where the start before it stopped")
     found.evaluations = [*kept, *log.evaluations]
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an AIMD has made, and those asked for; None where there is no AIMD."""
+    root = PwInput(directory / task.INPUT)
+    if task.calculation(root) not in task.CALCULATIONS[Purpose.AIMD]:
+        return None
+    pattern = r"^\s*Entering Dynamics:\s*iteration\s*=\s*(\d+)"
+    made = [last_number(path, pattern) or 0 for path in parts(directory, task.LOG)]
+    return MdProgress(max(made, default=None), task.steps_of(root))

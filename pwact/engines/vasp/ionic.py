@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
+from pwact.engines.md_steps import MdProgress
+from pwact.engines.vasp.incar import read_incar
 from pwact.formats.outcar import IonicStep, Outcar
+from pwact.formats.thermo import last_number
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -51,3 +54,13 @@ def read_once(path: Path, keep: bool) -> OnePass:
             if keep:
                 run.frames.append(step.atoms)
     return run
+
+
+def md_steps(directory: Path) -> Optional[MdProgress]:
+    """Steps that an AIMD has made, and those asked for; None where there is no AIMD."""
+    incar = read_incar(directory / "INCAR")
+    if incar.integer("IBRION", -1) != 0:
+        return None
+    return MdProgress(
+        last_number(directory / "OSZICAR", r"^\s*(\d+)\s+T="), incar.integer("NSW", 0)
+    )

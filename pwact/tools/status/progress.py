@@ -1,4 +1,4 @@
-"""How far MDs are that still run, in steps, from what they have written so far."""
+"""How far MDs and AIMDs are that still run, in steps, from what they have written so far."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from pathlib import Path
 from statistics import median
 from typing import Optional
 
-from pwact.engines.md_task import LOG
+from pwact.engines.md_steps import MD_KINDS, steps_made
 from pwact.executors.history import JobStory
-from pwact.formats.thermo import last_step
 from pwact.report.status import StepFacts
-from pwact.tools.explored.md_input import md_input
 
 
 def steps_of(work_dir: Path, jobs: Sequence[JobStory]) -> Optional[StepFacts]:
-    """Steps of the MDs of jobs that have not ended; None where there are none."""
+    """Steps of the MDs and AIMDs of jobs that have not ended; None where there are none."""
     found = [one for job in jobs if job.state != "ended" for one in _of_job(work_dir, job)]
     if not found:
         return None
@@ -35,5 +33,6 @@ def expected_s(work_dir: Path, jobs: Sequence[JobStory], now: float) -> Optional
 
 def _of_job(work_dir: Path, job: JobStory) -> list[tuple[int, int]]:
     """Step and last step of each of its MDs, if it has any."""
-    asked = [(work_dir / task, md_input(work_dir / task).nsteps) for task in job.tasks]
-    return [(min(last_step(place / LOG) or 0, total), total) for place, total in asked if total]
+    if job.job.kind not in MD_KINDS:
+        return []
+    return [one for one in (steps_made(work_dir / task) for task in job.tasks) if one is not None]
