@@ -60,6 +60,11 @@ def doubts_of(file: Path, numbers: Iterable[tuple[str, str, Usual, str]]) -> lis
     said = (
         (key, usual.doubt(float(text), unit))
         for key, text, usual, unit in numbers
-        if _NUMBER.fullmatch(text)
+        if is_plain(text)
     )
     return [InputError(words, file, key) for key, words in said if words]
+
+
+def is_plain(text: str) -> bool:
+    """Whether it is a number as people write it: ``1.5``, ``.5``, ``2e-3``."""
+    return _NUMBER.fullmatch(text) is not None

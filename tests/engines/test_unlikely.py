@@ -10,7 +10,14 @@ import pytest
 from pwact.engines.labelers import Purpose
 from pwact.engines.unlikely import NamesUnlikely, unlikely_words
 from pwact.errors import InputError
-from tests.engines import cp2k_inputs, qe_inputs, test_ase
+from tests.engines import (
+    abacus_helpers,
+    cp2k_inputs,
+    dftbplus_helpers,
+    pwmat_helpers,
+    qe_inputs,
+    test_ase,
+)
 from tests.engines.vasp_helpers import vasp
 
 Making = Callable[[Path, str, str], NamesUnlikely]
@@ -36,7 +43,27 @@ def of_qe(folder: Path, step: str, temperature: str) -> NamesUnlikely:
     return qe_inputs.labeler(folder, text.replace("tempw=600", f"tempw={temperature}"))
 
 
-@pytest.mark.parametrize("making", [of_ase, of_vasp, of_cp2k, of_qe])
+def of_pwmat(folder: Path, step: str, temperature: str) -> NamesUnlikely:
+    text = f"4 1\nJOB = MD\nMD_DETAIL = 2, 100, {step}, {temperature}, 300  # as it should be\n"
+    return pwmat_helpers.labeler(folder, text)
+
+
+def of_abacus(folder: Path, step: str, temperature: str) -> NamesUnlikely:
+    text = abacus_helpers.abacus_input(Purpose.AIMD).replace("md_dt 2.0", f"md_dt {step} # fs")
+    text = text.replace("md_tfirst 300", f"md_tfirst {temperature}")
+    return abacus_helpers.abacus(folder, text)
+
+
+def of_dftbplus(folder: Path, step: str, temperature: str) -> NamesUnlikely:
+    bath = f"NoseHoover {{\n Temperature [Kelvin] = {temperature}\n CouplingStrength = 0.02 }}"
+    text = dftbplus_helpers.hsd(Purpose.AIMD).replace("None {}", bath)
+    return dftbplus_helpers.labeler(folder, text.replace("[fs] = 2.0", f"[fs] = {step}"))
+
+
+ENGINES = [of_ase, of_vasp, of_cp2k, of_qe, of_pwmat, of_abacus, of_dftbplus]
+
+
+@pytest.mark.parametrize("making", ENGINES)
 @pytest.mark.parametrize(
     ("step", "temperature", "found"),
     [
@@ -67,6 +94,15 @@ def test_an_aimd_of_vasp_without_a_temperature_is_one_at_0_k(tmp_path: Path) -> 
     labeler = vasp(tmp_path, "IBRION = 0; NSW = 4; POTIM = 1\n")
     (words,) = unlikely_words([labeler], Purpose.AIMD, strict=False)
     assert "TEBEG: found 0 K" in words
+
+
+def test_dftbplus_takes_a_temperature_without_unit_for_one_in_hartree(tmp_path: Path) -> None:
+    text = dftbplus_helpers.hsd(Purpose.AIMD).replace(
+        "None {}", "None { InitialTemperature = 300 }"
+    )
+    labeler = dftbplus_helpers.labeler(tmp_path, text.replace("[fs] = 2.0", "= 40"))
+    (words,) = unlikely_words([labeler], Purpose.AIMD, strict=False)
+    assert "InitialTemperature: found 9.47325e+07 K" in words
 
 
 def test_a_labeler_that_knows_no_ranges_says_nothing() -> None:

@@ -22,6 +22,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
+from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, doubts_of
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.formats.abacus_dump import DumpedStep, read_dump
 from pwact.formats.abacus_input import AbacusInput
@@ -77,6 +78,16 @@ class AbacusLabeler:
         if given and self.input.kspacing is not None:
             words = f"so kspacing {self.input.kspacing:g} of the JSON file has no effect"
             self._say(f"KPT or kspacing (1/bohr) of INPUT is there, {words}")
+
+    def unlikely(self, purpose: Purpose) -> list[InputError]:
+        """Time step and temperatures of an AIMD."""
+        if purpose is not Purpose.AIMD:
+            return []
+        root = AbacusInput(self.input.path)
+        ranges = {"md_dt": (STEP_FS, "fs")}
+        ranges.update(dict.fromkeys(("md_tfirst", "md_tlast"), (TEMPERATURE_K, "K")))
+        numbers = ((key, root.word(key), *usual) for key, usual in ranges.items())
+        return doubts_of(self.input.path, numbers)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with the moments of its atoms. Raises InputError."""

@@ -15,9 +15,11 @@ from typing import Optional
 import numpy as np
 
 from pwact.config.elements import NUMBERS
+from pwact.config.schema import Usual
 from pwact.engines.kpoints import mesh
 from pwact.engines.labelers import Purpose
 from pwact.engines.md_steps import MdProgress
+from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, is_plain
 from pwact.errors import InputError
 from pwact.fixed_atoms import ranges
 from pwact.formats.hsd import Node, Part, is_yes, read_hsd
@@ -39,6 +41,9 @@ DRIVERS = {
     Purpose.SCF: (),
 }
 _PERIODIC = ("DFTB", "xTB")
+# fs and K in the unit that stands in brackets; without one DFTB+ takes atomic units
+_TIMES = {"": 0.02418884, "fs": 1.0, "femtosecond": 1.0, "ps": 1e3, "picosecond": 1e3, "s": 1e15}
+_TEMPERATURES = {"": 315_775.02, "kelvin": 1.0, "k": 1.0}
 
 
 def check_driver(root: Node, path: Path, purpose: Purpose) -> None:
@@ -304,3 +309,23 @@ def md_steps(directory: Path) -> Optional[MdProgress]:
     asked = steps_of(root)
     made = last_number(directory / "md.out", r"^MD step:\s*(\d+)")
     return MdProgress(made, asked) if asked else None
+
+
+def numbers_of(root: Node) -> list[tuple[str, str, Usual, str]]:
+    """Time step and temperature of an MD, with what is usual, for `unlikely.doubts_of`."""
+    drive = root.at("Driver", "VelocityVerlet") or Node()
+    thermostat = (drive.child("Thermostat") or Node()).method or Node()
+    nodes = (
+        (drive.child("TimeStep"), _TIMES, STEP_FS, "fs"),
+        *(
+            (thermostat.child(name), _TEMPERATURES, TEMPERATURE_K, "K")
+            for name in ("Temperature", "InitialTemperature")
+        ),
+    )
+    found = []
+    for node, units, usual, unit in nodes:
+        factor = units.get(node.modifier.lower()) if node is not None else None
+        if node is not None and factor is not None and is_plain(node.text):
+            number = f"{factor * float(node.text):.6g}"
+            found.append((f"Driver/VelocityVerlet/…/{node.name}", number, usual, unit))
+    return found

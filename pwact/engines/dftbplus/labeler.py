@@ -19,6 +19,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
+from pwact.engines.unlikely import doubts_of
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.fixed_atoms import held, held_in_part
 from pwact.formats.dftbplus_md import read_md
@@ -111,6 +112,13 @@ class DftbPlusLabeler:
             if doubt not in self._said:
                 self._said.add(doubt)
                 logger.warning("%s: %s", path, doubt)
+
+    def unlikely(self, purpose: Purpose) -> list[InputError]:
+        """Time step and temperature of an AIMD."""
+        if purpose is not Purpose.AIMD:
+            return []
+        root, _ = read_hsd(self.input.path, _OPAQUE)
+        return doubts_of(self.input.path, control.numbers_of(root))
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with the spins that its atoms begin with. Raises InputError."""
