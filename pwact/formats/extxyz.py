@@ -21,7 +21,7 @@ from ase import Atoms
 
 from pwact.errors import InputError
 from pwact.formats.data_format import DataSetFormat, Remarks
-from pwact.formats.extxyz_atoms import elements_of, property_columns, put_properties
+from pwact.formats.extxyz_atoms import elements_of, property_columns, put_properties, unread
 from pwact.formats.extxyz_head import Column, Head, read_head
 from pwact.formats.extxyz_labels import (
     OF_TABLES,
@@ -288,7 +288,7 @@ def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, t
             atoms.info[_THERE] = there
         return atoms, ()
     set_labels(atoms, labels.energy, labels.forces, labels.virial)
-    return atoms, (*strange, *labels.remarks, *reading.others(labels.names))
+    return atoms, (*strange, *labels.remarks, *unread(head), *reading.others(labels.names))
 
 
 def _columns(words: Sequence[Sequence[str]], column: Column, name: str) -> np.ndarray:

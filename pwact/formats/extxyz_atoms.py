@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 from ase.data import atomic_numbers
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 # name of the column → how many numbers it may hold; the names are ASE's
 _COLUMNS = {MOMENTS: (1, 3), CHARGES: (1,), KINDS: (1,), FOUND_MOMENTS: (1, 3)}
+_SOUND = ("magmom", "magnetic", "moment", "spin", "charge")
+_NEUTRAL, _SINGLET = (None, 0), (None, 0, 1)
+# of the whole frame, and what is usual
+_OF_ALL = {
+    **dict.fromkeys(("charge", "total_charge"), _NEUTRAL),
+    **dict.fromkeys(("spin", "total_spin", "total_magmom"), _SINGLET),
+    **dict.fromkeys(("multiplicity", "spin_multiplicity"), _SINGLET),
+}
 _SYMBOLS = ("species", "symbols", "element")
 _NUMBERS = ("numbers", "z", "atomic_numbers")
 _ELEMENTS = {symbol: number for symbol, number in atomic_numbers.items() if number > 0}
@@ -68,6 +76,37 @@ def elements_of(
 
 def _is_shouted(text: str) -> bool:
     return len(text) == 2 and text.isupper()
+
+
+def unread(head: Head) -> tuple[str, ...]:
+    """What a frame says of its charges, moments and weights, and nobody reads; in words."""
+    columns = [name for name in head.columns if name not in _COLUMNS and _sounds(name)]
+    read = ", ".join(name for name in _COLUMNS if name != KINDS)
+    return (
+        *(f"the column {name} is not read (read are {read})" for name in columns),
+        *(
+            f"{head.spelling[key]} is not read: data of several charges or spins are mixed up"
+            for key, usual in _OF_ALL.items()
+            if key in head.values and _number(head.values[key]) not in usual
+        ),
+        *(
+            f"{head.spelling[key]}=0 is not read: the label counts as all others"
+            for key, text in head.values.items()
+            if "weight" in key and _number(text) == 0
+        ),
+    )
+
+
+def _sounds(name: str) -> bool:
+    return any(word in name for word in _SOUND)
+
+
+def _number(text: str) -> Optional[float]:
+    """The number that a text is; None if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def put_properties(atoms: Atoms, head: Head, words: Sequence[Sequence[str]]) -> None:

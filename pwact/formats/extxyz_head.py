@@ -104,6 +104,12 @@ class Head:
         """Lattice vectors as rows, shape (3, 3), in the unit of length; None without."""
         numbers = self.numbers("lattice", (9,))
         cell = None if numbers is None else numbers.reshape(3, 3)
+        nested = self.values.get("lattice", "").count("[") > 1
+        if cell is not None and nested and not np.array_equal(cell, cell.T):
+            raise ValueError(
+                "the lattice is a list of lists, in which some write the vectors as rows and "
+                'others as columns; write nine numbers, vector by vector: Lattice="ax ay az bx …"'
+            )
         if cell is not None and cell.any(axis=1).all() and np.linalg.det(cell) == 0.0:
             raise ValueError("the three vectors of the lattice lie in one plane")
         return cell

@@ -177,7 +177,7 @@ def _virial(
             found[key] = _of_stress(head, key, volume, unit)
     known = {*VIRIALS, *STRESSES}
     others = [key for key in head.values if _sounds(key, ("virial", "stress")) and key not in known]
-    remarks += [f"{head.spelling[key]} is not read" for key in others if "unit" not in key]
+    remarks += [f"{head.spelling[key]} is not read" for key in others if not _of_another(key)]
     first = next(iter(found.items()), None)
     for key, virial in found.items():
         if first is not None and not _equal(virial, first[1]):
@@ -186,6 +186,11 @@ def _virial(
                 "(virial = −volume · stress); which is right? (--virial-key of to_pwdata)"
             )
     return ("", None) if first is None else (head.spelling[first[0]], first[1])
+
+
+def _of_another(key: str) -> bool:
+    """Whether a key is about a label, and no label: others look at it."""
+    return "unit" in key or "weight" in key
 
 
 def _nine(head: Head, key: str, unit: float) -> np.ndarray:

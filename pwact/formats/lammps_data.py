@@ -234,7 +234,8 @@ def _style_of(rows: Sequence[Sequence[str]], hint: str) -> str:
     bare = width - _IMAGES if images and width - _IMAGES in (5, 6) else width
     if bare == STYLES["atomic"][2]:
         return "atomic"
-    if bare == STYLES["charge"][2] and not all(row[2].isdigit() for row in rows):
+    spins = images and width == STYLES["spin"][2] and _whole_spins(rows)
+    if bare == STYLES["charge"][2] and not spins and not all(row[2].isdigit() for row in rows):
         return "charge"  # a charge, no type
     raise ValueError(
         f"the rows of Atoms have {width} columns, which several atom styles have; write yours "
@@ -245,6 +246,11 @@ def _style_of(rows: Sequence[Sequence[str]], hint: str) -> str:
 def _with_images(row: Sequence[str]) -> bool:
     """Whether a row ends with what may be image flags."""
     return all(word.lstrip("-").isdigit() for word in row[-_IMAGES:])
+
+
+def _whole_spins(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether what would be z beside image flags may be the first of a spin's numbers."""
+    return all(row[_SPIN - _IMAGES].lstrip("-").isdigit() for row in rows)
 
 
 def _elements(sections: dict[str, list[list[str]]], labels: dict[str, int]) -> dict[int, str]:

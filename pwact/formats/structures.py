@@ -28,6 +28,7 @@ from pwact.formats.movement import last_frame
 from pwact.formats.moving import take_constraints
 from pwact.formats.outcar import last_ionic_step
 from pwact.formats.poscar import read_poscar, write_poscar
+from pwact.formats.sites import check_sites, check_source
 from pwact.formats.structure_guess import by_content
 from pwact.io import files
 from pwact.io.texts import read_text
@@ -78,7 +79,6 @@ _DUMPS = frozenset({"lammps-dump-text", "lammps-dump-binary"})
 # formats whose files say along which axes they are periodic; others with a cell are so along all
 _SAY_PERIODIC = _DUMPS | {"extxyz", "traj", "json", "db", "bundletrajectory", "netcdftrajectory"}
 _ONE = frozenset({"cif"})  # whose structures do not follow each other
-_WHOLE = 1e-3  # an occupancy this close to 1 is 1
 
 
 def structure_formats() -> tuple[str, ...]:
@@ -176,8 +176,9 @@ def read_by_ase(path: Path, name: str, index: slice) -> list[Atoms]:
         raise InputError(f"cannot be read in format {name}: {reason}", path) from error
     if not found:
         raise InputError(f"holds no structure in format {name}", path)
+    check_source(path, name, found)
     for atoms in found:
-        _check_sites(atoms, path)
+        check_sites(atoms, path)
         try:
             take_constraints(atoms)
         except ValueError as error:
@@ -193,18 +194,6 @@ def _check_elements_are_named(path: Path, name: str) -> None:
         refuse_unclear(read_text(path))
     except ValueError as error:
         raise InputError(str(error), path) from error
-
-
-def _check_sites(atoms: Atoms, path: Path) -> None:
-    """Refuse a structure whose sites are occupied in part, or by several elements."""
-    for place, site in (atoms.info.get("occupancy") or {}).items():
-        if len(site) != 1 or abs(sum(site.values()) - 1) > _WHOLE:
-            found = ", ".join(f"{symbol} {share:g}" for symbol, share in site.items())
-            raise InputError(
-                f"site {place} has a partial occupancy ({found}); make an ordered structure of it, "
-                "a supercell for instance",
-                path,
-            )
 
 
 def write_structure(path: Path, atoms: Atoms, structure_format: str) -> None:

@@ -372,6 +372,8 @@ def test_periodic_without_a_lattice_is_refused(lattice: str, tmp_path: Path) -> 
         read_text(tmp_path, text)
 
 
+MAGMOMS = f"2\n{HEAD.replace('force:R:3', 'force:R:3:dft_magmom:R:1')}\n{ROWS}"
+MAGMOMS = MAGMOMS.replace("1 2 3", "1 2 3 2.0").replace("4 5 6", "4 5 6 -2.0")
 REF = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3:REF_forces:R:3 REF_energy=-2'
 
 
@@ -383,6 +385,10 @@ REF = 'Lattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3:REF_forces:R:3
         (f"2\n{HEAD}\n{ROWS.replace('Ag', 'AG')}", "AG is read as the element Ag"),
         (f'2\n{HEAD} virial="1 9 0 0 1 0 0 0 1"\n{ROWS}', "virial is not symmetric"),
         (f"2\n{HEAD} REF_free_energy=-3\n{ROWS}", "REF_free_energy is taken, of which the forces"),
+        (f"2\n{HEAD} charge=-1\n{ROWS}", "charge is not read: data of several charges or spins"),
+        (f"2\n{HEAD} Spin=3\n{ROWS}", "Spin is not read: data of several charges or spins"),
+        (f"2\n{HEAD} config_forces_weight=0.0\n{ROWS}", "config_forces_weight=0 is not read: the"),
+        (MAGMOMS, "the column dft_magmom is not read"),
     ],
 )
 def test_what_may_be_meant_otherwise_is_said(
@@ -390,6 +396,27 @@ def test_what_may_be_meant_otherwise_is_said(
 ) -> None:
     read_text(tmp_path, text)
     assert words in caplog.text
+
+
+@pytest.mark.parametrize("words", ["charge=0 spin=1", "config_weight=2.0", "multiplicity=1"])
+def test_nothing_is_said_of_what_is_usual(
+    words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read_text(tmp_path, f"2\n{HEAD} {words}\n{ROWS}")
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "lattice", ["[[4,0,0],[1,4,0],[0,0,4]]", '"[[4, 0, 0], [1, 4, 0], [0, 0, 4]]"']
+)
+def test_vectors_that_may_be_rows_or_columns_are_refused(lattice: str, tmp_path: Path) -> None:
+    head = HEAD.replace('"4 0 0 0 4 0 0 0 4"', lattice)
+    with pytest.raises(InputError, match="some write the vectors as rows and others as columns"):
+        read_text(tmp_path, f"2\n{head}\n{ROWS}")
+    (same,) = read_text(tmp_path, f"2\n{head.replace('1', '0', 1)}\n{ROWS}")
+    assert same.cell.array.tolist() == np.diag([4.0] * 3).tolist()
+    (flat,) = read_text(tmp_path, f"2\n{HEAD.replace('0 4 0', '1 4 0')}\n{ROWS}")
+    assert flat.cell.array.tolist() == [[4, 0, 0], [1, 4, 0], [0, 0, 4]]
 
 
 def test_nothing_is_said_of_a_plain_file(

@@ -112,6 +112,12 @@ def test_files_by_hand(tmp_path: Path, style: str, charge: str) -> None:
     assert read_lammps_data(path, ["Ag", "Au"]).get_chemical_symbols() == ["Ag", "Au"]
 
 
+# of style spin, which looks like charge with image flags where the spins are along one axis
+SPINS = HAND.replace("{style}", "")
+SPINS = SPINS.replace("{charge} 0.0 2.5 5.0 0 0 1", "0.5 2.5 3.0 1 0 0 2")
+SPINS = SPINS.replace("{charge} -1.0 0.0 2.0", "-1.0 0.0 2.0 -1 0 0 2")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -126,6 +132,7 @@ def test_files_by_hand(tmp_path: Path, style: str, charge: str) -> None:
         (HAND.replace("# by hand", "# LAMMPS data file, units = lj"), "in units lj"),
         (HAND.replace("{style}", " # tdpd"), "atom style tdpd is not read"),
         (HAND.replace("{style}", " # full"), "atom style full has 7 columns, the rows have 5"),
+        (SPINS, "9 columns, which several atom styles have"),
         (HAND.replace("{charge}", "1"), "6 columns, which several atom styles have"),
         (HAND.replace("{charge}", "1 0.5"), "7 columns, which several atom styles have"),
         (HAND.replace("-1.0 0.0 2.0", "-1.0 0.0 2.0 7"), "different numbers of columns"),
