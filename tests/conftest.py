@@ -61,10 +61,10 @@ def pytest_make_parametrize_id(val: object) -> Optional[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what has to be asked for.
 
-    Other people's loaders are selected by ``-m consumers``, combinations of which others try a
-    sample by ``-m thorough``, what needs PyTorch by ``-m torch``, ``-m sevennet`` or ``-m mace``,
-    and files beside the repository where PWACT_REAL_OUTPUTS names them. PWACT_TEST_OF_EACH says
-    with how many of its sets of parameters each test runs at most.
+    Combinations of which others try a sample are selected by ``-m thorough``, what needs PyTorch by
+    ``-m torch``, ``-m sevennet`` or ``-m mace``, and files beside the repository where
+    PWACT_REAL_OUTPUTS names them. PWACT_TEST_OF_EACH says with how many of its sets of parameters
+    each test runs at most.
     """
     group_what_shares(items)
     if hasattr(config, "workerinput"):  # one of several workers of xdist
@@ -72,7 +72,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     asked = str(config.getoption("markexpr"))
     left_out = {
         "real_outputs": not os.environ.get("PWACT_REAL_OUTPUTS"),
-        "consumers": "consumers" not in asked,
         "thorough": "thorough" not in asked,
         **{name: name not in re.findall(r"\w+", asked) for name in ("torch", "sevennet", "mace")},
     }

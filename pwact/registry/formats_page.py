@@ -46,8 +46,10 @@ cell wants to expand).
   `virial_parameter_name=virial` of `gap_fit`.
 
 MACE has names of its own because ASE moves `energy` and `forces` of a file into a calculator, where
-they look like results of another model. Tests read files of all three sets back by ASE; the other
-programs are not run, so look at the errors of a first short training.
+they look like results of another model. Tests read files of all three sets back by ASE, those for
+MACE and SevenNet by the loaders of these (0.3.16, 0.13.0), and folders of DeePMD-kit by dpdata and
+DeePMD-kit: every number is the one that was written. The other programs are not run, so look at the
+errors of a first short training.
 """
 VIRIALS = """## Virials that PWact collected from PWmat
 
