@@ -8,6 +8,7 @@ from typing import Optional
 
 import numpy as np
 
+from pwact.query.calibration import FEWEST
 from pwact.query.controls import controls_of, draw_controls
 from pwact.query.duplicates import Known
 from pwact.query.picks import Around, Pick, Pool
@@ -28,6 +29,8 @@ class Batch:
         Which are accepted, bool; a part of the physical ones.
     known
         The frames that have labels, if they are to be compared.
+    trial
+        See `room_of`.
 
     Attributes
     ----------
@@ -41,11 +44,16 @@ class Batch:
         physical: Sequence[np.ndarray],
         accepted: Sequence[np.ndarray],
         known: Optional[Known],
+        trial: bool = False,
     ) -> None:
         self._pools = pools
         self._physical = [mask.copy() for mask in physical]
         self._candidates = [mask & ~below for mask, below in zip(physical, accepted)]
         self._known = known
+        self._rooms = [
+            room_of(pool.limit, int(mask.sum()), int(free.sum()), trial)
+            for pool, mask, free in zip(pools, physical, self._candidates)
+        ]
         self.controls: list[np.ndarray] = [np.empty(0, dtype=int) for _ in pools]
         self.chosen: list[np.ndarray] = [np.empty(0, dtype=int) for _ in pools]
 
@@ -55,9 +63,10 @@ class Batch:
         A frame that is nearly a labelled one proves nothing; another is drawn in its place.
         """
         for place, pool in enumerate(self._pools):
-            self._draw(place, controls_of(_room(pool)))
+            limit = len(pool.values) if pool.limit is None else pool.limit
+            self._draw(place, controls_of(limit))
 
-    def fill(self, least: int) -> None:
+    def draw_more(self, least: int) -> None:
         """Draw further controls until `least` frames of all systems together are labelled.
 
         One of each system in turn, as long as it has room and physical frames.
@@ -123,7 +132,7 @@ class Batch:
     def _left(self, place: int) -> int:
         """How many frames of a system may still be chosen."""
         there = len(self.controls[place]) + len(self.chosen[place])
-        return max(_room(self._pools[place]) - there, 0)
+        return max(self._rooms[place] - there, 0)
 
     def _offer(self, place: int, free: np.ndarray) -> Pool:
         pool = self._pools[place]
@@ -133,6 +142,28 @@ class Batch:
         return replace(pool.at(free), limit=self._left(place), around=around)
 
 
-def _room(pool: Pool) -> int:
-    """How many frames of a system may be labelled."""
-    return len(pool.values) if pool.limit is None else pool.limit
+def room_of(limit: Optional[int], frames: int, above: int, trial: bool = False) -> int:
+    """How many frames of a system are labelled at most.
+
+    Its controls, and of the rest the part that lies above the limit: the nearer a system is to its
+    end, the less there is to learn at once. But `FEWEST`, so that a round says something of its own
+    model; and no more in a round of trial.
+
+    Parameters
+    ----------
+    limit
+        The most that the user wants; None for all.
+    frames, above
+        Physical frames, and those that are not accepted.
+    trial
+        Whether nothing is known of this condition yet. Often the model is good enough there, which
+        a few labels show.
+    """
+    most = frames if limit is None else limit
+    if trial:
+        return min(most, FEWEST)
+    if limit is None:
+        return frames
+    controls = controls_of(limit)
+    wanted = controls - (-(limit - controls) * above // max(frames, 1))
+    return min(limit, max(wanted, FEWEST))

@@ -3,18 +3,22 @@
 Frames whose labels are known give pairs of the uncertainty U that the model had and the error e
 that it made. Their logarithms lie on a line with a slope near one:
 
-    log e = a + b log U + ε,   ε ~ N(0, s²),
+    log e = a + b log U + δ + ε,   ε ~ N(0, s²),
     a flat,   b | s² ~ N(1, 0.1² s² / 0.35²),   s² ~ scaled inverse χ²(4, 0.35²)
 
 which is Bayesian linear regression with a conjugate prior: the predictive distribution of log e at
 a new U is Student's t (Gelman et al., Bayesian Data Analysis, 3rd ed., chapters 3 and 14). The
 prior says that errors grow about in proportion to the uncertainty, and scatter by a factor of 1.4.
+
+Pairs of another condition lie on a line of their own, away by δ | s² ~ N(0, 0.7² s² / 0.35²): a
+model that was tried on a crystal is not known on its melt. As long as there are no pairs of the
+present condition the predictive distribution is wider by that much; some pairs of it settle δ.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 
@@ -24,6 +28,7 @@ FEWEST = 5  # pairs, below which nothing is said
 LATEST = 15
 SLOPE, SLOPE_SPREAD = 1.0, 0.1
 FREEDOM, SCATTER = 4.0, 0.35  # of the prior of s²
+SHIFT = 0.7  # of log e between two conditions
 CONFIDENCE = 0.90  # expected share, of the frames that are accepted, with an error below the target
 LEAST = 0.5  # probability that each single one of them must have
 NOISE = 1e-6  # eV/Å; smaller errors are those of a frame that symmetry leaves without forces
@@ -42,11 +47,15 @@ class Pairs:
         RMSE of the frame's force components, eV/Å, shape (n,).
     of_start
         Whether these are the frames on which the model was trained (`starting_pairs`).
+    elsewhere
+        Which ones belong to another condition than the frames that are judged, bool, shape (n,).
+        Not given: none.
     """
 
     uncertainty: np.ndarray
     error: np.ndarray
     of_start: bool = False
+    elsewhere: Optional[np.ndarray] = None
 
     @property
     def usable(self) -> Pairs:
@@ -57,8 +66,21 @@ class Pairs:
         """
         both = np.column_stack([self.uncertainty, self.error])
         good = np.all(np.isfinite(both) & (both > 0), axis=1) & (self.error > NOISE)
-        kept = both[good][-LATEST:]
-        return Pairs(kept[:, 0], kept[:, 1], self.of_start)
+        kept = np.flatnonzero(good)[-LATEST:]
+        elsewhere = None if self.elsewhere is None else self.elsewhere[kept]
+        return Pairs(self.uncertainty[kept], self.error[kept], self.of_start, elsewhere)
+
+    @property
+    def of_others(self) -> bool:
+        """Whether all that count belong to other conditions."""
+        elsewhere = self.usable.elsewhere
+        return elsewhere is not None and len(elsewhere) > 0 and bool(elsewhere.all())
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(1, log U, 1 if elsewhere) of each, shape (n, 3)."""
+        apart = np.zeros(len(self)) if self.elsewhere is None else self.elsewhere
+        return _rows(self.uncertainty, apart)
 
     def __len__(self) -> int:
         return len(self.error)
@@ -71,9 +93,9 @@ class Calibration:
     Attributes
     ----------
     mean
-        Of (a, b), shape (2,).
+        Of (a, b, δ), shape (3,).
     covariance
-        Of (a, b) in units of s², shape (2, 2).
+        Of (a, b, δ) in units of s², shape (3, 3).
     freedom
         Degrees of freedom of the predictive distribution.
     scale
@@ -154,13 +176,12 @@ def calibrate(pairs: Pairs) -> Optional[Calibration]:
     good = pairs.usable
     if len(good) < FEWEST:
         return None
-    rows, values = _rows(good.uncertainty), np.log(good.error)
-    before = np.diag([0.0, (SCATTER / SLOPE_SPREAD) ** 2])
-    start = np.array([0.0, SLOPE])
+    rows, values = good.rows, np.log(good.error)
+    before = np.diag([0.0, (SCATTER / SLOPE_SPREAD) ** 2, (SCATTER / SHIFT) ** 2])
+    start = np.array([0.0, SLOPE, 0.0])
     precision = before + rows.T @ rows
     mean = np.linalg.solve(precision, before @ start + rows.T @ values)
-    left = values - rows @ mean
-    off = mean - start
+    left, off = values - rows @ mean, mean - start
     freedom = FREEDOM + len(good) - 1  # one is spent on the flat prior of a
     square = FREEDOM * SCATTER**2 + left @ left + off @ before @ off
     scale = float(np.sqrt(square / freedom))
@@ -214,10 +235,12 @@ def lower_bound(count: int, wrong: int, confidence: float = 0.90) -> float:
     return float(betaincinv(count - wrong, wrong + 1, 1.0 - confidence))
 
 
-def _rows(uncertainty: np.ndarray) -> np.ndarray:
-    """(1, log U) of each, shape (n, 2); NaN where U is no positive number."""
+def _rows(uncertainty: np.ndarray, elsewhere: Union[float, np.ndarray] = 0.0) -> np.ndarray:
+    """(1, log U, elsewhere) of each, shape (n, 3); NaN where U is no positive number."""
     values = np.asarray(uncertainty, dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         logarithm = np.where(values > 0, np.log(values), np.nan)
     logarithm[~np.isfinite(logarithm)] = np.nan
-    return np.column_stack([np.ones(len(values)), logarithm])
+    return np.column_stack(
+        [np.ones(len(values)), logarithm, np.broadcast_to(elsewhere, len(values))]
+    )

@@ -226,6 +226,9 @@ class RoundRecord(Record):
         Median error that is expected at the limit, eV/Å; None without a limit.
     systems
         ``name``, ``frames`` and ``accepted`` of each system.
+    spread
+        Scaled uncertainties up to which 5, 10, … 100 % of the physical frames lie, ascending; None
+        for one that is no number.
     """
 
     target: float = 0.0
@@ -245,6 +248,7 @@ class RoundRecord(Record):
     floor: str = ""
     at_limit: Optional[float] = None
     systems: tuple[Mapping[str, Any], ...] = ()
+    spread: tuple[Optional[float], ...] = ()
 
 
 @dataclass(frozen=True)

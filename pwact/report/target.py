@@ -20,6 +20,7 @@ HEADINGS = (
     ("", ""),
     ("iterations", ""),
     ("accepted", "%"),
+    ("after", "%"),
     ("controls", ""),
     ("wrong", ""),
     ("right, at least", "%"),
@@ -52,6 +53,9 @@ class ProofFacts(Record):
         Lower bound, at 90 % confidence, of the share of frames with an error below the target.
     rmse_f, largest
         Of the controls: root mean square and largest of their force errors, eV/Å; None without.
+    after
+        Share of these frames that the labels of its last iteration alone let be accepted; None
+        where they are too few, and of a system.
     """
 
     name: str = ""
@@ -62,6 +66,7 @@ class ProofFacts(Record):
     right: float = 0.0
     rmse_f: Optional[float] = None
     largest: Optional[float] = None
+    after: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,9 @@ def _cells(name: str, iterations: str, proof: ProofFacts) -> list[str]:
     share = f"{100 * proof.accepted / proof.frames:.1f}" if proof.frames else ABSENT
     controls = [str(proof.controls), str(proof.wrong), f"{100 * proof.right:.0f}"]
     errors = [ABSENT if one is None else f"{one:.4f}" for one in (proof.rmse_f, proof.largest)]
-    return [name, iterations, share, *(controls if proof.controls else [ABSENT] * 3), *errors]
+    after = ABSENT if proof.after is None else f"{100 * proof.after:.0f}"
+    proved = controls if proof.controls else [ABSENT] * 3
+    return [name, iterations, share, after, *proved, *errors]
 
 
 def advice_for(one: ConditionFacts, facts: TargetFacts) -> tuple[str, str]:
@@ -202,6 +209,8 @@ def _standing(one: ConditionFacts, facts: TargetFacts) -> str:
     proof = one.all
     if proof.frames:
         words += f": {100 * proof.accepted / proof.frames:.1f} % accepted"
+        if proof.after is not None:
+            words += f" ({100 * proof.after:.0f} % by their own labels)"
     if proof.controls:
         words += f", {proof.controls} controls, {proof.wrong} wrong"
         words += f"; at least {100 * proof.right:.0f} % of the frames are right"

@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Optional, Union
 
+import numpy as np
+
 from pwact.config.run import RunConfig
-from pwact.query.driving import Round, reached
+from pwact.query.calibration import Pairs
+from pwact.query.driving import Round, hindsight, reached
 from pwact.report.target import REACHED, USED_UP
 from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
@@ -137,7 +140,15 @@ def round_of(select: Mapping[str, Any], label: Mapping[str, Any]) -> Round:
         float("nan") if sigma is None else float(sigma),
         median(errors) if errors else float("nan"),
         tuple(error for pair, error in zip(pairs, errors) if pair.get("kind") == CONTROL),
+        hindsight(aim.get("spread", ()), _as_chosen(pairs), float(aim.get("target", np.nan))),
     )
+
+
+def _as_chosen(pairs: Sequence[Mapping[str, Any]]) -> Pairs:
+    """The pairs of a labelling, by the measure by which its frames were judged."""
+    rows = [(pair.get("scaled"), pair["error"]) for pair in pairs]
+    uncertainty, error = np.array(rows, dtype=float).reshape(-1, 2).T
+    return Pairs(uncertainty, error)
 
 
 def rounds_of(served: Sequence[Served], condition: int) -> list[Round]:

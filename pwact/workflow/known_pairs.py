@@ -106,7 +106,9 @@ def too_few(known: Sequence[KnownPair]) -> bool:
     return len(Pairs(uncertainty, _numbers([one.record.error for one in known])).usable) < FEWEST
 
 
-def scale_of(known: Sequence[KnownPair], training: Sequence[TrainingRow], sigma: float) -> Scale:
+def scale_of(
+    known: Sequence[KnownPair], training: Sequence[TrainingRow], sigma: float, condition: int
+) -> Scale:
     """By what to judge, from the labels, or from the training data as long as these are too few.
 
     Each number is scaled by the σ of the model that it comes from, so that pairs of several models
@@ -118,6 +120,8 @@ def scale_of(known: Sequence[KnownPair], training: Sequence[TrainingRow], sigma:
         Training frames as the present model sees them.
     sigma
         Its σ, eV/Å.
+    condition
+        What is explored; pairs of others say less of it.
     """
     labelled = _scaled(known)
     error = _numbers([one.record.error for one in known])
@@ -128,7 +132,8 @@ def scale_of(known: Sequence[KnownPair], training: Sequence[TrainingRow], sigma:
         np.full(len(training), sigma),
     )
     first = starting_pairs(start[measure], _numbers([row.error for row in training]))
-    mine = Pairs(labelled[measure], error)
+    elsewhere = np.array([one.record.condition != condition for one in known], dtype=bool)
+    mine = Pairs(labelled[measure], error, elsewhere=elsewhere)
     pairs = pairs_in_force(mine, first)
     return Scale(measure, pairs, pairs is not mine)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, Optional
 
 import numpy as np
 
 from pwact.query.calibration import lower_bound
-from pwact.query.driving import IN_A_ROW, LATEST_CONTROLS
+from pwact.query.driving import IN_A_ROW, LATEST_CONTROLS, good_rounds
 from pwact.report.target import (
     LEFT,
     REACHED,
@@ -68,7 +69,8 @@ def _facts(
         for name in sorted({*names, *controls})
     ]
     together = [error for errors in controls.values() for error in errors]
-    whole = _proof("", aim, together, target)
+    after = mine[-1].round.hindsight
+    whole = replace(_proof("", aim, together, target), after=after if np.isfinite(after) else None)
     return ConditionFacts(
         number, tuple(iterations), state, str(aim.get("floor") or ""), whole, tuple(systems)
     )
@@ -77,12 +79,12 @@ def _facts(
 def _controls(stages: Stages, served: Sequence[Served]) -> dict[str, list[float]]:
     """Errors of the latest controls of a condition, by system.
 
-    Whole iterations from the last one back: as many as the stop rule looks at.
+    Whole iterations from the last one back: as many as the stop rule looks at, or two.
     """
     found: dict[str, list[float]] = {}
-    count = 0
+    count, most = 0, max(good_rounds([one.round for one in served]), IN_A_ROW)
     for number, one in enumerate(reversed(served)):
-        if number >= IN_A_ROW and count >= LATEST_CONTROLS:
+        if number >= most or (number >= IN_A_ROW and count >= LATEST_CONTROLS):
             break
         report = report_of(stages, one.iteration, "label") or {}
         for pair in report.get("pairs", ()):

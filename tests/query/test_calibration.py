@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from pwact.query.calibration import (
     FREEDOM,
     LATEST,
     SCATTER,
+    SHIFT,
     SLOPE_SPREAD,
     Calibration,
     Pairs,
@@ -55,6 +58,63 @@ def test_the_closed_form_is_the_integral(count: int, where: float) -> None:
     assert made is not None
     found = made.below(0.1, np.array([where]))[0]
     assert found == pytest.approx(posterior_by_grid(pairs, 0.1, where), abs=4e-3)
+
+
+def test_pairs_of_another_condition_say_less() -> None:
+    """A line for each condition, apart by as much as the prior says, is one with such a noise."""
+    rng = np.random.default_rng(8)
+    pairs = drawn(rng, 12)
+    elsewhere = np.arange(12) < 9
+    made = calibrate(replace(pairs, elsewhere=elsewhere))
+    assert made is not None
+    apart = (SHIFT / SCATTER) ** 2 * np.outer(elsewhere, elsewhere)
+    noise = np.linalg.inv(np.eye(12) + apart)
+    rows = np.column_stack([np.ones(12), np.log(pairs.uncertainty)])
+    prior = np.diag([0.0, (SCATTER / SLOPE_SPREAD) ** 2])
+    precision = prior + rows.T @ noise @ rows
+    right = rows.T @ noise @ np.log(pairs.error) + prior @ np.array([0.0, 1.0])
+    mean = np.linalg.solve(precision, right)
+    left, off = np.log(pairs.error) - rows @ mean, mean - np.array([0.0, 1.0])
+    square = FREEDOM * SCATTER**2 + left @ noise @ left + off @ prior @ off
+    assert made.mean[:2] == pytest.approx(mean)
+    assert made.scale == pytest.approx(np.sqrt(square / (FREEDOM + 11)))
+    where = np.array([1.0, np.log(0.05)])
+    away = made.scale * np.sqrt(1 + where @ np.linalg.inv(precision) @ where)
+    from scipy.special import stdtr
+
+    chance = stdtr(FREEDOM + 11, (np.log(0.1) - where @ mean) / away)
+    assert made.below(0.1, np.array([0.05]))[0] == pytest.approx(chance)
+
+
+def test_less_is_accepted_where_the_condition_is_new() -> None:
+    pairs = drawn(np.random.default_rng(9), 15)
+    pool = np.random.default_rng(10).lognormal(-3.6, 0.3, 400)
+    counts = []
+    for known in (0, 3, 15):  # pairs of the condition itself
+        made = calibrate(replace(pairs, elsewhere=np.arange(15) >= known))
+        assert made is not None
+        limit = accepted_up_to(made, 0.1, pool)
+        counts.append(0 if limit is None else np.count_nonzero(pool <= limit))
+    none, few, every = counts
+    assert none < 0.5 * few
+    assert few < every
+
+
+def test_a_hotter_condition_is_as_accurate_as_promised() -> None:
+    """Its errors are another multiple of the uncertainty, larger or smaller by a factor of two."""
+    shares: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        cold, hot = drawn(rng, 15), drawn(rng, 400)
+        errors = hot.error * np.exp(rng.normal(0.0, SHIFT))
+        for marked in (True, False):
+            made = calibrate(replace(cold, elsewhere=np.full(15, marked)))
+            assert made is not None
+            limit = accepted_up_to(made, 0.1, hot.uncertainty)
+            if limit is not None:
+                shares[marked].append(np.mean(errors[hot.uncertainty <= limit] < 0.1))
+    assert np.mean(shares[True]) >= 0.90
+    assert np.mean(shares[False]) < 0.88
 
 
 def test_many_pairs_give_the_line_that_made_them() -> None:
@@ -111,7 +171,7 @@ def test_nothing_is_known_of_frames_without_an_uncertainty() -> None:
 
 
 def test_the_limit_is_the_largest_that_keeps_the_promise() -> None:
-    made = Calibration(np.array([0.0, 1.0]), np.zeros((2, 2)), 1e9, 0.35, 10)
+    made = Calibration(np.array([0.0, 1.0, 0.0]), np.zeros((3, 3)), 1e9, 0.35, 10)
     pool = np.geomspace(0.01, 1.0, 200)
     limit = accepted_up_to(made, 0.1, np.random.default_rng(0).permutation(pool))
     assert limit is not None

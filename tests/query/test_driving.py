@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Optional
 
 import numpy as np
@@ -11,9 +12,19 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pwact.query.batch import room_of
 from pwact.query.calibration import LATEST, Pairs, pairs_in_force, starting_pairs
 from pwact.query.diverse import DiversePick, TopPick
-from pwact.query.driving import Decision, Round, at_floor, decide, latest_controls, reached
+from pwact.query.driving import (
+    Decision,
+    Round,
+    at_floor,
+    decide,
+    hindsight,
+    latest_controls,
+    reached,
+    spread_of,
+)
 from pwact.query.duplicates import Known
 from pwact.query.picks import RANDOM, Pick, Pool, RandomPick
 from pwact.query.variance import VariancePick
@@ -57,7 +68,9 @@ class TestDecision:
         assert made.pairs == LATEST
         assert 0.9 <= made.expected <= 1.0
         assert len(made.controls[0]) == 2
-        assert len(made.chosen[0]) == 8
+        above = np.count_nonzero(~made.accepted[0])
+        assert 50 < above < 150
+        assert len(made.chosen[0]) == np.ceil(8 * above / 200)  # of eight, the part above the limit
         assert values[made.chosen[0]].min() > made.limit
         assert not set(made.chosen[0].tolist()) & set(made.controls[0].tolist())
         assert made.rule == "randomly"
@@ -88,10 +101,10 @@ class TestDecision:
 
     @pytest.mark.parametrize("value", [0.0, NAN, np.inf, -1.0])
     def test_a_frame_without_an_uncertainty_is_a_candidate(self, value: float) -> None:
-        values = np.array([0.01] * 20 + [value])
+        values = np.array([0.01] * 10 + [value])
         made = decided(pool_of(values, None))
-        assert made.accepted[0].tolist() == [True] * 20 + [False]
-        assert 20 in np.concatenate([made.chosen[0], made.controls[0]])
+        assert made.accepted[0].tolist() == [True] * 10 + [False]
+        assert 10 in np.concatenate([made.chosen[0], made.controls[0]])
 
     def test_without_pairs_nothing_is_accepted(self) -> None:
         pools = [pool_of(np.geomspace(0.005, 0.5, 30))]
@@ -133,11 +146,26 @@ class TestDecision:
 
 class TestReached:
     def test_two_rounds_in_a_row(self) -> None:
-        assert reached([good(), good(), good()], TARGET)
-        assert not reached([good()] * 2, TARGET)  # two controls in the first one
+        assert reached([good(), good()], TARGET)
         assert not reached([good()] * 1, TARGET)
+        assert not reached([good(controls=[0.05] * 4)] * 1, TARGET)
         assert not reached([], TARGET)
-        assert reached([good(controls=[0.05] * 4)] * 2, TARGET)
+
+    def test_four_controls(self) -> None:
+        few = good(controls=[0.05])
+        assert not reached([few, good()], TARGET)
+        assert reached([few, good(), few], TARGET)
+
+    def test_controls_of_rounds_that_promised_less_do_not_count(self) -> None:
+        assert not reached([good(0.5), good(controls=[0.05]), good()], TARGET)
+        assert reached([good(0.5, controls=[5.0]), good(), good()], TARGET)
+
+    def test_labels_of_a_round_may_show_that_it_was_good(self) -> None:
+        seen = replace(good(0.2), hindsight=0.95)
+        assert reached([seen, good()], TARGET)
+        assert reached([good(), seen], TARGET)
+        assert not reached([replace(seen, hindsight=0.949), good()], TARGET)
+        assert not reached([replace(seen, controls=(0.05, 5.0)), good()], TARGET)
 
     @pytest.mark.parametrize("place", [1, 2])
     def test_the_share_must_hold_in_both(self, place: int) -> None:
@@ -154,9 +182,9 @@ class TestReached:
     def test_no_control_may_be_wrong(self, error: float) -> None:
         rounds = [good(), good(controls=[0.05, error]), good(), good()]
         assert not reached(rounds, TARGET)
-        # the wrong one is no longer among the last eight: two rounds later
-        assert not reached([*rounds, good(), good()], TARGET)
-        assert reached([*rounds, good(), good(), good()], TARGET)
+        assert not reached([*rounds, good()], TARGET)
+        # the wrong one is no longer among the last eight
+        assert reached([*rounds, good(), good()], TARGET)
 
     def test_rounds_without_controls_prove_nothing(self) -> None:
         assert not reached([good(controls=())] * 9, TARGET)
@@ -167,6 +195,85 @@ class TestReached:
     def test_the_last_eight_controls(self) -> None:
         rounds = [good(controls=[float(n), n + 0.5]) for n in range(6)]
         assert latest_controls(rounds) == (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.5)
+
+
+class TestHindsight:
+    """What its own labels say of a round."""
+
+    def test_the_spread_of_all_systems(self) -> None:
+        pools = [pool_of(np.arange(1.0, 31.0)), pool_of(np.arange(31.0, 61.0), name="b")]
+        physical = [np.ones(30, dtype=bool), np.arange(30) < 10]
+        assert spread_of(pools, physical) == tuple(np.arange(2.0, 41.0, 2.0))
+        assert spread_of([pool_of(np.empty(0))], [np.empty(0, dtype=bool)]) == ()
+
+    @pytest.mark.parametrize("value", [0.0, NAN, np.inf, -1.0])
+    def test_a_frame_without_an_uncertainty_is_the_most_uncertain(self, value: float) -> None:
+        values = np.r_[value, np.full(19, 0.01)]
+        found = spread_of([pool_of(values)], [np.ones(20, dtype=bool)])
+        assert found == (0.01,) * 19 + (None,)
+        assert hindsight(found, line_pairs(), TARGET) == 0.95
+
+    def test_its_own_labels_say_more_than_earlier_ones(self) -> None:
+        values = np.random.default_rng(1).lognormal(-3.5, 0.3, 200)
+        doubtful = Pairs(line_pairs().uncertainty, 3 * line_pairs().error)
+        pool, mask = pool_of(values), np.ones(200, dtype=bool)
+        made = decide([pool], [mask], doubtful, TARGET, RANDOM)
+        assert np.mean(made.accepted[0]) < 0.5
+        new = np.concatenate([made.controls[0], made.chosen[0]])
+        assert hindsight(made.spread, Pairs(values[new], 1.2 * values[new]), TARGET) >= 0.95
+        assert hindsight(made.spread, Pairs(values[new], 9 * values[new]), TARGET) < 0.05
+
+    def test_too_few_labels_say_nothing(self) -> None:
+        few = Pairs(np.full(4, 0.01), np.full(4, 0.001))
+        assert np.isnan(hindsight((0.01,) * 20, few, TARGET))
+        assert np.isnan(hindsight((), line_pairs(), TARGET))
+
+
+class TestRoom:
+    """The nearer a system is to its end, the fewer of its frames are labelled."""
+
+    @pytest.mark.parametrize(
+        ("limit", "above", "room"),
+        [
+            (10, 100, 10),
+            (10, 50, 6),
+            (10, 51, 7),
+            (10, 20, 5),
+            (10, 0, 5),
+            (5, 10, 5),
+            (3, 0, 3),
+            (40, 50, 21),
+            (0, 50, 0),
+            (None, 1, 100),
+        ],
+    )
+    def test_controls_and_the_part_above_the_limit(
+        self, limit: Optional[int], above: int, room: int
+    ) -> None:
+        assert room_of(limit, 100, above) == room
+
+    @pytest.mark.parametrize(("limit", "room"), [(10, 5), (3, 3), (None, 5)])
+    def test_a_condition_of_which_nothing_is_known_is_tried(
+        self, limit: Optional[int], room: int
+    ) -> None:
+        assert room_of(limit, 100, 100, trial=True) == room
+        pool, others = pool_of(np.geomspace(0.05, 0.5, 100), limit), np.full(20, True)
+        found = []
+        for elsewhere in (others, np.r_[others[:-1], False]):
+            pairs = replace(line_pairs(), elsewhere=elsewhere)
+            made = decide([pool], [np.ones(100, dtype=bool)], pairs, TARGET, RANDOM)
+            found.append(len(made.controls[0]) + len(made.chosen[0]))
+        assert found[0] == room
+        assert found[1] == (100 if limit is None else limit)
+
+    def test_where_enough_is_accepted_there_are_controls_alone(self) -> None:
+        values = np.r_[np.full(96, 0.01), np.full(4, 5.0)]
+        made = decided(pool_of(values))
+        assert (len(made.controls[0]), len(made.chosen[0])) == (2, 0)
+        small = decided(pool_of(values, 5))
+        assert (len(small.controls[0]), len(small.chosen[0])) == (2, 0)
+        less = decided(pool_of(np.r_[values, 5.0, 5.0]))
+        assert len(less.chosen[0]) >= 3
 
 
 class TestFloor:
@@ -311,7 +418,8 @@ def test_no_rule_depends_on_the_order_of_the_frames(pick: Pick) -> None:
         found.append([one.steps[part[0]].tolist() for part in (made.controls, made.chosen)])
         assert made.rule == pick.words
     assert [sorted(part) for part in found[1]] == found[0]
-    assert [len(part) for part in found[0]] == [2, 8]
+    assert len(found[0][0]) == 2
+    assert 3 <= len(found[0][1]) <= 8
 
 
 class Spy:
@@ -340,7 +448,8 @@ def test_what_a_rule_is_offered() -> None:
     assert around is not None
     assert sorted(around.fresh.values) == sorted(values[physical])
     assert sorted(around.fresh.values[around.taken]) == sorted(values[made.controls[0]])
-    assert pool.limit == 8
+    above = np.count_nonzero(physical & ~made.accepted[0])
+    assert pool.limit == np.ceil(8 * above / 40)
     candidates = physical & ~made.accepted[0]
     candidates[made.controls[0]] = False
     assert sorted(pool.values) == sorted(values[candidates])

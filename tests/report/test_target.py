@@ -23,7 +23,7 @@ from pwact.report.target import (
 PROOF = ProofFacts("", 200, 196, 8, 0, 0.7499, 0.012, 0.018)
 SYSTEMS = (replace(PROOF, name="md.000.sys.000", controls=5), ProofFacts("md.000.sys.001", 9, 3))
 FIRST = ConditionFacts(0, (0, 1, 2), REACHED, "", PROOF, SYSTEMS)
-LAST = ConditionFacts(1, (3, 4), USED_UP, "", replace(PROOF, accepted=100, wrong=2))
+LAST = ConditionFacts(1, (3, 4), USED_UP, "", replace(PROOF, accepted=100, wrong=2, after=0.96))
 
 
 def facts(*conditions: ConditionFacts, reached: object = False) -> TargetFacts:
@@ -34,10 +34,11 @@ def test_each_condition_and_system_has_a_line() -> None:
     lines = target_lines(facts(FIRST, LAST))
     assert lines[0] == "target_force_error 0.02 eV/Å:"
     table = lines[2].splitlines()
-    assert table[2].split() == ["condition", "0", "0-2", "98.0", "8", "0", "75", "0.0120", "0.0180"]
-    assert table[3].split() == ["md.000.sys.000", "98.0", "5", "0", "75", "0.0120", "0.0180"]
-    assert table[4].split() == ["md.000.sys.001", "33.3", "-", "-", "-", "-", "-"]
-    assert table[5].split() == ["condition", "1", "3-4", "50.0", "8", "2", "75", "0.0120", "0.0180"]
+    proof = ["75", "0.0120", "0.0180"]
+    assert table[2].split() == ["condition", "0", "0-2", "98.0", "-", "8", "0", *proof]
+    assert table[3].split() == ["md.000.sys.000", "98.0", "-", "5", "0", *proof]
+    assert table[4].split() == ["md.000.sys.001", "33.3", "-", "-", "-", "-", "-", "-"]
+    assert table[5].split() == ["condition", "1", "3-4", "50.0", "96", "8", "2", *proof]
 
 
 def test_the_last_line_says_that_it_was_not_reached_and_the_one_before_what_may_help() -> None:
@@ -83,13 +84,19 @@ def test_reached_names_its_evidence() -> None:
             "at least 75 % of the frames are right",
         ),
         (
+            replace(FIRST, all=replace(PROOF, after=1.0)),
+            "condition 0 reached (iterations 0-2): 98.0 % accepted (100 % by their own labels), "
+            "8 controls, 0 wrong; at least 75 % of the frames are right",
+        ),
+        (
             replace(LAST, state=RUNNING, iterations=(3,)),
-            "condition 1 under way (iteration 3; 1 of at most 2): 50.0 % accepted, 8 controls, "
-            "2 wrong; at least 75 % of the frames are right",
+            "condition 1 under way (iteration 3; 1 of at most 2): 50.0 % accepted "
+            "(96 % by their own labels), 8 controls, 2 wrong; at least 75 % of the frames are "
+            "right",
         ),
         (ConditionFacts(2, state=WAITING), "condition 2 still to come"),
     ],
-    ids=["reached", "running", "waiting"],
+    ids=["reached", "by its own labels", "running", "waiting"],
 )
 def test_status_has_a_line_for_each(one: ConditionFacts, words: str) -> None:
     assert status_words(facts(one)) == [words]

@@ -131,7 +131,7 @@ def test_pairs_are_of_the_model_before_it_learned_the_frame(done: Path) -> None:
     for iteration in (0, 1):
         sigma = size(learned(done, iteration)) * TRAINED
         pairs = report(done, f"iter.{iteration:04d}/label")["pairs"]
-        assert len(pairs) == 16
+        assert len(pairs) == (16, 10)[iteration]  # of a second condition five of each system
         for pair in pairs:
             system = int(pair["trajectory"][-9:-6])
             hard = hardness_of(done, iteration, system)[pair["step"] // 10]
@@ -151,14 +151,15 @@ def test_pairs_of_several_models_lie_on_one_line(tmp_path: Path) -> None:
     job = truth_param()["explore"]["md_jobs"][0]
     run(tmp_path, {"explore.md_jobs": [[job], [job], [job]]})
     table = selected(tmp_path, 2, "calibration.csv")
-    assert [row["iteration"] for row in table] == ["0"] * 16 + ["1"] * 16
+    assert [row["iteration"] for row in table] == ["0"] * 16 + ["1"] * 10
     ratio = column(table, "rmse_force") / column(table, "uncertainty_scaled")
     assert ratio == pytest.approx(RATIO / TRAINED)
     assert {row["sigma"] for row in table} == {
         f"{size(learned(tmp_path, number)) * TRAINED:.8g}" for number in (0, 1)
     }
+    elsewhere = np.full(26, True)
     line = calibrate(
-        Pairs(column(table, "uncertainty_scaled")[-40:], column(table, "rmse_force")[-40:])
+        Pairs(column(table, "uncertainty_scaled"), column(table, "rmse_force"), elsewhere=elsewhere)
     )
     assert line is not None
     sigma = size(learned(tmp_path, 2)) * TRAINED
@@ -174,7 +175,7 @@ def test_controls_are_drawn_and_marked(done: Path) -> None:
         for system in (0, 1):
             mine = [row for row in table if row["file_path"].endswith(MD.format(system))]
             kinds = [row["kind"] for row in mine]
-            assert (len(kinds), kinds.count("control")) == (8, 2)
+            assert (len(kinds), kinds.count("control")) == ((8, 5)[iteration], 2)
         labels = rows(done, iteration, "02.label/result/label_error.csv")
         assert [row["kind"] for row in labels] == [row["kind"] for row in table]
         assert column(labels, "uncertainty_scaled") == pytest.approx(
@@ -214,12 +215,12 @@ def test_the_round_is_told(done: Path) -> None:
     assert record["at_limit"] == pytest.approx(record["limit"] * RATIO / TRAINED, rel=0.05)
     (limits,) = selected(done, 1, "limits.csv")
     assert float(limits["error_at_limit"]) == pytest.approx(record["at_limit"], rel=1e-6)
-    assert (record["controls"], record["selected"], record["floor"]) == (4, 16, "")
+    assert (record["controls"], record["selected"], record["floor"]) == (4, 10, "")
     text = (done / f"iter.0001/{SELECT}/select_summary.txt").read_text()
     line = (
         f"limit U ≤ {record['limit']:.3g} (error about {record['at_limit']:.2g} eV/Å) "
         f"from {LATEST} pairs; {record['accepted']} of 82 frames "
-        f"accepted (expected {100 * record['expected']:.0f} % below 0.02 eV/Å); 16 to label, 4 of "
+        f"accepted (expected {100 * record['expected']:.0f} % below 0.02 eV/Å); 10 to label, 4 of "
         "them controls"
     )
     assert line in text
@@ -415,6 +416,17 @@ def test_labels_that_are_no_pairs_leave_the_training_frames_in_their_place() -> 
         known = [KnownPair(0, one) for one in (bad, good, good, good, good)]
         assert too_few(known)
         training = [TrainingRow("0", 4, 1.0, 2.0, 0.02)] * 6
-        assert scale_of(known, training, 0.1).starting
+        assert scale_of(known, training, 0.1, 0).starting
         assert not too_few([*known, KnownPair(0, good)])
-        assert not scale_of([*known, KnownPair(0, good)], training, 0.1).starting
+        assert not scale_of([*known, KnownPair(0, good)], training, 0.1, 0).starting
+
+
+def test_pairs_of_other_conditions_are_marked() -> None:
+    first, second = (PairRecord("", 0, 1.0, 1.0, 1.0, 1.0, 1.0, condition=n) for n in (0, 1))
+    known = [KnownPair(0, first), *[KnownPair(1, second)] * 5]
+    found = [scale_of(known, (), 0.1, condition).pairs.elsewhere for condition in (0, 1, 2)]
+    assert [one.tolist() for one in found if one is not None] == [
+        [False, *[True] * 5],
+        [True, *[False] * 5],
+        [True] * 6,
+    ]

@@ -100,7 +100,7 @@ def read_round(work_dir: Path, iteration: int) -> Decided:
     if len(rows) != 1:
         raise InputError(f"has {len(rows)} lines, not one", path)
     (row,) = rows
-    known = _labels(place / layout.CALIBRATION).pairs
+    known = _labels(place / layout.CALIBRATION, row.get("condition")).pairs
     try:
         starting = row["pairs_from"] == "training"
         if starting:
@@ -125,17 +125,25 @@ def _label_errors(work_dir: Path, iteration: int) -> Path:
     return place / "result" / layout.LABEL_ERROR
 
 
-def _labels(path: Path) -> Labels:
-    """Those of a table with ``uncertainty_scaled`` and ``kind``; none where it is not there."""
+def _labels(path: Path, condition: Optional[str] = None) -> Labels:
+    """Those of a table with ``uncertainty_scaled`` and ``kind``; none where it is not there.
+
+    Where a condition is given, pairs of other ones are marked.
+    """
     rows = _table(path) if path.is_file() else []
     try:
         values = [_value(row["uncertainty_scaled"]) for row in rows]
         errors = [_value(row["rmse_force"]) for row in rows]
         control = [row["kind"] == CONTROL for row in rows]
+        elsewhere = [condition is not None and row["condition"] != condition for row in rows]
     except (KeyError, ValueError) as error:
         raise InputError(f"is no table of labels of a run with a target: {error!r}", path) from None
     return Labels(
-        Pairs(np.array(values, dtype=float), np.array(errors, dtype=float)),
+        Pairs(
+            np.array(values, dtype=float),
+            np.array(errors, dtype=float),
+            elsewhere=np.array(elsewhere, dtype=bool),
+        ),
         np.array(control, dtype=bool),
     )
 

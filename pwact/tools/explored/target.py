@@ -80,13 +80,15 @@ def _known(tree: ExploredTree, path: Path) -> tuple[Pairs, float]:
     limits = limits_file(tree)
     if not limits.is_file():
         return pairs, 1.0
-    sigma = float(_table(limits, ("sigma",))[0, 0])
+    sigma, condition = _table(limits, ("sigma", "condition"))[0]
     calibration = limits.with_name(layout.CALIBRATION)
-    before = _table(calibration, ("uncertainty", "sigma", "rmse_force"))
-    return Pairs(
+    before = _table(calibration, ("uncertainty", "sigma", "rmse_force", "condition"))
+    every = Pairs(
         np.concatenate([before[:, 0] * before[:, 1], sigma * pairs.uncertainty]),
         np.concatenate([before[:, 2], pairs.error]),
-    ), sigma
+        elsewhere=np.concatenate([before[:, 3] != condition, np.zeros(len(pairs), dtype=bool)]),
+    )
+    return every, float(sigma)
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> np.ndarray:

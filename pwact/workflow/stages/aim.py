@@ -141,6 +141,10 @@ class AimStage:
         assert target is not None
         return target
 
+    @property
+    def _served(self) -> int:
+        return self.iteration if self.condition is None else self.condition
+
     def _systems(self) -> list[System]:
         return systems_of(self.config, self.iteration, self.condition)
 
@@ -148,7 +152,8 @@ class AimStage:
         """Decide on all frames, and write the tables."""
         self.directory.mkdir(parents=True, exist_ok=True)
         known = self.known
-        scale = scale_of(known.pairs, read_training(known.training), known.sigma)
+        training = read_training(known.training)
+        scale = scale_of(known.pairs, training, known.sigma, self._served)
         seen = [self._seen(system) for system in self._systems()]
         pools = [self._pool(services, one, scale) for one in seen]
         physical = [one.looks.physical for one in seen]
@@ -243,7 +248,7 @@ class AimStage:
         controls, chosen = (sum(map(len, one)) for one in (decision.controls, decision.chosen))
         return RoundRecord(
             self._target,
-            self.iteration if self.condition is None else self.condition,
+            self._served,
             self.known.sigma,
             scale.measure,
             decision.pairs,
@@ -258,6 +263,7 @@ class AimStage:
             decision.rule,
             floor,
             systems=systems,
+            spread=decision.spread,
         )
 
     def _tell(self, record: RoundRecord) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
-from pwact.query.driving import Round, at_floor, decide, reached
+from pwact.query.driving import Decision, Round, at_floor, decide, hindsight, reached
 from pwact.query.duplicates import Known
 from pwact.query.kpu import base_of, kpu_window
 from pwact.query.pick import pick_random
@@ -152,7 +152,7 @@ class Driven:
     records: list[dict[str, float]] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     floor: str = ""
-    _pending: Optional[tuple[dict[str, np.ndarray], np.ndarray, int]] = None
+    _pending: Optional[tuple[dict[str, np.ndarray], str, Decision]] = None
 
     def choose(self, state: State) -> Choice:
         scaled = self._scaled(state)
@@ -171,19 +171,22 @@ class Driven:
         )
         accepted = fresh[decision.accepted[0]]
         controls, chosen = fresh[decision.controls[0]], fresh[decision.chosen[0]]
-        self._pending = scaled, controls, len(accepted)
+        self._pending = scaled, name, decision
         return Choice(np.concatenate([controls, chosen]), accepted)
 
     def learn(self, state: State, choice: Choice) -> None:
         """Keep the pairs, and the round."""
         assert self._pending is not None
-        scaled, controls, accepted = self._pending
-        for index in choice.labelled.tolist():
+        scaled, name, decision = self._pending
+        new = choice.labelled
+        for index in new.tolist():
             row = {name: float(values[index]) for name, values in scaled.items()}
             self.records.append({**row, "error": float(state.errors[index])})
-        median = float(np.median(state.errors[choice.labelled])) if len(choice.labelled) else np.nan
-        proof = tuple(state.errors[controls].tolist())
-        self.rounds.append(Round(len(state.fresh), accepted, state.sigma, median, proof))
+        after = hindsight(decision.spread, Pairs(scaled[name][new], state.errors[new]), self.target)
+        median = float(np.median(state.errors[new])) if len(new) else np.nan
+        proof = tuple(state.errors[state.fresh[decision.controls[0]]].tolist())
+        accepted = int(decision.accepted[0].sum())
+        self.rounds.append(Round(len(state.fresh), accepted, state.sigma, median, proof, after))
 
     @property
     def ended(self) -> bool:
