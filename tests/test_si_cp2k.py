@@ -17,7 +17,6 @@ from pwact.engines.labelers import Purpose
 from pwact.formats.extxyz import read_extxyz
 from pwact.formats.labels import labels_of
 from pwact.formats.structures import read_structure
-from tests.aims import aim, check_target
 from tests.commands import ROOT, ended, pwact
 from tests.requirements import need_program
 
@@ -110,17 +109,6 @@ def test_the_models_get_better(begun: Path) -> None:
         assert not [name for name in kept if "RESTART" in name]
         frames = read_extxyz(work_dir / line[0] / "02.label" / "result" / "train.xyz")
         assert len(frames) == int(line[6])
-
-
-def test_with_a_target(begun: Path) -> None:
-    work_dir = begun.parent / "with a target"
-    shutil.copytree(begun, work_dir, symlinks=True)
-    aim(work_dir, 0.15, slice(0, 1), max_iterations=2, max_select=2)
-    shown = pwact(work_dir, "run", "run_param.json", "resource.json")
-    check_target(work_dir, ["iter.0000", "iter.0001"])
-    assert "target of 0.15 eV/Å NOT reached in condition 0" in shown  # two controls prove nothing
-    (devi, *_) = sorted((work_dir / "iter.0000").glob("01.explore/md/*/*/model_devi.out"))
-    assert devi.read_text().splitlines()[0].split()[-1] == "rms_devi_f"
 
 
 def test_labels_of_which_none_converges_are_an_error_that_names_them(begun: Path) -> None:

@@ -17,19 +17,20 @@ from tests.workflow import small_campaign
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600, method="signal")]
 
 QUICKSTART = ROOT / "examples" / "quickstart_window"
-SETTINGS = [("cpu", 1), ("gpu", 3), ("cpu", -1)]
 BLOCKS = ("train", "explore", "DFT")
+# partition, and group_size of each block
+SETTINGS = [("cpu", (1, 3, -1)), ("gpu", (3, -1, 1))]
 
 
-def run(place: Path, setting: Optional[tuple[str, int]] = None) -> Path:
-    """Run both commands, under SLURM with a partition and a group_size if they are given."""
+def run(place: Path, setting: Optional[tuple[str, tuple[int, ...]]] = None) -> Path:
+    """Run both commands, under SLURM with a partition and group sizes if they are given."""
     path = place / "resource.json"
     resource = json.loads(path.read_text())
     if setting:
-        queue, size = setting
+        queue, sizes = setting
         resource.update(scheduler="slurm", queue_name=queue, poll_interval=0.4)
         resource.pop("max_parallel_jobs", None)
-        for name in BLOCKS:
+        for name, size in zip(BLOCKS, sizes):
             resource[name].update(group_size=size, parallel_num=2)
             if queue == "gpu":
                 resource[name]["gpu_per_node"] = 1
@@ -91,4 +92,4 @@ def test_the_quickstart(cluster, quickstart, tmp_path, setting):
     asked = jobs(place)
     assert {job["scheduler"] for job in asked} == {"slurm"}
     trainings = [job for job in asked if job["kind"] == "train" and "iter.0000" in job["directory"]]
-    assert [len(job["tasks"]) for job in trainings] == {1: [1] * 4, 3: [4], -1: [4]}[setting[1]]
+    assert [len(job["tasks"]) for job in trainings] == {1: [1] * 4, 3: [4]}[setting[1][0]]
