@@ -19,7 +19,8 @@ def started_cluster():
     for name in ("sge_qmaster", "sge_execd", "qsub", "qacct"):
         need_program(name)
     need_root("an SGE")
-    made = Cluster(Path(tempfile.mkdtemp(prefix="pwact-sge-")))
+    # below /tmp whatever TMPDIR says: scripts of SGE know no quotes
+    made = Cluster(Path(tempfile.mkdtemp(prefix="pwact-sge-", dir="/tmp")))
     made.directory.chmod(0o755)
     try:
         made.start()

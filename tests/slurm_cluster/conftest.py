@@ -20,7 +20,8 @@ def _started(accounting):
         need_program(name)
     for name in ("slurmdbd", "mariadbd", "sacctmgr") if accounting else ():
         need_program(name)
-    made = Cluster(Path(tempfile.mkdtemp(prefix="pwact-slurm-")) / "rig", accounting)
+    # below /tmp whatever TMPDIR says: files of SLURM know no quotes, and names of sockets are short
+    made = Cluster(Path(tempfile.mkdtemp(prefix="pwact-slurm-", dir="/tmp")) / "rig", accounting)
     made.directory.parent.chmod(0o755)
     try:
         made.start()
