@@ -70,10 +70,11 @@ def _meaning(words: str) -> str:
 
 
 def _signal(code: Optional[int]) -> str:
-    """Name of the signal that an exit status of a shell tells of."""
+    """Name of the signal that an exit status tells of: 128 + N of a shell, 256 - N of a wrapper.
+
+    The last ones, such as 255, are errors of many programs.
+    """
     if code is None or code <= 128:
         return ""
-    try:
-        return signal.Signals(code - 128).name
-    except ValueError:
-        return ""
+    names = {one.value: one.name for one in signal.Signals}
+    return names.get(code - 128) or (names.get(256 - code, "") if code <= 252 else "")
