@@ -18,6 +18,7 @@ from pwact.report.target import TargetFacts, advice_for
 ERROR, WARNING, NOTE = "error", "warning", "note"
 NAMED = 3  # iterations that are named in one fact
 MANY = 0.25  # share of trajectories or labels from which their loss is a warning
+SURE = 0.9  # share of accurate frames from which on an end is no surprise
 WORSE = 1.3  # an error that many times the best one has grown
 
 
@@ -148,8 +149,23 @@ def _valid(case: Situation) -> list[tuple[str, float]]:
 
 
 def _no_valid(case: Situation) -> list[str]:
+    """Controls of a target are such data: they were drawn from all explored frames."""
     trained = [row for row in case.rows if row.label is not None]
-    return ["no error on independent data is known"] if trained and not _valid(case) else []
+    conditions = case.target.conditions if case.target is not None else ()
+    known = _valid(case) or any(one.all.controls for one in conditions)
+    return ["no error on independent data is known"] if trained and not known else []
+
+
+def _unsure(case: Situation) -> list[str]:
+    """Of a run without a target that is done, and ended with many frames that were not accurate."""
+    explored = [(row.name, row.select) for row in case.rows if row.select and row.select.frames]
+    if case.state != "finished" or case.target is not None or not explored:
+        return []
+    name, last = explored[-1]
+    if last is None or last.accurate >= SURE * last.frames:
+        return []
+    share = f"{100 * last.accurate / last.frames:.0f} %"
+    return [f"only {share} of the frames explored last ({name}) were accurate"]
 
 
 def _grown(case: Situation) -> list[str]:
@@ -238,6 +254,12 @@ RULES: tuple[Rule, ...] = (
         _labels,
         "look at the log of one of them: mostly the convergence of the labeler, or frames that the "
         "MD tore apart (DFT.min_distance leaves those out)",
+    ),
+    Rule(
+        NOTE,
+        _unsure,
+        "for a model that is sure there, repeat the last element of md_jobs until most frames are "
+        "accurate; or give strategy.target_force_error",
     ),
     Rule(NOTE, _no_valid, "give valid_data: labelled frames that are never trained on"),
     Rule(

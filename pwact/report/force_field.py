@@ -59,6 +59,9 @@ class ForceField:
     on_valid
         Errors of the model as it is handed on, in all and by kind; empty where it was not evaluated
         on ``valid_data``.
+    on_new
+        Errors on the labels that came last, of the model that explored and had not seen them;
+        and the name of their iteration.
     target
         How the conditions of a run with a target stand; None without.
     check
@@ -90,6 +93,7 @@ class ForceField:
     inputs: Mapping[str, str] = field(default_factory=dict)
     by_structure: bool = False
     on_valid: Sequence[ErrorRecord] = ()
+    on_new: tuple[str, Sequence[ErrorRecord]] = ("", ())
     target: Optional[TargetFacts] = None
 
     @property
@@ -111,6 +115,10 @@ class ForceField:
             "files": dict(self.files),
             "rmse": errors,
             "errors_on_valid_data": [one.to_json() for one in self.on_valid],
+            "errors_on_new_labels": {
+                "iteration": self.on_new[0] or None,
+                "errors": [one.to_json() for one in self.on_new[1]],
+            },
             "target": None if self.target is None else self.target.to_json(),
             "check": dict(self.check),
             "trained_in": self.trained_in,
@@ -150,6 +158,7 @@ def readme(found: ForceField) -> str:
         "HOW GOOD IT IS",
         *_wrapped(f"Error: {found.quality}."),
         *_errors(found.on_valid),
+        *_before(*found.on_new),
         *_proof(found.target),
         "  It knows what is like its training data. Other phases, compositions, temperatures or",
         "  pressures are to be tried first.",
@@ -170,6 +179,17 @@ def _errors(records: Sequence[ErrorRecord]) -> list[str]:
     words = f"As it lies here, on {records[0].frames} of them: {error_words(records[0])}."
     table = error_table(records[1:], "frames").splitlines() if len(records) > 2 else []
     return [*_wrapped(words), *(f"    {line}" for line in table)]
+
+
+def _before(iteration: str, records: Sequence[ErrorRecord]) -> list[str]:
+    """What an earlier model said of the newest labels."""
+    if not records:
+        return []
+    words = (
+        f"On the {records[0].frames} labels of {iteration}, the last ones, before it was trained "
+        f"on them: {error_words(records[0])}."
+    )
+    return _wrapped(words)
 
 
 def _proof(target: Optional[TargetFacts]) -> list[str]:

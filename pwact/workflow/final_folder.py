@@ -11,7 +11,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from pwact import layout
 from pwact.config.run import RunConfig
@@ -24,9 +24,10 @@ from pwact.report.force_field import DataFacts, ForceField, readme
 from pwact.report.target import TargetFacts
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.changes import free_backup
-from pwact.workflow.conditions import plan_of
+from pwact.workflow.conditions import begun_iterations, plan_of
 from pwact.workflow.ledger import StageState
 from pwact.workflow.outcome import outcome_of
+from pwact.workflow.rows import row
 from pwact.workflow.stages.final import FinalStage, FinalStep, delivered, write_folder
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.turn import Turn
@@ -42,6 +43,31 @@ _USAGE = {
 }
 
 
+class Known(NamedTuple):
+    """What the campaign knows beside the stage.
+
+    Attributes
+    ----------
+    root
+        Its root seed.
+    target
+        How its conditions stand; None without a target.
+    newest
+        Iteration and errors of the labels that came last, before they were trained on.
+    """
+
+    root: int
+    target: Optional[TargetFacts] = None
+    newest: tuple[str, tuple[ErrorRecord, ...]] = ("", ())
+
+
+def newest_errors(stages: Mapping[str, StageState]) -> tuple[str, tuple[ErrorRecord, ...]]:
+    """Errors on the labels that came last, of the model that explored; and their iteration."""
+    rows = [row(stages, number) for number in range(begun_iterations(stages))]
+    known = [(one.name, one.errors) for one in rows if one.errors]
+    return known[-1] if known else ("", ())
+
+
 def published(turn: Turn, campaign: Campaign, always: bool = False) -> Optional[Path]:
     """The folder of the force field, once that is fitted and tried; None if it is not asked for.
 
@@ -51,8 +77,8 @@ def published(turn: Turn, campaign: Campaign, always: bool = False) -> Optional[
     if not work.asked(turn):
         return None
     stage, stages = work.stage(turn), campaign.stages()
-    target = outcome_of(plan_of(turn.config), stages)
-    folder = publish(stage, stages[stage.name], (campaign.root, target), always)
+    known = Known(campaign.root, outcome_of(plan_of(turn.config), stages), newest_errors(stages))
+    folder = publish(stage, stages[stage.name], known, always)
     campaign.clean([stage.name])
     return folder
 
@@ -60,7 +86,7 @@ def published(turn: Turn, campaign: Campaign, always: bool = False) -> Optional[
 def publish(
     stage: FinalStage,
     state: StageState,
-    known: tuple[int, Optional[TargetFacts]],
+    known: Known,
     always: bool = False,
 ) -> Path:
     """Make the folder of a finished stage, unless it is there.
@@ -69,8 +95,6 @@ def publish(
 
     Parameters
     ----------
-    known
-        Root seed of the campaign, and how its conditions stand; None without a target.
     always
         Whether a folder of the same model is replaced, too, if it differs.
     """
@@ -126,10 +150,7 @@ def identity(folder: Path) -> Optional[Mapping[str, Any]]:
         return None
 
 
-def _write(
-    folder: Path, stage: FinalStage, state: StageState, known: tuple[int, Optional[TargetFacts]]
-) -> None:
-    root, target = known
+def _write(folder: Path, stage: FinalStage, state: StageState, known: Known) -> None:
     trainer = stage.engines.trainer.whole() or stage.engines.trainer
     model = trainer.read_result(stage.config.work_dir / state.report["model"])
     frame = read_extxyz(stage.directory / CHECK)[0]
@@ -154,12 +175,13 @@ def _write(
         data=_data(stage.data.train, config.work_dir, report["frames"]),
         valid_data=_data(stage.data.valid, config.work_dir, ()),
         check=report["check"],
-        seeds={"campaign": root, "training": report["seed"]},
+        seeds={"campaign": known.root, "training": report["seed"]},
         versions={"pwact": state.version, **report["programs"]},
         inputs={path.name: files.tree_hash(path) for path in _inputs(config) if path.is_file()},
         by_structure=bool(potential.own_types),
         on_valid=[ErrorRecord.from_json(one) for one in report.get(ERRORS, ())],
-        target=target,
+        on_new=known.newest,
+        target=known.target,
     )
     files.write_json(folder / layout.FINAL_MODEL, found.to_json())
     files.write_text(folder / README, readme(found))

@@ -9,8 +9,20 @@ import pytest
 from pwact.report.advice import ERROR, NOTE, RULES, WARNING, Situation, advice_of
 from pwact.report.causes import Kind
 from pwact.report.findings import Finding
-from pwact.report.records import ExploreRecord, IterationRow, LabelRecord, TrainRecord
-from pwact.report.target import USED_UP, ConditionFacts, TargetFacts, target_lines
+from pwact.report.records import (
+    ExploreRecord,
+    IterationRow,
+    LabelRecord,
+    SelectRecord,
+    TrainRecord,
+)
+from pwact.report.target import (
+    USED_UP,
+    ConditionFacts,
+    ProofFacts,
+    TargetFacts,
+    target_lines,
+)
 
 FINE = Situation("running")
 
@@ -85,6 +97,31 @@ def test_each_fact(case: Situation, weight: str, fact: str) -> None:
 )
 def test_the_bounds(case: Situation) -> None:
     assert advice_of(case) == []
+
+
+def test_controls_of_a_target_are_independent_data() -> None:
+    case = Situation("running", rows=[row(0, None)])
+    facts = TargetFacts(0.1, None, 5, (ConditionFacts(0, (0,), all=ProofFacts(controls=0)),))
+    (found,) = advice_of(dataclasses.replace(case, target=facts))
+    assert found.fact == "no error on independent data is known"
+    known = dataclasses.replace(facts.conditions[0], all=ProofFacts(controls=2))
+    facts = dataclasses.replace(facts, conditions=(known,))
+    assert advice_of(dataclasses.replace(case, target=facts)) == []
+
+
+def test_a_run_that_ends_with_many_frames_that_are_not_accurate() -> None:
+    def ended(accurate: int, state: str = "finished") -> Situation:
+        counts = SelectRecord(frames=100, accurate=accurate, candidate=100 - accurate)
+        return Situation(state, rows=[dataclasses.replace(row(0), select=counts), row(1)])
+
+    (found,) = advice_of(ended(5))
+    assert found.fact == "only 5 % of the frames explored last (iter.0000) were accurate"
+    assert found.weight == NOTE
+    assert "repeat the last element of md_jobs" in found.advice
+    assert advice_of(ended(90)) == []
+    assert advice_of(ended(5, "running")) == []
+    facts = TargetFacts(0.1, True, 5, ())
+    assert advice_of(dataclasses.replace(ended(5), target=facts)) == []
 
 
 def test_iterations_with_one_finding_are_named_together() -> None:

@@ -42,6 +42,33 @@ def test_scales() -> None:
     assert linear([0.2, 0.4], zero=True).low == 0.0
 
 
+def test_a_logarithmic_axis_ends_below_five_decades() -> None:
+    """What is lower is shown at its end, and counted in the legend."""
+    scale = decades([1e-14, 0.002, 0.08])
+    assert scale.high == pytest.approx(0.1)
+    assert scale.low == pytest.approx(1e-6)
+    assert scale.share(1e-14) == 0.0
+    assert [scale.below(value) for value in (1e-14, 0.002)] == [True, False]
+    frames = [
+        LabelledFrame("hot", (), 0, 1e-3, 0.08, 0.1, temp_k=600.0),
+        LabelledFrame("start", (), 0, 1e-9, 1e-14, 1e-13, temp_k=300.0),
+    ]
+    for text in (charts.error_by_temperature(frames), charts.deviations(frames, "U", [], None)):
+        words = "".join(ET.fromstring(text).itertext())
+        assert "of these 1 below an axis, shown at its end" in words
+        (_, low), (_, high) = sorted(circles(text, "chosen"), key=lambda one: one[1])
+        assert low < high
+        assert "1e-10" not in words
+
+
+def test_long_numbers_stand_beside_the_name_of_their_axis() -> None:
+    places = {}
+    for high in (2.0, -34.375):
+        chart = Chart(Scale(0.0, 1.0), Scale(high - 0.1, high), ("x", "y"), "a chart")
+        places[high] = chart.place(0.0, high)[0]
+    assert places[-34.375] > places[2.0] == 60
+
+
 def test_marks_lie_where_the_axes_say() -> None:
     chart = Chart(Scale(0.0, 1.0), Scale(0.0, 2.0), ("x < y", "y & z"), 'a "chart"')
     chart.dots([(0.0, 0.0, "<first>"), (1.0, 2.0, "")], "valid")

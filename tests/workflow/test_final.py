@@ -113,9 +113,12 @@ def test_what_is_said_is_true(finished: Path) -> None:
         *[("element", "Cu"), ("structure", "Cu8")]
     }
     assert found["target"] is None
+    rows = json.loads(pwact(finished, "status", "--json"))["rows"]
+    assert found["errors_on_new_labels"] == {"iteration": "iter.0000", "errors": rows[0]["errors"]}
     readme = (folder / "README.txt").read_text(encoding="utf-8")
     assert f"{1000 * energy:.3g} meV per atom" in readme
     assert f"worst atom {whole['worst_f']:.3g}" in readme
+    assert "On the 4 labels of iter.0000, the last ones, before it was trained" in readme
     assert "12 frames with energies and forces" in readme
     assert set(texts(folder)) <= {word for line in readme.splitlines() for word in line.split()} | {
         "README.txt"
@@ -145,7 +148,7 @@ def test_the_page_leads_to_it(finished: Path, tmp_path: Path) -> None:
     ]
     assert "error on 8 frames of valid_data" in text
     assert "Errors of the force field on the validation data, by kind" in text
-    assert "force component on validation data" in text
+    assert "Force component on validation data" in text
 
 
 def test_it_has_no_times_and_no_places(finished: Path) -> None:

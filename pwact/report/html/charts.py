@@ -133,9 +133,12 @@ def deviations(
     if not known:
         return ""
     above = [target] if target else []
+    errors = decades([*(pair[1] for pair in known), *above])
+    lines = [value for _, value in limits if value > 0]
+    measures = decades([*(pair[0] for pair in known), *lines])
     chart = Chart(
-        decades([*(pair[0] for pair in known), *(value for _, value in limits if value > 0)]),
-        decades([*(pair[1] for pair in known), *above]),
+        measures,
+        errors,
         (measure, f"true force error, RMSE of the frame ({EV})"),
         "True force error of each labelled frame against its uncertainty",
     )
@@ -152,6 +155,8 @@ def deviations(
         if mine:
             chart.dots(mine, kind)
             chart.named(kind, f"{words} ({len(mine)})")
+            beyond = sum(measures.below(x) or errors.below(y) for x, y, _ in mine)
+            _name_beyond(chart, kind, beyond)
     return chart.text()
 
 
@@ -207,14 +212,22 @@ def error_by_temperature(frames: Sequence[LabelledFrame]) -> str:
     known = [(one.temp_k, one.error, one.title) for one in frames if one.temp_k and one.error]
     if len({temp for temp, _, _ in known}) < 2:
         return ""
+    errors = _errors([error for _, error, _ in known])
     chart = Chart(
         linear([temp for temp, _, _ in known]),
-        _errors([error for _, error, _ in known]),
+        errors,
         ("temperature of the MD (K)", f"true force error, RMSE of the frame ({EV})"),
         "True force error of each labelled frame against the temperature of its MD",
     )
     chart.dots(((x, y, words) for x, y, words in known), "chosen")
+    _name_beyond(chart, "chosen", sum(errors.below(error) for _, error, _ in known))
     return chart.text()
+
+
+def _name_beyond(chart: Chart, kind: str, count: int) -> None:
+    """Say in the legend how many dots lie below an axis."""
+    if count:
+        chart.named(kind, f"of these {count} below an axis, shown at its end")
 
 
 def timeline(jobs: Sequence[JobBar], until: float) -> str:

@@ -190,7 +190,8 @@ def _parities(on: str, parity: Optional[Parity], model: str) -> list[str]:
     ):
         picture = charts.parity(pairs, words, unit)
         some = f"{len(pairs)} of {total}, by lot. " if len(pairs) < total else ""
-        cards.append(_card(f"{words} on {on}", picture and picture + _note(f"{some}{model}")))
+        heading = f"{words[0].upper()}{words[1:]} on {on}"
+        cards.append(_card(heading, picture and picture + _note(f"{some}{model}")))
     return cards
 
 

@@ -10,6 +10,8 @@ from typing import Optional
 
 WIDTH, HEIGHT = 420, 290
 LEFT, RIGHT, TOP, BOTTOM = 60, 18, 14, 42
+_WIDEST = 1e5  # ratio of the ends of a logarithmic axis
+_LETTER = 6.4  # width of a digit
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -23,10 +25,17 @@ class Scale:
     whole: bool = False
 
     def share(self, value: float) -> float:
-        """Where a value lies, from 0 at the lower end to 1 at the upper one."""
+        """Where a value lies, from 0 at the lower end to 1 at the upper one.
+
+        On a logarithmic axis all that lies below is at the lower end.
+        """
         if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            return math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
+
+    def below(self, value: float) -> bool:
+        """Whether a value lies below a logarithmic axis, at whose lower end it is shown."""
+        return self.log and value < self.low
 
     def ticks(self) -> list[float]:
         """Round numbers between the ends."""
@@ -45,9 +54,10 @@ def linear(values: Iterable[float], zero: bool = False) -> Scale:
 
 
 def decades(values: Iterable[float]) -> Scale:
-    """A logarithmic axis for what is above 0 of these values."""
+    """A logarithmic axis for what is above 0 of these values, over 5 decades at most."""
     known = [value for value in values if math.isfinite(value) and value > 0] or [1.0]
-    return Scale(min(known) / 1.25, max(known) * 1.25, log=True)
+    high = 1.25 * max(known)
+    return Scale(max(min(known) / 1.25, high / _WIDEST), high, log=True)
 
 
 def _even(low: float, high: float) -> list[float]:
@@ -88,12 +98,14 @@ class Chart:
         self._x, self._y = x, y
         self._labels, self._about = labels, about
         self.width, self.height = size
+        ticks = [f"{tick:g}" for tick in y.ticks()] if labels[1] else []
+        self._left = max(LEFT, round(24 + _LETTER * max(map(len, ticks), default=0)))
         self._marks: list[str] = []
         self._legend: list[tuple[str, str]] = []
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a pair of values lies, in units of the picture."""
-        across = LEFT + self._x.share(x) * (self.width - LEFT - RIGHT)
+        across = self._left + self._x.share(x) * (self.width - self._left - RIGHT)
         down = TOP + (1 - self._y.share(y)) * (self.height - TOP - BOTTOM)
         return round(across, 1), round(down, 1)
 
@@ -128,7 +140,7 @@ class Chart:
         low, high = self.place(self._x.low, self._y.low), self.place(self._x.high, self._y.high)
         if x is not None:
             across = self.place(x, self._y.low)[0]
-            path, spot, turn = f"M{across},{low[1]}V{high[1]}", (across - 4, high[1] + 4), -90
+            path, spot, turn = f"M{across},{low[1]}V{high[1]}", (across - 4, high[1] + 18), -90
         else:
             down = self.place(self._x.low, value)[1]
             path, spot, turn = f"M{low[0]},{down}H{high[0]}", (high[0] - 4, down - 4), 0
