@@ -10,40 +10,46 @@ from typing import Any, Optional
 from pwact import layout
 from pwact.report.why import Section
 from pwact.tools.why.records import Records
-from pwact.workflow.init_bulk.origins import Origin, read_origin
+from pwact.workflow.labels.origins import Origin, read_origins
+from pwact.workflow.opening import LABEL
 
 _FOLDER = re.compile(r"init_config_(\d+)")
 
 
 def first_story(records: Records, data: Path, mark: bytes) -> list[Section]:
     """What is on record of a frame that init_bulk made."""
-    folder = _FOLDER.fullmatch(data.parent.name)
+    origin = read_origins(data.parent / layout.ORIGIN).get(mark)
+    folder = _FOLDER.fullmatch(data.parent.name if origin is None else origin.entry)
+    folder = folder or _FOLDER.fullmatch(data.parent.name)
     entry = records.entries.get(folder[1]) if folder else None
-    origin = read_origin(data.parent / layout.ORIGIN, mark)
-    md = _md(records, origin)
-    return [
-        Section("entry", {"number": int(folder[1]) if folder else None, "asked": entry}),
-        Section("md", md),
-        Section("label", {"by": _labeler(entry), **_jobs(records, origin)}),
-    ]
+    sections = [Section("entry", {"number": int(folder[1]), "asked": entry})] if folder else []
+    if origin is not None and origin.task:
+        sections.append(Section("source", {"place": origin.place, "frame": origin.frame}))
+    else:
+        sections.append(Section("md", _md(records, origin)))
+    by = _labeler(records, entry, origin)
+    return [*sections, Section("label", {"by": by, **_jobs(records, origin)})]
 
 
 def _md(records: Records, origin: Optional[Origin]) -> dict[str, Any]:
     if origin is None:
         return {"directory": None, "frame": None}
-    start = Path(origin.md).parent.name
+    start = Path(origin.place).parent.name
     return {"directory": _task(records, origin), "begun_from": start, "frame": origin.frame}
 
 
 def _task(records: Records, origin: Origin) -> str:
-    """The directory of the MD as its job knew it; where none is on record, from its step on."""
+    """The directory of its task as the job knew it; where none is on record, from its step on."""
+    place = origin.task or origin.place
     tasks = (task for job in reversed(records.jobs) for task in job.tasks)
-    return next((task for task in tasks if task.endswith(f"/{origin.md}")), origin.md)
+    return next((task for task in tasks if f"/{task}".endswith(f"/{place}")), place)
 
 
-def _labeler(entry: Optional[Mapping[str, Any]]) -> Any:
-    """The program and the files behind the labels of an MD."""
-    return entry.get("aimd", entry.get("bigmodel")) if entry else None
+def _labeler(records: Records, entry: Optional[Mapping[str, Any]], origin: Optional[Origin]) -> Any:
+    """The program and the files behind the label."""
+    if origin is None or not origin.task:
+        return entry.get("aimd", entry.get("bigmodel")) if entry else None
+    return entry.get("scf") if entry else (records.inputs(LABEL) or {}).get("labeler")
 
 
 def _jobs(records: Records, origin: Optional[Origin]) -> dict[str, Any]:
@@ -51,7 +57,10 @@ def _jobs(records: Records, origin: Optional[Origin]) -> dict[str, Any]:
         return {"tries": None, "jobs": None, "failed": None}
     task = _task(records, origin)
     tries = records.tries(task)
+    computed = "in this campaign" if tries else "earlier: it was in the store of labels"
+    known = {"computed": computed, "task": task} if origin.task else {}
     return {
+        **known,
         "tries": len(tries) or None,
         "jobs": tries or None,
         "failed": records.failures(task),

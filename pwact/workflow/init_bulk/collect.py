@@ -17,10 +17,11 @@ from pwact.engines.scripts.direct import selected_frames
 from pwact.engines.scripts.md import SELECTED
 from pwact.formats.extxyz import read_extxyz
 from pwact.formats.frames import write_frames
+from pwact.formats.same_frame import structure_mark
 from pwact.io import files
 from pwact.workflow.init_bulk.direct import Run
-from pwact.workflow.init_bulk.origins import Origin, write_origins
 from pwact.workflow.init_bulk.structures import Places
+from pwact.workflow.labels.origins import Origin, read_origins, write_origins
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.gate import write_table
 from pwact.workflow.tasks.prepare import relative
@@ -155,7 +156,11 @@ class CollectStage:
         if layout.SCF not in self.made or not data.exists():
             return []
         folder = staging / self.prefix / layout.SCF
-        return self._write(services, folder, read_extxyz(data), layout.SCF)
+        frames, known = read_extxyz(data), read_origins(data.parent / layout.ORIGIN)
+        origins = [known.get(structure_mark(frame)) for frame in frames]
+        told = [one for one in origins if one is not None]
+        own = told if len(told) == len(frames) else ()
+        return self._write(services, folder, frames, layout.SCF, own)
 
     def _bigmodel(self, services: Services, staging: Path) -> list[Path]:
         """Copy the script MD; where DIRECT chose among its frames and nobody labels them: data."""
@@ -185,6 +190,7 @@ class CollectStage:
             frames = [frames[number] for number in order]
             origins = [origins[number] for number in order] if origins else ()
         if origins:
+            folder.mkdir(parents=True, exist_ok=True)
             write_origins(folder / layout.ORIGIN, frames, origins)
         data = layout.labelled(folder, self.config.data_format)
         write_frames(data, frames, self.config.data_format)

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 from pwact import layout
 from pwact.config.resources import ResourceBlock
 from pwact.engines.labelers import Labeler, Purpose
-from pwact.engines.scripts.direct import DirectScript, read_owners, write_owners
+from pwact.engines.scripts.direct import (
+    DirectScript,
+    read_owners,
+    selected_frames,
+    write_owners,
+)
 from pwact.engines.scripts.md import OWNERS, SELECTED, SELECTED_INDEX, TRAJECTORY
 from pwact.fingerprint import extended
 from pwact.formats.extxyz import read_extxyz
 from pwact.workflow.init_bulk.structures import Places
+from pwact.workflow.labels.origins import Origin, write_origins
 from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.tasks.script import run_script
 
 if TYPE_CHECKING:
@@ -89,6 +96,16 @@ class DirectStage:
         self.script.write_input(self.directory, texts)
         run_script(services, self.name, self.script, self.directory, self.block)
         owners = read_owners(self.directory)
-        entries = [owners[index] for index in self.script.read_result(self.directory).indices]
+        indices = self.script.read_result(self.directory).indices
+        entries = [owners[index] for index in indices]
+        every = [origin for run in self.runs for origin in self._origins(run)]
+        chosen = selected_frames(self.directory / SELECTED)
+        write_origins(self.directory / layout.ORIGIN, chosen, [every[index] for index in indices])
         products = [self.directory / name for name in (SELECTED, SELECTED_INDEX)]
         return StageOutput(products, (), {"entries": entries})
+
+    def _origins(self, run: Run) -> list[Origin]:
+        """Where the frames of a trajectory come from."""
+        place, entry = relative(run.directory, self.places.temp), layout.init_config(run.entry)
+        count = len(read_extxyz(run.directory / TRAJECTORY))
+        return [Origin(place, number, entry) for number in range(count)]

@@ -166,7 +166,7 @@ class RelabelStage:
             made = [one.calculation(owners[one.directory]) for one in asked]
             return labelling.answers(services, made)
 
-        way = Way(self.name, self.directory, answers, self.distinct, _HINT)
+        way = Way(self.name, self.directory, answers, self.distinct, _HINT, self.places.temp)
         labelled, spoilt = way.labelled([one for _, one in picked], gate)
         data = self.directory / layout.TRAIN_XYZ
         files.remove(data)

@@ -144,7 +144,9 @@ class GivenStage:
         """Label what can be labelled; the rest is left out and listed."""
         gate = Gate(self.config.label.min_distance)
         done: list[Calculation] = []
-        way = Way(self.name, self.output, partial(self._answers, services, done), True, _HINT)
+        way = Way(
+            self.name, self.output, partial(self._answers, services, done), True, _HINT, self.output
+        )
         labelled, spoilt = way.labelled(self.frames, gate)
         if labelled:
             write_frames(self.data, labelled, self.config.data_format)
@@ -152,7 +154,11 @@ class GivenStage:
             files.remove(self.data)
         waste = [] if self.config.reserve_scf_files else self._labelling.transient(done)
         counts = {"labelled": len(labelled), "left_out": len(gate.left_out)}
-        report = {**counts, **retried(self.directory / layout.RETRIES)}
+        report = {
+            "data_sets": [self.data.name],
+            **counts,
+            **retried(self.directory / layout.RETRIES),
+        }
         made = [self.data] if labelled else []
         return StageOutput(made, waste, report, lost=spoilt)
 

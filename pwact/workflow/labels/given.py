@@ -13,8 +13,10 @@ from pwact import layout
 from pwact.engines.labelers import Labeler
 from pwact.formats.same_frame import structure_key
 from pwact.workflow.labels.labelling import Spoilt
+from pwact.workflow.labels.origins import Origin, write_origins
 from pwact.workflow.tasks.first_principles import Calculation
 from pwact.workflow.tasks.gate import Gate
+from pwact.workflow.tasks.prepare import relative
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -64,6 +66,8 @@ class Way:
         Whether a structure counts once.
     hint
         What the user may do where all frames are left out.
+    base
+        From where places of tasks are named.
     """
 
     stage: str
@@ -71,9 +75,12 @@ class Way:
     answers: Answers
     once: bool
     hint: str
+    base: Path
 
     def labelled(self, frames: Sequence[GivenFrame], gate: Gate) -> tuple[list[Atoms], list[Path]]:
         """The labelled frames in their order, and tasks that ended well and gave no label.
+
+        Where each comes from is listed beside what is left out.
 
         Raises
         ------
@@ -86,6 +93,7 @@ class Way:
         gate.demand_some(len(sane), left_out, self.stage, self.hint)
         asked = self._distinct(sane) if self.once else sane
         labelled: list[Atoms] = []
+        origins: list[Origin] = []
         spoilt: list[Path] = []
         for one, answer in zip(asked, self.answers(asked)):
             if isinstance(answer, str):
@@ -93,7 +101,10 @@ class Way:
                 spoilt += [one.directory] if isinstance(answer, Spoilt) else []
             else:
                 labelled.append(answer)
+                task = relative(one.directory, self.base)
+                origins.append(Origin(one.file_path, one.number, one.group, task))
         gate.write(left_out, self.stage)
+        write_origins(self.directory / layout.ORIGIN, labelled, origins)
         return labelled, spoilt
 
     def _distinct(self, frames: Sequence[GivenFrame]) -> list[GivenFrame]:
