@@ -25,6 +25,7 @@ from pwact.config.training import TrainConfig
 from pwact.engines import trainer_for
 from pwact.engines.deepmd.results import read_curve
 from pwact.engines.lammps.explorer import LammpsExplorer
+from pwact.engines.lammps.own_types import for_structure
 from pwact.engines.md_task import MdTrajectory
 from pwact.engines.potential import Potential
 from pwact.engines.trainers import TrainedModel, Trainer, TrainingData, ValidError
@@ -33,7 +34,7 @@ from pwact.formats.deepmd_npy import read_deepmd
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import labels_of, set_labels
 from pwact.verdict import Outcome
-from tests.engines.pod_helpers import BLOCK, SHORT, explore, shell
+from tests.engines.pod_helpers import BLOCK, SHORT, STILL, explore, shell, thermo
 from tests.requirements import need_deepmd
 
 SETTINGS: dict[str, Any] = {
@@ -482,6 +483,29 @@ def test_a_batch_larger_than_the_data_is_all_of_them(data: TrainingData, tmp_pat
         found.append(np.loadtxt(directory / "lcurve.out"))
     np.testing.assert_array_equal(*found)
     assert found[0][-1, 3] < found[0][0, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.deepmd
+@pytest.mark.parametrize("embedding", [False, True])
+def test_an_element_that_the_structure_lacks_changes_nothing(
+    data: TrainingData, tmp_path: Path, embedding: bool
+) -> None:
+    """All of atom_type are LAMMPS types, whatever the structure holds; MatPL's DP minds it."""
+    need_deepmd()
+    settings = {**SETTINGS, "type_embedding": embedding, "optimizer": {"numb_steps": 2}}
+    plain = {"compress": False, "model_num": 1}
+    made, directory = trainer(settings, strategy=plain, atom_type=("Cu", "Ag")), task(tmp_path)
+    made.write_input(directory, replace(data, valid=()), 1, None)
+    assert shell(directory, made.command()) == 0
+    every = made.potential([made.read_result(directory)])
+    own = for_structure(replace(every, own_types={"Cu": "Cu", "Ag": "Ag"}), {"Cu"})
+    assert (every.pair_lines[1], own.pair_lines[1]) == ("pair_coeff * * Cu Ag", "pair_coeff * * Cu")
+    energies = []
+    for name, given in (("every", every), ("own", own)):
+        assert explore(tmp_path / name, copper(30), given, STILL) == 0
+        energies.append(thermo(tmp_path / name)["PotEng"])
+    assert energies[0] == pytest.approx(energies[1], rel=1e-12)
 
 
 @pytest.mark.slow
