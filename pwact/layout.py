@@ -279,7 +279,13 @@ def first_try(task: str) -> str:
 
 def labelled(directory: Path, data_format: str) -> Path:
     """The data set of frames in `directory`: ``train.xyz``, or the folder ``PWdata``."""
-    return directory / (PWDATA if FORMATS[data_format].folder else TRAIN_XYZ)
+    folder = FORMATS[data_format].folder
+    return directory / (PWDATA if folder else part_of_data("train", data_format))
+
+
+def part_of_data(part: str, data_format: str) -> str:
+    """Name of the data set of one part: ``train.xyz``, or the folder ``train``."""
+    return f"{part}{FORMATS[data_format].ending}"
 
 
 def init_config(index: int) -> str:

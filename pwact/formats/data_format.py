@@ -79,6 +79,10 @@ class DataSetFormat(LabelledFormat):
             It is damaged, or a frame has no labels.
         """
 
+    def looks_like(self, path: Path) -> bool:
+        """Whether what lies there is, or holds, data sets of this format. Raises OSError."""
+        return bool(self.find(path))
+
     def iterate_whole(self, place: Path) -> Iterator[Atoms]:
         """As `iterate`, with all that a file says of the atoms (`pwact.atom_properties`)."""
         return self.iterate(place)
@@ -95,7 +99,10 @@ class DataSetFormat(LabelledFormat):
 
     @abstractmethod
     def group(self, atoms: Atoms) -> str:
-        """A name for all frames that one single data set can hold together with this one."""
+        """A name for all frames that one single data set can hold together with this one.
+
+        They all have the same number of atoms.
+        """
 
     @abstractmethod
     def write_one(self, path: Path, frames: Collection[Atoms], names: str = PWACT) -> None:
@@ -118,6 +125,28 @@ class DataSetFormat(LabelledFormat):
         del remarks, names
         for place in self.find(path):
             yield from self.iterate(place)
+
+
+class FileFormat(DataSetFormat):
+    """A format of which each single data set is a file.
+
+    Attributes
+    ----------
+    endings
+        How names of such files end; one of them is that of the entry in the registry.
+    """
+
+    endings: tuple[str, ...]
+
+    def find(self, path: Path) -> list[Path]:
+        """The file itself, or all files with such names below a folder."""
+        if path.is_file():
+            return [path]
+        return files.found_below(path, lambda name: name.endswith(self.endings))
+
+    def looks_like(self, path: Path) -> bool:
+        """Whether a file has such a name; of a folder, whether there is one below."""
+        return path.name.endswith(self.endings) if path.is_file() else bool(self.find(path))
 
 
 class FolderFormat(DataSetFormat):

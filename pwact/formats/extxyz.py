@@ -20,7 +20,7 @@ import numpy as np
 from ase import Atoms
 
 from pwact.errors import InputError
-from pwact.formats.data_format import DataSetFormat, Remarks
+from pwact.formats.data_format import FileFormat, Remarks
 from pwact.formats.extxyz_atoms import elements_of, property_columns, put_properties, unread
 from pwact.formats.extxyz_head import Column, Head, read_head
 from pwact.formats.extxyz_labels import (
@@ -300,14 +300,10 @@ def _columns(words: Sequence[Sequence[str]], column: Column, name: str) -> np.nd
     return array
 
 
-class Extxyz(DataSetFormat):
+class Extxyz(FileFormat):
     """Extended XYZ: a file, or all such files below a folder."""
 
-    def find(self, path: Path) -> list[Path]:
-        """The file itself, or all ``*.xyz`` and ``*.extxyz`` files below a folder."""
-        if path.is_file():
-            return [path]
-        return files.found_below(path, lambda name: Path(name).suffix in {".xyz", ".extxyz"})
+    endings = (".xyz", ".extxyz")
 
     def iterate(self, place: Path) -> Iterator[Atoms]:
         """Yield the frames of a file, each with labels."""

@@ -49,7 +49,7 @@ def read_frames(path: Path, data_format: str) -> list[Atoms]:
     Parameters
     ----------
     path
-        A file of extxyz, or a folder that holds data folders at any depth; as in `data_paths`.
+        A file, or a folder that holds data sets at any depth; as in `data_paths`.
     data_format
         One of `registry.formats.WRITTEN`, in any spelling.
 
@@ -81,7 +81,7 @@ def write_frames(path: Path, frames: Sequence[Atoms], data_format: str) -> None:
     Parameters
     ----------
     path
-        extxyz: the file. Else the folder that gets one data folder a composition.
+        The file; of most formats the folder that gets one data folder a composition.
     frames
         Frames with labels; most data folders hold them with their atoms by ascending Z.
     data_format
@@ -105,8 +105,8 @@ def write_frames(path: Path, frames: Sequence[Atoms], data_format: str) -> None:
 def data_paths(path: Path, data_format: str) -> list[Path]:
     """The single data sets of a path, sorted.
 
-    For extxyz the file itself, or all ``*.xyz`` and ``*.extxyz`` files below a folder; else all
-    data folders, the path itself included.
+    A file itself, or all files with an ending of the format below a folder; or all data folders,
+    the path itself included.
 
     Raises
     ------
@@ -142,12 +142,8 @@ def data_set_format(name: str) -> DataSetFormat:
 def format_found(path: Path) -> str:
     """The format of a data set by what lies there; "" if it is none.
 
-    A file is extended XYZ by its ending; a folder has the format that finds data sets in it.
+    A file has the format of its ending; a folder that which finds data sets in it.
     """
     kinds = [name for name, one in FORMATS.items() if one.writes and one.folder == path.is_dir()]
-    return next((name for name in kinds if path.exists() and _finds(name, path)), "")
-
-
-def _finds(name: str, path: Path) -> bool:
-    endings = (".xyz", ".extxyz")
-    return path.name.endswith(endings) if path.is_file() else bool(data_set_format(name).find(path))
+    exists = path.exists()
+    return next((name for name in kinds if exists and data_set_format(name).looks_like(path)), "")

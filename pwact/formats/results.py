@@ -8,6 +8,7 @@ from pathlib import Path
 from pwact import layout
 from pwact.errors import UsageError
 from pwact.formats.frames import data_set_format, format_found
+from pwact.registry.formats import FORMATS
 
 # the second is that of PWact up to 0.3
 _RESULTS = (f"{layout.LABEL}/result", f"{layout.old_step_name(layout.LABEL)}/result")
@@ -36,14 +37,18 @@ def data_sets_in(copy: Path) -> list[Path]:
     return data_set_format(format_found(copy)).find(copy)
 
 
+def _is_result(entry: Path) -> bool:
+    """Whether it is a folder of data, or has the name of a data set that is a file."""
+    if entry.is_dir():
+        return bool(format_found(entry))
+    single = (name for name, one in FORMATS.items() if one.writes and not one.folder)
+    return any(entry == layout.labelled(entry.parent, name) for name in single)
+
+
 def _sources(iteration: Path) -> Iterator[Path]:
     """Everything in a result directory that is data: what reports leave there is not."""
     for result in _RESULTS:
-        found = [
-            entry
-            for entry in (iteration / result).glob("*")
-            if entry.name == layout.TRAIN_XYZ or (entry.is_dir() and format_found(entry))
-        ]
+        found = [entry for entry in (iteration / result).glob("*") if _is_result(entry)]
         if found:
             yield from found
             return

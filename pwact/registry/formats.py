@@ -28,8 +28,8 @@ class DataFormat(Entry):
     ----------
     writes
         Whether data sets are written in it.
-    folder
-        Whether a data set is a folder.
+    ending
+        How the file of a data set ends that is written; "" where a data set is a folder.
     campaign
         Whether it may be the ``data_format`` of a campaign, which trainers get as it is.
     names
@@ -53,7 +53,7 @@ class DataFormat(Entry):
     """
 
     writes: bool = False
-    folder: bool = False
+    ending: str = ""
     campaign: bool = False
     names: bool = False
     types: bool = False
@@ -64,6 +64,11 @@ class DataFormat(Entry):
     reads: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> bool:
+        """Whether a data set that is written is a folder."""
+        return self.writes and not self.ending
 
 
 _OUTPUTS = "pwact.tools.data.labelled"
@@ -146,6 +151,7 @@ FORMATS: Registry[DataFormat] = Registry(
             "pwact.formats.extxyz:Extxyz",
             ("xyz",),
             writes=True,
+            ending=".xyz",
             campaign=True,
             names=True,
             types=True,
@@ -174,7 +180,6 @@ FORMATS: Registry[DataFormat] = Registry(
             "pwact.formats.pwmlff_npy:PwmlffNpy",
             ("npy", "pwmlff"),
             writes=True,
-            folder=True,
             campaign=True,
             virial=ALL_OR_NONE,
             reads=(
@@ -196,7 +201,6 @@ FORMATS: Registry[DataFormat] = Registry(
             "pwact.formats.deepmd_npy:DeepmdNpy",
             ("deepmd",),
             writes=True,
-            folder=True,
             types=True,
             virial=ALL_OR_NONE,
             pbc=ALL_AXES_OR_NONE,
@@ -221,7 +225,6 @@ FORMATS: Registry[DataFormat] = Registry(
         "deepmd/npy/mixed": DataFormat(
             "pwact.formats.deepmd_npy:DeepmdMixed",
             writes=True,
-            folder=True,
             types=True,
             virial=ALL_OR_NONE,
             pbc=ALL_AXES_OR_NONE,

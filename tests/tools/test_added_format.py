@@ -1,21 +1,44 @@
-"""A format of data is added by one class and one entry of the registry."""
+"""A format of data is added by one class and one entry of the registry: of folders, or of files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ase import Atoms
 
+from pwact import layout
 from pwact.cli.main import main
-from pwact.formats.data_format import FolderFormat
-from pwact.formats.frames import composition_name, format_found, read_frames
+from pwact.formats.data_format import FileFormat, FolderFormat
+from pwact.formats.frames import composition_name, format_found, read_frames, write_frames
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.same_frame import structure_mark
 from pwact.registry.formats import FORMATS, PWACT, DataFormat
 from tests.workflow.trajectories import labelled, movement_text
+
+
+def rows_of(frames: Collection[Atoms]) -> list[dict[str, Any]]:
+    return [
+        {
+            "numbers": frame.numbers.tolist(),
+            "positions": frame.positions.tolist(),
+            "cell": frame.cell.array.tolist(),
+            "pbc": frame.pbc.tolist(),
+            "energy": labels_of(frame).energy,
+            "forces": labels_of(frame).forces.tolist(),
+        }
+        for frame in frames
+    ]
+
+
+def frames_of(path: Path) -> Iterator[Atoms]:
+    for one in json.loads(path.read_text()):
+        atoms = Atoms(one["numbers"], one["positions"], cell=one["cell"], pbc=one["pbc"])
+        set_labels(atoms, one["energy"], one["forces"])
+        yield atoms
 
 
 class Toy(FolderFormat):
@@ -25,10 +48,7 @@ class Toy(FolderFormat):
     endings = (".json",)
 
     def iterate(self, place: Path) -> Iterator[Atoms]:
-        for one in json.loads((place / self.mark).read_text()):
-            atoms = Atoms(one["numbers"], one["positions"], cell=one["cell"], pbc=one["pbc"])
-            set_labels(atoms, one["energy"], one["forces"])
-            yield atoms
+        return frames_of(place / self.mark)
 
     def fit(self, atoms: Atoms) -> Atoms:
         return atoms
@@ -39,24 +59,37 @@ class Toy(FolderFormat):
     def write_one(self, path: Path, frames: Collection[Atoms], names: str = PWACT) -> None:
         del names
         path.mkdir(parents=True)
-        rows = [
-            {
-                "numbers": frame.numbers.tolist(),
-                "positions": frame.positions.tolist(),
-                "cell": frame.cell.array.tolist(),
-                "pbc": frame.pbc.tolist(),
-                "energy": labels_of(frame).energy,
-                "forces": labels_of(frame).forces.tolist(),
-            }
-            for frame in frames
-        ]
-        (path / self.mark).write_text(json.dumps(rows))
+        (path / self.mark).write_text(json.dumps(rows_of(frames)))
+
+
+class ToyFile(FileFormat):
+    """Frames in a JSON file."""
+
+    endings = (".toy.json",)
+
+    def iterate(self, place: Path) -> Iterator[Atoms]:
+        return frames_of(place)
+
+    def fit(self, atoms: Atoms) -> Atoms:
+        return atoms
+
+    def group(self, atoms: Atoms) -> str:
+        return composition_name(atoms)
+
+    def write_one(self, path: Path, frames: Collection[Atoms], names: str = PWACT) -> None:
+        del names
+        path.write_text(json.dumps(rows_of(frames)))
+
+    def write(self, path: Path, frames: Sequence[Atoms]) -> None:
+        self.write_one(path, frames)
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    entry = DataFormat(f"{__name__}:Toy", ("toy",), writes=True, folder=True)
+    entry = DataFormat(f"{__name__}:Toy", ("toy",), writes=True)
     monkeypatch.setitem(FORMATS, "toy/json", entry)
+    entry = DataFormat(f"{__name__}:ToyFile", writes=True, ending=".toy.json", campaign=True)
+    monkeypatch.setitem(FORMATS, "toy/file", entry)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -81,4 +114,27 @@ def test_it_is_written_found_read_and_gathered(here: Path) -> None:
     assert main(["gather_pwdata", "-i", "run", "--output_format", "toy", "--valid", "0.5"]) == 0
     assert len(read_frames(here / "final_pwdata/iter.0000", "toy/json")) == 3
     parts = [len(read_frames(here / f"final_pwdata/{part}", "toy")) for part in ("train", "valid")]
+    assert parts == [2, 1]
+
+
+def test_one_whose_data_sets_are_files_is_written_found_read_and_gathered(here: Path) -> None:
+    frames = [labelled("CSi", 1), labelled("C", 2), labelled("CSi", 3)]
+    (here / "MOVEMENT").write_text(movement_text(frames))
+    words = ["to_pwdata", "-i", "MOVEMENT", "--output_format", "toy/file", "-s", "made"]
+    assert main([*words, "--train", ".5"]) == 0
+    names = ["train.toy.json", "valid.toy.json"]
+    assert {path.name for path in (here / "made").rglob("*.json")} == set(names)
+    assert format_found(here / "made") == ""  # it might hold others as well
+    assert format_found(next((here / "made").rglob(names[0]))) == "toy/file"
+    assert format_found(here / "MOVEMENT") == ""
+    assert len(read_frames(here / "made", "toy/file")) == 3
+    result = layout.labelled(here / "run/iter.0000/02.label/result", "toy/file")
+    assert result.name == names[0]
+    result.parent.mkdir(parents=True)
+    write_frames(result, frames, "toy/file")
+    assert main(["gather_pwdata", "-i", "run"]) == 0
+    assert (here / "final_pwdata/iter.0000" / names[0]).is_file()
+    wanted = ["gather_pwdata", "-i", "run", "--output_format", "toy/file", "--valid", "0.5"]
+    assert main(wanted) == 0
+    parts = [len(read_frames(here / "final_pwdata" / name, "toy/file")) for name in names]
     assert parts == [2, 1]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from pwact import layout
 from pwact.config.elements import NUMBERS
 from pwact.engines.matpl.input import document, faults, optimizer_of, own_start, warnings
 from pwact.engines.matpl.kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
@@ -267,6 +268,6 @@ def write_few(directory: Path, data: TrainingData, needed: int) -> Path:
         frames += read_frames(path, data.data_format)[: count - len(frames)]
         if len(frames) >= count:
             break
-    few = directory / (FEW + (".xyz" if data.train[0].is_file() else ""))
+    few = directory / layout.part_of_data(FEW, data.data_format)
     write_frames(few, frames, data.data_format)
     return few

@@ -10,6 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from pwact import layout
 from pwact.errors import InputError, UsageError
 from pwact.formats.data_format import Remarks
 from pwact.formats.extxyz_labels import OF_TABLES, LabelNames
@@ -279,10 +280,11 @@ def _write(
         if not len(numbers):
             continue
         picked = spool.picked(numbers.tolist())
-        name = part if settings.ratio is not None else ""
+        name = layout.part_of_data(part, settings.output_format)
         if not holds.folder:
-            name = f"{part}.xyz"
             directory.mkdir(exist_ok=True)
+        elif settings.ratio is None:
+            name = ""
         output.write_one(directory / name, picked, settings.written)
         places.append(final / name)
     made.frames += frames

@@ -133,7 +133,7 @@ def write_split(
     trained = trained_by_content(keys, share, seed)
     files_made: list[list[Path]] = []
     for name, wanted in ((TRAIN, trained), (VALID, ~trained)):
-        path = final / f"{name}.xyz"
+        path = final / layout.part_of_data(name, part.output_format)
         files.remove(path)
         if wanted.any():
             part.output.write_one(path, _Frames(sources, part, wanted.tolist()), part.names)
