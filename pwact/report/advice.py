@@ -12,7 +12,8 @@ from typing import Callable, Optional
 
 from pwact.report.causes import Kind
 from pwact.report.findings import Finding
-from pwact.report.records import IterationRow, Record
+from pwact.report.record import Record
+from pwact.report.records import IterationRow
 from pwact.report.target import TargetFacts, advice_for
 
 ERROR, WARNING, NOTE = "error", "warning", "note"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from pwact.report.records import Record
+from pwact.report.record import Record
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,8 @@ from typing import Optional
 import numpy as np
 
 from pwact.report.parity import Compared
-from pwact.report.records import ERRORS, ErrorRecord, IterationRow, TrainRecord
+from pwact.report.records import ErrorRecord, IterationRow, TrainRecord
 from pwact.report.table import ABSENT, aligned
-
-__all__ = ["ERRORS", "ErrorRecord"]
 
 ALL, STRUCTURE, TEMPERATURE, ELEMENT = "all", "structure", "temperature", "element"
 KINDS = (ALL, STRUCTURE, TEMPERATURE, ELEMENT)

@@ -1,37 +1,16 @@
 """The small facts that stages leave for tables and for later stages.
 
 Each record is stored as JSON in the journal: ``to_json`` of the stage that writes it,
-``from_json`` of whoever reads it. A missing key takes its default, so that an older journal can
-still be read.
+``from_json`` of whoever reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from math import nan
-from typing import Any, Optional, TypeVar
+from typing import ClassVar, Optional
 
-Self = TypeVar("Self", bound="Record")
-
-SPREAD = "spread"  # in the report of a selection, beside its counts
-ERRORS = "errors"  # in the report of a labelling
-
-
-@dataclass(frozen=True)
-class Record:
-    """Base of all records: conversion to and from JSON."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields as plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls: type[Self], stored: Mapping[str, Any]) -> Self:
-        """The record in `stored`; keys that it does not know are left alone."""
-        known = {field.name for field in fields(cls)}
-        values = {name: _frozen(value) for name, value in stored.items() if name in known}
-        return cls(**values)
+from pwact.report.record import Record, records, sparse
 
 
 @dataclass(frozen=True)
@@ -41,6 +20,7 @@ class TrainRecord(Record):
     `valid_rmse_e` is in eV per atom, `valid_rmse_f` in eV/Å; None without validation data.
     """
 
+    by_step: ClassVar[str] = "train"
     valid_rmse_e: Optional[float] = None
     valid_rmse_f: Optional[float] = None
 
@@ -60,15 +40,11 @@ class ExploreRecord(Record):
         is not on record.
     """
 
+    by_step: ClassVar[str] = "explore"
     temps_k: tuple[float, ...] = ()
     trajectories: int = 0
     ended_normally: int = 0
-    condition: Optional[int] = None
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields as plain JSON values."""
-        stored = super().to_json()
-        return stored if self.condition is not None else omitting(stored, "condition")
+    condition: Optional[int] = sparse(None)
 
 
 @dataclass(frozen=True)
@@ -85,6 +61,7 @@ class SelectRecord(Record):
         Candidates that go to the labeler.
     """
 
+    by_step: ClassVar[str] = "select"
     frames: int = 0
     accurate: int = 0
     candidate: int = 0
@@ -130,18 +107,12 @@ class SpreadRecord(Record):
 
     quantiles: tuple[float, ...] = ()
     zeros: int = 0
-    systems: tuple[SystemRecord, ...] = ()
+    systems: tuple[SystemRecord, ...] = records(SystemRecord)
 
     @property
     def unusable(self) -> int:
         """Failed frames without a usable value."""
         return sum(system.unusable for system in self.systems)
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> SpreadRecord:
-        """The record in `stored`, with its systems."""
-        systems = tuple(SystemRecord.from_json(one) for one in stored.get("systems", ()))
-        return replace(super().from_json(stored), systems=systems)
 
 
 @dataclass(frozen=True)
@@ -158,6 +129,7 @@ class LabelRecord(Record):
         Frames that were asked for a second time, or are in the data already.
     """
 
+    by_step: ClassVar[str] = "label"
     labelled: int = 0
     failed: int = 0
     rmse_f: Optional[float] = None
@@ -194,6 +166,15 @@ class ErrorRecord(Record):
 
 
 @dataclass(frozen=True)
+class AcceptedRecord(Record):
+    """Physical frames of one system, and how many of them are accepted."""
+
+    name: str = ""
+    frames: int = 0
+    accepted: int = 0
+
+
+@dataclass(frozen=True)
 class RoundRecord(Record):
     """What a selection with a target decided; ``target`` in its report.
 
@@ -225,7 +206,7 @@ class RoundRecord(Record):
     at_limit
         Median error that is expected at the limit, eV/Å; None without a limit.
     systems
-        ``name``, ``frames`` and ``accepted`` of each system.
+        The frames of each system.
     spread
         Scaled uncertainties up to which 5, 10, … 100 % of the physical frames lie, ascending; None
         for one that is no number.
@@ -247,7 +228,7 @@ class RoundRecord(Record):
     rule: str = ""
     floor: str = ""
     at_limit: Optional[float] = None
-    systems: tuple[Mapping[str, Any], ...] = ()
+    systems: tuple[AcceptedRecord, ...] = records(AcceptedRecord)
     spread: tuple[Optional[float], ...] = ()
 
 
@@ -318,12 +299,3 @@ class IterationRow:
         label = self.label or LabelRecord()
         known = label.rmse_f if label.rmse_f is not None else float("nan")
         return ErrorRecord(frames=label.labelled, rmse_f=known, mae_f=nan, worst_f=nan)
-
-
-def omitting(stored: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """`stored` without some of its keys."""
-    return {key: value for key, value in stored.items() if key not in names}
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

@@ -11,7 +11,8 @@ from pwact import layout
 from pwact.report.advice import Advice, advice_lines
 from pwact.report.cost import CostFacts
 from pwact.report.errors import error_tables, row_errors
-from pwact.report.records import IterationRow, Record
+from pwact.report.record import Record
+from pwact.report.records import IterationRow
 from pwact.report.table import iteration_table
 from pwact.report.target import TargetFacts, status_words, verdict
 

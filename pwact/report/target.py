@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from pwact.report.records import Record
+from pwact.report.record import Record
 from pwact.report.table import ABSENT, aligned
 
 REACHED, USED_UP = "reached", "max_iterations"

@@ -17,10 +17,16 @@ from pwact.formats.labels import labels_of
 from pwact.registry.engines import LABELERS
 from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
 from pwact.report import selection as tables
-from pwact.report.records import ExploreRecord, LabelRecord, SelectRecord, TrainRecord
+from pwact.report.records import SelectRecord
 from pwact.takeover.tree import PwactTree
-from pwact.workflow.again import FRAMES_GONE
 from pwact.workflow.explored import Candidate, read_candidates
+from pwact.workflow.reports import (
+    ExploreReport,
+    LabelReport,
+    SelectReport,
+    TrainReport,
+    TrajectoryRecord,
+)
 from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.stages.explore import ExploreStage
 from pwact.workflow.stages.label import LabelStage
@@ -80,10 +86,13 @@ def found_training(stage: Union[TrainStage, ReuseStage], tree: PwactTree) -> Fou
                 error
             )
     valid = models[0].valid
-    record = TrainRecord(valid.rmse_e, valid.rmse_f) if valid else TrainRecord()
-    places = [relative(model.directory, tree.work_dir) for model in models]
+    report = TrainReport(
+        valid.rmse_e if valid else None,
+        valid.rmse_f if valid else None,
+        tuple(relative(model.directory, tree.work_dir) for model in models),
+    )
     products = [path for model in models for path in model.files.values()]
-    return Found(StageOutput(products, report={**record.to_json(), "models": places}))
+    return Found(StageOutput(products, report=report.to_json()))
 
 
 def found_exploration(stage: ExploreStage, tree: PwactTree) -> Found:
@@ -101,18 +110,12 @@ def found_exploration(stage: ExploreStage, tree: PwactTree) -> Found:
         usable, normal = _end(stage, place)
         if usable:
             products += sorted(place.glob(layout.MODEL_DEVI_FILES))
-        paths.append(
-            {
-                "system": place.parent.name,
-                "directory": relative(place, tree.work_dir),
-                "usable": usable,
-                "normal": normal,
-            }
-        )
+        directory = relative(place, tree.work_dir)
+        paths.append(TrajectoryRecord(place.parent.name, "", directory, usable, normal))
     temps = sorted({float(temp) for system in stage.systems for temp in system.job.temps})
-    normal_ends = sum(bool(entry["normal"]) for entry in paths)
-    record = ExploreRecord(tuple(temps), len(paths), normal_ends)
-    output = StageOutput(products, report={**record.to_json(), "paths": paths})
+    normal_ends = sum(entry.normal for entry in paths)
+    report = ExploreReport(tuple(temps), len(paths), normal_ends, None, tuple(paths))
+    output = StageOutput(products, report=report.to_json())
     return Found(output, missing(stage, len(paths)))
 
 
@@ -136,14 +139,14 @@ def found_selection(stage: SelectStage, tree: PwactTree) -> Found:
     accurate, selected, deleted, failed = (_rows(stage.directory / name) for name in names[:4])
     total = accurate + selected + deleted + failed
     counts = SelectRecord(total, accurate, selected + deleted, failed, selected)
-    ends = [tables.MdEnd(entry["directory"], entry["normal"]) for entry in stage.explored]
+    ends = [tables.MdEnd(entry.directory, entry.normal) for entry in stage.explored]
     made = tables.iteration_entry(layout.iteration_name(stage.iteration), counts, ends)
-    report = {
+    report = SelectReport(
         **counts.to_json(),
-        "candidates": relative(candidate, tree.work_dir),
-        "entry": tree.entries.get(stage.iteration, Entry()).select or made,
-    }
-    return Found(StageOutput(present, report=report))
+        candidates=relative(candidate, tree.work_dir),
+        entry=tree.entries.get(stage.iteration, Entry()).select or made,
+    )
+    return Found(StageOutput(present, report=report.to_json()))
 
 
 def _rows(table: Path) -> int:
@@ -163,20 +166,21 @@ def found_labels(stage: LabelStage, tree: PwactTree) -> Found:
         result = layout.result_dir(tree.work_dir, stage.iteration)
         raise _missing(tree, stage.name, f"{result} holds no labelled frames")
     lost = entry.not_converged or 0
-    report = {
-        **LabelRecord(count, lost).to_json(),
-        "data": "" if data is None else relative(data, tree.work_dir),
-        "entry": entry.label or tables.label_entry(count, []),
-    }
+    report = LabelReport(
+        count,
+        lost,
+        data="" if data is None else relative(data, tree.work_dir),
+        entry=entry.label or tables.label_entry(count, []),
+        frames_gone=_frames_are_gone(stage, tree),
+    )
     remarks = _turned(stage.config.dft.style, frames)
-    if _frames_are_gone(stage, tree):
-        report[FRAMES_GONE] = True
+    if report.frames_gone:
         remarks.append(
             f"{stage.name}: its labels count, but the trajectories of PWact are gone: this step "
             "and the choice of its frames cannot be done again, unless the exploration is "
             f"(--redo {layout.iteration_name(stage.iteration)}/explore), which gives other frames"
         )
-    output = StageOutput([] if data is None else [data], report=report)
+    output = StageOutput([] if data is None else [data], report=report.to_json())
     return Found(output, remarks)
 
 

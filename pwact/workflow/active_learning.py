@@ -44,8 +44,9 @@ from pwact.workflow.findings import all_findings, findings_at
 from pwact.workflow.ledger import StageState, place_of, set_aside_before
 from pwact.workflow.opening import CampaignOptions, counts_once
 from pwact.workflow.outcome import outcome_of
+from pwact.workflow.reports import EntryReport
 from pwact.workflow.retry import in_hand
-from pwact.workflow.rows import early_ends, report_of, row, stage_name
+from pwact.workflow.rows import early_ends, row, stage_name, stored_report
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.stages.label import LabelStage, LabelStep
 from pwact.workflow.stages.select import SelectStep
@@ -224,7 +225,7 @@ class Loop:
         """Do a step that is asked for, unless its iteration was complete without it."""
         turn, work = self.turn, work_of(step)
         stages = self.campaign.stages()
-        report = report_of(stages, turn.iteration, step.name)
+        report = stored_report(stages, turn.iteration, step.name)
         asked = work.asked(turn)
         if step.optional and self._complete(stages):
             if report is None:
@@ -308,11 +309,10 @@ class Loop:
 
         One that failed may yet succeed: other frames are picked then.
         """
-        if not all(end["usable"] for end in ends):
+        if not all(end.usable for end in ends):
             return
-        turn = self.turn
-        select = replace(SelectStep().by_window(turn), explored=ends)
-        label = self._ahead = self._ahead or replace(LabelStep().stage(turn), ahead=True)
+        select = replace(SelectStep().by_window(self.turn), explored=ends)
+        label = self._ahead = self._ahead or replace(LabelStep().stage(self.turn), ahead=True)
         candidates = candidates_of(select.picked(services, system))
         if candidates and self.campaign.begin_early(label, select):
             label.begin_ahead(services, candidates)
@@ -331,11 +331,11 @@ class Loop:
             (number, step, report)
             for number in self._iterations
             for step in steps.STEPS
-            if (report := report_of(stages, number, step.name)) is not None
+            if (report := stored_report(stages, number, step.name)) is not None
         ]
         record = [(number, step.number) for number, step, _ in done if step.closes]
         views.write_record(self.config.work_dir / self.config.record_file, record)
-        entries = [report["entry"] for _, step, report in done if step.entry]
+        entries = [EntryReport.from_json(one).entry for _, step, one in done if step.entry]
         views.write_iter_result(self.config.work_dir, entries)
 
     def rows(self) -> list[IterationRow]:

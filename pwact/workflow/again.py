@@ -15,9 +15,9 @@ from pwact import layout
 from pwact.errors import StageChangedError
 from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
+from pwact.workflow.reports import LabelReport
 
 _LOG = logging.getLogger(__name__)
-FRAMES_GONE = "frames_gone"  # in the report of labels that were taken over without their frames
 _EXPLORE = steps.source_of(steps.FRAMES).name
 
 
@@ -60,7 +60,7 @@ def _demand_frames(stages: Mapping[str, StageState], names: Collection[str]) -> 
         place = layout.iteration_name(iteration)
         label = stages.get(f"{place}/{steps.source_of(steps.LABELS).name}")
         explore = f"{place}/{_EXPLORE}"
-        gone = label is not None and label.report.get(FRAMES_GONE)
+        gone = label is not None and LabelReport.from_json(label.report).frames_gone
         if gone and explore not in names and not stages[explore].version:  # none: taken over
             raise StageChangedError(
                 f"--redo {name}: it needs trajectories of PWact, which are gone, and nobody knows "

@@ -23,9 +23,11 @@ import numpy as np
 from pwact.config.run import RunConfig
 from pwact.query.calibration import Pairs
 from pwact.query.driving import Round, hindsight, reached
+from pwact.report.records import PairRecord, RoundRecord
 from pwact.report.target import REACHED, USED_UP
 from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
+from pwact.workflow.reports import LabelReport, SelectReport
 from pwact.workflow.retry import WOULD_SERVE, late_labels
 from pwact.workflow.rows import report_of, stage_name
 
@@ -101,7 +103,8 @@ def served_until(stages: Mapping[str, StageState], iteration: int) -> list[Serve
     """The iterations before this one that are finished, in their order."""
     found = []
     for number in range(iteration):
-        select, label = (report_of(stages, number, step) for step in ("select", "label"))
+        select = report_of(stages, number, SelectReport)
+        label = report_of(stages, number, LabelReport)
         if select is None or label is None:
             break
         found.append(Served(number, on_record(stages, number), round_of(select, label)))
@@ -125,28 +128,27 @@ def exploration(iteration: int) -> str:
     return stage_name(iteration, steps.source_of(steps.FRAMES).name)
 
 
-def round_of(select: Mapping[str, Any], label: Mapping[str, Any]) -> Round:
+def round_of(select: SelectReport, label: LabelReport) -> Round:
     """What an iteration has shown, from the reports of its selection and its labels.
 
     One that knew no target (PWact's, say) accepted nothing and has no controls.
     """
-    aim = select.get("target") or {}
-    pairs = label.get("pairs", ())
-    errors = [float(pair["error"]) for pair in pairs]
-    sigma = aim.get("sigma")
+    nan = float("nan")
+    aim = select.target or RoundRecord(frames=select.frames, sigma=nan, target=nan)
+    errors = [pair.error for pair in label.pairs]
     return Round(
-        int(aim.get("frames", select.get("frames", 0))),
-        int(aim.get("accepted", 0)),
-        float("nan") if sigma is None else float(sigma),
-        median(errors) if errors else float("nan"),
-        tuple(error for pair, error in zip(pairs, errors) if pair.get("kind") == CONTROL),
-        hindsight(aim.get("spread", ()), _as_chosen(pairs), float(aim.get("target", np.nan))),
+        aim.frames,
+        aim.accepted,
+        aim.sigma,
+        median(errors) if errors else nan,
+        tuple(pair.error for pair in label.pairs if pair.kind == CONTROL),
+        hindsight(aim.spread, _as_chosen(label.pairs), aim.target),
     )
 
 
-def _as_chosen(pairs: Sequence[Mapping[str, Any]]) -> Pairs:
+def _as_chosen(pairs: Sequence[PairRecord]) -> Pairs:
     """The pairs of a labelling, by the measure by which its frames were judged."""
-    rows = [(pair.get("scaled"), pair["error"]) for pair in pairs]
+    rows = [(pair.scaled, pair.error) for pair in pairs]
     uncertainty, error = np.array(rows, dtype=float).reshape(-1, 2).T
     return Pairs(uncertainty, error)
 

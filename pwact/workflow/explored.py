@@ -12,6 +12,7 @@ from pwact import layout
 from pwact.engines.explorers import Explorer, Trajectory
 from pwact.errors import StageChangedError
 from pwact.formats.features import Features
+from pwact.workflow.reports import TrajectoryRecord
 from pwact.workflow.tasks.origin import onto
 from pwact.workflow.tasks.prepare import content
 
@@ -173,13 +174,13 @@ class CandidateFrames:
         return self._features[trajectory].of(step)
 
 
-def contents_of(explored: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def contents_of(explored: Sequence[TrajectoryRecord]) -> dict[str, str]:
     """Trajectory → hash of its frames, from the ``paths`` of an exploration's report."""
-    return {entry["directory"]: entry.get("frames", "") for entry in explored}
+    return {entry.directory: entry.frames for entry in explored}
 
 
 def looked_at(
-    explored: Sequence[Mapping[str, Any]],
+    explored: Sequence[TrajectoryRecord],
     uncertainty: Uncertainty,
     work_dir: Path,
     what: Iterable[str],
@@ -194,11 +195,10 @@ def looked_at(
         What is looked at besides the uncertainties (`pwact.query.picks`). It counts as it was when
         its step had ended: it may be deleted.
     """
-    usable = [entry for entry in explored if entry["usable"]]
-    seen = {one: {entry["directory"]: entry.get(one, "") for entry in usable} for one in what}
+    usable = [entry for entry in explored if entry.usable]
+    seen = {one: {entry.directory: getattr(entry, one) for entry in usable} for one in what}
     deviations = {
-        entry["directory"]: content(uncertainty.files(work_dir / entry["directory"]))
-        for entry in usable
+        entry.directory: content(uncertainty.files(work_dir / entry.directory)) for entry in usable
     }
     return {**seen, "deviations": deviations}
 

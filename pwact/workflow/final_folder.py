@@ -19,14 +19,15 @@ from pwact.engines.delivery import CALCULATOR, CHECK, CHECK_DATA
 from pwact.formats.extxyz import read_extxyz
 from pwact.io import files
 from pwact.io.durable import sync_directory
-from pwact.report.errors import ERRORS, ErrorRecord
 from pwact.report.force_field import DataFacts, ForceField, readme
+from pwact.report.records import ErrorRecord
 from pwact.report.target import TargetFacts
 from pwact.workflow.campaign import Campaign
 from pwact.workflow.changes import free_backup
 from pwact.workflow.conditions import begun_iterations, plan_of
 from pwact.workflow.ledger import StageState
 from pwact.workflow.outcome import outcome_of
+from pwact.workflow.reports import FinalReport
 from pwact.workflow.rows import row
 from pwact.workflow.stages.final import FinalStage, FinalStep, delivered, write_folder
 from pwact.workflow.tasks.prepare import relative
@@ -152,7 +153,8 @@ def identity(folder: Path) -> Optional[Mapping[str, Any]]:
 
 def _write(folder: Path, stage: FinalStage, state: StageState, known: Known) -> None:
     trainer = stage.engines.trainer.whole() or stage.engines.trainer
-    model = trainer.read_result(stage.config.work_dir / state.report["model"])
+    config, report = stage.config, FinalReport.from_json(state.report)
+    model = trainer.read_result(config.work_dir / report.model)
     frame = read_extxyz(stage.directory / CHECK)[0]
     potential, delivery = delivered(stage.engines, model, frame)
     for name, path in potential.links.items():
@@ -160,7 +162,6 @@ def _write(folder: Path, stage: FinalStage, state: StageState, known: Known) -> 
     write_folder(folder, delivery, frame)
     shutil.copyfile(stage.directory / CHECK, folder / CHECK)
     usage = {name: words for name, words in _USAGE.items() if (folder / name).exists()}
-    config, report = stage.config, state.report
     errors = model.valid
     found = ForceField(
         elements=potential.types,
@@ -169,17 +170,17 @@ def _write(folder: Path, stage: FinalStage, state: StageState, known: Known) -> 
         model_type=config.train.model_type,
         files={name: files.tree_hash(folder / name) for name in potential.links},
         usage=usage,
-        trained_in=report["model"],
+        trained_in=report.model,
         errors={"energy_per_atom": errors.rmse_e, "forces": errors.rmse_f} if errors else None,
-        valid_frames=report["valid_frames"],
-        data=_data(stage.data.train, config.work_dir, report["frames"]),
+        valid_frames=report.valid_frames,
+        data=_data(stage.data.train, config.work_dir, report.frames),
         valid_data=_data(stage.data.valid, config.work_dir, ()),
-        check=report["check"],
-        seeds={"campaign": known.root, "training": report["seed"]},
-        versions={"pwact": state.version, **report["programs"]},
+        check=report.check,
+        seeds={"campaign": known.root, "training": report.seed},
+        versions={"pwact": state.version, **report.programs},
         inputs={path.name: files.tree_hash(path) for path in _inputs(config) if path.is_file()},
         by_structure=bool(potential.own_types),
-        on_valid=[ErrorRecord.from_json(one) for one in report.get(ERRORS, ())],
+        on_valid=report.errors,
         on_new=known.newest,
         target=known.target,
     )

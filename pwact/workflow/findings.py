@@ -10,7 +10,6 @@ from pwact.query.spread import window_to_try
 from pwact.report.causes import HOPELESS, Case, Limits
 from pwact.report.findings import Finding, findings
 from pwact.report.records import (
-    SPREAD,
     ExploreRecord,
     LabelRecord,
     SelectRecord,
@@ -19,7 +18,8 @@ from pwact.report.records import (
 )
 from pwact.uncertainties import recorded_in
 from pwact.workflow.ledger import StageState
-from pwact.workflow.rows import report_of, stage_name
+from pwact.workflow.reports import ChooseReport, SelectReport
+from pwact.workflow.rows import R, report_of, stage_name
 
 
 def findings_at(stages: Mapping[str, StageState], iteration: int) -> list[Finding]:
@@ -39,38 +39,34 @@ def all_findings(stages: Mapping[str, StageState]) -> list[Finding]:
 
 
 def _case(stages: Mapping[str, StageState], iteration: int) -> Optional[Case]:
-    select = report_of(stages, iteration, "select")
+    select = report_of(stages, iteration, SelectReport)
     limits = limits_of(stages, iteration)
     if select is None or limits is None:
         return None
-    train = report_of(stages, iteration, "train")
-    explore = report_of(stages, iteration, "explore")
-    chosen = _later(stages, iteration, layout.DIRECT)
-    label = _later(stages, iteration, "label")
-    counts = SelectRecord.from_json(select)
-    spread = SpreadRecord.from_json(select.get(SPREAD, {}))
+    train = report_of(stages, iteration, TrainRecord) or TrainRecord()
+    chosen = _later(stages, iteration, ChooseReport)
+    spread = select.spread or SpreadRecord()
     return Case(
         layout.iteration_name(iteration),
         limits,
-        counts,
+        select,
         spread,
-        None if explore is None else ExploreRecord.from_json(explore),
-        TrainRecord.from_json(train or {}).valid_rmse_f,
+        report_of(stages, iteration, ExploreRecord),
+        train.valid_rmse_f,
         _last_label_error(stages, iteration),
-        None if chosen is None else int(chosen["chosen"]),
-        None if label is None else LabelRecord.from_json(label),
-        _window(limits, counts, spread),
+        None if chosen is None else chosen.chosen,
+        _later(stages, iteration, LabelRecord),
+        _window(limits, select, spread),
     )
 
 
-def _later(
-    stages: Mapping[str, StageState], iteration: int, step: str
-) -> Optional[Mapping[str, Any]]:
+def _later(stages: Mapping[str, StageState], iteration: int, kind: type[R]) -> Optional[R]:
     """Report of a step that followed the present selection; one that is older will be redone."""
-    state, select = (stages.get(stage_name(iteration, word)) for word in (step, "select"))
+    steps = (kind.by_step, SelectReport.by_step)
+    state, select = (stages.get(stage_name(iteration, step)) for step in steps)
     if state is None or select is None or state.position < select.position:
         return None
-    return report_of(stages, iteration, step)
+    return report_of(stages, iteration, kind)
 
 
 def limits_of(stages: Mapping[str, StageState], iteration: int) -> Optional[Limits]:
@@ -87,10 +83,9 @@ def limits_of(stages: Mapping[str, StageState], iteration: int) -> Optional[Limi
 def _last_label_error(stages: Mapping[str, StageState], iteration: int) -> Optional[float]:
     """Error of the exploring model on the labels that were made last, in this iteration at most."""
     for number in range(iteration, -1, -1):
-        report = _later(stages, number, "label")
-        error = None if report is None else LabelRecord.from_json(report).rmse_f
-        if error is not None:
-            return error
+        label = _later(stages, number, LabelRecord)
+        if label is not None and label.rmse_f is not None:
+            return label.rmse_f
     return None
 
 

@@ -20,7 +20,7 @@ from pwact.workflow.campaign import Campaign
 from pwact.workflow.conditions import next_condition, served_until
 from pwact.workflow.final_folder import published
 from pwact.workflow.opening import root_of
-from pwact.workflow.rows import report_of
+from pwact.workflow.rows import stored_report
 from pwact.workflow.stages.label import LabelStep
 from pwact.workflow.stages.train import TrainStep
 from pwact.workflow.turn import Turn, engines_of
@@ -56,7 +56,7 @@ def _work_left(loop: Loop, last: int) -> bool:
 def walk(turn: Turn) -> int:
     """Take up models and labels of all labelled iterations; return the number that follows."""
     iteration = 0
-    while (labels := report_of(turn.stages(), iteration, "label")) is not None:
+    while (labels := stored_report(turn.stages(), iteration, "label")) is not None:
         turn.begin(iteration)
         TrainStep().done(turn, {})
         LabelStep().done(turn, labels)

@@ -17,9 +17,9 @@ from pwact.report.records import PairRecord, RoundRecord
 from pwact.workflow.conditions import CONTROL
 from pwact.workflow.explored import Candidate
 from pwact.workflow.ledger import StageState
+from pwact.workflow.reports import LabelReport
 from pwact.workflow.rows import report_of
 
-PAIRS = "pairs"  # in the report of a labelling
 CHOSEN = "chosen"  # kind of a frame that is labelled and is no control
 
 
@@ -90,10 +90,10 @@ def _finite(value: float) -> Optional[float]:
 
 def real_pairs(stages: Mapping[str, StageState], before: int) -> list[KnownPair]:
     """The pairs of all labels of earlier iterations than `before`, in their order."""
-    found = []
+    found: list[KnownPair] = []
     for iteration in range(before):
-        report = report_of(stages, iteration, "label") or {}
-        found += [KnownPair(iteration, PairRecord.from_json(one)) for one in report.get(PAIRS, ())]
+        report = report_of(stages, iteration, LabelReport) or LabelReport()
+        found += [KnownPair(iteration, one) for one in report.pairs]
     return found
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, Optional
+from typing import Optional
 
 import numpy as np
 
 from pwact.query.calibration import lower_bound
 from pwact.query.driving import IN_A_ROW, LATEST_CONTROLS, good_rounds
+from pwact.report.records import AcceptedRecord, RoundRecord
 from pwact.report.target import (
     LEFT,
     REACHED,
@@ -31,6 +32,7 @@ from pwact.workflow.conditions import (
     served_until,
 )
 from pwact.workflow.ledger import StageState
+from pwact.workflow.reports import LabelReport, SelectReport
 from pwact.workflow.rows import report_of
 
 Stages = Mapping[str, StageState]
@@ -60,20 +62,19 @@ def _facts(
     if not state:
         state = RUNNING if mine[-1] is served[-1] else LEFT
     iterations = [one.iteration for one in mine]
-    last = report_of(stages, iterations[-1], "select") or {}
-    aim = last.get("target") or {}
+    last = report_of(stages, iterations[-1], SelectReport) or SelectReport()
+    aim = last.target or RoundRecord()
     controls = _controls(stages, mine)
-    names = {one["name"]: one for one in aim.get("systems", ())}
+    known = {one.name: one for one in aim.systems}
     systems = [
-        _proof(name, names.get(name, {}), controls.get(name, []), target)
-        for name in sorted({*names, *controls})
+        _proof(known.get(name, AcceptedRecord(name)), controls.get(name, []), target)
+        for name in sorted({*known, *controls})
     ]
     together = [error for errors in controls.values() for error in errors]
     after = mine[-1].round.hindsight
-    whole = replace(_proof("", aim, together, target), after=after if np.isfinite(after) else None)
-    return ConditionFacts(
-        number, tuple(iterations), state, str(aim.get("floor") or ""), whole, tuple(systems)
-    )
+    proof = _proof(AcceptedRecord("", aim.frames, aim.accepted), together, target)
+    whole = replace(proof, after=after if np.isfinite(after) else None)
+    return ConditionFacts(number, tuple(iterations), state, aim.floor, whole, tuple(systems))
 
 
 def _controls(stages: Stages, served: Sequence[Served]) -> dict[str, list[float]]:
@@ -86,23 +87,21 @@ def _controls(stages: Stages, served: Sequence[Served]) -> dict[str, list[float]
     for number, one in enumerate(reversed(served)):
         if number >= most or (number >= IN_A_ROW and count >= LATEST_CONTROLS):
             break
-        report = report_of(stages, one.iteration, "label") or {}
-        for pair in report.get("pairs", ()):
-            if pair.get("kind") == CONTROL:
-                system = PurePosixPath(pair["trajectory"]).parts[-2]
-                found.setdefault(system, []).append(float(pair["error"]))
+        report = report_of(stages, one.iteration, LabelReport) or LabelReport()
+        for pair in report.pairs:
+            if pair.kind == CONTROL:
+                system = PurePosixPath(pair.trajectory).parts[-2]
+                found.setdefault(system, []).append(pair.error)
                 count += 1
     return found
 
 
-def _proof(
-    name: str, counts: Mapping[str, Any], errors: Sequence[float], target: float
-) -> ProofFacts:
+def _proof(counts: AcceptedRecord, errors: Sequence[float], target: float) -> ProofFacts:
     wrong = sum(not error < target for error in errors)
     return ProofFacts(
-        name,
-        int(counts.get("frames", 0)),
-        int(counts.get("accepted", 0)),
+        counts.name,
+        counts.frames,
+        counts.accepted,
         len(errors),
         wrong,
         round(lower_bound(len(errors), wrong), 4),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 from pwact import layout
+from pwact.report.record import Record
 from pwact.report.records import (
-    ERRORS,
-    ErrorRecord,
     ExploreRecord,
     IterationRow,
     LabelRecord,
@@ -19,6 +18,9 @@ from pwact.report.records import (
 from pwact.report.status import Failure
 from pwact.workflow import steps
 from pwact.workflow.ledger import StageState, place_of, together_s
+from pwact.workflow.reports import ExploreReport, FinalReport, LabelReport
+
+R = TypeVar("R", bound=Record)
 
 
 def stage_name(iteration: int, step: str) -> str:
@@ -26,12 +28,18 @@ def stage_name(iteration: int, step: str) -> str:
     return f"{layout.iteration_name(iteration)}/{step}"
 
 
-def report_of(
+def stored_report(
     stages: Mapping[str, StageState], iteration: int, step: str
 ) -> Optional[Mapping[str, Any]]:
-    """Report of a finished stage, else None."""
+    """Report of a finished stage as it is on record, else None."""
     state = stages.get(stage_name(iteration, step))
     return state.report if state is not None and state.done else None
+
+
+def report_of(stages: Mapping[str, StageState], iteration: int, kind: type[R]) -> Optional[R]:
+    """Report of a finished stage as its type (`pwact.workflow.reports`), else None."""
+    stored = stored_report(stages, iteration, kind.by_step)
+    return None if stored is None else kind.from_json(stored)
 
 
 def later_data(work_dir: Path, stages: Mapping[str, StageState], iteration: int) -> list[Path]:
@@ -39,34 +47,31 @@ def later_data(work_dir: Path, stages: Mapping[str, StageState], iteration: int)
     own = stages.get(stage_name(iteration, "label"))
     if own is None or not own.reopened:
         return []
-    found = []
+    found: list[Path] = []
     for state in stages.values():
         number, step = place_of(state.name)
         later = number is not None and number > iteration
-        if step == "label" and later and state.done and state.report["data"]:
-            found.append(work_dir / state.report["data"])
+        if step == LabelReport.by_step and later and state.done:
+            data = LabelReport.from_json(state.report).data
+            found += [work_dir / data] if data else []
     return found
 
 
 def row(stages: Mapping[str, StageState], iteration: int) -> IterationRow:
     """What the journal says of an iteration."""
-    reports = {step: report_of(stages, iteration, step) for step in steps.names()}
-    explore, select, label = (reports[step] for step in ("explore", "select", "label"))
+    label = report_of(stages, iteration, LabelReport)
+    final = report_of(stages, iteration, FinalReport)
     names = [stage_name(iteration, step) for step in steps.names()]
     return IterationRow(
         layout.iteration_name(iteration),
-        TrainRecord.from_json(reports["train"] or {}),
-        None if explore is None else ExploreRecord.from_json(explore),
-        None if select is None else SelectRecord.from_json(select),
-        None if label is None else LabelRecord.from_json(label),
+        report_of(stages, iteration, TrainRecord) or TrainRecord(),
+        report_of(stages, iteration, ExploreRecord),
+        report_of(stages, iteration, SelectRecord),
+        report_of(stages, iteration, LabelRecord),
         together_s(stages[name] for name in names if name in stages) or None,
-        _errors(label),
-        _errors(reports[layout.FINAL]),
+        () if label is None else label.errors,
+        () if final is None else final.errors,
     )
-
-
-def _errors(report: Optional[Mapping[str, Any]]) -> tuple[ErrorRecord, ...]:
-    return tuple(ErrorRecord.from_json(one) for one in (report or {}).get(ERRORS, ()))
 
 
 def early_ends(work_dir: Path, states: Iterable[StageState]) -> list[Failure]:
@@ -74,12 +79,12 @@ def early_ends(work_dir: Path, states: Iterable[StageState]) -> list[Failure]:
     return [
         Failure(
             state.name,
-            entry["directory"],
-            entry.get("why") or "the MD ended early",
-            str(work_dir / entry["directory"]),
+            entry.directory,
+            entry.why or "the MD ended early",
+            str(work_dir / entry.directory),
         )
         for state in states
         if state.done and state.name.endswith("/explore")
-        for entry in state.report.get("paths", ())
-        if entry["usable"] and not entry["normal"]
+        for entry in ExploreReport.from_json(state.report).paths
+        if entry.usable and not entry.normal
     ]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pwact.report.errors import ERRORS, ErrorRecord, error_words, largest_words, valid_words
+from pwact.report.errors import error_words, largest_words, valid_words
 from pwact.report.measure import Measure
-from pwact.report.records import SPREAD, RoundRecord, SystemRecord, TrainRecord
+from pwact.report.records import SpreadRecord, SystemRecord, TrainRecord
 from pwact.workflow.explored import read_candidates
+from pwact.workflow.reports import LabelReport, SelectReport
 from pwact.workflow.rows import report_of
-from pwact.workflow.stages.aim import TARGET
 from pwact.workflow.systems import System, explored_names, systems_of
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ MOST = 20  # systems of an iteration that have a line
 
 def trained(turn: Turn, report: Mapping[str, Any]) -> list[str]:
     """Errors on the validation data, and what they were in the iteration before."""
-    before = report_of(turn.stages(), turn.iteration - 1, "train") if turn.iteration else None
-    words = valid_words(TrainRecord.from_json(before or {}), TrainRecord.from_json(report))
+    before = report_of(turn.stages(), turn.iteration - 1, TrainRecord) if turn.iteration else None
+    words = valid_words(before or TrainRecord(), TrainRecord.from_json(report))
     return [f"error on valid_data: {words}"] if words else []
 
 
 def selected(turn: Turn, report: Mapping[str, Any]) -> list[str]:
     """Of each structure, how many frames are accurate, and how many are labelled."""
     config = turn.config
-    names = explored_names(config)
-    picked = _picked(turn, report)
+    names, found = explored_names(config), SelectReport.from_json(report)
+    picked = _picked(turn, found)
     known = {one.name: one for one in systems_of(config, turn.iteration, turn.condition)}
     lines = []
-    for name, words in _counts(report, turn.uncertainty.measure):
+    for name, words in _counts(found, turn.uncertainty.measure):
         system = known.get(name)
         what = name if system is None else f"{names[system.structure.path]}{md_words(system)}"
         lines.append(f"{what}: {words[0]}, {picked[name]} to label{words[1]}")
@@ -42,20 +42,19 @@ def selected(turn: Turn, report: Mapping[str, Any]) -> list[str]:
     return [*lines[:MOST], *more]
 
 
-def _picked(turn: Turn, report: Mapping[str, Any]) -> Counter[str]:
+def _picked(turn: Turn, report: SelectReport) -> Counter[str]:
     """How many frames of each system are in the table of those to be labelled."""
     work_dir = turn.config.work_dir
-    return Counter(one.system for one in read_candidates(work_dir / report["candidates"], work_dir))
+    return Counter(one.system for one in read_candidates(work_dir / report.candidates, work_dir))
 
 
-def _counts(report: Mapping[str, Any], measure: Measure) -> Iterator[tuple[str, tuple[str, str]]]:
+def _counts(report: SelectReport, measure: Measure) -> Iterator[tuple[str, tuple[str, str]]]:
     """Name of each system, and what is said before and after the number that is labelled."""
-    if TARGET in report:
-        for one in RoundRecord.from_json(report[TARGET]).systems:
-            yield one["name"], (f"{one['frames']} frames, {one['accepted']} accepted", "")
+    if report.target is not None:
+        for one in report.target.systems:
+            yield one.name, (f"{one.frames} frames, {one.accepted} accepted", "")
         return
-    for stored in report.get(SPREAD, {}).get("systems", ()):
-        system = SystemRecord.from_json(stored)
+    for system in (report.spread or SpreadRecord()).systems:
         if system.frames:
             yield system.name, _window_words(system, measure)
 
@@ -87,7 +86,7 @@ def _listed(values: Iterable[float]) -> str:
 def labelled(turn: Turn, report: Mapping[str, Any]) -> list[str]:
     """How wrong the model was that explored."""
     del turn
-    records: Sequence[ErrorRecord] = [ErrorRecord.from_json(one) for one in report.get(ERRORS, ())]
+    records = LabelReport.from_json(report).errors
     if not records:
         return []
     largest = largest_words(records)

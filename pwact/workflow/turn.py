@@ -26,11 +26,12 @@ from pwact.uncertainties import uncertainty
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.conditions import Serving
 from pwact.workflow.ledger import StageState
+from pwact.workflow.reports import TrajectoryRecord
 from pwact.workflow.stage import Services, Stage
 from pwact.workflow.steps import Step, load
 from pwact.workflow.tasks.prepare import needed
 
-Entries = Sequence[Mapping[str, Any]]
+Entries = Sequence[TrajectoryRecord]
 WhenEnded = Callable[[Services, Any, Entries], None]
 
 

@@ -19,12 +19,12 @@ from pwact.formats.frames import composition_name
 from pwact.formats.labels import labels_of
 from pwact.report.errors import (
     TEMPERATURE,
-    ErrorRecord,
     error_records,
     error_words,
     largest_words,
 )
 from pwact.report.parity import Compared
+from pwact.report.records import ErrorRecord
 from pwact.workflow.tasks.given import can_be_explored, evaluations, turned
 
 if TYPE_CHECKING:

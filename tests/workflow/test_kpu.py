@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pwact.formats.kpu_devi import write_kpu_devi
 from pwact.io.journal import Journal
 from pwact.uncertainties.kpu import KalmanUncertainty
 from pwact.workflow.checks.preflight import preflight
+from pwact.workflow.reports import KpuReport, TrajectoryRecord
 from pwact.workflow.stages.explore import ExploreStage
 from pwact.workflow.stages.kpu import KpuStage
 from pwact.workflow.stages.select import SelectStage
@@ -28,6 +30,11 @@ EXPLORE = "iter.0000/01.explore"
 toy_md = RUN["toy-md"]
 STRATEGY = {"uncertainty": "KPU", "kpu_lower": 0.8, "kpu_upper": 1.5}
 PLACES = [f"md.000.sys.00{n}/md.000.sys.00{n}.t.000" for n in (0, 1)]
+
+
+def trajectories(output: Any) -> Sequence[TrajectoryRecord]:
+    """What an exploration or an evaluation says of its trajectories."""
+    return KpuReport.from_json(output.report).paths
 
 
 class Kpu:
@@ -49,7 +56,7 @@ class Kpu:
         return KpuStage(rig.config, ToyKpu(), model, rig.block, 0, paths, rig.explorer)
 
     def evaluated(self) -> Any:
-        return self.rig.services.run(self.stage(self.explored().report["paths"]))
+        return self.rig.services.run(self.stage(trajectories(self.explored())))
 
     def select(self, paths: Any) -> Any:
         rig = self.rig
@@ -61,11 +68,11 @@ def test_one_task_a_trajectory(tmp_path: Path) -> None:
     kpu = Kpu(tmp_path)
     explored = kpu.explored()
     assert [path.name for path in explored.files] == ["md.log", "md.log"]
-    output = kpu.rig.services.run(kpu.stage(explored.report["paths"]))
+    output = kpu.rig.services.run(kpu.stage(trajectories(explored)))
     assert [path.relative_to(tmp_path).as_posix() for path in output.files] == [
         f"{EXPLORE}/kpu/{place}/kpu_model_devi.out" for place in PLACES
     ]
-    assert output.report["paths"] == explored.report["paths"]
+    assert trajectories(output) == trajectories(explored)
     assert {path.name for path in output.transient} == {"md.json"}
     for place in PLACES:
         link = tmp_path / EXPLORE / "md" / place / "kpu_model_devi.out"
@@ -91,7 +98,7 @@ def test_it_depends_on_model_trajectories_and_evaluator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kpu = Kpu(tmp_path)
-    stage = kpu.stage(kpu.explored().report["paths"])
+    stage = kpu.stage(trajectories(kpu.explored()))
     before = stage.inputs()
     (tmp_path / EXPLORE / "md" / PLACES[0] / "traj").unlink()  # retention does that
     assert stage.inputs() == before
@@ -106,12 +113,12 @@ def test_it_depends_on_model_trajectories_and_evaluator(
 
 def test_a_failed_task_is_borne_and_its_trajectory_left_out(tmp_path: Path) -> None:
     kpu = Kpu(tmp_path)
-    explored = kpu.explored().report["paths"]
+    explored = trajectories(kpu.explored())
     kpu.rig.services.spoil = {f"kpu/{PLACES[0]}": "kpu.log"}
     output = kpu.rig.services.run(kpu.stage(explored))
-    assert [entry["usable"] for entry in output.report["paths"]] == [False, True]
-    assert [entry["normal"] for entry in output.report["paths"]] == [True, True]
-    stage, selected = kpu.select(output.report["paths"])
+    assert [entry.usable for entry in trajectories(output)] == [False, True]
+    assert [entry.normal for entry in trajectories(output)] == [True, True]
+    stage, selected = kpu.select(trajectories(output))
     assert selected.report["frames"] == 5
     assert list(stage.inputs()["deviations"]) == [f"{EXPLORE}/md/{PLACES[1]}"]
     summary = (stage.directory / "select_summary.txt").read_text()
@@ -121,7 +128,7 @@ def test_a_failed_task_is_borne_and_its_trajectory_left_out(tmp_path: Path) -> N
 
 def test_two_failed_tasks_are_too_many(tmp_path: Path) -> None:
     kpu = Kpu(tmp_path)
-    explored = kpu.explored().report["paths"]
+    explored = trajectories(kpu.explored())
     kpu.rig.services.spoil = {"01.explore/kpu/": "kpu.log"}
     with pytest.raises(QuorumError, match="iter.0000/kpu: all 2 tasks failed"):
         kpu.rig.services.run(kpu.stage(explored))
@@ -131,7 +138,7 @@ def test_an_unusable_trajectory_is_not_evaluated(tmp_path: Path) -> None:
     kpu = Kpu(tmp_path)
     kpu.rig.services.spoil = {f"md/{PLACES[0]}": "broken"}
     output = kpu.evaluated()
-    assert [entry["usable"] for entry in output.report["paths"]] == [False, True]
+    assert [entry.usable for entry in trajectories(output)] == [False, True]
     assert len(output.files) == 1
 
 
@@ -139,7 +146,7 @@ def test_an_unusable_trajectory_is_not_evaluated(tmp_path: Path) -> None:
 def test_limits_belong_to_the_system(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Rows 100, 200 … 500 at 100 K: base 300, candidates from 240 to below 360."""
     kpu = Kpu(tmp_path)
-    paths = kpu.evaluated().report["paths"]
+    paths = trajectories(kpu.evaluated())
     place = tmp_path / EXPLORE / "kpu" / PLACES[1] / "kpu_model_devi.out"
     other = np.zeros((8, 4))
     other[:, 1] = [10.0, 10.0, 10.0, 10.0, 10.0, 7.9999, 8.0, 12.0]
@@ -176,7 +183,7 @@ def test_limits_belong_to_the_system(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_without_a_base_nothing_is_picked(tmp_path: Path) -> None:
     """What two decimals make of a model whose numbers are small."""
     kpu = Kpu(tmp_path)
-    paths = kpu.evaluated().report["paths"]
+    paths = trajectories(kpu.evaluated())
     for place in PLACES:
         file = tmp_path / EXPLORE / "kpu" / place / "kpu_model_devi.out"
         write_kpu_devi(file, np.arange(3), np.zeros((3, 4)))

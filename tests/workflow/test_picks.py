@@ -16,6 +16,7 @@ from pwact.registry import Entry
 from pwact.registry.picks import PICKS
 from pwact.workflow import ledger
 from pwact.workflow.checks.preflight import preflight
+from pwact.workflow.reports import ExploreReport
 from tests.workflow.pairs import deep_update, load, resources, run_param, write_files
 from tests.workflow.test_stages import Rig
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
@@ -85,7 +86,8 @@ def test_the_choice_depends_on_what_the_rule_sees(tmp_path: Path) -> None:
     from pwact.workflow.stages.select import SelectStage  # noqa: PLC0415
 
     events = Journal(tmp_path / "usual/.pwact/journal.jsonl").events()
-    paths = ledger.stages(events)["iter.0000/explore"].report["paths"]
+    state = ledger.stages(events)["iter.0000/explore"]
+    paths = ExploreReport.from_json(state.report).paths
     now = SelectStage(rig.config, CommitteeDeviation(), 0, paths).inputs()
     before.pop("seed")
     assert not any(differences(before, now))

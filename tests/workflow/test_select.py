@@ -9,6 +9,7 @@ import pytest
 
 from pwact.formats.model_devi import write_model_devi
 from pwact.uncertainties.committee import CommitteeDeviation
+from pwact.workflow.reports import ExploreReport
 from pwact.workflow.stages.select import SelectStage
 from tests.workflow.pairs import run_param
 from tests.workflow.test_stages import Rig, rows_of
@@ -24,9 +25,9 @@ def set_deviations(trajectory: Path, values: list[float]) -> None:
 
 def select(rig: Rig, deviations: dict[str, list[float]]) -> SelectStage:
     """Explore, put given deviations in place, select."""
-    paths = rig.explore().report["paths"]
+    paths = ExploreReport.from_json(rig.explore().report).paths
     for entry in paths:
-        set_deviations(rig.work_dir / entry["directory"], deviations[entry["system"]])
+        set_deviations(rig.work_dir / entry.directory, deviations[entry.system])
     stage = SelectStage(rig.config, CommitteeDeviation(), 0, paths)
     rig.services.run(stage)
     return stage
@@ -94,7 +95,7 @@ def test_a_selection_depends_on_window_limits_and_deviations(tmp_path: Path) -> 
     rig = Rig(tmp_path)
     stage = select(rig, {"md.000.sys.000": [0.2], "md.000.sys.001": [0.2]})
     before = stage.inputs()
-    place = stage.explored[1]["directory"]
+    place = stage.explored[1].directory
     set_deviations(tmp_path / place, [0.3])
     after = stage.inputs()
     assert before["limits"] == {"md.000.sys.000": 2, "md.000.sys.001": 2}

@@ -19,6 +19,7 @@ from pwact.formats.frames import read_frames, write_frames
 from pwact.formats.labels import labels_of
 from pwact.report.parity import read_parity
 from pwact.uncertainties.committee import CommitteeDeviation
+from pwact.workflow.reports import ExploreReport
 from pwact.workflow.stages.explore import ExploreStage
 from pwact.workflow.stages.label import LabelStage
 from pwact.workflow.stages.select import SelectStage
@@ -74,7 +75,7 @@ class Rig:
         )
 
     def select(self, iteration: int = 0) -> Any:
-        paths = self.explore(iteration).report["paths"]
+        paths = ExploreReport.from_json(self.explore(iteration).report).paths
         return self.services.run(SelectStage(self.config, CommitteeDeviation(), iteration, paths))
 
     def label_stage(self, iteration: int = 0) -> LabelStage:

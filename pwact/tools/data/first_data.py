@@ -13,8 +13,8 @@ from pwact.errors import InputError
 from pwact.io import files
 from pwact.io.journal import Journal
 from pwact.workflow.ledger import stages
-
-KEY = "init_data"  # in the report of the first training
+from pwact.workflow.reports import TrainReport
+from pwact.workflow.rows import stage_name
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ def first_data(work_dir: Path, param: Optional[Path] = None) -> Optional[FirstDa
         config = load_run_param(param, Path.cwd())
         return FirstData(config.init_data, config.data_format)
     journal = work_dir / layout.STATE_DIR / layout.JOURNAL
-    state = stages(Journal(journal).events()).get(f"{layout.iteration_name(0)}/train")
-    told = state.report.get(KEY) if state is not None else None
-    if not told:
+    state = stages(Journal(journal).events()).get(stage_name(0, TrainReport.by_step))
+    given = TrainReport.from_json(state.report).init_data if state is not None else None
+    if given is None:
         return None
-    found = FirstData([work_dir / path for path in told["paths"]], told["data_format"])
+    found = FirstData([work_dir / path for path in given.paths], given.data_format)
     for path in found.paths:
         if problem := files.unreadable(path, or_folder=True):
             hint = "--param PARAM names the data where they are now, --no-init leaves them out"

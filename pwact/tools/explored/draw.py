@@ -34,6 +34,7 @@ from pwact.tools.explored.rounds import (
 from pwact.tools.explored.trees import ExploredTree, find_explored, judged_systems
 from pwact.uncertainties import recorded_in
 from pwact.workflow import ledger, steps
+from pwact.workflow.reports import ExploreReport
 from pwact.workflow.rows import row
 
 _LOG = logging.getLogger(__name__)
@@ -124,9 +125,9 @@ def _structures(
     found = {}
     for number in iterations:
         state = stages.get(f"{layout.iteration_name(number)}/explore")
-        for entry in state.report.get("paths", ()) if state else ():
-            if "structure" in entry:
-                found[number, entry["system"]] = entry["structure"]
+        for entry in ExploreReport.from_json(state.report).paths if state else ():
+            if entry.structure:
+                found[number, entry.system] = entry.structure
     return found
 
 

@@ -11,6 +11,7 @@ from pwact.report.html.facts import Rows
 from pwact.takeover.tree import PwactTree
 from pwact.tools.report.shared import is_hash, plain
 from pwact.workflow.ledger import StageState, place_of
+from pwact.workflow.reports import FirstDataRecord, LabelReport, TrainReport
 
 MODELS = 12  # files of the last models that are named
 Events = Sequence[Mapping[str, Any]]
@@ -105,9 +106,9 @@ def _data(stages: Mapping[str, StageState]) -> Iterator[tuple[str, str]]:
     if not trainings:
         return
     first = trainings[0]
-    told = first.report.get("init_data") or {"paths": []}
+    given = TrainReport.from_json(first.report).init_data or FirstDataRecord()
     hashes = list(first.inputs.get("init_data", ()))
-    names = [shlex.quote(path) for path in told["paths"]] or ["init_data"] * len(hashes)
+    names = [shlex.quote(path) for path in given.paths] or ["init_data"] * len(hashes)
     yield from zip(names, (f"sha256 {value}" for value in hashes))
     for number, value in enumerate(first.inputs.get("valid_data", ())):
         yield f"valid_data[{number}]", f"sha256 {value}"
@@ -115,9 +116,9 @@ def _data(stages: Mapping[str, StageState]) -> Iterator[tuple[str, str]]:
 
 def _labelled(stages: Mapping[str, StageState]) -> Iterator[tuple[str, str]]:
     for one in stages.values():
-        path = one.report.get("data") if place_of(one.name)[1] == "label" else None
-        if path and path in one.files:
-            yield str(path), f"sha256 {one.files[path]}"
+        path = LabelReport.from_json(one.report).data
+        if place_of(one.name)[1] == LabelReport.by_step and path in one.files:
+            yield path, f"sha256 {one.files[path]}"
 
 
 def _models(stages: Mapping[str, StageState]) -> Rows:

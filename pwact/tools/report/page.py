@@ -38,6 +38,7 @@ from pwact.tools.status.status import status_of
 from pwact.tools.status.story import Story
 from pwact.workflow import ledger
 from pwact.workflow.findings import limits_of
+from pwact.workflow.reports import SelectReport
 from pwact.workflow.rows import report_of
 
 if TYPE_CHECKING:
@@ -154,9 +155,10 @@ class Gathering:
     def _limit_of_target(self) -> Sequence[tuple[str, float]]:
         """The limit that the last selection found."""
         for number in range(len(self.rows) - 1, -1, -1):
-            made = (report_of(self.stages, number, "select") or {}).get("target")
-            if made and made["limit"] is not None:
-                return ((f"accepted in {layout.iteration_name(number)} up to", made["limit"]),)
+            report = report_of(self.stages, number, SelectReport)
+            made = report.target if report is not None else None
+            if made is not None and made.limit is not None:
+                return ((f"accepted in {layout.iteration_name(number)} up to", made.limit),)
         return ()
 
     def _until(self) -> float:

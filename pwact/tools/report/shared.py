@@ -9,6 +9,7 @@ from pwact import layout
 from pwact.report.html.facts import Rows
 from pwact.uncertainties import recorded_in
 from pwact.workflow.ledger import StageState
+from pwact.workflow.reports import SelectReport, TrainReport
 
 
 def shared_rows(
@@ -36,7 +37,7 @@ def shared_rows(
     if explore is not None and explore.ended_at:
         found.append(("explored until", when(explore.ended_at)))
     if select is not None:
-        found.append(("chosen by", _rule(select.inputs, select.report)))
+        found.append(("chosen by", _rule(select.inputs, SelectReport.from_json(select.report))))
     if label is not None and label.inputs.get("labeler"):
         command = commands.get(label.name, "")
         by = plain(label.inputs["labeler"])
@@ -49,23 +50,23 @@ def shared_rows(
 
 def _model(train: StageState) -> str:
     """The first model of a training, by the beginnings of its files' hashes."""
-    first = (train.report.get("models") or [""])[0]
+    first = (TrainReport.from_json(train.report).models or ("",))[0]
     mine = {path: value for path, value in train.files.items() if path.startswith(f"{first}/")}
     hashes = (f"{path.rpartition('/')[2]} {value[:12]}…" for path, value in sorted(mine.items()))
     return f"{first or train.name}, sha256 of {', '.join(hashes)}" if mine else train.name
 
 
-def _rule(inputs: Mapping[str, Any], report: Mapping[str, Any]) -> str:
-    target = report.get("target")
-    if target:
-        limit = "no frame accepted" if target["limit"] is None else f"U above {target['limit']:.4g}"
-        rule = f"{limit}; of these {target['rule']}" if target.get("rule") else limit
-        return f"target {target['target']:g} eV/Å: {rule}; and {target['controls']} controls by lot"
+def _rule(inputs: Mapping[str, Any], report: SelectReport) -> str:
+    aim = report.target
+    if aim is not None:
+        limit = "no frame accepted" if aim.limit is None else f"U above {aim.limit:.4g}"
+        rule = f"{limit}; of these {aim.rule}" if aim.rule else limit
+        return f"target {aim.target:g} eV/Å: {rule}; and {aim.controls} controls by lot"
     judge = recorded_in(inputs)
     keys = judge.measure.keys if judge is not None else ()
     window = ", ".join(f"{key} {inputs[key]:g}" for key in keys if key in inputs)
     pick = inputs.get("pick") or "random"
-    return f"{window}; {report.get('selected')} of {report.get('candidate')} candidates, {pick}"
+    return f"{window}; {report.selected} of {report.candidate} candidates, {pick}"
 
 
 def plain(inputs: Any, most: int = 8) -> str:

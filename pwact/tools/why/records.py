@@ -16,6 +16,7 @@ from pwact.executors.history import JobStory, job_stories
 from pwact.io.files import tree_hash
 from pwact.io.journal import Journal
 from pwact.workflow import ledger
+from pwact.workflow.reports import CollectReport, LabelReport
 
 
 class Records:
@@ -61,10 +62,10 @@ class Records:
     def data_sets(self) -> Iterator[tuple[str, Path]]:
         """Each data set that was made here, with the stage that made it."""
         for name, state in self.stages.items():
-            report = state.report
-            places = list(report.get("data_sets", ()))
-            places += [report["data"]] if report.get("data") else []
-            yield from ((name, self.work_dir / place) for place in places)
+            places = CollectReport.from_json(state.report).data_sets
+            data = LabelReport.from_json(state.report).data
+            for place in (*places, *([data] if data else [])):
+                yield name, self.work_dir / place
 
     def trained_on(self, data: Path, *sorts: str) -> Optional[list[str]]:
         """Trainings that had a data set, by its hash; None where it is not there any more."""

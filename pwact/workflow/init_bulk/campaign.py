@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pwact import layout
 from pwact.config.init_bulk import InitConfig
@@ -25,6 +24,7 @@ from pwact.workflow.init_bulk.chain import asked_of, chain_of, collection_of, st
 from pwact.workflow.init_bulk.collect import write_views
 from pwact.workflow.init_bulk.part_campaign import PartCampaign
 from pwact.workflow.ledger import place_of
+from pwact.workflow.reports import CollectReport, LeftOutReport
 from pwact.workflow.retention import discard_tree
 from pwact.workflow.retry import in_hand
 from pwact.workflow.stage import Stage
@@ -83,7 +83,7 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
             continue
         own = restricted(config, numbers)
         report = _run_part(own, resources, worker, config.file.name)
-        fruitless |= bool(_wants_data(own) and not report["data_sets"])
+        fruitless |= _wants_data(own) and not report.data_sets
     result = _result(config, campaign)
     if fruitless:
         raise QuorumError(
@@ -114,7 +114,7 @@ def restricted(config: InitConfig, numbers: Mapping[int, int]) -> InitConfig:
 
 def _run_part(
     config: InitConfig, resources: Resources, worker: PartCampaign, file: str
-) -> Mapping[str, Any]:
+) -> CollectReport:
     """Do the steps of one part; the report of its collection."""
     chain = chain_of(config, resources)
     places, part = chain.places, worker.part
@@ -127,7 +127,7 @@ def _run_part(
         for stage in stages_of(chain, worker):
             _link(config.work_dir, stage)
             worker.run(stage)
-    report = worker.run(collection_of(chain, worker))
+    report = CollectReport.from_json(worker.run(collection_of(chain, worker)))
     worker.give(present)
     for name in layout.LINKED_WHILE_RUNNING:
         if (config.work_dir / name).is_symlink():
@@ -143,11 +143,11 @@ def _result(config: InitConfig, campaign: Campaign) -> InitResult:
     lost = in_hand(states)
     if not config.reserve_work and not lost and done:
         discard_tree(config.work_dir / layout.TEMP_INIT)
-    names = [name for one in collected for name in one.report.get("data_sets", ())]
-    data_sets = [config.work_dir / name for name in names]
+    reports = [CollectReport.from_json(one.report) for one in collected]
+    data_sets = [config.work_dir / name for one in reports for name in one.data_sets]
     steps = [one for one in states if one not in collected]
-    rows = [row for one in steps for row in one.report.get("left_out", ())]
-    left_out = sum(one.report.get("left_out", 0) for one in collected)
+    rows = [row for one in steps for row in LeftOutReport.from_json(one.report).left_out]
+    left_out = sum(one.left_out for one in reports)
     collection = config.work_dir / layout.COLLECTION
     write_views(collection, data_sets, rows)
     return InitResult(collection, data_sets, left_out, lost, _wants_data(config))

@@ -30,6 +30,7 @@ from pwact.workflow.init_bulk.structures import (
 )
 from pwact.workflow.ledger import StageState
 from pwact.workflow.opening import counts_once
+from pwact.workflow.reports import ChosenReport, LeftOutReport, MdReport
 from pwact.workflow.stage import Stage
 from pwact.workflow.tasks.prepare import needed
 
@@ -168,12 +169,11 @@ def runs_of(chain: Chain, known: Mapping[str, StageState]) -> list[Run]:
         (layout.BIGMODEL, chain.bigmodel, 1),
     ):
         state = known.get(name, StageState(name))
-        for one in state.report.get("trajectories", ()):
-            entry, directory = one["entry"], one["directory"]
-            if entry in labelers:
-                place = chain.config.work_dir / directory
-                product = state.files.get(directory, "")
-                made.append(Run(entry, place, labelers[entry], product, interval))
+        for one in MdReport.from_json(state.report).trajectories:
+            if one.entry in labelers:
+                place = chain.config.work_dir / one.directory
+                product = state.files.get(one.directory, "")
+                made.append(Run(one.entry, place, labelers[one.entry], product, interval))
     return made
 
 
@@ -181,7 +181,8 @@ def _chosen(chain: Chain, known: Mapping[str, StageState]) -> Chosen:
     state = known.get(layout.DIRECT, StageState(layout.DIRECT))
     path = chain.places.temp / layout.BIGMODEL / layout.DIRECT / SELECTED
     name = path.relative_to(chain.config.work_dir).as_posix()
-    return Chosen(path, state.report.get("entries", ()), state.files.get(name, ""))
+    entries = ChosenReport.from_json(state.report).entries
+    return Chosen(path, entries, state.files.get(name, ""))
 
 
 def collection_of(chain: Chain, campaign: PartCampaign) -> CollectStage:
@@ -192,7 +193,7 @@ def collection_of(chain: Chain, campaign: PartCampaign) -> CollectStage:
     for stage in stages_of(chain, campaign):
         state = known.get(stage.name, StageState(stage.name))
         made[stage.name] = state.files
-        left_out += state.report.get("left_out", ())
+        left_out += LeftOutReport.from_json(state.report).left_out
     settings = {
         layout.init_config(entry.index): asked_of(chain, entry) for entry in chain.config.systems
     }

@@ -22,6 +22,7 @@ from pwact.io import files
 from pwact.workflow.init_bulk.direct import Run
 from pwact.workflow.init_bulk.structures import Places
 from pwact.workflow.labels.origins import Origin, read_origins, write_origins
+from pwact.workflow.reports import CollectReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.gate import write_table
 from pwact.workflow.tasks.prepare import relative
@@ -105,9 +106,9 @@ class CollectStage:
         final = self.config.work_dir / layout.COLLECTION
         sets = [final / data.relative_to(staging) for data in written]
         self._put_in_place(staging, final)
-        names = [relative(path, services.work_dir) for path in sets]
-        report = {"data_sets": names, "left_out": len(self.left_out)}
-        return StageOutput(sets, report=report, lasting=[final])
+        names = tuple(relative(path, services.work_dir) for path in sets)
+        report = CollectReport(names, len(self.left_out))
+        return StageOutput(sets, report=report.to_json(), lasting=[final])
 
     def _put_in_place(self, staging: Path, final: Path) -> None:
         """Replace the collection; where others have a part in it, what is our own of it."""

@@ -21,6 +21,7 @@ from pwact.fingerprint import extended
 from pwact.formats.extxyz import read_extxyz
 from pwact.workflow.init_bulk.structures import Places
 from pwact.workflow.labels.origins import Origin, write_origins
+from pwact.workflow.reports import ChosenReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.tasks.script import run_script
@@ -97,12 +98,12 @@ class DirectStage:
         run_script(services, self.name, self.script, self.directory, self.block)
         owners = read_owners(self.directory)
         indices = self.script.read_result(self.directory).indices
-        entries = [owners[index] for index in indices]
+        report = ChosenReport(tuple(owners[index] for index in indices))
         every = [origin for run in self.runs for origin in self._origins(run)]
         chosen = selected_frames(self.directory / SELECTED)
         write_origins(self.directory / layout.ORIGIN, chosen, [every[index] for index in indices])
         products = [self.directory / name for name in (SELECTED, SELECTED_INDEX)]
-        return StageOutput(products, (), {"entries": entries})
+        return StageOutput(products, (), report.to_json())
 
     def _origins(self, run: Run) -> list[Origin]:
         """Where the frames of a trajectory come from."""

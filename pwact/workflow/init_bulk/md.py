@@ -21,6 +21,7 @@ from pwact.io import files
 from pwact.verdict import DONE, Outcome
 from pwact.workflow.init_bulk.structures import Places, Source
 from pwact.workflow.quorum import check_quorum, name_lost_groups
+from pwact.workflow.reports import MdRecord, MdReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.first_principles import Calculation, calculate
 from pwact.workflow.tasks.gate import Gate
@@ -128,13 +129,14 @@ class MdStage:
         entries = {place: layout.init_config(entry.index) for place, (entry, _) in owners.items()}
         name_lost_groups(results, entries, self.name, "it gives no data")
         usable = {result.task.directory for result in good}
-        trajectories = [
-            {"entry": entry.index, "directory": relative(directory, services.work_dir)}
+        trajectories = tuple(
+            MdRecord(entry.index, relative(directory, services.work_dir))
             for directory, (entry, _) in owners.items()
             if directory in usable
-        ]
-        report = {"trajectories": trajectories, "left_out": gate.rows()}
-        return StageOutput([directory for directory in owners if directory in usable], (), report)
+        )
+        report = MdReport(tuple(gate.rows()), trajectories)
+        products = [directory for directory in owners if directory in usable]
+        return StageOutput(products, (), report.to_json())
 
     def _demand_forces(self, good: Sequence[tuple[SystemEntry, Calculation]]) -> None:
         """Refuse frames as labels whose forces on held atoms are zeros: the first of each entry."""

@@ -29,6 +29,7 @@ from pwact.workflow.labels.labelling import Labelling
 from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.labels.tries import retried
+from pwact.workflow.reports import RelabelReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.gate import Gate
 from pwact.workflow.tasks.origin import onto, unperturbed
@@ -174,8 +175,8 @@ class RelabelStage:
             write_extxyz(data, labelled)
         else:
             log.warning("%s: no frame was labelled", self.name)
-        report = {"left_out": gate.rows(), **retried(self.directory / layout.RETRIES)}
-        return StageOutput([data] if labelled else [], (), report, lost=spoilt)
+        report = RelabelReport(tuple(gate.rows()), retried(self.directory / layout.RETRIES))
+        return StageOutput([data] if labelled else [], (), report.to_json(), lost=spoilt)
 
     def _frames(self, work_dir: Path) -> list[tuple[int, GivenFrame]]:
         """All frames that may be labelled, in the order of the data set, each with its entry."""

@@ -28,6 +28,7 @@ from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.labels.tries import retried
 from pwact.workflow.opening import LABEL
+from pwact.workflow.reports import GivenReport
 from pwact.workflow.retry import in_hand
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
@@ -153,14 +154,10 @@ class GivenStage:
         else:
             files.remove(self.data)
         waste = [] if self.config.reserve_scf_files else self._labelling.transient(done)
-        counts = {"labelled": len(labelled), "left_out": len(gate.left_out)}
-        report = {
-            "data_sets": [self.data.name],
-            **counts,
-            **retried(self.directory / layout.RETRIES),
-        }
+        tries = retried(self.directory / layout.RETRIES)
+        report = GivenReport(len(labelled), len(gate.left_out), tries, (self.data.name,))
         made = [self.data] if labelled else []
-        return StageOutput(made, waste, report, lost=spoilt)
+        return StageOutput(made, waste, report.to_json(), lost=spoilt)
 
     def _answers(
         self, services: Services, done: list[Calculation], asked: Sequence[GivenFrame]
@@ -241,11 +238,10 @@ def run_label(stage: GivenStage, campaign: Campaign) -> LabelResult:
             if path.exists():
                 message = "is there, and no campaign of pwact label made it; give another --output"
                 raise InputError(message, path)
-    report = campaign.run(stage)
+    report = GivenReport.from_json(campaign.run(stage))
     lost = in_hand(campaign.stages().values())
     if not lost:
         campaign.clean([stage.name])
-    labelled, left_out = report["labelled"], report["left_out"]
-    data = stage.data if labelled else None
+    data = stage.data if report.labelled else None
     listed = stage.output / layout.LEFT_OUT
-    return LabelResult(data, listed, len(stage.frames), labelled, left_out, lost)
+    return LabelResult(data, listed, len(stage.frames), report.labelled, report.left_out, lost)

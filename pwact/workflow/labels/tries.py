@@ -61,10 +61,10 @@ def write_tries(path: Path, stage: str, tries: Mapping[Path, FurtherTry]) -> Non
             writer.writerow([task, one.number, json.dumps(dict(one.changes)), one.result])
 
 
-def retried(path: Path) -> dict[str, dict[str, int]]:
+def retried(path: Path) -> dict[str, int]:
     """For the report of a stage: which labels were tried again how often; empty if none was."""
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    return {"retried": {row["task"]: int(row["tries"]) for row in rows}}
+    return {row["task"]: int(row["tries"]) for row in rows}

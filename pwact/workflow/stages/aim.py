@@ -22,7 +22,7 @@ from pwact.query.duplicates import Known as Labelled
 from pwact.query.picks import RANDOM, Pick, Pool
 from pwact.report import selection as tables
 from pwact.report.calibration import read_training, round_words, write_rows
-from pwact.report.records import RoundRecord
+from pwact.report.records import AcceptedRecord, RoundRecord
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.conditions import rounds_of, served_until
 from pwact.workflow.explored import Candidate, CandidateFrames, Explored, contents_of, looked_at
@@ -36,6 +36,7 @@ from pwact.workflow.known_pairs import (
     write_pairs,
 )
 from pwact.workflow.looks import Looks, Seen, labelled_rows, look_at, selection_of
+from pwact.workflow.reports import SelectReport, TrajectoryRecord
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.prepare import content, relative
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from pwact.workflow.turn import Turn
 
 log = logging.getLogger(__name__)
-
-TARGET = "target"  # in the report
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class AimStage:
     config: RunConfig
     uncertainty: Uncertainty
     iteration: int
-    explored: Sequence[Mapping[str, Any]]
+    explored: Sequence[TrajectoryRecord]
     pick: Pick
     frames: Explored
     known: Known
@@ -171,8 +170,8 @@ class AimStage:
         """All frames of a system, in the order of its trajectories."""
         names, steps, values, looks = [], [], [], []
         for entry in self.explored:
-            if entry["system"] == system.name and entry["usable"]:
-                directory = entry["directory"]
+            if entry.system == system.name and entry.usable:
+                directory = entry.directory
                 scores = self.uncertainty.measured(self.config.work_dir / directory)
                 names.append(np.full(len(scores.steps), directory, dtype=object))
                 steps.append(scores.steps)
@@ -242,7 +241,7 @@ class AimStage:
         frames = sum(map(_count, physical))
         fresh = [_count(mask) - known for mask, known in zip(physical, already)]
         systems = tuple(
-            {"name": one.name, "frames": count, "accepted": _count(accepted)}
+            AcceptedRecord(one.name, count, _count(accepted))
             for one, count, accepted in zip(self._systems(), fresh, decision.accepted)
         )
         controls, chosen = (sum(map(len, one)) for one in (decision.controls, decision.chosen))
@@ -287,10 +286,7 @@ class AimStage:
         record: RoundRecord,
     ) -> StageOutput:
         selection = selection_of(seen, decision)
-        ends = [
-            tables.MdEnd(entry["directory"], entry["normal"], entry.get("why", ""))
-            for entry in self.explored
-        ]
+        ends = [tables.MdEnd(entry.directory, entry.normal, entry.why) for entry in self.explored]
         basis = tables.Basis(self.uncertainty.measure.words, [round_words(record)], decision.rule)
         tables.write_selection(self.directory, selection, ends, basis)
         labelled = labelled_rows(seen, pools, decision, self.known.sigma)
@@ -302,15 +298,13 @@ class AimStage:
         counts = tables.record(selection)
         name = layout.iteration_name(self.iteration)
         entry = tables.iteration_entry(name, counts, ends)
-        return StageOutput(
-            [path for path in products if path.exists()],
-            report={
-                **counts.to_json(),
-                "candidates": relative(self.directory / tables.CANDIDATE, work_dir),
-                "entry": f"{entry}{round_words(record)}\n",
-                TARGET: record.to_json(),
-            },
+        report = SelectReport(
+            **counts.to_json(),
+            candidates=relative(self.directory / tables.CANDIDATE, work_dir),
+            entry=f"{entry}{round_words(record)}\n",
+            target=record,
         )
+        return StageOutput([path for path in products if path.exists()], report=report.to_json())
 
 
 def _count(mask: np.ndarray) -> int:

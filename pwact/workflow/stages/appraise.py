@@ -33,6 +33,7 @@ from pwact.report.label_error import force_errors
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.known_pairs import real_pairs, too_few
 from pwact.workflow.quorum import check_quorum
+from pwact.workflow.reports import AppraiseReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import MAX_FAILED_RATE
 from pwact.workflow.stages.train import model_content
@@ -129,7 +130,8 @@ class AppraiseStage:
         log.info("%s: force error on %d training frames: %.4g eV/Å", self.name, len(rows), sigma)
         waste = [self.directory / name for name in ("md", "kpu")]
         kept = self.config.reserve_work
-        return StageOutput([table], [] if kept else waste, {"sigma": sigma, "frames": len(rows)})
+        report = AppraiseReport(sigma, len(rows))
+        return StageOutput([table], [] if kept else waste, report.to_json())
 
     def _frames(self, services: Services) -> list[Atoms]:
         """At most `MOST_FRAMES` frames of the training data, ready for an explorer."""
@@ -225,4 +227,4 @@ class AppraiseStep:
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
         """The error."""
-        turn.sigma = float(report["sigma"])
+        turn.sigma = AppraiseReport.from_json(report).sigma

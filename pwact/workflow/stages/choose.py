@@ -19,6 +19,7 @@ from pwact.formats.extxyz import frame_text
 from pwact.io import files
 from pwact.report import selection as tables
 from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
+from pwact.workflow.reports import ChooseReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.label import GATE_HINT
 from pwact.workflow.tasks.gate import Gate
@@ -100,13 +101,9 @@ class ChooseStage:
         products = [table]
         if sane:
             products += [self.directory / name for name in (SELECTED, SELECTED_INDEX)]
-        report = {
-            "candidates": len(listed),
-            "chosen": len(chosen),
-            "left_out": gate.rows(),
-            "entry": tables.direct_entry(len(listed), len(chosen)),
-        }
-        return StageOutput(products, report=report)
+        entry = tables.direct_entry(len(listed), len(chosen))
+        report = ChooseReport(len(listed), len(chosen), tuple(gate.rows()), entry)
+        return StageOutput(products, report=report.to_json())
 
     def _chosen(
         self, services: Services, candidates: Sequence[Candidate], explored: Explored

@@ -18,10 +18,10 @@ from pwact.executors.base import Task, TaskResult
 from pwact.fingerprint import ANY, Settings
 from pwact.fixed_atoms import held
 from pwact.io import files
-from pwact.report.records import ExploreRecord
 from pwact.verdict import Verdict
 from pwact.workflow.conditions import CONDITION, Serving
 from pwact.workflow.quorum import check_quorum, name_lost_groups
+from pwact.workflow.reports import ExploreReport, TrajectoryRecord
 from pwact.workflow.retry import WOULD_SERVE
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.systems import System, explored_names, systems_of
@@ -40,7 +40,7 @@ SHOWN_ENDS = 10
 log = logging.getLogger(__name__)
 
 
-WhenEnded = Callable[[Services, System, Sequence[Mapping[str, Any]]], None]
+WhenEnded = Callable[[Services, System, Sequence[TrajectoryRecord]], None]
 
 
 @dataclass(frozen=True)
@@ -184,22 +184,23 @@ class ExploreStage:
         system: System,
         verdict: Verdict,
         whole: bool = False,
-    ) -> dict[str, Any]:
-        """How one trajectory has ended, as JSON; one that did not end normally says why.
+    ) -> TrajectoryRecord:
+        """How one trajectory has ended; one that did not end normally says why.
 
         If `whole`, with the hash of its frames, so that later steps know them again.
         """
         normal = verdict.done and self.explorer.read_result(directory).ended_normally
         content = self.explorer.read_result(directory).content() if whole and verdict.done else ""
-        return {
-            "system": system.name,
-            "structure": self._names[system.structure.path],
-            "directory": relative(directory, work_dir),
-            "usable": verdict.done,
-            "normal": normal,
-            **({} if normal else {"why": verdict.reason, "at": _condition(system, directory.name)}),
-            **({"frames": content} if content else {}),
-        }
+        return TrajectoryRecord(
+            system.name,
+            self._names[system.structure.path],
+            relative(directory, work_dir),
+            usable=verdict.done,
+            normal=normal,
+            why="" if normal else verdict.reason,
+            at="" if normal else _condition(system, directory.name),
+            frames=content,
+        )
 
     @cached_property
     def _names(self) -> Mapping[Path, str]:
@@ -225,14 +226,15 @@ class ExploreStage:
             trajectories.append(self._end(work_dir, directory, system, verdict, whole=True))
         tell_early_ends(self.name, trajectories)
         temps = {float(temp) for system in owners.values() for temp in system.job.temps}
-        normal_ends = sum(bool(entry["normal"]) for entry in trajectories)
+        normal_ends = sum(entry.normal for entry in trajectories)
         condition = None if self.serving is None else self.serving.condition
-        record = ExploreRecord(tuple(sorted(temps)), len(trajectories), normal_ends, condition)
+        visited, paths = tuple(sorted(temps)), tuple(trajectories)
+        report = ExploreReport(visited, len(paths), normal_ends, condition, paths)
         kept = self.config.reserve_md_traj
         return StageOutput(
             products,
             [] if kept else transient,
-            {**record.to_json(), "paths": trajectories},
+            report.to_json(),
             lasting=list(owners),
         )
 
@@ -247,13 +249,13 @@ def _condition(system: System, trajectory: str) -> str:
     return f" at {motion.temp_k:g} K{press}, {motion.dt_ps:g} ps a step"
 
 
-def tell_early_ends(what: str, trajectories: Sequence[Mapping[str, Any]]) -> None:
+def tell_early_ends(what: str, trajectories: Sequence[TrajectoryRecord]) -> None:
     """Warn of each trajectory that died and is used up to there."""
-    early = [entry for entry in trajectories if entry["usable"] and not entry["normal"]]
+    early = [entry for entry in trajectories if entry.usable and not entry.normal]
     for entry in early[:SHOWN_ENDS]:
         text = "%s: %s (%s%s): %s; the frames until then count"
-        why = entry["why"] or "the MD ended early"
-        log.warning(text, what, entry["directory"], entry["structure"], entry["at"], why)
+        why = entry.why or "the MD ended early"
+        log.warning(text, what, entry.directory, entry.structure, entry.at, why)
     if len(early) > SHOWN_ENDS:
         text = "%s: … and %d more trajectories ended early; error_traj.log will list them"
         log.warning(text, what, len(early) - SHOWN_ENDS)
@@ -282,5 +284,5 @@ class ExploreStep:
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
         """The trajectories; frames that are made again later wait for nobody."""
-        turn.explored = turn.judged = report["paths"]
+        turn.explored = turn.judged = ExploreReport.from_json(report).paths
         turn.when_ended = None

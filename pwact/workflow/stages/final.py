@@ -30,10 +30,10 @@ from pwact.formats.labels import set_labels
 from pwact.formats.lammps_data import write_lammps_data
 from pwact.io import files
 from pwact.registry.formats import ASE
-from pwact.report.errors import ERRORS
 from pwact.report.parity import write_parity
 from pwact.verdict import DONE, Verdict, incomplete
 from pwact.workflow.ledger import StageState
+from pwact.workflow.reports import FinalReport
 from pwact.workflow.rows import stage_name
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.train import model_content, training_task
@@ -151,15 +151,15 @@ class FinalStage:
             [*own, checked],
             [] if self.config.reserve_work or not given else [self.directory / VALID],
             lasting=[model.directory],
-            report={
-                "model": place(model.directory),
-                "seed": seed,
-                "frames": [len(frames) for frames in sets.values()],
-                "valid_frames": sum(self._counted(path) for path in self.data.valid),
-                "check": {"data": place(source), "frame": index, "energy": found.energy},
-                "programs": dict(found.programs),
-                ERRORS: [one.to_json() for one in validation.errors(compared)],
-            },
+            report=FinalReport(
+                place(model.directory),
+                seed,
+                tuple(len(frames) for frames in sets.values()),
+                sum(self._counted(path) for path in self.data.valid),
+                {"data": place(source), "frame": index, "energy": found.energy},
+                dict(found.programs),
+                tuple(validation.errors(compared)),
+            ).to_json(),
         )
 
     def _valid_frames(self) -> list[Atoms]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from pwact.io import files
 from pwact.workflow.changes import free_backup
 from pwact.workflow.explored import Explored, contents_of
 from pwact.workflow.quorum import check_quorum, name_lost_groups
+from pwact.workflow.reports import KpuReport, TrajectoryRecord
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.explore import MAX_FAILED_RATE
 from pwact.workflow.stages.train import model_content
@@ -48,7 +49,7 @@ class KpuStage:
     model: TrainedModel
     block: ResourceBlock
     iteration: int
-    explored: Sequence[Mapping[str, Any]]
+    explored: Sequence[TrajectoryRecord]
     explorer: Explorer
     result: str = layout.KPU_MODEL_DEVI
 
@@ -74,7 +75,7 @@ class KpuStage:
             "kpu": self.evaluator.fingerprint(),
             "model": model_content(self.model),
             "trajectories": {
-                entry["directory"]: content([work_dir / entry["directory"] / self.explorer.log])
+                entry.directory: content([work_dir / entry.directory / self.explorer.log])
                 for entry in self._usable
             },
         }
@@ -85,20 +86,16 @@ class KpuStage:
         The report repeats the entries of the exploration; a trajectory that was not evaluated
         is not usable any more.
         """
-        tasks = {entry["directory"]: self._task(entry) for entry in self._usable}
+        tasks = {entry.directory: self._task(entry) for entry in self._usable}
         self._demand_untouched(services, tasks)
         results = list(services.dispatch("kpu", self.directory, list(tasks.values()), self.block))
         self._demand_untouched(services, tasks)  # jobs may have waited for long
         check_quorum(results, MAX_FAILED_RATE, self.name, services.work_dir)
-        systems = {tasks[entry["directory"]].directory: entry["system"] for entry in self._usable}
+        systems = {tasks[entry.directory].directory: entry.system for entry in self._usable}
         name_lost_groups(results, systems, self.name, "none of its frames can be a candidate")
         done = {result.task.directory for result in results if result.verdict.done}
         evaluated = {name for name, task in tasks.items() if task.directory in done}
-        paths = [
-            {**entry, "usable": name in evaluated, **self._features(name, name in evaluated)}
-            for entry in self.explored
-            for name in (entry["directory"],)
-        ]
+        paths = tuple(self._judged(entry, entry.directory in evaluated) for entry in self.explored)
         products, links, waste = [], [], []
         for name in sorted(evaluated):
             place = tasks[name].directory
@@ -107,7 +104,7 @@ class KpuStage:
             link_inside(products[-1], links[-1])
             waste += self.evaluator.transient_files(place)
         transient = [] if self.config.reserve_work else waste
-        return StageOutput(products, transient, {"paths": paths}, links)
+        return StageOutput(products, transient, KpuReport(paths).to_json(), links)
 
     def _demand_untouched(self, services: Services, tasks: Mapping[str, Task]) -> None:
         """Raise StageChangedError if a dump is not what the MD left.
@@ -122,17 +119,18 @@ class KpuStage:
                 task.directory.rename(free_backup(task.directory))
                 raise
 
-    def _features(self, name: str, evaluated: bool) -> dict[str, str]:
-        """The hash of the features of a trajectory, if it has some."""
-        path = layout.evaluated(self.config.work_dir / name) / layout.FEATURES
-        return {"features": files.tree_hash(path)} if evaluated and path.exists() else {}
+    def _judged(self, entry: TrajectoryRecord, evaluated: bool) -> TrajectoryRecord:
+        """A trajectory with the hash of its features, if it has some."""
+        path = layout.evaluated(self.config.work_dir / entry.directory) / layout.FEATURES
+        features = files.tree_hash(path) if evaluated and path.exists() else ""
+        return replace(entry, usable=evaluated, features=features)
 
     @property
-    def _usable(self) -> list[Mapping[str, Any]]:
-        return [entry for entry in self.explored if entry["usable"]]
+    def _usable(self) -> list[TrajectoryRecord]:
+        return [entry for entry in self.explored if entry.usable]
 
-    def _task(self, entry: Mapping[str, Any]) -> Task:
-        trajectory = self.config.work_dir / entry["directory"]
+    def _task(self, entry: TrajectoryRecord) -> Task:
+        trajectory = self.config.work_dir / entry.directory
         directory = layout.evaluated(trajectory)
         evaluator = self.evaluator
         prepare(directory, partial(evaluator.write_input, model=self.model, trajectory=trajectory))
@@ -165,4 +163,4 @@ class KpuStep:
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
         """The trajectories that were evaluated."""
-        turn.judged = report["paths"]
+        turn.judged = KpuReport.from_json(report).paths

@@ -22,18 +22,19 @@ from pwact.formats.frames import write_frames
 from pwact.formats.same_frame import structure_key
 from pwact.io import files
 from pwact.report import selection as tables
-from pwact.report.errors import ERRORS, error_records
+from pwact.report.errors import error_records
 from pwact.report.label_error import LabelError, write_label_error
 from pwact.report.parity import Compared, write_parity
-from pwact.report.records import LabelRecord, PairRecord
+from pwact.report.records import PairRecord
 from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
-from pwact.workflow.known_pairs import PAIRS, pairs_of
+from pwact.workflow.known_pairs import pairs_of
 from pwact.workflow.labels.comparing import Comparing, label_error
 from pwact.workflow.labels.known import new_of, structures_of, write_structures
 from pwact.workflow.labels.labelling import Labelling, Spoilt, with_label
 from pwact.workflow.labels.sources import Sources
 from pwact.workflow.labels.store import LabelStore
 from pwact.workflow.labels.tries import retried
+from pwact.workflow.reports import LabelReport
 from pwact.workflow.rows import later_data
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.batch import BatchWork, demand_answers
@@ -306,16 +307,15 @@ class LabelStage:
             products.append(self.directory / layout.STRUCTURES)
             write_structures(products[-1], gathered.structures)
         labelled, failed = len(gathered.frames), len(gathered.lost)
-        record = LabelRecord(labelled, failed, rmse, repeated)
-        report = {
-            **record.to_json(),
-            "data": relative(data, self.config.work_dir) if labelled else "",
-            "entry": tables.label_entry(labelled, gathered.lost, repeated),
-            ERRORS: [one.to_json() for one in error_records(gathered.compared)],
-            **retried(self.directory / layout.RETRIES),
-            **({PAIRS: [one.to_json() for one in gathered.pairs]} if gathered.pairs else {}),
-        }
-        return StageOutput(products, transient, report, lost=gathered.spoilt)
+        report = LabelReport(
+            *(labelled, failed, rmse, repeated),
+            data=relative(data, self.config.work_dir) if labelled else "",
+            entry=tables.label_entry(labelled, gathered.lost, repeated),
+            errors=tuple(error_records(gathered.compared)),
+            retried=retried(self.directory / layout.RETRIES),
+            pairs=tuple(gathered.pairs),
+        )
+        return StageOutput(products, transient, report.to_json(), lost=gathered.spoilt)
 
 
 class LabelStep:
@@ -345,6 +345,6 @@ class LabelStep:
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
         """The data set; without one the next iteration keeps the models."""
-        turn.labelled_last = bool(report["data"])
-        if report["data"]:
-            turn.data_sets.append(turn.config.work_dir / report["data"])
+        data = LabelReport.from_json(report).data
+        turn.labelled_last = bool(data)
+        turn.data_sets += [turn.config.work_dir / data] if data else []

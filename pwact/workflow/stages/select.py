@@ -20,10 +20,11 @@ from pwact.query.spread import quantiles
 from pwact.query.window import Limits, Scores, Window, classify
 from pwact.report import selection as tables
 from pwact.report.plots import histogram
-from pwact.report.records import SPREAD, SpreadRecord, SystemRecord
+from pwact.report.records import SpreadRecord, SystemRecord
 from pwact.uncertainties import recorded_in
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.explored import CandidateFrames, Explored, contents_of, looked_at
+from pwact.workflow.reports import SelectReport, TrajectoryRecord
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.aim import AimStage, aim_of
 from pwact.workflow.systems import System, systems_of
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def md_end(entry: Mapping[str, Any]) -> tables.MdEnd:
+def md_end(entry: TrajectoryRecord) -> tables.MdEnd:
     """How a trajectory ended, of an entry of the exploration's report."""
-    return tables.MdEnd(entry["directory"], entry["normal"], entry.get("why", ""))
+    return tables.MdEnd(entry.directory, entry.normal, entry.why)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class SelectStage:
     config: RunConfig
     uncertainty: Uncertainty
     iteration: int
-    explored: Sequence[Mapping[str, Any]]
+    explored: Sequence[TrajectoryRecord]
     pick: Pick = RANDOM
     frames: Optional[Frames] = None
     condition: Optional[int] = None
@@ -123,17 +124,13 @@ class SelectStage:
         names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
         products = [self.directory / name for name in names]
         counts = tables.record(selection)
-        return StageOutput(
-            [path for path in products if path.exists()],
-            report={
-                **counts.to_json(),
-                SPREAD: self._spread(groups).to_json(),
-                "candidates": relative(self.directory / tables.CANDIDATE, services.work_dir),
-                "entry": tables.iteration_entry(
-                    layout.iteration_name(self.iteration), counts, ends
-                ),
-            },
+        report = SelectReport(
+            **counts.to_json(),
+            spread=self._spread(groups),
+            candidates=relative(self.directory / tables.CANDIDATE, services.work_dir),
+            entry=tables.iteration_entry(layout.iteration_name(self.iteration), counts, ends),
         )
+        return StageOutput([path for path in products if path.exists()], report=report.to_json())
 
     def picked(self, services: Services, system: System) -> FrameTable:
         """The candidates of one system that are labelled; they do not depend on other systems."""
@@ -166,10 +163,9 @@ class SelectStage:
         """The trajectories of a system, and where its window comes from."""
         trajectories, name = [], system.name
         for entry in self.explored:
-            if entry["system"] == name and entry["usable"]:
-                directory = self.config.work_dir / entry["directory"]
-                scores = self.uncertainty.scores(directory)
-                trajectories.append((entry["directory"], scores))
+            if entry.system == name and entry.usable:
+                scores = self.uncertainty.scores(self.config.work_dir / entry.directory)
+                trajectories.append((entry.directory, scores))
         limits = Limits(*self._limits().values())
         window, story = self.uncertainty.window(limits, [one for _, one in trajectories])
         md, number, limit = system.md, system.number, system.limit

@@ -16,9 +16,9 @@ from pwact.config.run import RunConfig
 from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.executors.base import Task
 from pwact.io import files
-from pwact.report.records import TrainRecord
 from pwact.workflow.checks.data_sets import DataSets
 from pwact.workflow.findings import findings_at
+from pwact.workflow.reports import FirstDataRecord, TrainReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.tasks.prepare import (
     content,
@@ -114,8 +114,9 @@ class TrainStage:
         self._compare(models)
         made = output(services.work_dir, self.directory, models)
         paths = [relative(path, services.work_dir) for path in self.config.init_data]
-        first = {"paths": paths, "data_format": self.config.data_format}
-        return replace(made, report={**made.report, "init_data": first})
+        first = FirstDataRecord(tuple(paths), self.config.data_format)
+        report = replace(TrainReport.from_json(made.report), init_data=first)
+        return replace(made, report=report.to_json())
 
     def _compare(self, models: Sequence[TrainedModel]) -> None:
         """Name members that are the same model: they agree about everything, right or wrong."""
@@ -225,7 +226,6 @@ def output(work_dir: Path, directory: Path, models: Sequence[TrainedModel]) -> S
     """What a training leaves; errors on the validation data are written beside the members."""
     products = [path for model in models for path in model.files.values()]
     rows = [(model.directory.name, model.valid) for model in models if model.valid is not None]
-    record = TrainRecord()
     if rows:
         path = directory / layout.VALID_ERROR
         with files.replacing(path) as aside, aside.open("w", newline="") as stream:
@@ -234,11 +234,13 @@ def output(work_dir: Path, directory: Path, models: Sequence[TrainedModel]) -> S
             writer.writerows((name, f"{e.rmse_e:.8g}", f"{e.rmse_f:.8g}") for name, e in rows)
         products.append(path)
     first = models[0].valid if models else None
-    if first is not None:
-        record = TrainRecord(first.rmse_e, first.rmse_f)
-    places = [relative(model.directory, work_dir) for model in models]
-    report = {**record.to_json(), "models": places}
-    return StageOutput(products, report=report, lasting=[model.directory for model in models])
+    report = TrainReport(
+        None if first is None else first.rmse_e,
+        None if first is None else first.rmse_f,
+        tuple(relative(model.directory, work_dir) for model in models),
+    )
+    lasting = [model.directory for model in models]
+    return StageOutput(products, report=report.to_json(), lasting=lasting)
 
 
 class TrainStep:
