@@ -21,8 +21,14 @@ def uncertainties() -> Iterator[tuple[str, Uncertainty]]:
         yield name, uncertainty(name)
 
 
+def judging(inputs: Mapping[str, Any]) -> Optional[Uncertainty]:
+    """By which one a selection with these inputs judges, by limits or by a target."""
+    named = inputs.get("judged_by")
+    return uncertainty(str(named)) if named in UNCERTAINTIES else recorded_in(inputs)
+
+
 def recorded_in(inputs: Mapping[str, Any]) -> Optional[Uncertainty]:
-    """By which one a selection with these inputs judges; None where they tell of none.
+    """By which one a selection with these limits judges; None where they tell of none.
 
     Inputs that name none hold the limits of the first that has such limits.
     """

@@ -1,4 +1,4 @@
-"""An uncertainty of its own, as somebody adds one: how large the largest force is that one saw."""
+"""Uncertainties as somebody adds them: the size of the largest force, and another column."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from pwact import layout
+from pwact.formats.model_devi import read_all_parts
 from pwact.formats.step_table import read_step_table
 from pwact.query.window import Limits, Scores, Window
 from pwact.report.measure import Measure
+from pwact.uncertainties.committee import CommitteeDeviation
 from pwact.verdict import DONE, Verdict, incomplete
 from tests.workflow.toys import ToyKpu
 
@@ -66,3 +68,19 @@ class ForceSize:
 
     def window(self, limits: Limits, trajectories: Sequence[Scores]) -> tuple[Window, str]:
         return Window(limits.lower, limits.upper), ""
+
+
+class HalfDeviation(CommitteeDeviation):
+    """Half the largest deviation of the committee, from the same file and with the same keys."""
+
+    measure = Measure(
+        "half the force deviation",
+        "half",
+        "half the force deviation",
+        ("lower_model_devi_f", "upper_model_devi_f"),
+        unit="eV/Å",
+    )
+
+    def scores(self, trajectory: Path) -> Scores:
+        rows = read_all_parts(trajectory)
+        return Scores(rows.steps, rows.max_f / 2, rows.failed)

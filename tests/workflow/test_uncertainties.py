@@ -88,6 +88,27 @@ def test_tools_read_it_without_being_told(own: Path, capsys: pytest.CaptureFixtu
     assert found.measure == ForceSize.measure
 
 
+def test_of_two_with_one_file_the_tools_take_that_of_the_campaign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_toys(monkeypatch)
+    monkeypatch.setitem(UNCERTAINTIES, "half", Judges("tests.workflow.force_size:HalfDeviation"))
+    work_dir = tmp_path / "run"
+    write_files(work_dir, {"calculator": "emt"})
+    param = deep_update(run_param(), {"strategy.uncertainty": "half"})
+    run_loop(work_dir, param, ToyExecutor())
+    summary = (work_dir / "iter.0000/01.explore/select/select_summary.txt").read_text()
+    words = ["filter", "-l", "0.1", "-u", "0.4", "-i"]
+    assert main([*words, str(work_dir / "iter.0000")]) == 0
+    said = capsys.readouterr().out
+    assert "Select by half the force deviation:" in said
+    assert summary.splitlines()[0] in said
+    (tmp_path / "alone").mkdir()
+    alone = (work_dir / "iter.0000/01.explore/md").rename(tmp_path / "alone/md")
+    assert main([*words, str(alone)]) == 0  # no campaign says more
+    assert "Select by model deviation force:" in capsys.readouterr().out
+
+
 def test_its_pictures_have_its_axis(own: Path, tmp_path: Path) -> None:
     assert main(["draw", str(own), "-o", str(tmp_path / "drawn"), "--format", "svg"]) == 0
     texts = [path.read_text() for path in sorted((tmp_path / "drawn").rglob("*by_step.svg"))]

@@ -11,6 +11,7 @@ from pathlib import Path
 from pwact import layout
 from pwact.errors import InputError, TaskError
 from pwact.query.window import Scores
+from pwact.tools.explored.judged_by import asked_for
 from pwact.uncertainties import uncertainties
 from pwact.uncertainties.base import Uncertainty
 
@@ -45,7 +46,8 @@ class ExploredTree:
     directory
         Of the systems, absolute.
     uncertainty
-        What frames are judged by: the first of all kinds that any trajectory has.
+        What frames are judged by: as the campaign says in which the tree lies; without one, the
+        first of all kinds that any trajectory has.
     measured
         Whether its values are what is compared with a force error, as in a campaign with a target.
     """
@@ -88,13 +90,18 @@ def find_explored(directory: Path) -> ExploredTree:
     everything = [one for system in systems for one in system.trajectories]
     if not everything:
         raise InputError(f"holds no trajectory {_SYSTEM}/{_SYSTEM}{_nearest(directory)}", directory)
-    known = [one for _, one in uncertainties()]
+    asked = asked_for(place)
+    known = [one for _, one in uncertainties()] if asked is None else [asked]
     for kind in known:
         tree = ExploredTree(place, systems, kind)
         if any(tree.judged(one) for one in everything):
+            if asked is None:
+                words = "no campaign says what frames of %s are judged by; %s is there, so %s"
+                _LOG.info(words, place, kind.result, kind.measure.words)
             return tree
     names = " or ".join(kind.result for kind in known)
-    raise InputError(f"none of its {len(everything)} trajectories has a {names}", place)
+    by = "" if asked is None else f"; the campaign judges by {asked.measure.words}"
+    raise InputError(f"none of its {len(everything)} trajectories has a {names}{by}", place)
 
 
 def judged_systems(
