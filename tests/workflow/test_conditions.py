@@ -34,6 +34,7 @@ from pwact.workflow.conditions import (
     settled,
 )
 from pwact.workflow.ledger import StageState
+from pwact.workflow.reports import LabelReport, SelectReport
 from tests.workflow import aimed
 from tests.workflow.aimed import BAD, GOOD, TARGET, dictate
 from tests.workflow.dying import until_done
@@ -102,6 +103,10 @@ def test_why_a_condition_ended() -> None:
     assert ending(Plan(1, 0.01, 2), good) == USED_UP  # an error of just the target is none below
 
 
+def read_round(select: dict[str, Any], label: dict[str, Any]) -> Round:
+    return round_of(SelectReport.from_json(select), LabelReport.from_json(label))
+
+
 def test_a_round_is_read_from_reports() -> None:
     select = {"frames": 9, "target": {"frames": 8, "accepted": 6, "sigma": 0.01}}
     pairs = [
@@ -109,15 +114,15 @@ def test_a_round_is_read_from_reports() -> None:
         {"error": 0.1, "kind": "control"},
         {"error": 0.2, "kind": "control"},
     ]
-    found = round_of(select, {"pairs": pairs})
+    found = read_round(select, {"pairs": pairs})
     assert replace(found, hindsight=0.0) == Round(8, 6, 0.01, 0.2, (0.1, 0.2), 0.0)
     assert math.isnan(found.hindsight)
     select["target"].update(target=0.25, spread=[*([0.1] * 19), None])
     scaled = [{**one, "scaled": 0.1, "error": 0.1} for one in [*pairs, *pairs]]
-    assert round_of(select, {"pairs": scaled}).hindsight == 0.95
+    assert read_round(select, {"pairs": scaled}).hindsight == 0.95
     silent = [{**one, "scaled": None} for one in scaled]
-    assert math.isnan(round_of(select, {"pairs": silent}).hindsight)
-    old = round_of({"frames": 9, "accurate": 9}, {"rmse_f": 0.1})
+    assert math.isnan(read_round(select, {"pairs": silent}).hindsight)
+    old = read_round({"frames": 9, "accurate": 9}, {"rmse_f": 0.1})
     assert (old.frames, old.accepted, old.controls) == (9, 0, ())
     assert old.sigma != old.sigma
     assert old.median_error != old.median_error
