@@ -28,6 +28,7 @@ from pwact.config import (
 )
 from pwact.config.chinese import Say, in_words_of
 from pwact.config.schema import Key
+from pwact.registry.engines import TRAINERS
 
 PAGE = Path("docs/parameters.md")
 CHINESE_PAGE = Path("docs/zh/parameters.md")
@@ -50,7 +51,7 @@ def tables() -> Iterator[Table]:
     """Heading, words of introduction and keys of each table."""
     yield "## param.json of `run`", "", run.KEYS
     yield "### `train`", "Besides, the keys of the engine below.", training.KEYS
-    for engine, sections, words in _ENGINES:
+    for engine, sections, words in (*_ENGINES, *_of_registry()):
         for section, keys in sections.items():
             place = f"train.{section}".rstrip(".")
             yield f"#### `{place}`, engine {engine}", words if not section else "", keys
@@ -88,6 +89,13 @@ _ENGINES: Sequence[tuple[str, Mapping[str, tuple[Key, ...]], str]] = (
     ),
     ("mace", train_keys.ENGINES["mace"].sections, ""),
 )
+
+
+def _of_registry() -> Iterator[tuple[str, Mapping[str, tuple[Key, ...]], str]]:
+    """Engines whose line in the registry says where their keys are declared."""
+    for name, one in TRAINERS.items():
+        if one.keys:
+            yield name, train_keys.ENGINES[name].sections, ""
 
 
 def manual(say: Say = str) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Callable, Optional
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pwact.config import nep_in
-from pwact.config.document import JsonObject, plain
+from pwact.config.document import plain
+from pwact.config.engine_keys import EngineKeys
 from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Section, Text, Whole
 from pwact.config.network_keys import MACE, SEVENNET, no_native_input
 from pwact.config.schema import Key, Node, keys_by_name, nearest
 from pwact.config.shapes import Shape
+from pwact.registry import Entry
+from pwact.registry.engines import TRAINERS
 
 _COUNT = Whole(1)
 _WEIGHT = Real(0.0)
@@ -185,49 +187,6 @@ POD: Mapping[str, tuple[Key, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class EngineKeys:
-    """What a training program reads.
-
-    Attributes
-    ----------
-    model_types
-        What it can train.
-    default_type
-        Taken where the user names none; None if it must be named.
-    sections
-        Section below ``train`` → its keys.
-    passes_unknown
-        Whether unknown keys reach the program.
-    native_key
-        A top-level key that marks a file in the program's own input format.
-    read_native
-        Reads the program's own input, where that is no JSON, as keys.
-    whole_batches
-        Whether the program leaves out a batch that the data do not fill.
-    smaller_batches
-        Else what it takes then, in words.
-    batch
-        Where the user says how many frames a batch has.
-    cutoffs
-        Model type → section and key of its cutoff in Å.
-    begins_pretrained
-        Whether a training can begin with a pretrained model, `train.foundation`.
-    """
-
-    model_types: tuple[str, ...]
-    default_type: Optional[str]
-    sections: Mapping[str, tuple[Key, ...]]
-    passes_unknown: bool = True
-    native_key: str = ""
-    read_native: Optional[Callable[[Path], JsonObject]] = None
-    whole_batches: bool = False
-    smaller_batches: str = "all of them"
-    batch: str = "optimizer.batch_size"
-    cutoffs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    begins_pretrained: bool = False
-
-
 _DP_CUTOFF = {"DP": ("model.descriptor", "Rmax")}
 _MATPL_CUTOFFS = {**_DP_CUTOFF, "NEP": ("model.descriptor", "cutoff")}
 _DEEPMD_KIT = EngineKeys(
@@ -239,7 +198,7 @@ _DEEPMD_KIT = EngineKeys(
     cutoffs=_DP_CUTOFF,
 )
 _DPA = {section: (*keys, *DPA_MORE.get(section, ())) for section, keys in DEEPMD.items()}
-ENGINES: Mapping[str, EngineKeys] = {
+_DECLARED: Mapping[str, EngineKeys] = {
     "matpl": EngineKeys(("DP", "NEP"), None, MATPL, whole_batches=True, cutoffs=_MATPL_CUTOFFS),
     "deepmd": _DEEPMD_KIT,
     "deepmd-pytorch": _DEEPMD_KIT,
@@ -276,6 +235,26 @@ ENGINES: Mapping[str, EngineKeys] = {
         begins_pretrained=True,
     ),
 }
+
+
+class _Engines(Mapping[str, EngineKeys]):
+    """The keys of every trainer: those above, and those that its line in the registry names."""
+
+    def __getitem__(self, engine: str) -> EngineKeys:
+        if engine in _DECLARED:
+            return _DECLARED[engine]
+        own, name = TRAINERS[engine].keys, engine.upper()
+        found: EngineKeys = Entry(own).load() if own else EngineKeys((name,), name, {"": ()})
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TRAINERS)
+
+    def __len__(self) -> int:
+        return len(TRAINERS)
+
+
+ENGINES = _Engines()
 
 
 def defaults(engine: str) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Any, Optional
 
 from pwact.config.document import JsonObject, plain, read_document
 from pwact.config.elements import Elements
+from pwact.config.engine_keys import EngineKeys
 from pwact.config.kinds import Choice, Located, Text, existing, is_there
 from pwact.config.nep_in import is_json
 from pwact.config.schema import Key, Node, declare, keys_of, nearest
 from pwact.config.shapes import NOT_BLANK, Shape
-from pwact.config.train_keys import ENGINES, EngineKeys, settings_of
+from pwact.config.train_keys import ENGINES, settings_of
 from pwact.registry.engines import TRAINERS
 
 _MODEL_ENDINGS = (".pth", ".pt", ".model", ".txt", ".pb")  # of files, in no name of a model
@@ -101,7 +102,7 @@ class TrainConfig:
         None where the program or its input does not say so.
         """
         keys = ENGINES[self.engine]
-        if self.foundation is not None:
+        if self.foundation is not None or self.model_type not in keys.cutoffs:
             return None
         if keys.native_key and keys.native_key in self.settings:
             return _native_cutoff(self.settings)

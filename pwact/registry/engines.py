@@ -52,9 +52,13 @@ class Trains(Entry):
     ----------
     explored_by
         The explorer that loads its models.
+    keys
+        ``module:name`` of the `pwact.config.engine_keys.EngineKeys` of its section ``train``, if
+        they do not stand there.
     """
 
     explored_by: str = "lammps"
+    keys: str = ""
 
 
 @dataclass(frozen=True)
