@@ -16,7 +16,7 @@ from pwact.cli.signals import ending_signals_raise
 from pwact.workflow.campaign import Campaign, open_campaign
 from pwact.workflow.opening import CampaignOptions, own_log
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SHOWN_LOST = 10
 
@@ -47,7 +47,7 @@ def opened(
         logs.logging_to_file(own_log(work_dir), warnings) as begun,
         open_campaign(work_dir, kind, seed, replace(chosen, begun=begun)) as campaign,
     ):
-        log.info("pwact %s %s in %s", __version__, kind, work_dir)
+        logger.info("pwact %s %s in %s", __version__, kind, work_dir)
         yield campaign
 
 

@@ -12,7 +12,7 @@ from pwact.executors import slurm_text
 from pwact.executors.commands import Answer
 from pwact.executors.slurm_text import Row
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _COMMAND = ("sacct", "--noheader", "--allocations", "--parsable2")
 # the second for a SLURM that does not know the field Reason
@@ -74,7 +74,7 @@ class Accounting:
     def _warn(self, message: str) -> None:
         if message not in self._warned:
             self._warned.add(message)
-            _LOG.warning(
+            logger.warning(
                 "sacct does not answer: how jobs ended that the queue has forgotten stays "
                 "unknown: %s",
                 message,

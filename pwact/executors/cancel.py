@@ -16,7 +16,7 @@ from pwact.executors.history import ENDED, OpenJob, open_jobs_in
 from pwact.io.journal import Journal
 from pwact.io.machine import boot_word
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def open_jobs(journal: Journal) -> list[OpenJob]:

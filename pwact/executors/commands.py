@@ -18,7 +18,7 @@ from pwact.errors import SchedulerError
 from pwact.executors.base import OutageError
 from pwact.executors.processes import processes_with
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LIST_LENGTH = 60_000  # of a list of ids; one argument may have 131,072 bytes on Linux
 _COMMAND_TIMEOUT_S = 120.0
@@ -110,5 +110,5 @@ def end_submissions(program: str, words: Collection[str]) -> int:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     if left:
-        _LOG.warning("ended %d %s that an earlier start had left at work", len(left), program)
+        logger.warning("ended %d %s that an earlier start had left at work", len(left), program)
     return len(left)

@@ -25,7 +25,7 @@ from pwact.executors.processes import (
 from pwact.executors.slurm_text import DIALECT
 from pwact.io.machine import boot_word, process_stat
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _BEGIN_LOOKS, _BEGIN_STEP_S = 400, 0.005
 
@@ -160,7 +160,7 @@ class LocalExecutor:
             for process in (one for found in living for one in found):
                 _signal(process.pid, number)
             if waited > 2 * self._kill_wait_s + 1:
-                _LOG.error("some processes of %s cannot be ended", ", ".join(jobs.values()))
+                logger.error("some processes of %s cannot be ended", ", ".join(jobs.values()))
                 return
             self._sleep(step)
             waited += step
@@ -183,7 +183,7 @@ class LocalExecutor:
         wanted = [_identity(job_id, name) for job_id, name in jobs.items()]
         for name, left in processes_of(wanted, self._unreaped(jobs)).items():
             if left:
-                _LOG.warning("job %s has left %d processes running: ended", name, len(left))
+                logger.warning("job %s has left %d processes running: ended", name, len(left))
                 ids = {job_id: job for job_id, job in jobs.items() if job == name}
                 self.cancel(ids)
 

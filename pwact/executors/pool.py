@@ -9,7 +9,7 @@ from typing import Callable, Optional, TypeVar
 
 from pwact.executors.base import Executor, JobPhase, JobState, OutageError
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 GONE_POLLS = 3  # polls in a row that must miss a job before it counts as gone
@@ -124,7 +124,7 @@ class Pool:
             self.outage(error, since)
             return None
         if self._outage_since is not None:
-            _LOG.warning(
+            logger.warning(
                 "the scheduler answers again, after %.0f s", self._clock() - self._outage_since
             )
             self._outage_since = None
@@ -134,7 +134,7 @@ class Pool:
         """Note that the scheduler did not answer (what it was asked at `since`); ask later."""
         if self._outage_since is None:
             self._outage_since = self._clock() if since is None else since
-            _LOG.warning("the scheduler does not answer, jobs go on; asking again: %s", error)
+            logger.warning("the scheduler does not answer, jobs go on; asking again: %s", error)
 
     def pause(self, wake: Callable[[], bool]) -> None:
         """Sleep until the next poll is due or `wake` says that there is news."""

@@ -18,7 +18,7 @@ from pwact.executors.commands import Answer, end_submissions, in_one_line
 from pwact.executors.dialect import Dialect
 from pwact.executors.script import quote
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LAST_WORDS_S = 2.0  # for the scheduler to take note of a job whose submission was ended
 
@@ -234,7 +234,7 @@ class QueueExecutor(ABC):
             if answer.status and re.search(self.refusals.outage, message, re.IGNORECASE):
                 raise OutageError(message)
             if answer.status:  # of jobs that have ended meanwhile, for instance
-                _LOG.warning("%s", message)
+                logger.warning("%s", message)
         while alive and waited < self.cancel_wait_s:
             self._sleep(step)
             waited, step = waited + step, min(2.0, step * 1.5)
@@ -271,7 +271,7 @@ class QueueExecutor(ABC):
         """Say something to the user, once."""
         if message not in self._warned:
             self._warned.add(message)
-            _LOG.warning("%s", message)
+            logger.warning("%s", message)
 
 
 def ended_with(status: int) -> JobState:

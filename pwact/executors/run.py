@@ -38,7 +38,7 @@ from pwact.executors.submission import (
 )
 from pwact.verdict import Outcome, Verdict
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _NOTES_S = 10.0
 
@@ -139,7 +139,7 @@ class Run:
             held.update(mine)
             if left.id:
                 pool.add(left.id, left.name)
-                _LOG.info("%s", phrase("is watched on", [job]))
+                logger.info("%s", phrase("is watched on", [job]))
                 for unit in mine:
                     unit.jobs += 1
             else:
@@ -192,7 +192,7 @@ class Run:
             del self._jobs[job.spec.name]
         if ended:
             journal_ended(self._at, ended)
-            _LOG.info("%s", phrase("ended", ended))
+            logger.info("%s", phrase("ended", ended))
         for job in ended:
             yield from self._judged(job)
 
@@ -208,10 +208,10 @@ class Run:
         if state is None:
             return
         if state.remark and state.remark != job.state.remark:
-            _LOG.warning("job %s (%s): %s", job.spec.name, job.id, state.remark)
+            logger.warning("job %s (%s): %s", job.spec.name, job.id, state.remark)
         before, job.state = job.state, state
         if before.phase is JobPhase.RUNNING and state.phase is JobPhase.WAITING:
-            _LOG.warning("job %s (%s) is back in the queue: %s", job.spec.name, job.id, state)
+            logger.warning("job %s (%s) is back in the queue: %s", job.spec.name, job.id, state)
         if state.alive:
             if state.stuck and not before.stuck:
                 job.give_up_at = self._at.clock() + job.pool.executor.stuck_s
@@ -240,7 +240,7 @@ class Run:
             if reason not in self._obstacles and not mine[0].state.remark:  # that says it better
                 more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
                 which = f"job {mine[0].spec.name} ({mine[0].id}){more}"
-                _LOG.warning("%s: has to wait: %s", which, reason)
+                logger.warning("%s: has to wait: %s", which, reason)
             self._obstacles.add(reason)
 
     def _notes(self) -> Mapping[str, str]:

@@ -37,7 +37,7 @@ from pwact.executors.slurm_text import (
 )
 from pwact.io.files import write_text
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _ARRAY_FROM = 10  # jobs, with use_array "auto"
 _LAST_WORDS_S = 2.0  # for SLURM to take note of a job whose sbatch was ended
@@ -168,7 +168,7 @@ class SlurmExecutor:
         if answer.status == 0 and job_id.isdigit():
             if message and message not in self._warned:
                 self._warned.add(message)
-                _LOG.warning("sbatch: %s", message)
+                logger.warning("sbatch: %s", message)
             return job_id
         if answer.status == 0:
             raise OutageError(f"sbatch: no job id in its answer: {answer.out!r} {message}")
@@ -261,7 +261,7 @@ class SlurmExecutor:
             if answer.status and slurm_text.is_outage(answer.err):
                 raise OutageError(f"scancel: {clean(answer.err)}")
             if answer.status:
-                _LOG.warning("scancel: %s", clean(answer.err))
+                logger.warning("scancel: %s", clean(answer.err))
         while alive and wait < self.cancel_wait_s:
             self._sleep(step)
             wait, step = wait + step, min(2.0, step * 1.5)

@@ -26,7 +26,7 @@ from pwact.executors.jobs import Group, Job, Surroundings, Unit, phrase
 from pwact.executors.script import render, tags
 from pwact.io.files import remove, write_text
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _TURN_S = 2.0  # then results are looked for before more is submitted
 
@@ -80,7 +80,7 @@ class Submission:
             try:
                 ids = self._hand_over(batch)
             except ArrayRefusedError as error:
-                _LOG.warning("no job array here, jobs are submitted one by one: %s", error)
+                logger.warning("no job array here, jobs are submitted one by one: %s", error)
                 self._arrays = False
                 self._asked.extendleft([job] for job in reversed(batch))
             except LimitError as error:
@@ -115,7 +115,7 @@ class Submission:
             return
         self._asked.appendleft(batch)
         if self._refused_at is None:
-            _LOG.warning("the scheduler takes no more jobs for now, waiting: %s", error)
+            logger.warning("the scheduler takes no more jobs for now, waiting: %s", error)
         self._refused_at = self._pool.live
         self._retry_at = self._at.clock() + self._pool.executor.poll_longest_s
 
@@ -196,7 +196,7 @@ class Submission:
                 unit.jobs += 1
         records = [{"name": job.spec.name, "id": job.id} for job in batch]
         self._at.journal.append_all(history.SUBMITTED, records)
-        _LOG.info("%s", phrase("submitted", batch))
+        logger.info("%s", phrase("submitted", batch))
 
 
 def journal_ended(at: Surroundings, jobs: Sequence[Job], state: str = "") -> None:

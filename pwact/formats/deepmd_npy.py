@@ -38,7 +38,7 @@ from pwact.io.arrays import (
 )
 from pwact.registry.formats import PWACT
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 TYPES = "type.raw"
 TYPE_MAP = "type_map.raw"
 NO_PBC = "nopbc"
@@ -207,7 +207,7 @@ def _types(folder: Path, said: Mapping[str, str]) -> tuple[list[str], list[int]]
     others = [name for name in listed if name not in said]
     if said and others:
         words = "%s: %s names no %s, so they count as elements"
-        _LOG.warning(words, folder / TYPE_MAP, OPTION, ", ".join(others))
+        logger.warning(words, folder / TYPE_MAP, OPTION, ", ".join(others))
     if not kinds:
         raise InputError("holds no atom", folder / TYPES)
     _check_types(np.array(kinds), names, folder / TYPES)

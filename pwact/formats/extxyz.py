@@ -38,7 +38,7 @@ from pwact.io import files
 from pwact.io.texts import DAMAGED, open_text
 from pwact.registry.formats import ASE, MACE, PWACT
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _POSITIONS = ("pos", "positions")
 _PLAIN = dict.fromkeys(_POSITIONS, "positions")
@@ -158,7 +158,7 @@ def iterate_extxyz(
             for atoms, remarks in _frames(stream, path, reading):
                 for words in remarks:
                     if words not in said:
-                        log.warning("%s: %s", path, words)
+                        logger.warning("%s: %s", path, words)
                     said.add(words)
                 yield atoms
     except DAMAGED as error:

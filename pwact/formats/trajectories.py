@@ -30,13 +30,13 @@ from pwact.registry.formats import FORMATS
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BY_OPTION = Giving("--format {format}", "--format, as in --format {format}")
 
 
 def _movement(path: Path) -> Iterator[Atoms]:
-    return complete_frames(path, lambda error: log.warning("%s", error))
+    return complete_frames(path, lambda error: logger.warning("%s", error))
 
 
 def _outcar(path: Path) -> Iterator[Atoms]:

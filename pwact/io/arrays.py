@@ -15,7 +15,7 @@ from pwact.io import files
 
 FLOAT, INTEGER = "<f8", "<i8"
 LARGEST_NUMBER = 118  # Og
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _CHECKED = 1000  # rows at a time
 
 
@@ -108,4 +108,4 @@ def say_unread(folders: Iterable[Path], known: Collection[str]) -> None:
     others = {path.name: path.parent for one in folders for path in sorted(one.glob("*.npy"))}
     strange = sorted(name for name in others if name.removesuffix(".npy") not in known)
     if strange:
-        _LOG.warning("%s: not read: %s", others[strange[0]], ", ".join(strange))
+        logger.warning("%s: not read: %s", others[strange[0]], ", ".join(strange))

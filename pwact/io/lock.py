@@ -18,7 +18,7 @@ from pwact.io.files import demand_own
 from pwact.io.lease import Lease, holder
 from pwact.io.machine import Machine, start_of, this_machine
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 Holder = dict[str, Any]
 
@@ -100,19 +100,21 @@ class WorkLock:
         except BlockingIOError as error:
             raise self._locked(holder(self.path)) from error
         except OSError as error:
-            _LOG.warning("%s: this file system has no locks (%s)", self.path, error.strerror)
+            logger.warning("%s: this file system has no locks (%s)", self.path, error.strerror)
             locks = False
         place = self.path.with_name("lease")
         demand_own(place)
         before = holder(place) or ({} if place.exists() else None)  # {}: damaged by a crash
         named = before or holder(self.path) or before
         if named and self._of_another(named):
-            _LOG.warning("%s: copied from %s, which alone it locks", self.path, named["directory"])
+            logger.warning(
+                "%s: copied from %s, which alone it locks", self.path, named["directory"]
+            )
         elif named is not None:
             why = self._why_dead(named, locks, watched=before is not None)
             if not why:
                 raise self._locked(named)
-            _LOG.warning(
+            logger.warning(
                 "%s: taken over from process %s on %s, which ended without letting go: %s",
                 self.path,
                 named.get("pid"),
@@ -141,7 +143,7 @@ class WorkLock:
         if not watched or (named and not self._patient):
             return ""
         place = self.path.with_name("lease")
-        _LOG.warning(
+        logger.warning(
             "%s: process %s on %s may still work here; watching for %.0f s whether it lives",
             self.path,
             named.get("pid"),

@@ -18,7 +18,7 @@ from pwact.report.measure import Measure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 BINS = 100  # at most
 COLOURS = ("0.75", "tab:blue", "tab:orange")  # accurate, candidate, failed: seen by all eyes
@@ -230,5 +230,5 @@ def _drawable() -> bool:
     """Whether pictures are drawn; if not, one line says so, once."""
     if reason := flaw():
         level = logging.WARNING if find_spec("matplotlib") else logging.INFO
-        log.log(level, "no pictures are drawn: %s", reason)
+        logger.log(level, "no pictures are drawn: %s", reason)
     return not reason

@@ -29,7 +29,7 @@ from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.turn import engines_of, turn_of, work_of
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SETTLED = "taken_over_settled"
 _WITH_TARGET = (
@@ -166,7 +166,7 @@ def take_over(campaign: Campaign, takeover: Optional[Takeover]) -> None:
     journal, work_dir = campaign.journal, campaign.work_dir
     if takeover is not None and not _begun(journal.events()):
         for line in takeover.words:
-            _LOG.info("%s", line)
+            logger.info("%s", line)
         journal.append(
             ledger.TAKEN,
             program="PWact",

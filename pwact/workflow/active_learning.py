@@ -54,7 +54,7 @@ from pwact.workflow.steps import Step
 from pwact.workflow.systems import System, systems_of
 from pwact.workflow.turn import Engines, Entries, Work, engines_of, turn_of, work_of
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -198,12 +198,12 @@ class Loop:
         """Tell the log which iteration comes."""
         name = layout.iteration_name(iteration)
         if self.plan.target is None:
-            log.info("%s of %d", name, self.plan.conditions)
+            logger.info("%s of %d", name, self.plan.conditions)
             return
         served = served_until(self.campaign.stages(), iteration)
         number = 1 + len(rounds_of(served, serving.condition))
         text = "%s: md_jobs[%d], iteration %d of at most %d for it"
-        log.info(text, name, serving.condition, number, self.plan.most)
+        logger.info(text, name, serving.condition, number, self.plan.most)
 
     def iterate(self, iteration: int, serving: Serving) -> None:
         """Train, explore, select and label once."""
@@ -262,7 +262,7 @@ class Loop:
         name = stage_name(self.turn.iteration, step.name)
         new = before.get(name, StageState(name)) != self.campaign.stages()[name]
         for line in steps.load(step.line)(self.turn, report) if step.line and new else ():
-            log.info("%s %s", layout.iteration_name(self.turn.iteration), line)
+            logger.info("%s %s", layout.iteration_name(self.turn.iteration), line)
 
     def _complete(self, stages: Mapping[str, StageState]) -> bool:
         """Whether the labels of the iteration are done, and stay so."""
@@ -322,7 +322,7 @@ class Loop:
         for finding in findings_at(self.campaign.stages(), iteration):
             if finding.words not in self._told:
                 self._told.add(finding.words)
-                log.log(logging.WARNING if finding.warns else logging.INFO, "%s", finding.words)
+                logger.log(logging.WARNING if finding.warns else logging.INFO, "%s", finding.words)
 
     def show(self) -> None:
         """Write the views from what the journal holds."""

@@ -17,7 +17,7 @@ from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
 from pwact.workflow.reports import LabelReport
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _EXPLORE = steps.source_of(steps.FRAMES).name
 
 
@@ -126,4 +126,4 @@ def _tell(name: str, reader: str) -> None:
     )
     if not name.endswith(f"/{_EXPLORE}"):
         text = "%s is done again as well: %s needs its features, which were deleted (reserve_work)"
-    _LOG.warning(text, name, reader)
+    logger.warning(text, name, reader)

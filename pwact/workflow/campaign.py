@@ -40,7 +40,7 @@ from pwact.workflow.stage import Stage, StageOutput
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.watching import Watching
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -212,7 +212,7 @@ class Campaign:
         report = self.begin(stage)
         if report is not None:
             return report
-        _LOG.info("%s", stage.name)
+        logger.info("%s", stage.name)
         return self._record(stage, stage.work(self))
 
     def begin(self, stage: Stage) -> Optional[Mapping[str, Any]]:
@@ -228,7 +228,7 @@ class Campaign:
         key = ledger.key_of(inputs)
         decision = self._decide(stage, state, inputs)
         if decision.fate is Fate.REDO:
-            _LOG.info("%s is done again: %s", stage.name, decision.why)
+            logger.info("%s is done again: %s", stage.name, decision.why)
             self.set_aside(stage)
         elif decision.fate is Fate.SKIP:
             self._keep(state, inputs, decision)
@@ -326,13 +326,13 @@ class Campaign:
         if decision.fate is Fate.REFUSE:
             raise StageChangedError(changes.changed_text(state, found.changes))
         if found.deleted:
-            _LOG.warning("%s: %s was deleted", stage.name, stage.directory)
+            logger.warning("%s: %s was deleted", stage.name, stage.directory)
         return decision
 
     def _keep(self, state: StageState, inputs: Mapping[str, Any], decision: Decision) -> None:
         """Record what was accepted about a finished stage, so that it is not asked again."""
         if decision.why:
-            _LOG.warning("%s: %s", state.name, decision.why)
+            logger.warning("%s: %s", state.name, decision.why)
         if decision.why or self._follows(state):
             known = {"key": ledger.key_of(inputs), "inputs": inputs}
             products = changes.hashes(self.work_dir, state.files)

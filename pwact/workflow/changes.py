@@ -18,7 +18,7 @@ from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import Stage
 from pwact.workflow.tasks.prepare import relative
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def situation(
@@ -150,4 +150,4 @@ def move_aside(directory: Path, backup: Path) -> None:
     if directory.exists():
         directory.rename(backup)
         sync_directory(backup.parent)
-        _LOG.warning("%s is done again; what was there is now %s", directory, backup.name)
+        logger.warning("%s is done again; what was there is now %s", directory, backup.name)

@@ -23,7 +23,7 @@ from pwact.workflow.ledger import StageState
 from pwact.workflow.stage import StageOutput
 from pwact.workflow.tasks.prepare import relative
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _NOTHING = hashlib.sha256().hexdigest()
 _TAIL = 512  # bytes: a sector
 
@@ -44,7 +44,7 @@ def has_taken(work_dir: Path, state: StageState, events: Sequence[Mapping[str, A
     """Whether a finished stage has to be done again after a crash; the log says why."""
     words = lost(work_dir, state, events) if state.done else []
     if words:
-        _LOG.warning(
+        logger.warning(
             "%s: a crash of the machine has taken what was done (%s); it is done again",
             state.name,
             "; ".join(words[:3]),

@@ -33,7 +33,7 @@ from pwact.workflow.stages.final import FinalStage, FinalStep, delivered, write_
 from pwact.workflow.tasks.prepare import relative
 from pwact.workflow.turn import Turn
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 README = "README.txt"
 _USAGE = {
@@ -111,7 +111,7 @@ def publish(
     if final.exists() or final.is_symlink():
         backup = free_backup(final)
         final.rename(backup)
-        _LOG.info("%s holds another model now; what was there is %s", final, backup.name)
+        logger.info("%s holds another model now; what was there is %s", final, backup.name)
     aside.rename(final)
     sync_directory(final.parent)
     return final

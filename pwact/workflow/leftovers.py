@@ -13,7 +13,7 @@ from pwact import layout
 from pwact.executors.history import open_jobs_in
 from pwact.workflow import master
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _ASIDE = re.compile(r"\..{1,100}\.[0-9a-f]{8}\.tmp", re.DOTALL)  # see pwact.io.files
 _OURS = re.compile(r"iter\.\d{4,}")
 
@@ -48,7 +48,7 @@ def sweep(work_dir: Path, events: Sequence[Mapping[str, Any]]) -> int:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            _LOG.warning("%s: cannot be deleted: %s", path, error.strerror)
+            logger.warning("%s: cannot be deleted: %s", path, error.strerror)
     return len(found)
 
 

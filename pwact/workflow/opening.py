@@ -24,7 +24,7 @@ from pwact.workflow.leftovers import sweep
 from pwact.workflow.place import living_elsewhere, original_of
 from pwact.workflow.seeds import draw_root
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CAMPAIGN = "campaign_started"
 LABEL = "label"  # the command whose campaign is one data set, alone in its directory
@@ -117,7 +117,7 @@ def _demand_own(earlier: Sequence[Mapping[str, Any]], command: str, work_dir: Pa
 
 def _leave_jobs_to(original: Path, journal: Journal, events: Sequence[Mapping[str, Any]]) -> None:
     """Take note in a copy that the open jobs are not its own."""
-    _LOG.warning(
+    logger.warning(
         "this is a copy of %s: its jobs are left alone, and those of this campaign get other names",
         original,
     )
@@ -244,7 +244,7 @@ def check_redo(redo: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None
 def name_left_running(names: Sequence[str]) -> None:
     """Tell the log which jobs go on without their master."""
     if names:
-        _LOG.warning(
+        logger.warning(
             "left running: %s; the next start takes them up, 'pwact kill' ends them",
             ", ".join(names),
         )

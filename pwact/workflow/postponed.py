@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from typing import Callable
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Postponed:
@@ -28,7 +28,7 @@ class Postponed:
             work()
         except Exception as error:  # noqa: BLE001  nothing depends on it, whatever went wrong
             words = f"{type(error).__name__}: {error}"
-            _LOG.warning("left out, and the run goes on without it: %s", words)
+            logger.warning("left out, and the run goes on without it: %s", words)
         return True
 
     def do_all(self) -> None:

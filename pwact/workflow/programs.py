@@ -15,7 +15,7 @@ from pwact.io.journal import Journal
 from pwact.workflow.ledger import place_of
 from pwact.workflow.stage import Stage
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 EVENT = "stage_program"
 _LISTS = ("source_list", "module_list", "env_list")
@@ -33,7 +33,7 @@ def record(journal: Journal, stage: Stage) -> None:
     if before is not None:
         for key in ("command", *_LISTS):
             if before.get(key) != program[key]:
-                _LOG.warning(
+                logger.warning(
                     "%s: %s.%s of the resource file is not that of %s: it was %s, is %s",
                     stage.name,
                     program["block"],

@@ -10,7 +10,7 @@ from pwact.errors import QuorumError
 from pwact.executors.base import TaskResult
 from pwact.verdict import Outcome
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _SHOWN = 10
 
 
@@ -43,7 +43,7 @@ def check_quorum(
     failed = _failed(results)
     allowed = may_fail(rate, len(results))
     for result in failed:
-        _LOG.warning("%s: failed: %s", what, _story(result))
+        logger.warning("%s: failed: %s", what, _story(result))
     if len(failed) <= allowed:
         return [result for result in results if result.verdict.done]
     raise QuorumError(
@@ -64,7 +64,7 @@ def demand_one(results: Sequence[TaskResult], what: str, work_dir: Path) -> None
     if not failed or len(failed) < len(results):
         return
     for result in failed:
-        _LOG.warning("%s: failed: %s", what, _story(result))
+        logger.warning("%s: failed: %s", what, _story(result))
     counted = "its only task failed" if len(failed) == 1 else f"all {len(failed)} tasks failed"
     raise QuorumError(f"{what}: {counted} in {work_dir}\n{_stories(failed)}\n{_next(failed, what)}")
 
@@ -90,7 +90,7 @@ def name_lost_groups(
         failed = _failed(mine)
         if len(failed) == len(mine):
             text = "%s: nothing of %s succeeded, so %s; its first failure: %s"
-            _LOG.warning(text, what, name, follows, _story(failed[0]))
+            logger.warning(text, what, name, follows, _story(failed[0]))
 
 
 def _failed(results: Sequence[TaskResult]) -> list[TaskResult]:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from pwact.io import files
 from pwact.workflow.ledger import StageState, place_of
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def clean(work_dir: Path, stages: Mapping[str, StageState], names: Iterable[str]) -> None:
@@ -30,7 +30,7 @@ def clean(work_dir: Path, stages: Mapping[str, StageState], names: Iterable[str]
     for name in chosen:
         if place_of(name)[1] == "label" and name in stages and stages[name].lost:
             text = "%s: its trajectories and label files are kept while tasks are to be tried again"
-            _LOG.info(text, name.rpartition("/")[0])
+            logger.info(text, name.rpartition("/")[0])
             return
     for name in chosen:
         state = stages.get(name)
@@ -39,7 +39,7 @@ def clean(work_dir: Path, stages: Mapping[str, StageState], names: Iterable[str]
         for transient in state.transient:
             relative = PurePosixPath(transient)
             if relative in kept or products & set(relative.parents):
-                _LOG.warning("%s: not deleted, a result lies there", transient)
+                logger.warning("%s: not deleted, a result lies there", transient)
                 continue
             _delete(work_dir, work_dir / relative)
 
@@ -49,7 +49,7 @@ def _delete(work_dir: Path, path: Path) -> None:
         return
     place = path.parent.resolve()
     if work_dir.resolve() not in (place, *place.parents):
-        _LOG.warning("%s: not deleted, it lies outside the work directory", path)
+        logger.warning("%s: not deleted, it lies outside the work directory", path)
         return
     remove_if_possible(path)
 
@@ -60,7 +60,7 @@ def remove_if_possible(path: Path) -> None:
         files.remove(path)
     except OSError as error:
         place = error.filename or path
-        _LOG.warning("%s: could not be deleted: %s", place, error.strerror or error)
+        logger.warning("%s: could not be deleted: %s", place, error.strerror or error)
 
 
 def discard_tree(tree: Path) -> None:

@@ -18,7 +18,7 @@ from pwact.verdict import Outcome
 from pwact.workflow import changes, ledger, steps
 from pwact.workflow.ledger import StageState, place_of
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # of the chain: step → steps that run programs on what it leaves
 _PAID_AFTER = {"aimd": ("direct", "scf"), "bigmodel": ("direct", "scf")}
@@ -74,7 +74,7 @@ class Losses:
         if not lost or leave:
             return {**left, "transient": transient}
         text = "%s: done without %s; the next start of the same command tries again"
-        _LOG.warning(text, stage, _counted(lost))
+        logger.warning(text, stage, _counted(lost))
         return {**left, "transient": transient, "lost": lost}
 
 
@@ -92,23 +92,23 @@ def tried_again(
         return False
     if leave:
         journal.append(ledger.LEFT, name=state.name)
-        _LOG.info("%s: %s left out for good", state.name, _counted(state.lost))
+        logger.info("%s: %s left out for good", state.name, _counted(state.lost))
         return False
     blocker = built_on(state, stages)
     if blocker is not None:
         if place_of(state.name)[1] == "label":
             text = "%s: %s tried again by a start after %s is done"
-            _LOG.warning(text, state.name, _counted(state.lost), blocker)
+            logger.warning(text, state.name, _counted(state.lost), blocker)
             return False
         text = (
             "%s: %s not tried again, since %s was computed without: --redo %s does that whole step "
             "again, --leave-failed gives them up; the first: %s"
         )
         counted = _counted(state.lost)
-        _LOG.warning(text, state.name, counted, blocker, state.name, state.lost[0])
+        logger.warning(text, state.name, counted, blocker, state.name, state.lost[0])
         return False
     journal.append(ledger.REOPENED, name=state.name)
-    _LOG.warning("%s: %s tried again", state.name, _counted(state.lost))
+    logger.warning("%s: %s tried again", state.name, _counted(state.lost))
     return True
 
 
@@ -177,7 +177,7 @@ def caught_up(journal: Journal, state: StageState, inputs: Mapping[str, Any]) ->
     key = ledger.key_of(inputs)
     journal.append(ledger.KEPT, name=state.name, key=key, inputs=inputs)
     text = "%s: kept as it is, though %s has labels that it did not see; --redo %s %s"
-    _LOG.warning(text, state.name, ", ".join(late), state.name, _AGAIN.get(step, "heeds them"))
+    logger.warning(text, state.name, ", ".join(late), state.name, _AGAIN.get(step, "heeds them"))
     return ledger.stages(journal.events())[state.name]
 
 

@@ -30,7 +30,7 @@ from pwact.workflow.tasks.given import can_be_explored, evaluations, turned
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MOST_FRAMES = 1000  # that are evaluated, drawn by lot
 
@@ -68,7 +68,7 @@ class Validation:
         if len(chosen) < len(frames):
             words = "%s: the force field is evaluated on %d of %d frames of valid_data: %s"
             why = "drawn by lot" if len(chosen) < len(good) else "the others cannot be explored"
-            log.info(words, self.name, len(chosen), len(frames), why)
+            logger.info(words, self.name, len(chosen), len(frames), why)
         alone = replace(self.potential, deviates=False)  # one model
         by = (self.explorer, alone)
         return list(evaluations(chosen, self.place, by, self.block))
@@ -85,7 +85,7 @@ class Validation:
                 found += self._frames(task.directory, given)
             elif result is not None:
                 words = "%s: %d frames of valid_data could not be evaluated: %s"
-                log.warning(words, self.name, len(given.frames), result.explanation)
+                logger.warning(words, self.name, len(given.frames), result.explanation)
         return found
 
     def errors(self, compared: Sequence[Compared]) -> list[ErrorRecord]:
@@ -97,7 +97,7 @@ class Validation:
         if records:
             words = "; ".join(filter(None, (error_words(records[0]), largest_words(records))))
             said = "%s: the force field on %d frames of valid_data: %s"
-            log.info(said, self.name, len(compared), words)
+            logger.info(said, self.name, len(compared), words)
         return records
 
     def _frames(self, directory: Path, given: Given) -> Iterator[Compared]:

@@ -55,7 +55,7 @@ from pwact.workflow.checks.rehearsal import command_remarks, rehearse
 from pwact.workflow.checks.trials import end_dead
 from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def init_bulk(options: Namespace) -> int:
@@ -87,9 +87,9 @@ def check(options: Namespace) -> int:
     pair = checked(options, None)
     with logs.logging_to_screen():
         for warning in command_remarks(pair):
-            log.warning("%s", warning)
+            logger.warning("%s", warning)
         for warning in () if options.rehearse else calculator_remarks(pair):
-            log.warning("%s", warning)
+            logger.warning("%s", warning)
     console.say(
         f"{options.param} and {options.resource} are valid input of pwact {pair.kind}; "
         "nothing is written"
@@ -241,11 +241,11 @@ def checked(
         place = launch or Path.cwd()
         pair = load_pair(param, resource, place, strict=options.strict, expected=expected)
         for warning in pair.warnings:
-            log.warning("%s", warning)
+            logger.warning("%s", warning)
         end_dead(pair.config.work_dir)
         found = preflight(pair, options.strict)
         for warning in found:
-            log.warning("%s", warning)
+            logger.warning("%s", warning)
     return replace(pair, warnings=[*pair.warnings, *found])
 
 
@@ -267,5 +267,5 @@ def campaign_of(options: Namespace, pair: LoadedPair, launch: Path) -> Iterator[
         pair.config.work_dir, pair.kind, pair.config.seed, chosen, pair.warnings
     ) as campaign:
         for line in plan.lines if plan is not None else ():
-            log.info("%s", line.strip())
+            logger.info("%s", line.strip())
         yield campaign

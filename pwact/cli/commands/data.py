@@ -23,7 +23,7 @@ from pwact.tools.data.gather import Gathered, Wanted, gather, sources_of
 from pwact.tools.data.labelled import check_labelled_format
 from pwact.tools.data.split import share_of
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 NOBODY_VALIDATES = "to validate: no frame, since there are too few structures for that share"
 FIRST_UNKNOWN = (
@@ -46,7 +46,7 @@ def gather_pwdata(options: Namespace) -> int:
         param = Path(options.param) if options.param else None
         first = None if options.no_init else first_data(source.absolute(), param)
         if first is None and not options.no_init:
-            log.warning("%s: %s", source, FIRST_UNKNOWN)
+            logger.warning("%s: %s", source, FIRST_UNKNOWN)
         sources = sources_of(results, first)
         with console.progress("copying", len(sources)) as bar:
             made = gather(sources, Path.cwd(), wanted, bar.update if bar else lambda: None)

@@ -18,7 +18,7 @@ from pwact.workflow.checks.check_given import check_given
 from pwact.workflow.labels.campaign import GivenStage, LabelResult, Wanted, given_stage, run_label
 from pwact.workflow.opening import LABEL
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def label(options: Namespace) -> int:
@@ -29,7 +29,7 @@ def label(options: Namespace) -> int:
         config = _config(options)
         stage = given_stage(_wanted(options), config, output)
         for warning in _warnings(config, stage):
-            log.warning("%s", warning)
+            logger.warning("%s", warning)
             warnings.append(warning)
     with opened(output, LABEL, None, chosen_of(options), warnings) as campaign:
         summary = label_summary(run_label(stage, campaign))

@@ -32,7 +32,7 @@ from pwact.query.committee import score
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 COLUMNS = "step temp pe ke etotal vol"
 
@@ -154,7 +154,7 @@ def keep(atoms: Atoms, step: int, types: list[str], dump: TextIO) -> None:
     dump.write(frame_text(step, inside, forces, types))
     dump.flush()
     row = (atoms.get_temperature(), potential, kinetic, potential + kinetic, volume)
-    log.info("%d %s", step, " ".join(f"{number:.8g}" for number in row))
+    logger.info("%d %s", step, " ".join(f"{number:.8g}" for number in row))
 
 
 def calculator_of(settings: Mapping[str, Any]) -> Any:
@@ -177,7 +177,7 @@ def work(directory: Path) -> None:
     )
     if number:  # it computes as the others do, and is silent
         logging.getLogger().setLevel(logging.ERROR)
-    log.info(COLUMNS)
+    logger.info(COLUMNS)
     target = Path(os.devnull) if number else directory / DUMP
     with target.open("w", encoding="utf-8") as dump:
 
@@ -190,7 +190,7 @@ def work(directory: Path) -> None:
         else:
             move(atoms, settings, kept)
     took = timedelta(seconds=round(time.monotonic() - began))
-    log.info("%s: %s", WALL_TIME, took)
+    logger.info("%s: %s", WALL_TIME, took)
 
 
 Kept = Callable[["Atoms", int], None]
@@ -224,7 +224,7 @@ def main() -> int:
     try:
         work(Path())
     except NotFiniteError as error:
-        log.error("ERROR: %s", error)  # noqa: TRY400
+        logger.error("ERROR: %s", error)  # noqa: TRY400
         return 1
     return 0
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from pwact.config.resources import ResourceBlock
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ENDED = "md.ended"  # holds the size of the dump from the end of the MD to that of its deviations
 
@@ -55,7 +55,7 @@ class LammpsExplorer(MdTask):
         _text(Potential((), {}, ()), motion, 1, [])
         if isinstance(motion, UserInput):
             for remark in (*remarks(motion.path), *remarks_on_numbers(motion.path)):
-                log.warning("%s", remark)
+                logger.warning("%s", remark)
 
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """The condition, or the files of the user's input by their contents."""

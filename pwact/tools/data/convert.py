@@ -31,7 +31,7 @@ from pwact.tools.data.split import (
     shuffled,
 )
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TRAIN = "train"
 VALID = "valid"
@@ -221,11 +221,11 @@ def _read(
 
 def _tell(path: Path, remarks: Remarks) -> None:
     for words in remarks.words:
-        _LOG.warning("%s", words)
+        logger.warning("%s", words)
     lost = remarks.unconverged
     if lost:
         more = f" … (all {len(lost)})" if len(lost) > _NAMED else ""
-        _LOG.warning("%s: not converged, left out: %s%s", path, ", ".join(lost[:_NAMED]), more)
+        logger.warning("%s: not converged, left out: %s%s", path, ", ".join(lost[:_NAMED]), more)
 
 
 def _names(compositions: Sequence[str], savepath: Path) -> list[str]:
@@ -239,7 +239,7 @@ def _names(compositions: Sequence[str], savepath: Path) -> list[str]:
             if name not in names and not (savepath / name).exists()
         )
         if composition not in names and name != composition:
-            _LOG.warning("%s holds %s already; new frames are in %s", savepath, composition, name)
+            logger.warning("%s holds %s already; new frames are in %s", savepath, composition, name)
         names.append(name)
     return names
 
@@ -253,7 +253,7 @@ def _orders(settings: Conversion, spools: Sequence[Spool]) -> list[Order]:
     orders, moved = parted_by_order(spools, settings.ratio, settings.seed)
     if moved:
         words = "%d frames to validate have the structure of a frame to train; they are in train"
-        _LOG.warning(words, moved)
+        logger.warning(words, moved)
     return orders
 
 
@@ -269,7 +269,7 @@ def _write(
     frames = len(spool)
     output, holds = data_set_format(settings.output_format), FORMATS[settings.output_format]
     if holds.virial == ALL_OR_NONE and 0 < spool.without_virial < frames:
-        _LOG.warning(
+        logger.warning(
             "%s: %d of %d frames have no virial, so the data set has none",
             final,
             spool.without_virial,

@@ -21,7 +21,7 @@ from pwact.tools.data.gathered import Part, write_source, write_split
 if TYPE_CHECKING:
     from pwact.tools.data.first_data import FirstData
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 FINAL = "final_pwdata"
 FINAL_LIST = "final_pwdata_list.txt"
@@ -143,7 +143,7 @@ def _one_by_one(
         else:
             part = Part(wanted.output_format or source.data_format, wanted.names)
             copies = [write_source(source, final / source.name, part)]
-        _LOG.info("%s copied to %s", source.path, source.name)
+        logger.info("%s copied to %s", source.path, source.name)
         tick()
         for copy in copies:
             yield from data_sets_in(copy)

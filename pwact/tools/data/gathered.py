@@ -25,7 +25,7 @@ from pwact.tools.data.split import Spools, parted_by_content, trained_by_content
 if TYPE_CHECKING:
     from ase import Atoms
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TRAIN, VALID = "train", "valid"
 
@@ -176,4 +176,4 @@ def _write_folders(
 def _say_lost_virials(part: Part, final: Path, group: str, without: int, frames: int) -> None:
     if FORMATS[part.output_format].virial == ALL_OR_NONE and 0 < without < frames:
         words = "%s: %d of %d frames of %s have no virial, so the data set has none"
-        _LOG.warning(words, final, without, frames, group)
+        logger.warning(words, final, without, frames, group)

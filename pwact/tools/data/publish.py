@@ -17,7 +17,7 @@ from pwact.io import files
 from pwact.io.durable import sync_directory
 from pwact.io.machine import Machine, start_of, this_machine
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _READY = "ready"
 _OWNER = "owner.json"
@@ -67,7 +67,7 @@ class Workshop:
                 continue  # a call for that goal finishes it
             if receipt is not None:
                 self._move(left / _READY, receipt["names"])
-                _LOG.warning("%s: finished what an interrupted call had begun", self._goal)
+                logger.warning("%s: finished what an interrupted call had begun", self._goal)
                 if receipt["order"] == self._order:
                     told = receipt["told"]
             files.remove(left)

@@ -21,7 +21,7 @@ from pwact.registry.formats import FORMATS
 if TYPE_CHECKING:
     from ase import Atoms
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Order = tuple[np.ndarray, np.ndarray]  # numbers of the frames to train and to validate
 
@@ -164,7 +164,7 @@ class Spools:
     def say_dropped(self, path: Path) -> None:
         """Warn of what is known of the atoms, and is not written: moments, charges."""
         if self._dropped:
-            _LOG.warning("%s: of the atoms is not written: %s", path, ", ".join(self._dropped))
+            logger.warning("%s: of the atoms is not written: %s", path, ", ".join(self._dropped))
 
     def keep(self) -> None:
         """The input is complete; the next one begins."""

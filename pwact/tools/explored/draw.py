@@ -37,7 +37,7 @@ from pwact.workflow import ledger, steps
 from pwact.workflow.reports import ExploreReport
 from pwact.workflow.rows import row
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def draw(
                 made += one.draw(base, formats, subject.limits.get(number))
                 everything.add(name, tree.uncertainty, scores)
         except InputError as error:
-            _LOG.warning("%s: no deviations to draw: %s", name, error)
+            logger.warning("%s: no deviations to draw: %s", name, error)
         drawn()
     painters: dict[str, Callable[[Path], bool]] = {
         "iterations": everything.draw,
@@ -222,7 +222,7 @@ def _compared(subject: Subject) -> list[tuple[str, list[Compared]]]:
         try:
             frames = read_parity(path) if path.exists() else []
         except InputError as error:
-            _LOG.warning("%s", error)
+            logger.warning("%s", error)
             continue
         found.append((layout.iteration_name(number), frames))
     return found
@@ -233,7 +233,7 @@ def _draw_rounds(subject: Subject, directory: Path, formats: Sequence[str]) -> l
     try:
         rounds = read_rounds(subject.work_dir)
     except InputError as error:
-        _LOG.warning("no picture of the target is drawn: %s", error)
+        logger.warning("no picture of the target is drawn: %s", error)
         return []
     painters: list[tuple[Path, Callable[[Path], bool]]] = []
     for one in rounds:

@@ -17,7 +17,7 @@ from pwact.report import selection as tables
 from pwact.report.records import SelectRecord
 from pwact.tools.explored.trees import ExploredTree, find_explored, judged_systems
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 RESULT = "filter_test_result"
 

@@ -20,7 +20,7 @@ from pwact.tools.explored.md_input import md_input
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.explored import read_candidates
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def chosen_frames(work_dir: Path, iteration: int) -> dict[Path, list[int]]:
     except FileNotFoundError:
         pass
     except (OSError, KeyError, ValueError, TypeError) as error:
-        _LOG.warning("%s: chosen frames are not marked: %r", path, error)
+        logger.warning("%s: chosen frames are not marked: %r", path, error)
     return found
 
 

@@ -15,7 +15,7 @@ from pwact.tools.explored.judged_by import asked_for
 from pwact.uncertainties import uncertainties
 from pwact.uncertainties.base import Uncertainty
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _SYSTEM = "md.*.sys.*"
 _PLACES = (".", "md", f"{layout.EXPLORE}/md", f"{layout.old_step_name(layout.EXPLORE)}/md")
@@ -97,7 +97,7 @@ def find_explored(directory: Path) -> ExploredTree:
         if any(tree.judged(one) for one in everything):
             if asked is None:
                 words = "no campaign says what frames of %s are judged by; %s is there, so %s"
-                _LOG.info(words, place, kind.result, kind.measure.words)
+                logger.info(words, place, kind.result, kind.measure.words)
             return tree
     names = " or ".join(kind.result for kind in known)
     by = "" if asked is None else f"; the campaign judges by {asked.measure.words}"
@@ -121,13 +121,13 @@ def judged_systems(
             try:
                 rows.append((path, tree.scores(path)))
             except TaskError as error:
-                _LOG.warning("left out: %s", error)
+                logger.warning("left out: %s", error)
         judged += len(rows)
         if rows:
             yield system, rows
     if absent:
         named = ", ".join(path.name for path in absent[:3]) + (" …" if len(absent) > 3 else "")
-        _LOG.warning("left out, without a file of deviations: %d (%s)", len(absent), named)
+        logger.warning("left out, without a file of deviations: %d (%s)", len(absent), named)
     if not judged:
         raise InputError("none of its trajectories can be judged", tree.directory)
 

@@ -15,7 +15,7 @@ from pwact.executors.cancel import cancel_jobs
 from pwact.io.journal import Journal
 from pwact.workflow import master
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _PREFIX = ".pwact-try-"
 
 
@@ -33,7 +33,7 @@ def end(journal: Journal) -> None:
     try:
         cancel_jobs(journal, executor_for)
     except PwactError as error:
-        _LOG.warning("%s", error)
+        logger.warning("%s", error)
     journal.close()
     shutil.rmtree(journal.path.parent.parent, ignore_errors=True)
 
@@ -47,16 +47,16 @@ def end_dead(work_dir: Path) -> None:
         try:
             journal = Journal(place / layout.STATE_DIR / layout.JOURNAL)
         except PwactError as error:
-            _LOG.warning(text, place, f"delete it ({error})")
+            logger.warning(text, place, f"delete it ({error})")
             continue
         begun = [event for event in journal.events() if event["event"] == master.EVENT]
         if begun and begun[-1]["host"] == socket.gethostname():
             if not master.lives_here(begun[-1]):
-                _LOG.warning(text, place, "its jobs are ended, and it is deleted")
+                logger.warning(text, place, "its jobs are ended, and it is deleted")
                 end(journal)
             continue
         host = begun[-1]["host"] if begun else "another machine"
-        _LOG.warning("%s: a check --try on %s works there, or has left it", place, host)
+        logger.warning("%s: a check --try on %s works there, or has left it", place, host)
 
 
 def _home(work_dir: Path) -> Path:

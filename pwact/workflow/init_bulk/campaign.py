@@ -30,7 +30,7 @@ from pwact.workflow.retry import in_hand
 from pwact.workflow.stage import Stage
 from pwact.workflow.tasks.prepare import link_inside
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ def run_init_bulk(config: InitConfig, resources: Resources, campaign: Campaign) 
     for part in given.parts:
         numbers = given.numbers.get(part.number, {})
         if known and not numbers:
-            log.info("%s is kept: this input does not ask for it", _names(part.entries))
+            logger.info("%s is kept: this input does not ask for it", _names(part.entries))
             continue
         campaign.draw_from(part.seed if config.seed is None else config.seed)
         worker = PartCampaign(campaign, part, alone=len(given.parts) == 1)
         if worker.collected and len(numbers) < len(part.entries):
-            log.info("%s is kept as it is", _names(part.entries))
+            logger.info("%s is kept as it is", _names(part.entries))
             continue
         own = restricted(config, numbers)
         report = _run_part(own, resources, worker, config.file.name)
@@ -159,6 +159,6 @@ def _link(work_dir: Path, stage: Stage) -> None:
         return
     link = work_dir / stage.name
     if link.exists() and not link.is_symlink():
-        log.warning("%s is something of yours, so there is no link to %s", link, stage.directory)
+        logger.warning("%s is something of yours, so there is no link to %s", link, stage.directory)
         return
     link_inside(stage.directory, link)

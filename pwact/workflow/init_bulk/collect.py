@@ -30,7 +30,7 @@ from pwact.workflow.tasks.prepare import relative
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # what jobs leave beside the task directories: scripts, records, outputs
 _OF_JOBS = re.compile(r"\..*|slurm-.*|\d+-(bigmodel|direct)\..*")
@@ -141,7 +141,7 @@ class CollectStage:
         """The MD frames of an entry whose labels count: nobody chose among them or labels them."""
         runs = [run for run in self.runs if run.entry == entry.index]
         if not runs and entry.has_md:
-            log.warning("%s has no result of its MD", layout.init_config(entry.index))
+            logger.warning("%s has no result of its MD", layout.init_config(entry.index))
         if self.config.relabelled(entry) or self.config.filtered(entry):
             return [], []
         frames, origins = [], []

@@ -32,7 +32,7 @@ from pwact.workflow.tasks.prepare import relative
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _GATE_HINT = (
     "look at these structures; scale, cell_pert_fraction or atom_pert_distance may be too far off, "
@@ -161,7 +161,7 @@ class MdStage:
                 steps = len(owners[directory][1].labeler.read_result(directory, Purpose.AIMD))
             except (PwactError, OSError):
                 continue
-            log.warning(
+            logger.warning(
                 "%s: %s did not come to its end (%s); its %d complete steps are kept",
                 self.name,
                 directory,

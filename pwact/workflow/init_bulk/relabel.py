@@ -38,7 +38,7 @@ from pwact.workflow.tasks.prepare import relative
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _HINT = "look at these frames, and at the MD or the distortions that they come from"
 SUBSET_SEED = 2024  # of scf_max_num: PWact picks the same frames
@@ -174,7 +174,7 @@ class RelabelStage:
         if labelled:
             write_extxyz(data, labelled)
         else:
-            log.warning("%s: no frame was labelled", self.name)
+            logger.warning("%s: no frame was labelled", self.name)
         report = RelabelReport(tuple(gate.rows()), retried(self.directory / layout.RETRIES))
         return StageOutput([data] if labelled else [], (), report.to_json(), lost=spoilt)
 

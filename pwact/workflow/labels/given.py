@@ -21,7 +21,7 @@ from pwact.workflow.tasks.prepare import relative
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Way:
         for one in frames:
             found.setdefault(structure_key(one.atoms), one)
         if len(found) < len(frames):
-            log.info("%s: %d frames: %d distinct", self.stage, len(frames), len(found))
+            logger.info("%s: %d frames: %d distinct", self.stage, len(frames), len(found))
         return list(found.values())
 
 

@@ -14,7 +14,7 @@ from pwact.formats.same_frame import structure_key
 from pwact.io import files
 
 _One = TypeVar("_One")
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def structures_of(data_sets: Iterable[Path], data_format: str) -> frozenset[str]:
@@ -49,7 +49,7 @@ def new_of(
         if key not in known:
             found.setdefault(key, one)
     if len(found) < len(asked):
-        log.info(
+        logger.info(
             "%s: %d frames: %d distinct that are to be labelled, %d are in the data already",
             stage,
             len(asked),

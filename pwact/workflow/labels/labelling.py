@@ -30,7 +30,7 @@ from pwact.workflow.tasks.untouched import Untouched
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _Ladder = list[tuple[Labeler, Mapping[str, Any]]]
 
@@ -44,7 +44,7 @@ class Spoilt(str):
 def tell_taken(stage: str, frames: int, left: int, store: Path) -> None:
     """Tell the log how many of so many frames have a label from before, if any."""
     if left < frames:
-        log.info(
+        logger.info(
             "%s: %d frames: %d labels are taken from those that are there (%s), %d are computed",
             stage,
             frames,

@@ -25,7 +25,7 @@ from pwact.io import durable, files
 if TYPE_CHECKING:
     from ase import Atoms
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _VERSION = 1
 
 
@@ -72,10 +72,10 @@ class LabelStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            _LOG.warning("%s cannot be used (%s): this label is computed again", path, error)
+            logger.warning("%s cannot be used (%s): this label is computed again", path, error)
             return None
         if not same_frame(frame, found):
-            _LOG.warning("%s is of another structure: this label is computed again", path)
+            logger.warning("%s is of another structure: this label is computed again", path)
             return None
         return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pwact.io import files
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 COLUMNS = ("task", "tries", "changes", "result")
 CONVERGED = "converged"
@@ -51,7 +51,7 @@ def write_tries(path: Path, stage: str, tries: Mapping[Path, FurtherTry]) -> Non
         return
     good = sum(one.result in (CONVERGED, TAKEN) for one in tries.values())
     text = "%s: %d SCFs did not converge; %d of them did in another try (all: %s)"
-    log.info(text, stage, len(tries), good, path)
+    logger.info(text, stage, len(tries), good, path)
     with files.replacing(path) as aside, aside.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)

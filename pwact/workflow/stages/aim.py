@@ -44,7 +44,7 @@ from pwact.workflow.tasks.prepare import content, relative
 if TYPE_CHECKING:
     from pwact.workflow.turn import Turn
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class AimStage:
         found = look_at(frames, self.config.dft.min_distance)
         if found.why:
             end = int(np.count_nonzero(found.physical))
-            log.warning(
+            logger.warning(
                 "%s: %s: %d of %d frames are looked at, for at step %d %s",
                 *(self.name, directory, end, len(steps), steps[end], found.why),
             )
@@ -267,9 +267,9 @@ class AimStage:
 
     def _tell(self, record: RoundRecord) -> None:
         name = layout.iteration_name(self.iteration)
-        log.info("%s: %s", name, round_words(record))
+        logger.info("%s: %s", name, round_words(record))
         if record.floor:
-            log.warning(
+            logger.warning(
                 "%s: this model cannot reach the target: %s. Frames above the limit are drawn by "
                 "lot. A larger cutoff, more basis functions or weights, or another "
                 "engine may help; else raise strategy.target_force_error",

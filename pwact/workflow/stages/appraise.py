@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from pwact.workflow.turn import Turn
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MOST_FRAMES = 200  # of the training data that are looked at, drawn by lot
 
@@ -127,7 +127,7 @@ class AppraiseStage:
         table = self.directory / layout.TRAINING_PAIRS
         write_training(table, rows)
         sigma = training_error(rows)
-        log.info("%s: force error on %d training frames: %.4g eV/Å", self.name, len(rows), sigma)
+        logger.info("%s: force error on %d training frames: %.4g eV/Å", self.name, len(rows), sigma)
         waste = [self.directory / name for name in ("md", "kpu")]
         kept = self.config.reserve_work
         report = AppraiseReport(sigma, len(rows))
@@ -140,7 +140,7 @@ class AppraiseStage:
         ]
         good = [frame for frame in every if can_be_explored(frame)]
         if len(good) < len(every):
-            log.info(
+            logger.info(
                 "%s: %d of %d training frames are open, have no room or forces, or atoms in one "
                 "place; the model is not judged on them",
                 self.name,

@@ -28,7 +28,7 @@ from pwact.workflow.tasks.script import run_script
 if TYPE_CHECKING:
     from pwact.workflow.turn import Turn
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -115,15 +115,15 @@ class ChooseStage:
         return [candidates[index] for index in sorted(indices)]
 
     def _tell(self, given: int, chosen: int) -> None:
-        log.info("%s: %d of %d candidates are chosen", self.name, chosen, given)
+        logger.info("%s: %d of %d candidates are chosen", self.name, chosen, given)
         if given and not chosen:
-            log.warning(
+            logger.warning(
                 "%s: the script chose no frame, so this iteration labels nothing and the next one "
                 "keeps the models",
                 self.name,
             )
         elif given > 1 and chosen == given:
-            log.warning("%s: the script chose all %d candidates", self.name, given)
+            logger.warning("%s: the script chose all %d candidates", self.name, given)
 
 
 class ChooseStep:

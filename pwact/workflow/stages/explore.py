@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_FAILED_RATE = 0.1
 SHOWN_ENDS = 10
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 WhenEnded = Callable[[Services, System, Sequence[TrajectoryRecord]], None]
@@ -255,10 +255,10 @@ def tell_early_ends(what: str, trajectories: Sequence[TrajectoryRecord]) -> None
     for entry in early[:SHOWN_ENDS]:
         text = "%s: %s (%s%s): %s; the frames until then count"
         why = entry.why or "the MD ended early"
-        log.warning(text, what, entry.directory, entry.structure, entry.at, why)
+        logger.warning(text, what, entry.directory, entry.structure, entry.at, why)
     if len(early) > SHOWN_ENDS:
         text = "%s: … and %d more trajectories ended early; error_traj.log will list them"
-        log.warning(text, what, len(early) - SHOWN_ENDS)
+        logger.warning(text, what, len(early) - SHOWN_ENDS)
 
 
 class ExploreStep:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from pwact.workflow.turn import Engines, Turn
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 VALID = "valid"  # its evaluation on valid_data
 DECIMALS = 8  # of the positions and the cell of the check frame, in every file the same

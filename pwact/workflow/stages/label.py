@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from pwact.workflow.turn import Turn
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 GATE_HINT = (
     "look at these frames: the MD may leave what the models know (a smaller time step, a lower "

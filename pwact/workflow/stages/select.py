@@ -33,7 +33,7 @@ from pwact.workflow.tasks.prepare import link_inside, relative
 if TYPE_CHECKING:
     from pwact.workflow.turn import Turn
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def md_end(entry: TrajectoryRecord) -> tables.MdEnd:
@@ -114,7 +114,7 @@ class SelectStage:
             groups.append(group)
             if story and group.trajectories:
                 stories.append(f"{system.name}: {story}")
-                log.info("%s: %s", self.name, stories[-1])
+                logger.info("%s: %s", self.name, stories[-1])
         selection = self._selection(services, groups)
         ends = [md_end(entry) for entry in self.explored]
         basis = tables.Basis(self.uncertainty.measure.words, stories, self.pick.words)

@@ -32,7 +32,7 @@ from pwact.workflow.tasks.starts import started_once
 if TYPE_CHECKING:
     from pwact.workflow.turn import Turn
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 READS = ("labelled", "start_from", "kept_models")  # labels decide whether there is a training
 
@@ -126,7 +126,7 @@ class TrainStage:
             name = model.directory.name
             first = seen.setdefault(mark, name)
             if first != name:
-                log.warning(
+                logger.warning(
                     "%s: %s and %s are the same model, so that they agree about every frame; do "
                     "the seeds reach the training?",
                     self.name,
@@ -144,7 +144,7 @@ class TrainStage:
         known = len(data)
         data.read(self.labelled[-1], self.config.data_format)
         for words in data.remarks(range(known, len(data)), range(len(data))):
-            log.warning("%s: new labels: %s", self.name, words)
+            logger.warning("%s: new labels: %s", self.name, words)
 
     def _task(self, services: Services, member: int) -> Task:
         write = partial(
@@ -204,7 +204,7 @@ class ReuseStage:
 
     def work(self, services: Services) -> StageOutput:
         """Link to the previous members."""
-        log.info(
+        logger.info(
             "%s: the iteration before labelled nothing%s; its models are kept",
             layout.iteration_name(self.iteration),
             f" ({self.because})" if self.because else "",

@@ -16,7 +16,7 @@ from pwact.io import files
 if TYPE_CHECKING:
     from ase import Atoms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 COLUMNS = ("config_index", "file_path", "reason")
 
@@ -92,7 +92,7 @@ class Gate:
         if not self.left_out:
             files.remove(path)
             return
-        log.warning(
+        logger.warning(
             "%s: %d structures are left out, the first because %s (all: %s)",
             what,
             len(self.left_out),

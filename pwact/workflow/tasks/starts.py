@@ -12,7 +12,7 @@ from pwact.config.resources import ResourceBlock
 from pwact.engines.heading import Heading
 from pwact.verdict import Verdict, unusable
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LOOKED_AT = 1 << 20  # bytes of a log: programs that start at a time begin it together
 _ASKED = re.compile(
@@ -74,7 +74,7 @@ def started_once(
             )
         asked = asked_processes(block.command)
         if verdict.done and asked and starts.processes and starts.processes < asked:
-            log.warning(
+            logger.warning(
                 "%s: the program ran with %d processes instead of the %d that were asked for "
                 "(%s: %s)",
                 path,
