@@ -41,7 +41,7 @@ class InputError(PwactError):
     message
         What was found and what is allowed.
     file
-        The file that holds the fault.
+        The file that holds the error.
     key
         Key path inside the file, such as ``strategy.model_num`` or ``explore.md_jobs[0].temps``.
     """

@@ -1,4 +1,4 @@
-"""What the user sees: results, complaints, progress. The only module that prints.
+"""What the user sees: results, errors, progress. The only module that prints.
 
 A screen may know few letters, may be full, or may be gone: whoever works goes on. What it shows is
 text: control characters (of a log of some engine, say) are spelled out. This module imports next to

@@ -21,7 +21,7 @@ class NamesUnlikely(Protocol):
     """A labeler that knows which numbers of its control file are usual."""
 
     def unlikely(self, purpose: Purpose) -> list[InputError]:
-        """A complaint of each number that is not, with file and key.
+        """An error for each number that is not, with file and key.
 
         Raises
         ------
@@ -49,7 +49,7 @@ def _unlikely(labeler: object, purpose: Purpose) -> list[InputError]:
 
 
 def doubts_of(file: Path, numbers: Iterable[tuple[str, str, Usual, str]]) -> list[InputError]:
-    """A complaint of each number beyond its range.
+    """An error for each number beyond its range.
 
     Parameters
     ----------

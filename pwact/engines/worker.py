@@ -35,7 +35,7 @@ def interpreter(python: str) -> str:
 def exit_status(work: Callable[[Path], None], level: int = logging.WARNING) -> int:
     """Exit status of a module that a job runs: it works in the current directory.
 
-    What it complains of becomes a line of its log; messages below `level` do not.
+    What it warns of becomes a line of its log; messages below `level` do not.
     """
     logging.basicConfig(level=level, format="%(message)s")
     try:

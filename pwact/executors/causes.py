@@ -68,7 +68,7 @@ def causes(lines: Iterable[str]) -> list[str]:
 def story(log: Path, output: Path, name: str) -> list[str]:
     """Say what the logs tell of the end of a task.
 
-    What the set-up or the shell complained of comes first, since a program's own log shows only
+    Errors of the set-up and of the shell come first, since a program's own log shows only
     what followed from that.
 
     Parameters
@@ -84,8 +84,8 @@ def story(log: Path, output: Path, name: str) -> list[str]:
             "the set-up (source_list, module_list, env_list) ended the script before its tasks"
         )
         return lines + _quoted(f"the end of {output}:", said.set_up[-15:])
-    lines += _quoted(f"what the set-up complained of, in {output}:", causes(said.set_up))
-    lines += _quoted(f"what the script complained of, in {output}:", causes(said.rest))
+    lines += _quoted(f"errors of the set-up, in {output}:", causes(said.set_up))
+    lines += _quoted(f"errors of the script, in {output}:", causes(said.rest))
     tail = log_tail(log).splitlines()
     if not tail:
         return lines or _quoted(f"the end of {output}:", log_tail(output).splitlines())

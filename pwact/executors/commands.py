@@ -44,7 +44,7 @@ def run_command(
     Parameters
     ----------
     scheduler
-        Its name, for the complaint that it is not installed.
+        Its name, for the message that it is not installed.
     stdin
         The file that the command reads; None for nothing.
 

@@ -41,7 +41,7 @@ def came_further(unit: Unit) -> bool:
 
 
 def account(group: Group, progress: bool, ran: Sequence[Unit], fault: Fault) -> None:
-    """Charge a job that left tasks undone to those who are to blame.
+    """Charge a job that left tasks undone to the tasks that are to blame.
 
     Parameters
     ----------

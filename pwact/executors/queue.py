@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Refusals:
-    """What a scheduler's complaints mean: patterns, read without regard to case.
+    """What a scheduler's errors mean: patterns, read without regard to case.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class QueueExecutor(ABC):
     submits
         Name of the command that submits.
     refusals
-        What its complaints mean.
+        What its errors mean.
     """
 
     trusts_records = True

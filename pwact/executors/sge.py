@@ -108,7 +108,7 @@ class SgeExecutor(QueueExecutor):
         return ["qsub", "-N", spec.name, str(spec.script)], None
 
     def id_in(self, answer: Answer) -> str:
-        """The job's id, which may stand among complaints that name a failure."""
+        """The job's id, which may stand among errors that name a failure."""
         match = _SUBMITTED.search(f"{answer.out}\n{answer.err}")
         return match.group(1) if match else ""
 

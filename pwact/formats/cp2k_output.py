@@ -111,7 +111,7 @@ class _Reader:
             self.log.out_of_time = True
 
     def box(self, text: str) -> None:
-        """The box around what the program says when it gives up."""
+        """The box around what the program says when it stops."""
         self.message(text)
         words = text.strip("* ").partition("[ABORT]")
         if words[1]:

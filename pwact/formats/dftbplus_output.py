@@ -49,7 +49,7 @@ class Screen:
     release
         Version of the program; empty if it is not said.
     error
-        The complaint with which DFTB+ stopped.
+        The error with which DFTB+ stopped.
     places
         Paths of the keywords that it does not know or want.
     ended

@@ -31,7 +31,7 @@ class KpuRows:
         Of the components of the forces, over a frame, shape (n,). Largest and smallest are NaN
         where an engine estimates the mean alone.
     failed
-        Rows whose etot_kpu, if it is told, or f_mean is not finite, bool, shape (n,).
+        Rows whose etot_kpu, if the file has it, or f_mean is not finite, bool, shape (n,).
     """
 
     steps: np.ndarray

@@ -68,7 +68,7 @@ def _head(step: int, atoms: Atoms) -> tuple[list[str], np.ndarray]:
 
 
 def refuse_unclear(text: str) -> None:
-    """Refuse a dump of somebody else whose last frame cannot be told for sure.
+    """Refuse a dump of somebody else whose last frame may be cut off.
 
     Raises
     ------

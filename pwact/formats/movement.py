@@ -86,7 +86,7 @@ def complete_frames(
 
 
 def last_frame(path: Path) -> Atoms:
-    """The last complete frame, for those who want a structure.
+    """The last complete frame, where a structure is wanted.
 
     Raises
     ------

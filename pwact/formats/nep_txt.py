@@ -1,7 +1,7 @@
 """Models of NEP as text, ``nep.txt``: the form that GPUMD, its LAMMPS interface and TorchNEP read.
 
 The head says what the model is, below it stands one number a line. A number too few or too many is
-no complaint of those who read it: with another head the same numbers are another potential.
+no error of a program that reads it: with another head the same numbers are another potential.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class PwLog:
     out_of_steps, out_of_time
         Whether nstep or max_seconds ended it.
     error
-        What pw.x complained of, "" where it did not.
+        The error of pw.x, "" where it did not.
     """
 
     path: Path

@@ -185,7 +185,7 @@ class StageReopened(Event):
 
 @dataclass(frozen=True)
 class FailuresLeft(Event):
-    """The tasks that a finished step lost are given up (`--leave-failed`)."""
+    """The tasks that a finished step lost are left out for good (`--leave-failed`)."""
 
     name_of_event: ClassVar[str] = "failures_left"
     name: str

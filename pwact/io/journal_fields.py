@@ -25,7 +25,7 @@ _PLACES = {"stage_set_aside": ("directory", "to"), "job_asked": ("directory",)}
 
 
 def fault_of(event: Mapping[str, Any]) -> str:
-    """What is wrong with an event, "" if nothing is; events that nobody knows have no fault."""
+    """What is wrong with an event, "" if nothing is; unknown events pass."""
     kind = event["event"]
     if kind not in FIELDS:
         return ""

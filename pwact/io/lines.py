@@ -1,4 +1,4 @@
-"""Outputs of first-principles codes, read line by line; every complaint names file and line."""
+"""Outputs of first-principles codes, read line by line; every error names file and line."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pwact.executors.base import Task
 from pwact.report.status import duration
 from pwact.workflow.opening import Progress
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 LOOK_S, LOG_S = 30.0, 600.0  # between two looks at the outputs, and two lines of the log
 
@@ -107,7 +107,7 @@ class _Mds:
         tenth = 10 * made // asked
         if tenth > self._tenth and now >= self._logged + LOG_S:
             self._logged, self._tenth = now, tenth
-            _LOG.info("%s: %d MDs have made %s", self._stage, len(self._places), words)
+            logger.info("%s: %d MDs have made %s", self._stage, len(self._places), words)
 
     def _steps(self) -> tuple[int, int]:
         """Steps that all have made, and those asked for."""

@@ -26,7 +26,7 @@ def test_the_complaints_of_the_set_up_come_before_what_followed_from_them(logs):
         f"0-scf.job: line 45: conda: command not found\nset-up done\n{TAIL}"
     )
     text = told(logs, "Traceback\nModuleNotFoundError: No module named 'gpaw'\n", output)
-    assert text.index("what the set-up complained of") < text.index("module: command not found")
+    assert text.index("errors of the set-up") < text.index("module: command not found")
     assert text.index("conda: command not found") < text.index("No module named 'gpaw'")
     assert str(logs[1]) in text
     assert str(logs[0]) in text
@@ -57,7 +57,7 @@ def test_only_the_last_run_of_this_job_counts(logs):
 )
 def test_what_the_shell_and_slurm_say_of_a_program_is_shown(logs, line):
     text = told(logs, "DAV: 3\n", f"{HEAD}set-up done\n{line}\n")
-    assert f"what the script complained of, in {logs[1]}:\n    {line}\n" in text
+    assert f"errors of the script, in {logs[1]}:\n    {line}\n" in text
     assert text.endswith(f"the end of {logs[0]}:\n    DAV: 3")
 
 

@@ -4,7 +4,7 @@ For pair styles that run one model at a time (`pwact.engines.potential.PairSets`
 pwact.engines.lammps.deviation COMMAND LINES`` works in the current directory: COMMAND is the shell
 text that starts LAMMPS, LINES a JSON list of commands: those that stand first for all, then the
 pair commands of each member; ``--rms`` behind them adds a column. One LAMMPS process reruns the
-dump once a member. A frame at which LAMMPS gives up, and all later ones, become rows of NaN: no
+dump once a member. A frame at which LAMMPS stops, and all later ones, become rows of NaN: no
 member can describe them. An evaluation that failed for another reason, or that got nowhere at all,
 leaves no rows. LAMMPS is judged by the frames that it wrote, whatever the exit status of its
 command.

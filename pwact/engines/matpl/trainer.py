@@ -176,7 +176,7 @@ class MatplTrainer(TrainingTask):
     def check(self, directory: Path) -> Verdict:
         """Whether MatPL came to its last epoch, and its models can be read.
 
-        After every epoch MatPL writes the model and the tables afresh, so that a training that was
+        After every epoch MatPL writes the model and the tables again, so that a training that was
         cut off leaves a model that can be read.
         """
         verdict = progress(directory)

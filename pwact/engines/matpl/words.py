@@ -1,4 +1,4 @@
-"""What MatPL complains of in its logs, and what to do about it."""
+"""What the errors in logs of MatPL mean, and what to do about it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ _REMEDIES = (
 
 
 def remedy_for(log: Path) -> str:
-    """What to do about the complaint at the end of a log; "" where none is known."""
+    """What to do about the error at the end of a log; "" where none is known."""
     text = log_tail(log, _LINES)
     return next((words for pattern, words in _REMEDIES if pattern.search(text)), "")

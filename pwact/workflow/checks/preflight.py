@@ -114,7 +114,7 @@ def _check_inputs(config: RunConfig, explorer: Explorer) -> None:
 
 
 def _check_motion(config: RunConfig, explorer: Explorer, motion: Motion) -> None:
-    """Complaints that name a file name one of the user's; others are about the run itself."""
+    """Errors that name a file name one of the user's; others are about the run itself."""
     try:
         explorer.validate(motion)
     except InputError as error:

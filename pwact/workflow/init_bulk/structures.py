@@ -314,7 +314,7 @@ class PerturbStage:
             if not problem:
                 return distorted
         raise TaskError(
-            f"{layout.init_config(entry.index)}: none of {DRAWS} distortions is sound, the "
+            f"{layout.init_config(entry.index)}: none of {DRAWS} distortions is physical, the "
             f"last because {problem}; sys_configs[{entry.index}].atom_pert_distance or "
             "cell_pert_fraction is too large"
         )
