@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,14 +28,19 @@ REPOSITORY = Path(__file__).parents[1]
 _ENGINES = "pwact/engines/toy.py"
 
 
+def _begin(table: str) -> str:
+    """Where the lines of a registry begin, as a pattern."""
+    return rf"(?m)^{table}: Registry\[\w+\] = Registry\(\n    {{\n"
+
+
 @dataclass(frozen=True)
 class Addition:
-    """A new file, and what is put before a line of a registry."""
+    """A new file, and a line that is put into a registry at a place."""
 
     source: str
     target: str
     registry: str
-    before: str
+    place: str
     line: str
 
 
@@ -43,7 +49,7 @@ ADDITIONS = {
         "tests/workflow/dedup.py",
         "pwact/workflow/stages/dedup.py",
         "pwact/workflow/steps.py",
-        "    Step(\n        layout.DIRECT,\n",
+        r"(?=    Step\(\n        layout\.DIRECT,\n)",
         '    Step("dedup", "pwact.workflow.stages.dedup:DedupStep", LABEL, (FRAMES, CANDIDATES), '
         '(CANDIDATES,), entry=True, by_system=False, folder=(layout.EXPLORE, "dedup")),\n',
     ),
@@ -51,14 +57,14 @@ ADDITIONS = {
         "tests/workflow/force_size.py",
         "pwact/uncertainties/force_size.py",
         "pwact/registry/uncertainties.py",
-        "    }\n)\n",
+        _begin("UNCERTAINTIES"),
         '        "force-size": Judges("pwact.uncertainties.force_size:ForceSize", single=True),\n',
     ),
     "format": Addition(
         "tests/tools/toy_formats.py",
         "pwact/formats/toy.py",
         "pwact/registry/formats.py",
-        '        "castep/md": DataFormat(\n',
+        _begin("FORMATS"),
         '        "toy/file": DataFormat("pwact.formats.toy:ToyFile", writes=True, '
         'ending=".toy.json", campaign=True),\n',
     ),
@@ -66,21 +72,21 @@ ADDITIONS = {
         "tests/added/scheduler.py",
         "pwact/executors/own.py",
         "pwact/registry/schedulers.py",
-        "    }\n)\n",
+        _begin("EXECUTORS"),
         '        "own": Scheduler("pwact.executors.own:OwnExecutor", directive="#OWN"),\n',
     ),
     "labeler": Addition(
         "tests/added/engines.py",
         _ENGINES,
         "pwact/registry/engines.py",
-        "    }\n)\nTRAINERS",
+        _begin("LABELERS"),
         '        "toy": Labels("pwact.engines.toy:ToyLabeler"),\n',
     ),
     "trainer": Addition(
         "tests/added/engines.py",
         _ENGINES,
         "pwact/registry/engines.py",
-        "    }\n)\nEXPLORERS",
+        _begin("TRAINERS"),
         '        "toy": Trains("pwact.engines.toy:ToyTrainer", explored_by="toy", '
         'keys="pwact.engines.toy:KEYS"),\n',
     ),
@@ -88,8 +94,8 @@ ADDITIONS = {
         "tests/added/engines.py",
         _ENGINES,
         "pwact/registry/engines.py",
-        '        "ase": Entry(',
-        '        "toy": Entry("pwact.engines.toy:ToyExplorer"),\n',
+        _begin("EXPLORERS"),
+        '        "toy": Explores("pwact.engines.toy:ToyExplorer"),\n',
     ),
 }
 
@@ -98,9 +104,11 @@ def put(root: Path, one: Addition) -> None:
     """A new file and a line."""
     shutil.copy(REPOSITORY / one.source, root / one.target)
     path = root / one.registry
-    text = path.read_text(encoding="utf-8")
-    assert text.count(one.before) == 1
-    path.write_text(text.replace(one.before, one.line + one.before), encoding="utf-8")
+    text, count = re.subn(
+        one.place, lambda place: place.group() + one.line, path.read_text(encoding="utf-8")
+    )
+    assert count == 1
+    path.write_text(text, encoding="utf-8")
 
 
 def programs(folder: Path) -> None:

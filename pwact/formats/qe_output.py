@@ -77,8 +77,24 @@ class Evaluation:
         return self.energy is not None and self.forces is not None and self.stress is not None
 
 
+class Evaluations:
+    """Several self-consistent calculations."""
+
+    evaluations: list[Evaluation]
+
+    @property
+    def usable(self) -> list[Evaluation]:
+        """The whole and converged ones."""
+        return [one for one in self.evaluations if one.whole and one.converged]
+
+    @property
+    def not_converged(self) -> bool:
+        """Whether a self-consistent calculation came to no end."""
+        return any(not one.converged for one in self.evaluations)
+
+
 @dataclass
-class PwLog:
+class PwLog(Evaluations):
     """What a run of pw.x printed.
 
     Attributes
@@ -102,7 +118,7 @@ class PwLog:
     out_of_steps, out_of_time
         Whether nstep or max_seconds ended it.
     error
-        The error of pw.x, "" where it did not.
+        The error of pw.x, "" where there was none.
     """
 
     path: Path
@@ -118,16 +134,6 @@ class PwLog:
     out_of_steps: bool = False
     out_of_time: bool = False
     error: str = ""
-
-    @property
-    def usable(self) -> list[Evaluation]:
-        """The whole and converged ones."""
-        return [one for one in self.evaluations if one.whole and one.converged]
-
-    @property
-    def not_converged(self) -> bool:
-        """Whether a self-consistent calculation came to no end."""
-        return any(not one.converged for one in self.evaluations)
 
     @property
     def end(self) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -18,6 +17,7 @@ from pwact.engines.abacus import checks, retry, task
 from pwact.engines.abacus.species import species_for, stru_beside
 from pwact.engines.abacus.task import INPUT, KPT, LOG, OUT, STRU
 from pwact.engines.assignment import hold_along_axes, taken, tell_totals
+from pwact.engines.given_input import GivenInput
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
@@ -34,8 +34,6 @@ from pwact.verdict import DONE, Verdict, incomplete, unusable
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from pwact.config.labeling import LabelConfig
-    from pwact.config.resources import ResourceBlock
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ _KEPT = frozenset({INPUT, STRU, KPT, LOG, "running_scf.log"})
 _SAME_PLACE = 1e-4  # Å; of places in MD_dump and STRU that were converted from bohr and back
 
 
-class AbacusLabeler:
+class AbacusLabeler(GivenInput):
     """Writes and reads tasks of ABACUS. See `pwact.engines.labelers.Labeler`."""
 
     structure_format = "vasp/poscar"
@@ -55,19 +53,9 @@ class AbacusLabeler:
     open_axes = False
     heading: Optional[Heading] = None  # what it prints exactly once is not known
 
-    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
-        self.config = config
-        self.input = config.inputs[input_idx]
-        self.block = block
-        self._said: set[str] = set()
-        self._changes: Mapping[str, Any] = {}
-
-    def changed(self, changes: Mapping[str, Any]) -> AbacusLabeler:
-        """A labeler with other keys of INPUT. Raises InputError."""
+    def demand_changes(self, changes: Mapping[str, Any]) -> None:
+        """Keys of INPUT. Raises InputError."""
         retry.values_of(changes)
-        made = copy(self)
-        made._changes = changes
-        return made
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the input fits the purpose and has what each element needs."""

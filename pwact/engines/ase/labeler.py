@@ -9,7 +9,6 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from copy import copy
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -22,6 +21,7 @@ from pwact.engines.ase import retry
 from pwact.engines.ase.configuration import PROFILE
 from pwact.engines.ase.settings import AseSettings, read_settings
 from pwact.engines.assignment import hold_along_axes, taken, tell_totals
+from pwact.engines.given_input import WithChanges
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
@@ -83,7 +83,7 @@ def calculator_class(name: str) -> Any:
     return getattr(import_module(module), attribute)
 
 
-class AseLabeler:
+class AseLabeler(WithChanges):
     """Tasks of `pwact.engines.ase.worker`. See `pwact.engines.labelers.Labeler`."""
 
     structure_format = "vasp/poscar"
@@ -101,14 +101,10 @@ class AseLabeler:
         self._energy = ENERGY if config.energy_as_given else FREE
         self._said: set[str] = set()
         self._settings: Optional[AseSettings] = None
-        self._changes: Mapping[str, Any] = {}
 
-    def changed(self, changes: Mapping[str, Any]) -> AseLabeler:
-        """A labeler whose calculator has other arguments. Raises InputError."""
+    def demand_changes(self, changes: Mapping[str, Any]) -> None:
+        """Arguments of the calculator. Raises InputError."""
         retry.arguments_with(changes, self.settings.calculator, self.settings.arguments)
-        made = copy(self)
-        made._changes = changes
-        return made
 
     @property
     def settings(self) -> AseSettings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -14,6 +13,7 @@ from pwact.engines.assignment import hold_along_axes, tell_totals
 from pwact.engines.cp2k import checks, retry
 from pwact.engines.cp2k.kinds import assign, element_of
 from pwact.engines.cp2k.task import COORDINATES, INPUT, LOG, put_in, write_coordinates
+from pwact.engines.given_input import GivenInput
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
@@ -33,15 +33,13 @@ from pwact.verdict import DONE, Verdict, incomplete, unusable
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from pwact.config.labeling import LabelConfig
-    from pwact.config.resources import ResourceBlock
 
 logger = logging.getLogger(__name__)
 
 _TOTALS = ("CHARGE", "MULTIPLICITY")
 
 
-class Cp2kLabeler:
+class Cp2kLabeler(GivenInput):
     """Writes and reads tasks of CP2K. See `pwact.engines.labelers.Labeler`."""
 
     structure_format = "vasp/poscar"
@@ -57,19 +55,9 @@ class Cp2kLabeler:
         r"PROGRAM ENDED AT ",
     )
 
-    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
-        self.config = config
-        self.input = config.inputs[input_idx]
-        self.block = block
-        self._said: set[str] = set()
-        self._changes: Mapping[str, Any] = {}
-
-    def changed(self, changes: Mapping[str, Any]) -> Cp2kLabeler:
-        """A labeler with other keys below &SCF. Raises InputError."""
+    def demand_changes(self, changes: Mapping[str, Any]) -> None:
+        """Keys below &SCF. Raises InputError."""
         retry.values_of(changes, read_input(self.input.path), self.input.path)
-        made = copy(self)
-        made._changes = changes
-        return made
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the input fits the purpose and has a basis for each element."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -15,6 +14,7 @@ from pwact.engines.assignment import tell_totals
 from pwact.engines.dftbplus import input as control
 from pwact.engines.dftbplus import retry, spins
 from pwact.engines.dftbplus.files import Links, check_slater_koster, link_names
+from pwact.engines.given_input import GivenInput
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
@@ -41,8 +41,6 @@ from pwact.verdict import DONE, Verdict, incomplete, unusable
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from pwact.config.labeling import LabelConfig
-    from pwact.config.resources import ResourceBlock
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +60,7 @@ _SAME_ENERGY = 1e-9  # hartree; detailed.out has ten decimals
 _SAME_VOLUME = 1e-6  # relative; geo_end.gen has eleven digits
 
 
-class DftbPlusLabeler:
+class DftbPlusLabeler(GivenInput):
     """Writes and reads tasks of DFTB+. See `pwact.engines.labelers.Labeler`.
 
     The energy is the Mermin free energy, to which the forces belong. Frames of an MD have no
@@ -79,19 +77,9 @@ class DftbPlusLabeler:
         LOG, r"^\| +DFTB\+ release ", r"^MPI processes: +(\d+)", r"^DFTB\+ running times"
     )
 
-    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
-        self.config = config
-        self.input = config.inputs[input_idx]
-        self.block = block
-        self._said: set[str] = set()
-        self._changes: Mapping[str, Any] = {}
-
-    def changed(self, changes: Mapping[str, Any]) -> DftbPlusLabeler:
-        """A labeler with another mixing of charges. Raises InputError."""
+    def demand_changes(self, changes: Mapping[str, Any]) -> None:
+        """Mixing of charges. Raises InputError."""
         retry.lines_of(changes, self._read()[0])
-        made = copy(self)
-        made._changes = changes
-        return made
 
     def _read(self) -> tuple[Node, Text, Links]:
         """The user's input, with names of links in place of relative names."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from pwact.engines.assignment import hold_along_axes, tell_totals
+from pwact.engines.given_input import WithChanges
 from pwact.engines.heading import Heading
 from pwact.engines.kpoints import DEFAULT_KSPACING, mesh
 from pwact.engines.labelers import Purpose
@@ -56,7 +56,7 @@ MOVED = 1e-3  # Å: an atom of a single point that is farther from its place bel
 _OUTPUTS = (report.REPORT, MOVEMENT, SINGLE_POINT, RELAXED, report.RELAXSTEPS)
 
 
-class PwmatLabeler:
+class PwmatLabeler(WithChanges):
     """Writes and reads tasks of PWmat. See `pwact.engines.labelers.Labeler`."""
 
     structure_format = "pwmat/config"
@@ -72,14 +72,10 @@ class PwmatLabeler:
         self.given = config.inputs[input_idx]
         self.block = block
         self._said: set[str] = set()
-        self._changes: Mapping[str, Any] = {}
 
-    def changed(self, changes: Mapping[str, Any]) -> PwmatLabeler:
-        """A labeler with another way to solve the SCF. Raises InputError."""
+    def demand_changes(self, changes: Mapping[str, Any]) -> None:
+        """How the SCF is solved. Raises InputError."""
         retry.values_of(changes, self.control)
-        made = copy(self)
-        made._changes = changes
-        return made
 
     @cached_property
     def control(self) -> EtotInput:

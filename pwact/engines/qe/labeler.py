@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.config.schema import Usual
 from pwact.engines.assignment import hold_along_axes, tell_totals
+from pwact.engines.given_input import GivenInput
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
@@ -31,8 +31,6 @@ from pwact.verdict import DONE, Verdict, incomplete, unusable
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from pwact.config.labeling import LabelConfig
-    from pwact.config.resources import ResourceBlock
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ _TOTALS = ("tot_charge", "tot_magnetization", "nbnd")
 _KEPT = frozenset({INPUT, LOG, RESULTS})
 
 
-class QeLabeler:
+class QeLabeler(GivenInput):
     """Writes and reads tasks of pw.x. See `pwact.engines.base.Labeler`."""
 
     structure_format = "vasp/poscar"
@@ -57,19 +55,9 @@ class QeLabeler:
         r"^ *JOB DONE\.",
     )
 
-    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
-        self.config = config
-        self.input = config.inputs[input_idx]
-        self.block = block
-        self._said: set[str] = set()
-        self._changes: Mapping[str, Any] = {}
-
-    def changed(self, changes: Mapping[str, Any]) -> QeLabeler:
-        """A labeler with other keys of &ELECTRONS. Raises InputError."""
+    def demand_changes(self, changes: Mapping[str, Any]) -> None:
+        """Keys of &ELECTRONS. Raises InputError."""
         retry.values_of(changes)
-        made = copy(self)
-        made._changes = changes
-        return made
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless the input fits the purpose and has what each element needs."""

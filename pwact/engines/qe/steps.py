@@ -11,7 +11,7 @@ from pwact.engines.md_steps import MdProgress
 from pwact.engines.qe import task
 from pwact.errors import TaskError
 from pwact.formats.qe_input import PwInput
-from pwact.formats.qe_output import Evaluation, PwLog, parts, read_log
+from pwact.formats.qe_output import Evaluation, Evaluations, PwLog, parts, read_log
 from pwact.formats.thermo import last_number
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class AllSteps:
+class AllSteps(Evaluations):
     """What the starts of an AIMD left.
 
     Attributes
@@ -39,16 +39,6 @@ class AllSteps:
     wanted: int
     evaluations: list[Evaluation] = field(default_factory=list)
     last: Optional[PwLog] = None
-
-    @property
-    def usable(self) -> list[Evaluation]:
-        """The whole and converged ones."""
-        return [one for one in self.evaluations if one.whole and one.converged]
-
-    @property
-    def not_converged(self) -> bool:
-        """Whether an MD step came to no end."""
-        return any(not one.converged for one in self.evaluations)
 
     @property
     def end(self) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from copy import copy
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
 from pwact.engines.assignment import tell_totals
+from pwact.engines.given_input import GivenInput
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
@@ -39,8 +40,6 @@ from pwact.verdict import DONE, Verdict, incomplete, unusable
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from pwact.config.labeling import LabelConfig
-    from pwact.config.resources import ResourceBlock
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ _FOOT_LINES = 60
 _SAME_PLACE = 1e-3  # Å; OUTCAR has five decimals
 
 
-class VaspLabeler:
+class VaspLabeler(GivenInput):
     """Writes and reads tasks of VASP. See `pwact.engines.labelers.Labeler`.
 
     A relaxed structure comes without labels: when the
@@ -77,27 +76,14 @@ class VaspLabeler:
         r"^ *writing wavefunctions",
     )
 
-    def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
-        self.config = config
-        self.input = config.inputs[input_idx]
-        self.block = block
-        self._incar: Optional[Incar] = None
-        self._said: set[str] = set()
-        self._changes: Mapping[str, Any] = {}
-
-    def changed(self, changes: Mapping[str, Any]) -> VaspLabeler:
-        """A labeler with other keys of the INCAR. Raises InputError."""
+    def demand_changes(self, changes: Mapping[str, Any]) -> None:
+        """Keys of the INCAR. Raises InputError."""
         retry.values_of(changes)
-        made = copy(self)
-        made._changes = changes
-        return made
 
-    @property
+    @cached_property
     def incar(self) -> Incar:
         """The settings of the user's INCAR."""
-        if self._incar is None:
-            self._incar = read_incar(self.input.path)
-        return self._incar
+        return read_incar(self.input.path)
 
     def validate(self, purpose: Purpose, elements: frozenset[str]) -> None:
         """Raise InputError unless INCAR and POTCARs fit the stage and the elements."""
