@@ -65,7 +65,7 @@ def _nothing() -> None:
 class _Mds:
     """The MDs of one dispatch.
 
-    How long they may still take is reckoned from the steps that all of them have made since the
+    How long they may still take is estimated from the steps that all of them have made since the
     first look: as many run at a time from now on as until now.
     """
 
