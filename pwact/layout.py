@@ -97,6 +97,7 @@ MODEL_DEVI_FILES = "model_devi*.out"
 KPU_MODEL_DEVI = "kpu_model_devi.out"
 FEATURES = "features.npy"
 
+CANDIDATE = "candidate.csv"
 TRAIN_XYZ = "train.xyz"
 PWDATA = "PWdata"
 
@@ -195,6 +196,11 @@ def appraise_dir(work_dir: Path, iteration: int) -> Path:
 def select_dir(work_dir: Path, iteration: int) -> Path:
     """Where the classes of frames are listed."""
     return explore_dir(work_dir, iteration) / "select"
+
+
+def candidate_table(work_dir: Path, iteration: int) -> Path:
+    """The frames that a selection hands on."""
+    return select_dir(work_dir, iteration) / CANDIDATE
 
 
 def direct_dir(work_dir: Path, iteration: int) -> Path:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+import pwact
 from pwact.config import init_bulk, labeling, resources, run, training
 from pwact.config.train_keys import ENGINES
 from pwact.registry import Entry, Registry
 from pwact.registry.engines import EXPLORERS, LABELERS, TRAINERS, Labels
 from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
+from pwact.registry.picks import PICKS
 from pwact.registry.schedulers import EXECUTORS
+from pwact.registry.uncertainties import UNCERTAINTIES
 
 TABLES = {
     "labelers": LABELERS,
@@ -61,3 +68,31 @@ def test_spellings() -> None:
         "",
     )
     assert table.nearest("deepmd", ["extxyz"]) == ""
+
+
+ALLOWED = {  # words of programs and files that are names of ours as well
+    ("engines/dftbplus/input.py", "dftb"),
+    ("formats/structure_remarks.py", "extxyz"),
+    ("takeover/tree.py", "slurm"),
+}
+
+
+def compared(path: Path) -> Iterator[str]:
+    """Texts with which something is compared in a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for one in (node.left, *node.comparators) if isinstance(node, ast.Compare) else ():
+            for part in ast.walk(one) if not isinstance(one, ast.Call) else ():
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.value
+
+
+def test_no_module_asks_for_a_name_of_a_registry() -> None:
+    names = {*UNCERTAINTIES, *PICKS, *(name for one in TABLES.values() for name in one)}
+    root = Path(pwact.__file__).parent
+    found = {
+        (path.relative_to(root).as_posix(), word)
+        for path in root.rglob("*.py")
+        for word in compared(path)
+        if word in names
+    }
+    assert found == ALLOWED

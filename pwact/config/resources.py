@@ -145,6 +145,11 @@ class ResourceBlock:
     )
     file: Path = Path("resource.json")
 
+    @property
+    def here(self) -> bool:
+        """Whether its jobs are processes of this machine."""
+        return EXECUTORS[self.scheduler].here
+
 
 @dataclass(frozen=True)
 class Resources:

@@ -15,6 +15,7 @@ from pwact.executors.base import Executor
 from pwact.executors.history import ENDED, OpenJob, open_jobs_in
 from pwact.io.journal import Journal
 from pwact.io.machine import boot_word
+from pwact.registry.schedulers import EXECUTORS
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def cancel_jobs(
 def _elsewhere(job: OpenJob) -> bool:
     """Whether a job's processes are those of another machine."""
     here = job.id.endswith(f".{boot_word()}")  # a machine may have other names, in containers
-    return job.scheduler == "local" and job.host not in ("", socket.gethostname()) and not here
+    return EXECUTORS[job.scheduler].here and job.host not in ("", socket.gethostname()) and not here
 
 
 def _cancel(journal: Journal, executor: Executor, jobs: Sequence[OpenJob]) -> list[str]:

@@ -170,13 +170,13 @@ class Dispatcher:
 
     def _pool(self, block: ResourceBlock) -> Pool:
         key: tuple[Any, ...] = (block.scheduler, block.poll_interval)
-        if block.scheduler == "local":
+        if block.here:
             key += (block.max_parallel_jobs, block.cpu_per_node)
         else:
             key += (block.max_jobs_in_queue, block.use_array)
         if key not in self._pools:
             executor = self._executor_for(block)
-            taken = self._taken_beside(key) if block.scheduler == "local" else lambda: 0.0
+            taken = self._taken_beside(key) if block.here else lambda: 0.0
             self._pools[key] = Pool(executor, self._sleep, self._clock, taken)
         return self._pools[key]
 

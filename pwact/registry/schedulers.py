@@ -17,10 +17,13 @@ class Scheduler(Entry):
         Whether a resource block must name a queue.
     directive
         What begins a header line of its scripts; "" where there are none.
+    here
+        Whether its jobs are processes of this machine.
     """
 
     needs_queue: bool = False
     directive: str = ""
+    here: bool = False
 
 
 EXECUTORS: Registry[Scheduler] = Registry(
@@ -28,7 +31,7 @@ EXECUTORS: Registry[Scheduler] = Registry(
         "slurm": Scheduler(
             "pwact.executors.slurm:SlurmExecutor", needs_queue=True, directive="#SBATCH"
         ),
-        "local": Scheduler("pwact.executors.local:LocalExecutor"),
+        "local": Scheduler("pwact.executors.local:LocalExecutor", here=True),
         "pbs": Scheduler("pwact.executors.pbs:PbsExecutor", directive="#PBS"),
         "torque": Scheduler("pwact.executors.pbs:TorqueExecutor", directive="#PBS"),
         "lsf": Scheduler("pwact.executors.lsf:LsfExecutor", directive="#BSUB"),

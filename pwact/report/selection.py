@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pwact import layout
 from pwact.io import files
 from pwact.report.records import SelectRecord
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pwact.query.candidates import FrameTable, Selection
 
 ACCURATE = "accurate.csv"
-CANDIDATE = "candidate.csv"
+CANDIDATE = layout.CANDIDATE
 DELETED = "candidate_delete.csv"
 FAILED = "fail.csv"
 CHOSEN = "select.csv"

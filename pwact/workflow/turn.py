@@ -21,7 +21,6 @@ from pwact.engines.trainers import TrainedModel, Trainer
 from pwact.errors import InputError
 from pwact.query.picks import FEATURES, RANDOM, Pick
 from pwact.registry.picks import PICKS
-from pwact.report import selection as tables
 from pwact.uncertainties import uncertainty
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.conditions import Serving
@@ -155,8 +154,7 @@ class Turn:
     @property
     def candidates(self) -> Path:
         """The table of the frames that are labelled as far as steps have chosen."""
-        chosen = layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
-        return self.table or chosen
+        return self.table or layout.candidate_table(self.config.work_dir, self.iteration)
 
 
 def turn_of(

@@ -136,7 +136,7 @@ class AseLabeler(WithChanges):
         here = self.input_file.resolve().parent
         for place, name in ase_paths.missing(self.settings.named, here).items():
             key = place if place.startswith(f"{PROFILE}.") else f"arguments.{place}"
-            if self.block.scheduler != "local" and Path(name).is_absolute():
+            if not self.block.here and Path(name).is_absolute():
                 text = "%s: %s: there is no directory %s on this machine"
                 logger.warning(text, self.input_file, key, name)
                 continue

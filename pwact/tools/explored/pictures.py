@@ -15,7 +15,6 @@ from pwact.query.window import Limits, Scores
 from pwact.report import pictures, plots
 from pwact.report.measure import Measure
 from pwact.report.pictures import Curve, Scale
-from pwact.report.selection import CANDIDATE
 from pwact.tools.explored.md_input import md_input
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.explored import read_candidates
@@ -111,7 +110,7 @@ class AllIterations:
 
 def chosen_frames(work_dir: Path, iteration: int) -> dict[Path, list[int]]:
     """Trajectory → MD steps of the frames that were chosen; none where no table tells."""
-    path = layout.select_dir(work_dir, iteration) / CANDIDATE
+    path = layout.candidate_table(work_dir, iteration)
     found: dict[Path, list[int]] = {}
     try:
         for one in read_candidates(path, work_dir):

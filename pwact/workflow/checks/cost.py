@@ -22,6 +22,7 @@ from pwact.formats.structures import read_structure
 from pwact.io.journal import Journal
 from pwact.registry.schedulers import EXECUTORS
 from pwact.report.table import aligned
+from pwact.uncertainties import uncertainty
 from pwact.workflow import ledger
 from pwact.workflow.budget import core_hours, spent
 from pwact.workflow.checks.amount import init_bulk_parts
@@ -150,7 +151,7 @@ def _of_run(config: RunConfig, resources: Resources) -> list[Part]:
         Part("MDs", "md", mds * times, at_once[1], resources.explore),
         Part("labels", "scf", labels * times, at_once[2], resources.dft),
     ]
-    if config.strategy.uncertainty == "kpu":
+    if not uncertainty(config.strategy.uncertainty).streams:
         parts.insert(2, Part("KPU", "kpu", mds * times, at_once[1], resources.train))
     return parts
 

@@ -40,7 +40,7 @@ def calculator_remarks(pair: LoadedPair, limit_s: float = LIMIT_S) -> list[str]:
         try:
             words = _made(one, limit_s)
         except InputError as error:
-            if one.block.scheduler == "local":
+            if one.block.here:
                 raise
             words = f"{error}; its jobs run elsewhere, where --try makes it"
         remarks += [words] if words else []
@@ -80,7 +80,7 @@ def _made(one: MakesCalculator, limit_s: float) -> str:
     try:
         one.write_making(place)
         command = one.making_command(programs.serial(one.block.command) or "")
-        here = {} if one.block.scheduler == "local" else _HIDDEN
+        here = {} if one.block.here else _HIDDEN
         ended = run_once([*environment(one.block), "set +eu", command], place, limit_s, here)
         if not ended.in_time:
             return (

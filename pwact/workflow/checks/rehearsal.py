@@ -122,7 +122,7 @@ def command_remarks(pair: LoadedPair) -> list[str]:
     """
     remarks = []
     for block in blocks_of(pair):
-        if block.scheduler != "local":
+        if not block.here:
             continue
         brought = programs.brought(block)
         for word in programs.missing(block.command):

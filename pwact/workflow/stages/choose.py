@@ -18,7 +18,12 @@ from pwact.fingerprint import extended
 from pwact.formats.extxyz import frame_text
 from pwact.io import files
 from pwact.report import selection as tables
-from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
+from pwact.workflow.explored import (
+    Candidate,
+    Explored,
+    contents_of,
+    read_candidates,
+)
 from pwact.workflow.reports import ChooseReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.label import GATE_HINT
@@ -64,9 +69,7 @@ class ChooseStage:
     @property
     def candidates(self) -> Path:
         """``candidate.csv``, unless another step has chosen before."""
-        if self.table is not None:
-            return self.table
-        return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
+        return self.table or layout.candidate_table(self.config.work_dir, self.iteration)
 
     @property
     def reads(self) -> Collection[str]:

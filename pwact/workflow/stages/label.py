@@ -122,9 +122,7 @@ class LabelStage:
     @property
     def candidates(self) -> Path:
         """The table of what is labelled."""
-        if self.table is not None:
-            return self.table
-        return layout.select_dir(self.config.work_dir, self.iteration) / tables.CANDIDATE
+        return self.table or layout.candidate_table(self.config.work_dir, self.iteration)
 
     @property
     def reads(self) -> Collection[str]:
