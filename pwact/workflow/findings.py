@@ -18,7 +18,7 @@ from pwact.report.records import (
 )
 from pwact.uncertainties import recorded_in
 from pwact.workflow.ledger import StageState
-from pwact.workflow.reports import ChooseReport, SelectReport
+from pwact.workflow.reports import DirectReport, SelectReport
 from pwact.workflow.rows import R, report_of, stage_name
 
 
@@ -44,7 +44,7 @@ def _case(stages: Mapping[str, StageState], iteration: int) -> Optional[Case]:
     if select is None or limits is None:
         return None
     train = report_of(stages, iteration, TrainRecord) or TrainRecord()
-    chosen = _later(stages, iteration, ChooseReport)
+    chosen = _later(stages, iteration, DirectReport)
     spread = select.spread or SpreadRecord()
     return Case(
         layout.iteration_name(iteration),

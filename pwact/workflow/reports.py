@@ -164,7 +164,7 @@ class SelectReport(SelectRecord):
 
 
 @dataclass(frozen=True)
-class ChooseReport(Record):
+class DirectReport(Record):
     """How many candidates a script was given and has chosen; rows of ``left_out.csv``."""
 
     by_step: ClassVar[str] = layout.DIRECT

@@ -159,7 +159,7 @@ STEPS: tuple[Step, ...] = table(
     ),
     Step(
         layout.DIRECT,
-        "pwact.workflow.stages.choose:ChooseStep",
+        "pwact.workflow.stages.direct:DirectStep",
         LABEL,
         needs=(FRAMES, CANDIDATES),
         leaves=(CANDIDATES,),

@@ -18,13 +18,8 @@ from pwact.fingerprint import extended
 from pwact.formats.extxyz import frame_text
 from pwact.io import files
 from pwact.report import selection as tables
-from pwact.workflow.explored import (
-    Candidate,
-    Explored,
-    contents_of,
-    read_candidates,
-)
-from pwact.workflow.reports import ChooseReport
+from pwact.workflow.explored import Candidate, Explored, contents_of, read_candidates
+from pwact.workflow.reports import DirectReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.label import GATE_HINT
 from pwact.workflow.tasks.gate import Gate
@@ -37,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ChooseStage:
+class DirectStage:
     """One run of the DIRECT script for the candidates of one iteration.
 
     Attributes
@@ -105,7 +100,7 @@ class ChooseStage:
         if sane:
             products += [self.directory / name for name in (SELECTED, SELECTED_INDEX)]
         entry = tables.direct_entry(len(listed), len(chosen))
-        report = ChooseReport(len(listed), len(chosen), tuple(gate.rows()), entry)
+        report = DirectReport(len(listed), len(chosen), tuple(gate.rows()), entry)
         return StageOutput(products, report=report.to_json())
 
     def _chosen(
@@ -129,18 +124,18 @@ class ChooseStage:
             logger.warning("%s: the script chose all %d candidates", self.name, given)
 
 
-class ChooseStep:
+class DirectStep:
     """Lets the user's script choose."""
 
     def asked(self, turn: Turn) -> bool:
         """Whether there is a script."""
         return turn.engines.direct is not None
 
-    def stage(self, turn: Turn) -> ChooseStage:
+    def stage(self, turn: Turn) -> DirectStage:
         """One run of it."""
         script = turn.engines.direct
         assert script is not None
-        return ChooseStage(
+        return DirectStage(
             turn.config,
             script,
             turn.engines.explorer,
