@@ -7,9 +7,7 @@ from pathlib import Path
 
 from pwact.io.events import EVENTS, names_of, required
 
-BEGIN, END = (
-    f"<!-- events: {word}, python -m pwact.io.events_page -->" for word in ("begin", "end")
-)
+COMMAND = "python -m pwact.io.events_page"
 
 
 def table() -> str:
@@ -28,10 +26,16 @@ def table() -> str:
 
 def write_table(page: Path) -> None:
     """Put the table into its place on a page."""
+    put_table(page, "events", COMMAND, table())
+
+
+def put_table(page: Path, name: str, command: str, made: str) -> None:
+    """Put what a command makes into the place of that name on a page."""
+    begin, end = (f"<!-- {name}: {word}, {command} -->" for word in ("begin", "end"))
     text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n{table()}{END}{after}", encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
+    page.write_text(f"{before}{begin}\n{made}{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ not know are left alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar, Optional, TypeVar
 
 Self = TypeVar("Self", bound="Record")
@@ -34,7 +34,7 @@ class Record:
         return {
             one.name: _stored(values[one.name])
             for one in fields(self)
-            if not one.metadata.get(_SPARSE) or values[one.name] != _default(one)
+            if not is_sparse(one) or values[one.name] != _default(one)
         }
 
     @classmethod
@@ -57,6 +57,11 @@ def table() -> Any:
 def records(of: type[Record]) -> Any:
     """A field with any number of records of one type."""
     return field(default=(), metadata={_OF: of})
+
+
+def is_sparse(one: Field[Any]) -> bool:
+    """Whether a field is left out while it has its default."""
+    return bool(one.metadata.get(_SPARSE))
 
 
 def _default(one: Any) -> Any:

@@ -37,7 +37,7 @@ class FirstDataRecord(Record):
 
 @dataclass(frozen=True)
 class TrainReport(TrainRecord):
-    """What a training leaves.
+    """The models, errors on the validation data (eV per atom, eV/Å), and the first data.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class TrainReport(TrainRecord):
 
 @dataclass(frozen=True)
 class FinalReport(Record):
-    """What the step leaves that makes the model which is handed on.
+    """The model that is handed on, and what was evaluated with it.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class TrajectoryRecord(Record):
 
 @dataclass(frozen=True)
 class ExploreReport(ExploreRecord):
-    """What an exploration leaves: its trajectories in the order of their numbers."""
+    """The trajectories in the order of their numbers, and how many ended normally."""
 
     paths: tuple[TrajectoryRecord, ...] = records(TrajectoryRecord)
 
@@ -145,7 +145,7 @@ class EntryReport(Record):
 
 @dataclass(frozen=True)
 class SelectReport(SelectRecord):
-    """What a selection leaves.
+    """Frames by class, the table of candidates, and how the values are spread.
 
     Attributes
     ----------
@@ -165,7 +165,7 @@ class SelectReport(SelectRecord):
 
 @dataclass(frozen=True)
 class DirectReport(Record):
-    """How many candidates a script was given and has chosen; rows of ``left_out.csv``."""
+    """How many candidates a script was given and has chosen; what was left out."""
 
     by_step: ClassVar[str] = layout.DIRECT
     candidates: int = 0
@@ -176,7 +176,7 @@ class DirectReport(Record):
 
 @dataclass(frozen=True)
 class LabelReport(LabelRecord):
-    """What a labelling leaves.
+    """The data set, counts of labels, and errors of the exploring model on them.
 
     Attributes
     ----------
@@ -213,7 +213,7 @@ class MdRecord(Record):
 
 @dataclass(frozen=True)
 class LeftOutReport(Record):
-    """Rows of ``left_out.csv``; part of the reports of several steps of init_bulk."""
+    """What was left out, as rows of ``left_out.csv``."""
 
     left_out: tuple[Any, ...] = ()
 
@@ -227,7 +227,7 @@ class MdReport(LeftOutReport):
 
 @dataclass(frozen=True)
 class ChosenReport(Record):
-    """To which entry of ``sys_configs`` each chosen frame belongs."""
+    """The entry of ``sys_configs`` of each chosen frame."""
 
     by_step: ClassVar[str] = layout.DIRECT
     entries: tuple[int, ...] = ()

@@ -12,7 +12,8 @@ import pytest
 import pwact
 from pwact.io.journal import Journal
 from pwact.report.record import Record
-from pwact.workflow import ledger, reports
+from pwact.workflow import ledger, reports, reports_page
+from pwact.workflow.reports import EntryReport
 
 JOURNALS = sorted((Path(__file__).parents[1] / "data/journals").rglob("journal.jsonl"))
 KINDS: dict[str, type[Record]] = {
@@ -88,3 +89,13 @@ def untyped(path: Path) -> Iterator[str]:
 def test_no_module_reads_a_report_by_the_names_of_its_keys() -> None:
     root = Path(pwact.__file__).parent
     assert [place for path in sorted(root.rglob("*.py")) for place in untyped(path)] == []
+
+
+def test_the_page_of_files_has_all_reports() -> None:
+    page = Path(__file__).parents[2] / "docs/files.md"
+    assert reports_page.table() in page.read_text(encoding="utf-8"), (
+        "run python -m pwact.workflow.reports_page"
+    )
+    listed = {kind for _, kind in reports_page.REPORTS}
+    kinds = {one for one in vars(reports).values() if isinstance(one, type)}
+    assert {one for one in kinds if one.__name__.endswith("Report")} == listed | {EntryReport}
