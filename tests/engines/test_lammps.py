@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -445,7 +446,7 @@ def counted(tmp_path: Path) -> Any:
         "[ ! -e fails ] || exit 1\n"
     )
     program.chmod(0o755)
-    block: Any = SimpleNamespace(command=str(program))
+    block: Any = SimpleNamespace(command=shlex.quote(str(program)))
 
     def run(after: str) -> int:
         command = LammpsExplorer(block).command(judged(after))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -229,7 +230,7 @@ def test_a_whole_task_under_a_wrapper_that_returns_1(committee: Any, tmp_path: P
     directory, wrapper = tmp_path / "md", tmp_path / "wrapper"
     wrapper.write_text('lmp "$@"\nexit 1\n')
     directory.mkdir()
-    block: Any = SimpleNamespace(command=f"bash {wrapper}")
+    block: Any = SimpleNamespace(command=f"bash {shlex.quote(str(wrapper))}")
     explorer = LammpsExplorer(block)
     potential = PodTrainer(config(), block, block).potential(models)
     explorer.write_input(directory, alloy(70), potential, SHORT, 7)

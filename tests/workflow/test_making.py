@@ -133,7 +133,7 @@ def test_a_python_without_pwact_is_named(folder, tmp_path, capsys):
         f'#!/bin/bash\nunset PYTHONPATH\ncd /\nexec {shlex.quote(sys.executable)} -I -S "$@"\n'
     )
     python.chmod(0o755)
-    block(folder, command=str(python))
+    block(folder, command=shlex.quote(str(python)))
     status, said = check(capsys)
     assert status == EXIT_WRONG_INPUT
     assert "resource.json: DFT.command: pwact is not installed in the Python" in said
