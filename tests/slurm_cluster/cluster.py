@@ -178,7 +178,7 @@ class Cluster:
         place.mkdir()
         shutil.chown(place, "mysql", "mysql")
         socket_path = f"--socket={place}/socket"
-        own = ("--no-defaults", "--user=mysql", f"--datadir={place}/data")
+        own = ("--no-defaults", "--user=mysql", f"--datadir={place}/data", f"--tmpdir={place}")
         self.run("mariadb-install-db", *own, "--skip-test-db")
         with (self.directory / "mariadbd.log").open("wb") as log:
             self._database = subprocess.Popen(

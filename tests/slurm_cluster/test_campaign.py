@@ -123,7 +123,8 @@ def submit_master(cluster, work_dir, text="", *more) -> str:
     """Run pwact inside a job of its own; return that job's id."""
     script = work_dir / "master.sh"
     script.write_text(f"#!/bin/bash\n{text or shlex.join(RUN)}\necho status $?\n")
-    options = ("--parsable", f"--chdir={work_dir}", f"--output={work_dir}/master.out", *more)
+    output = f"{work_dir}/master.out".replace("%", "%%")  # as sbatch wants it
+    options = ("--parsable", f"--chdir={work_dir}", f"--output={output}", *more)
     return cluster.run("sbatch", *options, "--job-name=master", str(script)).strip()
 
 
