@@ -69,6 +69,14 @@ def test_what_the_labels_get_is_told(tmp_path: Path) -> None:
     assert words.startswith(f"{tmp_path / 'm.xyz'}: its labels get Au (1 atom): magnetic moment 2")
 
 
+def test_data_that_hold_no_moments_are_told(tmp_path: Path) -> None:
+    config = replace(config_of(tmp_path, [2.0, 0.0, -2.0, 0.0]), data_format="pwmlff/npy")
+    _, words = check_run_atoms(config, Given())
+    assert f"{tmp_path / 'm.xyz'}: data of the format pwmlff/npy hold no magnetic moments" in words
+    plain = replace(config_of(tmp_path, [0.0] * 4), data_format="pwmlff/npy")
+    assert check_run_atoms(plain, Given()) == []
+
+
 @pytest.mark.parametrize(
     ("line", "named"),
     [

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from pwact import layout
-from pwact.atom_properties import CHARGES, MOMENTS, SETTING, drop, in_words, properties_of
+from pwact.atom_properties import (
+    CARRIED,
+    CHARGES,
+    MOMENTS,
+    PROPERTIES,
+    SETTING,
+    drop,
+    in_words,
+    properties_of,
+)
 from pwact.config.init_bulk import InitConfig
 from pwact.config.labeling import LabelConfig
 from pwact.config.run import RunConfig
@@ -19,6 +28,7 @@ from pwact.engines.assignment import Assigner
 from pwact.engines.lammps.identity import changes_atoms
 from pwact.errors import InputError
 from pwact.formats.structures import read_structure
+from pwact.registry.formats import FORMATS
 from pwact.workflow.init_bulk.chain import Chain
 from pwact.workflow.systems import all_systems
 from pwact.workflow.tasks.origin import assigned, by_element, times_of, words_for
@@ -36,6 +46,7 @@ def check_chain_atoms(config: InitConfig, chain: Chain) -> list[str]:
         A program cannot be given what a structure has.
     """
     said: dict[str, list[str]] = {}
+    lost: dict[str, None] = {}
     steps: tuple[tuple[str, Mapping[int, Assigner], Optional[LabelConfig]], ...] = (
         (layout.RELAX, chain.relax, config.relax),
         (layout.AIMD, chain.aimd, config.aimd),
@@ -51,8 +62,20 @@ def check_chain_atoms(config: InitConfig, chain: Chain) -> list[str]:
             if words := in_words(atoms):
                 line = f"{entry.structure.path}: {{}} gets {words}"
                 said.setdefault(line, []).append(word)
+                lost.update(dict.fromkeys(_not_in_data(entry.structure, atoms, config.data_format)))
     lines = [line.format(", ".join(words)) for line, words in said.items()]
-    return lines + _without_word(config, chain)
+    return [*lines, *lost, *_without_word(config, chain)]
+
+
+def _not_in_data(structure: StructureFile, atoms: Atoms, data_format: str) -> list[str]:
+    """What the labels depend on, and the data sets of a campaign cannot say: a line, or none."""
+    names = [PROPERTIES[name].words for name in properties_of(atoms) if name in CARRIED]
+    if FORMATS[data_format].moments or not names:
+        return []
+    return [
+        f"{structure.path}: data of the format {data_format} hold no {' or '.join(names)} "
+        "(extxyz does), so models see frames that differ in these alone as one"
+    ]
 
 
 def _without_word(config: InitConfig, chain: Chain) -> list[str]:
@@ -87,6 +110,7 @@ def check_run_atoms(config: RunConfig, labeler: Assigner) -> list[str]:
             continue
         found.append((structure, atoms))
         said.append(f"{structure.path}: its labels get {in_words(atoms)}")
+        said += _not_in_data(structure, atoms, config.data_format)
         for path in inputs if not by_element(atoms) else ():
             if command := changes_atoms(path):
                 raise InputError(
