@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pwact.config.schema import Usual
+from pwact.engines.explorers import UserInput
 from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
 
@@ -30,6 +31,14 @@ class NamesUnlikely(Protocol):
         """
 
 
+@runtime_checkable
+class LooksAtInputs(Protocol):
+    """An explorer that knows which numbers of a user's input are usual."""
+
+    def unlikely_in(self, motion: UserInput) -> list[InputError]:
+        """A complaint of each number that is not, with file and line."""
+
+
 def unlikely_words(labelers: Iterable[object], purpose: Purpose, strict: bool) -> list[str]:
     """What is said of the numbers in the control files of labelers, each once.
 
@@ -38,7 +47,12 @@ def unlikely_words(labelers: Iterable[object], purpose: Purpose, strict: bool) -
     InputError
         One of them is not usual, where strictness refuses that.
     """
-    found = [one for each in labelers for one in _unlikely(each, purpose)]
+    return told((one for each in labelers for one in _unlikely(each, purpose)), strict)
+
+
+def told(complaints: Iterable[InputError], strict: bool) -> list[str]:
+    """Complaints as lines, each once; where strictness refuses them the first is raised."""
+    found = list(complaints)
     if strict and found:
         raise found[0]
     return list(dict.fromkeys(map(str, found)))

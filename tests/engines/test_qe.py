@@ -216,6 +216,10 @@ def test_pseudopotentials_of_the_json_file_are_found_by_their_element(tmp_path: 
             {"electrons": "scf_must_converge=.FALSE."},
             "&ELECTRONS scf_must_converge: line 12: pw.x then calls converged what is not",
         ),
+        (
+            {"system": "nspin=2, constrained_magnetization='Atomic direction'"},
+            "&SYSTEM constrained_magnetization: line 8: pw.x adds a penalty to the energy",
+        ),
         ({"system": "space_group=227"}, "&SYSTEM space_group: line 8: the atoms come from pwact"),
     ],
 )

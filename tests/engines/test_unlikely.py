@@ -8,7 +8,8 @@ from typing import Callable
 import pytest
 
 from pwact.engines.labelers import Purpose
-from pwact.engines.unlikely import NamesUnlikely, unlikely_words
+from pwact.engines.lammps.doubtful import doubtful
+from pwact.engines.unlikely import NamesUnlikely, told, unlikely_words
 from pwact.errors import InputError
 from tests.engines import (
     abacus_helpers,
@@ -107,3 +108,39 @@ def test_dftbplus_takes_a_temperature_without_unit_for_one_in_hartree(tmp_path: 
 
 def test_a_labeler_that_knows_no_ranges_says_nothing() -> None:
     assert unlikely_words([object()], Purpose.AIMD, strict=True) == []
+
+
+INPUT = """units metal
+timestep {0}
+variable TEMP {2} {1}
+fix 1 all nvt temp ${{TEMP}} 300 0.1
+run 9
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "temperature", "kind", "found"),
+    [
+        ("0.001", "300", "equal", []),
+        ("1.0", "300", "index", ["line 2, timestep: found 1 ps, which is hardly meant; usual is"]),
+        (
+            "${STEP}",
+            "0",
+            "index",
+            ["line 3, TEMP: found 0 K, which is hardly meant; usual is 1 to"],
+        ),
+        ("2e-3", "1e6", "equal", ["line 3, TEMP: found 1e+06 K"]),
+        ("2e-3", "0", "getenv", []),
+    ],
+)
+def test_inputs_of_lammps(
+    step: str, temperature: str, kind: str, found: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "in.lammps"
+    path.write_text(INPUT.format(step, temperature, kind))
+    said = told(doubtful(path), strict=False)
+    assert len(said) == len(found)
+    assert all(words in line for words, line in zip(found, said))
+    path.write_text(INPUT.format("0.001", "300", "equal").replace("${TEMP}", "2e5"))
+    with pytest.raises(InputError, match="line 4, temperature: found 200000 K"):
+        told(doubtful(path), strict=True)

@@ -124,6 +124,7 @@ def test_what_does_not_fit(tmp_path: Path, purpose: Purpose, text: str, message:
         (AIMD, "NSW = 5; POTIM = 1", "no ISIF, which means 0 here"),
         (AIMD, "NSW = 5; ISIF = 2", "POTIM, the time step of molecular dynamics, is missing"),
         (AIMD, MD + "NWRITE = 1", "NWRITE below 2"),
+        (SCF, "I_CONSTRAINED_M = 2", "I_CONSTRAINED_M adds a penalty to the energy"),
         (AIMD, MD + "ML_LMLFF = .TRUE.", "machine-learned force field are no labels"),
     ],
 )

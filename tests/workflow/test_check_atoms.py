@@ -69,6 +69,18 @@ def test_what_the_labels_get_is_told(tmp_path: Path) -> None:
     assert words.startswith(f"{tmp_path / 'm.xyz'}: its labels get Au (1 atom): magnetic moment 2")
 
 
+def test_an_input_of_lammps_with_a_time_step_of_1_ps(tmp_path: Path) -> None:
+    config_of(tmp_path, [0.0] * 4, PLAIN.replace("fix", "timestep 1.0\nfix"))
+    param = run_param()
+    job = {"sys_idx": [0], "lmps_in_idx": [0], "trj_freq": 10, "select_sys": [2]}
+    param["explore"] |= {"lmps_in": ["own.in"], "md_jobs": [job]}
+    pair = load(tmp_path, param, resources())
+    (said,) = (words for words in preflight(pair) if "timestep" in words)
+    assert said.startswith(f"{tmp_path / 'own.in'}: line 1, timestep: found 1 ps, which is hardly")
+    with pytest.raises(InputError, match="found 1 ps, which is hardly meant"):
+        preflight(pair, strict=True)
+
+
 def test_data_that_hold_no_moments_are_told(tmp_path: Path) -> None:
     config = replace(config_of(tmp_path, [2.0, 0.0, -2.0, 0.0]), data_format="pwmlff/npy")
     _, words = check_run_atoms(config, Given())

@@ -13,6 +13,7 @@ from pwact.engines.explorers import Condition, Given, Motion, UserInput
 from pwact.engines.heading import Heading
 from pwact.engines.lammps import delivered
 from pwact.engines.lammps.deviation import shell_text
+from pwact.engines.lammps.doubtful import doubtful
 from pwact.engines.lammps.input import (
     DEVIATION,
     DUMP,
@@ -28,6 +29,7 @@ from pwact.engines.lammps.user_input import included, remarks, rewrite
 from pwact.engines.md_task import EXIT, GIVEN, LOG, MdTask
 from pwact.engines.potential import PairSets, Potential
 from pwact.engines.worker import python_module
+from pwact.errors import InputError
 from pwact.fingerprint import settings_of
 from pwact.fixed_atoms import held
 from pwact.io.files import tree_hash, write_text
@@ -56,6 +58,10 @@ class LammpsExplorer(MdTask):
         if isinstance(motion, UserInput):
             for remark in (*remarks(motion.path), *remarks_on_numbers(motion.path)):
                 logger.warning("%s", remark)
+
+    def unlikely_in(self, motion: UserInput) -> list[InputError]:
+        """Time steps and temperatures of a user's input. Raises InputError."""
+        return doubtful(motion.path)
 
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """The condition, or the files of the user's input by their contents."""

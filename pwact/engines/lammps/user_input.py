@@ -329,14 +329,15 @@ def _temperature(parts: _Parts) -> str:
     if any(command.words[:2] == ("variable", "TEMP") for command in everything):
         return "${TEMP}"
     for command in everything:
-        found = _thermostat(command)
+        found = thermostat(command)
         if found is not None:
             return found
     run = next(command for command in parts.rest if command.name == "run")
     raise run.error("no starting velocities: add velocity all create T SEED, or variable TEMP")
 
 
-def _thermostat(command: Command) -> Optional[str]:
+def thermostat(command: Command) -> Optional[str]:
+    """The first temperature of a thermostat, as written; None for all other commands."""
     words = command.words
     place = _THERMOSTATS.get(words[3]) if command.name == "fix" and len(words) > 3 else None
     if place is None:

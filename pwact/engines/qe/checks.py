@@ -42,6 +42,10 @@ def check_input(root: PwInput, purpose: Purpose) -> None:
         # pw.x then prints "convergence has been achieved" behind electron_maxstep, and goes on
         message = "pw.x then calls converged what is not; take this key out"
         raise root.error("ELECTRONS", "scf_must_converge", message)
+    if root.word("SYSTEM", "constrained_magnetization").startswith("atomic"):
+        # H2, 2.4 Å apart, lambda 1: a force of -0.479 eV/Å where the energy has a slope of -0.570
+        message = "pw.x adds a penalty to the energy which its forces do not know; take it out"
+        raise root.error("SYSTEM", "constrained_magnetization", message)
     for name in _OF_OTHER_ATOMS:
         if name in root.cards:
             message = "this card is about certain atoms, which pwact puts in; take it out"

@@ -219,6 +219,11 @@ def doubts(incar: Incar, purpose: Purpose) -> list[str]:
             )
         if incar.integer("NWRITE", 2) < 2:
             said.append("NWRITE below 2 leaves out the forces of most steps: they give no frames")
+    if incar.integer("I_CONSTRAINED_M", 0) > 0:
+        said.append(
+            "I_CONSTRAINED_M adds a penalty to the energy; see that it is small at the end of each "
+            "OSZICAR (E_p), for the forces need not be its derivatives"
+        )
     if incar.flag("ML_LMLFF"):
         said.append(
             "ML_LMLFF is on: steps of VASP's machine-learned force field are no labels and are "

@@ -18,7 +18,7 @@ from pwact.engines.batch import BatchLabeler
 from pwact.engines.explorers import Explorer, Motion, UserInput
 from pwact.engines.labelers import Labeler, Purpose
 from pwact.engines.ladder import ladder_of
-from pwact.engines.unlikely import unlikely_words
+from pwact.engines.unlikely import LooksAtInputs, told, unlikely_words
 from pwact.errors import InputError
 from pwact.executors import check_block
 from pwact.formats.starts import read_start
@@ -63,7 +63,7 @@ def preflight(pair: LoadedPair, strict: bool = False) -> list[str]:
 def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[str]:
     engines = engines_of(config, resources)
     direct = engines.direct
-    _check_inputs(config, engines.explorer)
+    said = _check_inputs(config, engines.explorer, strict)
     engines.trainer.validate()
     judging(config, engines.trainer)
     if direct is not None:
@@ -83,7 +83,7 @@ def _check_run(config: RunConfig, resources: Resources, strict: bool) -> list[st
         labeler.validate(frozenset(found))
     else:
         labeler.validate(Purpose.SCF, frozenset(found))
-    said = check_run_open(config, explored(config))
+    said += check_run_open(config, explored(config))
     said += [*check_run_held(config, engines.explorer), *check_run_atoms(config, labeler)]
     said += _not_carried(structure for _, structure in explored(config))
     said += check_data(config, found, strict)
@@ -102,15 +102,22 @@ def _not_carried(structures: Iterable[StructureFile]) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _check_inputs(config: RunConfig, explorer: Explorer) -> None:
-    """Every condition, and every LAMMPS input of the user that some iteration uses, once."""
+def _check_inputs(config: RunConfig, explorer: Explorer, strict: bool) -> list[str]:
+    """Every condition, and every LAMMPS input of the user that some iteration uses, once.
+
+    What is said of numbers in these inputs.
+    """
+    found: list[InputError] = []
     jobs = [job for jobs in config.explore.md_jobs for job in jobs]
     for job in jobs:
         if job.lmps_in_idx is None:
             _check_motion(config, explorer, condition(job, job.temps[0], (*job.press, None)[0]))
     used = {(index, job.trj_freq) for job in jobs for index in job.lmps_in_idx or ()}
     for index, trj_freq in sorted(used):
-        _check_motion(config, explorer, UserInput(config.explore.lmps_in[index], trj_freq))
+        motion = UserInput(config.explore.lmps_in[index], trj_freq)
+        _check_motion(config, explorer, motion)
+        found += explorer.unlikely_in(motion) if isinstance(explorer, LooksAtInputs) else []
+    return told(found, strict)
 
 
 def _check_motion(config: RunConfig, explorer: Explorer, motion: Motion) -> None:
