@@ -96,3 +96,23 @@ def test_no_module_asks_for_a_name_of_a_registry() -> None:
         if word in names
     }
     assert found == ALLOWED
+
+
+def test_pages_name_what_is_in_the_registries() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    pages = {
+        "schedulers.md": set(EXECUTORS),
+        "to_pwdata.md": set(FORMATS),
+        "gather_pwdata.md": {name for name, one in FORMATS.items() if one.writes},
+        "run.md": set(PICKS),
+    }
+    missing = {
+        (page, name)
+        for page, names in pages.items()
+        for name in names
+        if f"`{name}`" not in (docs / page).read_text(encoding="utf-8")
+    }
+    texts = [(docs / page).read_text("utf-8").lower() for page in ("engines.md", "foundation.md")]
+    engines = {*LABELERS, *TRAINERS}
+    missing |= {("engines", name) for name in engines if not any(name in text for text in texts)}
+    assert missing == set()
