@@ -106,7 +106,9 @@ def test_of_two_with_one_file_the_tools_take_that_of_the_campaign(
     (tmp_path / "alone").mkdir()
     alone = (work_dir / "iter.0000/01.explore/md").rename(tmp_path / "alone/md")
     assert main([*words, str(alone)]) == 0  # no campaign says more
-    assert "Select by model deviation force:" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "Select by model deviation force:" in printed.out
+    assert "no campaign says what frames of" in printed.err  # two would do
 
 
 def test_its_pictures_have_its_axis(own: Path, tmp_path: Path) -> None:

@@ -92,13 +92,14 @@ def find_explored(directory: Path) -> ExploredTree:
         raise InputError(f"holds no trajectory {_SYSTEM}/{_SYSTEM}{_nearest(directory)}", directory)
     asked = asked_for(place)
     known = [one for _, one in uncertainties()] if asked is None else [asked]
-    for kind in known:
-        tree = ExploredTree(place, systems, kind)
-        if any(tree.judged(one) for one in everything):
-            if asked is None:
-                words = "no campaign says what frames of %s are judged by; %s is there, so %s"
-                logger.info(words, place, kind.result, kind.measure.words)
-            return tree
+    trees = (ExploredTree(place, systems, kind) for kind in known)
+    found = [tree for tree in trees if any(tree.judged(one) for one in everything)]
+    if found:
+        if len(found) > 1:
+            words = "no campaign says what frames of %s are judged by; %s and %s are there: %s"
+            results = [tree.uncertainty.result for tree in found[:2]]
+            logger.warning(words, place, *results, found[0].uncertainty.measure.words)
+        return found[0]
     names = " or ".join(kind.result for kind in known)
     by = "" if asked is None else f"; the campaign judges by {asked.measure.words}"
     raise InputError(f"none of its {len(everything)} trajectories has a {names}{by}", place)
