@@ -605,14 +605,15 @@ def test_energies_of_a_pure_phase_are_those_of_the_model(tmp_path: Path) -> None
     program, model = tmp_path / "lmp_mpi", PairModel("DP", [29, 47], [1])
     write_program(program, "tests.stubs.matpl_lammps", "lmp_mpi")
     model.save(tmp_path / "1.pt")
-    made = trainer(dp(), str(program))
+    command = shlex.quote(str(program))
+    made = trainer(dp(), command)
     potential = made.potential([TrainedModel(tmp_path, {"model": tmp_path / "1.pt"})])
-    explorer = LammpsExplorer(ResourceBlock("explore", str(program)))
+    explorer = LammpsExplorer(ResourceBlock("explore", command))
     directory, condition = tmp_path / "md", Condition("nvt", 2, 1, 300.0)
     directory.mkdir()
     explorer.write_input(directory, copper(), potential, condition, 7)
-    command = ["bash", "-c", explorer.command(potential)]
-    assert subprocess.run(command, cwd=directory, check=False).returncode == 0
+    words = ["bash", "-c", explorer.command(potential)]
+    assert subprocess.run(words, cwd=directory, check=False).returncode == 0
     frame = explorer.read_result(directory).frame(2)
     np.testing.assert_allclose(frame.arrays["forces"], model.atomic(frame)[1], atol=1e-5)
 

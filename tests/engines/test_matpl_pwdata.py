@@ -21,20 +21,25 @@ from tests.stubs.matpl import NEW_PWDATA
 KPU = StrategyConfig(uncertainty="kpu", model_num=1)
 
 
-def program(folder: Path, version: str, env: bool = False) -> Path:
-    """A MatPL whose Python has this pwdata ("": none)."""
+def program(folder: Path, version: str, kind: str = "") -> Path:
+    """A MatPL whose Python has this pwdata ("": none), of a kind or what pip would write there."""
     folder.mkdir(exist_ok=True)
     python = folder / "python"
     answer = f"echo {version}" if version else "exit 1"
     python.write_text(f"#!/bin/bash\n{answer}\n")
     python.chmod(0o755)
     made = folder / "MatPL"
-    made.write_text(f"#!{'/usr/bin/env python' if env else python}\n")
+    heads = {
+        "named": f"#!{python}\n",
+        "env": "#!/usr/bin/env python\n",
+        "shell": f"#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n",
+    }
+    made.write_text(heads[kind or ("shell" if " " in str(python) else "named")])
     made.chmod(0o755)
     return made
 
 
-@pytest.mark.parametrize("env", [False, True], ids=["named", "env"])
+@pytest.mark.parametrize("kind", ["", "env", "shell"])
 @pytest.mark.parametrize(
     ("version", "broken"),
     [("0.4.7", False), ("0.5.2", False), ("0.5.3", True), ("0.5.10", True), ("1.0", True)],
@@ -43,13 +48,13 @@ def test_the_version_in_the_python_of_matpl(
     tmp_path: Path,
     version: str,
     broken: bool,
-    env: bool,
+    kind: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    made = program(tmp_path / "bin", version, env)
+    made = program(tmp_path / "bin", version, kind)
     monkeypatch.setenv("PATH", f"{made.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(sys, "argv", ["pwdata", f"srun -n 1 {made}"])
+    monkeypatch.setattr(sys, "argv", ["pwdata", f"srun -n 1 {shlex.quote(str(made))}"])
     assert pwdata.main() == int(broken)
     assert ("install pwdata 0.4.7" in capsys.readouterr().err) == broken
 
@@ -62,7 +67,8 @@ def test_what_is_not_known_stops_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     wrapper.write_text("#!/bin/bash\nexec MatPL\n")
     wrapper.chmod(0o755)
     monkeypatch.setenv("PATH", f"{made.parent}:{other.parent}")
-    for command in (str(made), str(wrapper), "no-such-program", ""):
+    own, wrapped = (shlex.quote(str(path)) for path in (made, wrapper))
+    for command in (own, wrapped, "no-such-program", ""):
         monkeypatch.setattr(sys, "argv", ["pwdata", command])
         assert pwdata.main() == 0
 

@@ -66,7 +66,8 @@ def labeler(name: str, folder: Path) -> Any:
 
 def by_qe(folder: Path) -> Any:
     (folder / "Si.UPF").write_text(upf("Si", 4))
-    control = f"pseudo_dir='{folder}'"
+    place = str(folder).replace("'", "''")  # as in Fortran
+    control = f"pseudo_dir='{place}'"
     return qe_inputs.labeler(folder, pw_input(control=control, electrons="mixing_beta = 0.7"))
 
 

@@ -72,7 +72,7 @@ def test_a_signal_stops_the_master_only_and_kill_ends_the_rest(work_dir, number,
     wait_for_jobs(work_dir, master)
 
     second = pwact(work_dir, *RUN)
-    said = second.communicate(timeout=60)[1]
+    said = second.communicate(timeout=300)[1]
     assert second.returncode == EXIT_FAILED
     assert_read("two masters at once", said)
     assert str(master.pid) in said
@@ -81,7 +81,7 @@ def test_a_signal_stops_the_master_only_and_kill_ends_the_rest(work_dir, number,
     assert master.poll() is None
 
     master.send_signal(number)
-    said = master.communicate(timeout=60)[1]
+    said = master.communicate(timeout=300)[1]
     assert master.returncode == code, said
     assert "Traceback" not in said
     names = [event["name"] for event in events(work_dir) if event["event"] == "job_asked"]
@@ -91,7 +91,7 @@ def test_a_signal_stops_the_master_only_and_kill_ends_the_rest(work_dir, number,
     assert not (work_dir / layout.PID).exists()
 
     ended = pwact(work_dir, "kill", "run")
-    told = ended.communicate(timeout=60)[0]
+    told = ended.communicate(timeout=300)[0]
     assert ended.returncode == EXIT_DONE
     assert all(name in told for name in names)
     assert living(work_dir) == []
@@ -101,12 +101,12 @@ def test_kill_ends_a_living_master_and_its_jobs(work_dir):
     master = pwact(work_dir, *RUN)
     wait_for_jobs(work_dir, master)
     ended = pwact(work_dir, "kill", "RUN")
-    told = ended.communicate(timeout=60)[0]
+    told = ended.communicate(timeout=300)[0]
     assert ended.returncode == EXIT_DONE
     assert str(master.pid) in told
-    master.communicate(timeout=60)
+    master.communicate(timeout=300)
     assert master.returncode == EXIT_STOPPED
     assert living(work_dir) == []
     again = pwact(work_dir, "kill", "run")
-    assert "nothing" in again.communicate(timeout=60)[0]
+    assert "nothing" in again.communicate(timeout=300)[0]
     assert again.returncode == EXIT_DONE

@@ -16,6 +16,7 @@ from typing import Optional
 
 BROKEN_FROM = (0, 5, 3)
 _ASK = "from importlib.metadata import version; print(version('pwdata'))"
+_BY_SHELL = re.compile(r"""'''exec' (?:"([^"]+)"|(\S+)) """)
 _LONGEST_S = 120
 
 
@@ -51,16 +52,21 @@ def version_for(command: str) -> Optional[str]:
 
 
 def _python_of(command: str) -> str:
-    """The Python that the program's first line names; "" where it is no script of Python.
+    """The Python that the program's first lines name; "" where it is no script of Python.
 
-    A wrapper may set up a Python of its own, of which nothing is known here.
+    Where its path has a space or is long, pip writes a script of the shell that starts it. Another
+    wrapper may set up a Python of its own, of which nothing is known here.
     """
     words = shlex.split(command)
     program = shutil.which(words[-1]) if words else None
     if program is None:
         return ""
     with Path(program).open("rb") as stream:
-        head = stream.readline(1000).decode("utf-8", "replace").split()
+        first, second = (stream.readline(1000).decode("utf-8", "replace") for _ in range(2))
+    by_shell = _BY_SHELL.match(second)
+    if by_shell:
+        return by_shell[1] or by_shell[2]
+    head = first.split()
     if not head or not head[0].startswith("#!") or "python" not in " ".join(head):
         return ""
     return head[1] if head[0].endswith("/env") and len(head) > 1 else head[0][2:]
