@@ -34,9 +34,9 @@ def words(lines: list[str]) -> dict[str, list[str]]:
     return {line.split("  ")[0]: line.split()[len(line.split("  ")[0].split()) :] for line in lines}
 
 
-def lines_of(place: Path, label_s: float | None = None, **changes: Any) -> list[str]:
+def lines_of(place: Path, tried: dict[str, float] | None = None, **changes: Any) -> list[str]:
     pair = load(place, deep_update(run_param(), changes), resources())
-    return cost_lines(pair, 0.0, label_s)
+    return cost_lines(pair, 0.0, tried or {})
 
 
 def test_what_is_asked_for_and_what_one_label_tells(place: Path) -> None:
@@ -44,12 +44,17 @@ def test_what_is_asked_for_and_what_one_label_tells(place: Path) -> None:
     assert found["trainings"] == ["9", "3", "3", "?", "?"]  # three models, and once more at the end
     assert found["MDs"] == ["4", "2", "2", "?", "?"]
     assert found["labels"] == ["8", "4", "4", "?", "?"]  # two of each system, in two iterations
-    unknown = "not known yet: trainings, MDs, labels; --try measures one label"
+    unknown = "not known yet: trainings, MDs, labels; --try measures one of each"
     assert unknown in lines_of(place)
-    tried = lines_of(place, 1800.0)
+    tried = lines_of(place, {"scf": 1800.0})
     assert words(tried)["labels"][-2:] == ["0.5", "4"]
-    together = "together about 4 core-hours, by the label that was tried"
+    together = "together about 4 core-hours, by one each that was tried (labels)"
     assert f"{together}; not known yet: trainings, MDs" in tried
+    every = lines_of(place, {"scf": 1800.0, "train": 3600.0, "md": 7200.0})
+    assert words(every)["trainings"][-2:] == ["1", "9"]
+    assert words(every)["MDs"][-2:] == ["2", "8"]
+    together = "together about 21 core-hours, by one each that was tried (trainings, MDs, labels)"
+    assert together in every
 
 
 def test_a_campaign_that_has_begun_tells_from_its_own_jobs(

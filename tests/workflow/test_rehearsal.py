@@ -20,6 +20,7 @@ from pwact.errors import EXIT_DONE, EXIT_FAILED
 from pwact.executors.processes import own_processes
 from pwact.io.journal import Journal
 from pwact.workflow.checks import trials
+from tests.requirements import need_program
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "quickstart_window"
 NAMES = ("init_param.json", "run_param.json", "alloy.vasp", "emt.json", "valid.xyz")
@@ -79,6 +80,37 @@ def test_a_trial_tells_and_leaves_nothing(folder, capsys):
     assert "Python packages: ase numpy" in said
     assert "one label: done, " in said
     assert sorted(folder.rglob("*")) == before
+
+
+def test_the_plan_with_a_trial_trains_a_model_and_runs_an_md(folder, capsys):
+    need_program("lmp")
+    shutil.copy(EXAMPLE / "resource.json", folder)
+    text = (folder / "run_param.json").read_text()
+    param = {**json.loads(text), "init_data": ["valid.xyz"], "valid_data": []}
+    param["explore"]["md_jobs"] = param["explore"]["md_jobs"][:1]
+    (folder / "run_param.json").write_text(json.dumps(param))
+    before = sorted(folder.rglob("*"))
+    assert check("--plan", "--try", kind="run") == EXIT_DONE
+    said = capsys.readouterr().out
+    for words in ("one label: done, ", "one training: done, ", "one MD: done, "):
+        assert words in said
+    assert "?" not in said.partition("at most  ")[2]
+    assert "by one each that was tried (trainings, MDs, labels)" in said
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_training_that_fails_in_the_trial_is_named(folder, capsys):
+    param = json.loads((folder / "run_param.json").read_text())
+    param.update(init_data=["valid.xyz"], valid_data=[])
+    (folder / "run_param.json").write_text(json.dumps(param))
+    resource = json.loads((EXAMPLE / "resource.json").read_text())
+    resource["train"] = {**resource["train"], "command": "false"}
+    (folder / "resource.json").write_text(json.dumps(resource))
+    assert check("--plan", "--try", kind="run") == EXIT_FAILED
+    said = capsys.readouterr()
+    assert "one training: failed" in said.out
+    assert "one MD" not in said.out
+    assert "the trial shows what would fail" in said.err
 
 
 def test_a_trial_names_what_would_fail_and_leaves_nothing(folder, capsys):

@@ -95,13 +95,13 @@ def check(options: Namespace) -> int:
         "nothing is written"
     )
     console.say("\n".join([amount(pair.config), *narrow_cells(pair.config)]))
-    label_s: list[float] = []
+    tried: dict[str, float] = {}
     if options.rehearse:
         with ending_signals_raise(), logs.logging_to_screen():
-            for words in rehearse(pair, label_s.append):
+            for words in rehearse(pair, tried.__setitem__, options.plan):
                 console.say(words)
     if options.plan:
-        console.say("\n".join(cost_lines(pair, time.time(), *label_s)))
+        console.say("\n".join(cost_lines(pair, time.time(), tried)))
     if isinstance(pair.config, RunConfig):
         takeover = plan_takeover(pair.config, pair.resources)
         if takeover is not None:

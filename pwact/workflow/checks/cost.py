@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Optional
 
 from pwact import layout
@@ -31,6 +32,7 @@ from pwact.workflow.systems import System, all_systems
 
 ATOM_BYTES = 140  # a line of a dump: eight numbers, most of them with 16 digits
 UNKNOWN = "?"
+_TRIED = frozenset({"scf", "train", "md"})  # kinds of tasks that `--try` can time
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,17 @@ class Part:
     block: Optional[ResourceBlock]
 
 
-def cost_lines(pair: LoadedPair, now: float, label_s: Optional[float] = None) -> list[str]:
+def cost_lines(
+    pair: LoadedPair, now: float, tried: Mapping[str, float] = MappingProxyType({})
+) -> list[str]:
     """Say what is asked for and what it may cost.
 
     Parameters
     ----------
     now
         Seconds since the epoch.
-    label_s
-        How long one label took that was tried, in seconds; None if none was.
+    tried
+        Kind of task (``scf``, ``train``, ``md``) → seconds of one that was tried.
     """
     config, resources = pair.config, pair.resources
     events = Journal(config.work_dir / layout.STATE_DIR / layout.JOURNAL).events()
@@ -71,12 +75,13 @@ def cost_lines(pair: LoadedPair, now: float, label_s: Optional[float] = None) ->
     else:
         parts = _of_init_bulk(config, resources)
     usual = task_core_hours(job_stories(events), now)
-    labels = next((one for one in parts if one.kind == "scf" and one.block is not None), None)
-    tried = label_s is not None and labels is not None and "scf" not in usual
-    if tried and labels is not None and labels.block is not None:
-        usual["scf"] = (label_s or 0.0) * _cores(labels.block) / 3600
+    fresh = []
+    for part in parts:
+        if part.kind in tried and part.kind not in usual and part.block is not None:
+            usual[part.kind] = tried[part.kind] * _cores(part.block) / 3600
+            fresh.append(part.words)
     lines = aligned([_HEADINGS, *(_cells(one, usual) for one in parts)]).splitlines()
-    lines += [_together(parts, usual, tried)]
+    lines += [_together(parts, usual, fresh)]
     if isinstance(config, RunConfig):
         used = spent(ledger.stages(events), events, now)
         lines += [f"used so far: {used.labels} labels, {used.core_hours:.3g} core-hours"]
@@ -116,13 +121,17 @@ def _cores(block: ResourceBlock) -> int:
     return block.number_node * block.cpu_per_node
 
 
-def _together(parts: Sequence[Part], usual: Mapping[str, float], tried: bool) -> str:
+def _together(parts: Sequence[Part], usual: Mapping[str, float], tried: Sequence[str]) -> str:
     known = [one for one in parts if one.kind in usual]
     unknown = [one.words for one in parts if one.kind not in usual and one.tasks]
     total = sum(usual[one.kind] * one.tasks for one in known)
-    source = "the label that was tried" if tried else "medians of this campaign"
+    own = len(known) > len(tried)
+    sources = ["medians of this campaign"] if own else []
+    sources += [f"one each that was tried ({', '.join(tried)})"] if tried else []
+    source = " and ".join(sources)
     words = f"together about {total:.3g} core-hours, by {source}" if known else ""
-    hint = "; --try measures one label" if "labels" in unknown and not tried else ""
+    may_try = any(one.kind in _TRIED and one.words in unknown for one in parts)
+    hint = "; --try measures one of each" if may_try and not tried else ""
     missing = f"not known yet: {', '.join(unknown)}{hint}" if unknown else ""
     return "; ".join(part for part in (words, missing) if part)
 

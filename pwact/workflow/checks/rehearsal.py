@@ -21,13 +21,14 @@ from pwact.executors.script import quote
 from pwact.formats.frames import ordered
 from pwact.verdict import DONE, Verdict, incomplete
 from pwact.workflow.checks import trials
+from pwact.workflow.checks.probes import Probes
 from pwact.workflow.init_bulk.chain import chain_of
 from pwact.workflow.systems import systems_of
 from pwact.workflow.tasks.first_principles import Calculation, task_of
 from pwact.workflow.tasks.origin import assigned
 from pwact.workflow.turn import engines_of
 
-_FOUND, _SECONDS = "found.txt", "seconds.txt"
+_FOUND = "found.txt"
 _PROBE = """\
 echo "host=$HOSTNAME"
 for word in @WORDS@; do
@@ -51,7 +52,13 @@ command -v nvidia-smi > /dev/null && timeout 20 nvidia-smi -L | sed 's/^/gpu=/'
 true"""
 
 
-def rehearse(pair: LoadedPair, took: Callable[[float], object] = abs) -> Iterator[str]:
+def _ignore(kind: str, seconds: float) -> None:
+    del kind, seconds
+
+
+def rehearse(
+    pair: LoadedPair, took: Callable[[str, float], object] = _ignore, whole: bool = False
+) -> Iterator[str]:
     """Try the programs and one label; yield a line for each as it ends.
 
     Everything happens in a directory that is deleted in the end.
@@ -59,37 +66,46 @@ def rehearse(pair: LoadedPair, took: Callable[[float], object] = abs) -> Iterato
     Parameters
     ----------
     took
-        Is given the seconds of the label, if it was done.
+        Is given the kind (``scf``, ``train``, ``md``) and the seconds of each task that was done.
+    whole
+        Whether a run also trains one model and runs one MD with it.
 
     Raises
     ------
     QuorumError
-        A program is missing, or the label came to nothing.
+        A program is missing, or a task came to nothing.
     """
     journal = trials.begin(pair.config.work_dir)
     place = journal.path.parent.parent
     try:
         dispatcher = Dispatcher(journal, str(place), executor_for)
-        yield from _tried(pair, place, dispatcher, took)
+        yield from _tried(pair, Probes(place, dispatcher), dispatcher, whole, took)
     finally:
         trials.end(journal)
 
 
 def _tried(
-    pair: LoadedPair, place: Path, dispatcher: Dispatcher, took: Callable[[float], object]
+    pair: LoadedPair,
+    probes: Probes,
+    dispatcher: Dispatcher,
+    whole: bool,
+    took: Callable[[str, float], object],
 ) -> Iterator[str]:
     faults = []
     for block in blocks_of(pair):
-        directory = place / block.name / "probe"
+        directory = probes.place / block.name / "probe"
         directory.mkdir(parents=True)
         task = Task(directory, f"{{ {_probe(block)}\n}} > {_FOUND}", _has_found, _FOUND)
         for result in dispatcher.run("probe", directory.parent, [task], block):
             lines, wrong = _words_of(block, directory / _FOUND)
             faults += wrong or ([] if result.verdict.done else [result.explanation])
             yield from lines
-    words, fault = _label(pair, place / "label", dispatcher, took)
-    yield words
-    faults += [fault] if fault else []
+    yield _label(pair, probes)
+    if whole and isinstance(pair.config, RunConfig) and not faults:
+        yield from probes.of_run(pair.config, engines_of(pair.config, pair.resources))
+    for kind, seconds in probes.seconds.items():
+        took(kind, seconds)
+    faults += probes.faults
     if faults:
         raise QuorumError("\n".join(["the trial shows what would fail:", *faults]))
 
@@ -183,38 +199,21 @@ def _words_of(block: ResourceBlock, path: Path) -> tuple[list[str], list[str]]:
     return rows, wrong
 
 
-def _label(
-    pair: LoadedPair, place: Path, dispatcher: Dispatcher, took: Callable[[float], object]
-) -> tuple[str, str]:
-    """Label the first structure; what came of it, and what is wrong with that."""
+def _label(pair: LoadedPair, probes: Probes) -> str:
+    """Label the first structure; what came of it."""
     try:
         labeler, block, structure = _labelled(pair.config, pair.resources)
         atoms = ordered(assigned(labeler, None, structure, moving=False))
         labeler.validate(Purpose.SCF, frozenset(atoms.get_chemical_symbols()))
     except (LookupError, InputError) as error:
-        return f"one label: not tried ({error})", ""
+        return f"one label: not tried ({error})"
+    place = probes.place / "label"
     place.mkdir()
     calculation = Calculation(labeler, place / "one", lambda: atoms)
-    task = task_of(calculation, Purpose.SCF, block)
-    timed = (
-        f"begin=$EPOCHREALTIME\n(\n{task.command}\n)\ntried=$?\n"
-        f'echo "$begin $EPOCHREALTIME" > {_SECONDS}\n(exit $tried)'
-    )
-    one = Task(task.directory, timed, task.check, task.log, task.shell_check)
-    (result,) = dispatcher.run("label", place, [one], block)
+    result = probes.run("scf", task_of(calculation, Purpose.SCF, block), block)
     if not result.verdict.done:
-        return f"one label: failed ({structure.path})", result.explanation
-    seconds = _seconds(task.directory)
-    took(seconds)
-    return f"one label: done, {seconds:.1f} s ({structure.path})", ""
-
-
-def _seconds(directory: Path) -> float:
-    try:
-        begin, end = (directory / _SECONDS).read_text().replace(",", ".").split()
-        return float(end) - float(begin)
-    except (OSError, ValueError):
-        return float("nan")
+        return f"one label: failed ({structure.path})"
+    return f"one label: done, {probes.seconds['scf']:.1f} s ({structure.path})"
 
 
 def _labelled(
