@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pwact.executors.slurm_limits import limits_of
 from tests.slurm_cluster.test_faults import meanwhile
 
 # a time-out must not leave a cluster behind
@@ -46,6 +47,21 @@ def test_an_array_that_the_queue_forgot_runs_again_only_where_it_failed(forgetfu
     assert [results[task].attempts for task in tasks] == [2, 2] + [1] * 10
     runs = [(task.directory / "runs").read_text() for task in tasks]
     assert runs == ["x\nx\n"] * 2 + ["x\n"] * 10
+
+
+def test_limits_of_the_queue_are_found(bench, accounted_cluster):
+    """What sacctmgr and scontrol print of a user with limits of his own."""
+    words = "modify user where name=root set MaxJobs=7 MaxSubmitJobs=90 MaxWall=12:00:00"
+    accounted_cluster.run("sacctmgr", "-i", *words.split())
+    try:
+        found = list(limits_of(bench.block, bench.executor._call))
+    finally:
+        words = "modify user where name=root set MaxJobs=-1 MaxSubmitJobs=-1 MaxWall=-1"
+        accounted_cluster.run("sacctmgr", "-i", *words.split())
+    mine = [one.partition(": ")[2] for one in found if one.startswith("account ")]
+    assert "7 jobs may run at a time, 90 jobs may be in the queue, a job may take 12:00:00" in mine
+    (cluster,) = (one for one in found if one.startswith("the cluster: "))
+    assert "numbers of an array are below " in cluster
 
 
 def test_a_job_over_the_limit_of_its_qos_is_named_with_the_reason(bench, accounted_cluster, caplog):

@@ -21,6 +21,7 @@ from pwact.executors.history import JobStory, job_stories
 from pwact.executors.local import parallel_jobs
 from pwact.formats.structures import read_structure
 from pwact.io.journal import Journal
+from pwact.registry import Entry
 from pwact.registry.schedulers import EXECUTORS
 from pwact.report.table import aligned
 from pwact.uncertainties import uncertainty
@@ -81,7 +82,7 @@ def cost_lines(
             usual[part.kind] = tried[part.kind] * _cores(part.block) / 3600
             fresh.append(part.words)
     lines = aligned([_HEADINGS, *(_cells(one, usual) for one in parts)]).splitlines()
-    lines += [_together(parts, usual, fresh)]
+    lines += [_together(parts, usual, fresh), *_queues(parts)]
     if isinstance(config, RunConfig):
         used = spent(ledger.stages(events), events, now)
         lines += [f"used so far: {used.labels} labels, {used.core_hours:.3g} core-hours"]
@@ -115,6 +116,17 @@ def _jobs(part: Part) -> tuple[str, str]:
     queue = EXECUTORS[block.scheduler].needs_queue
     limit = block.max_jobs_in_queue if queue else parallel_jobs(block)
     return str(jobs), str(jobs if limit is None else min(jobs, limit))
+
+
+def _queues(parts: Sequence[Part]) -> Iterator[str]:
+    """What the queues of the blocks allow; each once."""
+    blocks = {one.block.name: one.block for one in parts if one.block is not None and one.tasks}
+    said: dict[str, list[str]] = {}
+    for name, block in blocks.items():
+        limits = EXECUTORS[block.scheduler].limits
+        for words in Entry(limits).load()(block) if limits else ():
+            said.setdefault(words, []).append(name)
+    yield from (f"queue of {', '.join(names)}: {words}" for words, names in said.items())
 
 
 def _cores(block: ResourceBlock) -> int:
