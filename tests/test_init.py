@@ -23,6 +23,7 @@ from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.structures import read_structure
 from pwact.registry.engines import TRAINERS
 from pwact.registry.presets import FOLDER, LABEL_PRESETS, trainer_presets
+from pwact.registry.schedulers import EXECUTORS
 from pwact.tools.init.examples import examples
 from pwact.workflow.checks.preflight import preflight
 from tests.commands import ROOT, pwact
@@ -178,6 +179,14 @@ def test_every_trainer_has_a_beginning(here: Path) -> None:
         assert checked(here) == []
         for name in WRITTEN:
             (here / name).unlink()
+
+
+@pytest.mark.parametrize("scheduler", EXECUTORS)
+def test_every_scheduler_has_a_beginning(here: Path, scheduler: str) -> None:
+    queue = ["--queue", "cpu"] if EXECUTORS[scheduler].needs_queue else []
+    assert main(["init", "Cu.cif", *DEMO, "--scheduler", scheduler, *queue]) == 0
+    assert read(here, "resource.json")["scheduler"] == scheduler
+    assert checked(here) == []
 
 
 def supplied(label: str, place: Path) -> list[str]:
