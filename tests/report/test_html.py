@@ -110,6 +110,8 @@ def test_errors_against_uncertainties() -> None:
     assert len(circles(text, "chosen")) == len(circles(text, "control")) == 1
     assert "lower limit 0.05" in text
     assert "target 0.15" in text
+    assert "both are the same" not in text  # a deviation of what?
+    assert "both are the same" in charts.deviations(frames, "deviation (eV/Å)", (), None)
     assert charts.deviations(frames[2:], "deviation", (), None) == ""
     assert charts.error_by_temperature(frames) == ""
 

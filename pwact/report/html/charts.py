@@ -142,7 +142,8 @@ def deviations(
         (measure, f"true force error, RMSE of the frame ({EV})"),
         "True force error of each labelled frame against its uncertainty",
     )
-    chart.diagonal("both are the same")
+    if EV in measure:  # others are no forces
+        chart.diagonal("both are the same")
     for name, value in limits:
         chart.limit(f"{name} {value:.3g}", x=value)
     if target:
@@ -333,8 +334,9 @@ def costs(found: Sequence[StepCost]) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Texts in a table; the first column names each row."""
-    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    """Texts in a table; the first column names each row. Units stand below their headings."""
+    two = [escape(head).replace(" (", "<br>(") for head in heads]
+    top = "".join(f'<th scope="col">{head}</th>' for head in two)
     body = "".join(
         f'<tr><th scope="row">{escape(row[0])}</th>'
         + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
