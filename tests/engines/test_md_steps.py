@@ -94,6 +94,18 @@ def test_what_cannot_be_read_is_not_there(tmp_path: Path, name: str) -> None:
     assert steps_made(tmp_path) is None
 
 
+def test_whatever_goes_wrong_with_a_reader_nothing_depends_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "md.json").write_text("{}")
+
+    def broken(directory: Path) -> None:
+        raise IndexError(directory)
+
+    monkeypatch.setattr("pwact.engines.ase.explorer.md_steps", broken)
+    assert steps_made(tmp_path) is None
+
+
 def test_every_program_that_runs_mds_has_its_reader() -> None:
     entries = {**EXPLORERS, **LABELERS}
     assert [name for name, entry in entries.items() if entry.md is None] == ["bigmodel"]
