@@ -13,6 +13,7 @@ from typing import Optional
 from pwact import __version__
 from pwact.cli import console, logs
 from pwact.cli.signals import ending_signals_raise
+from pwact.io.files import demand_directory
 from pwact.workflow.campaign import Campaign, open_campaign
 from pwact.workflow.opening import CampaignOptions, own_log
 
@@ -54,6 +55,7 @@ def opened(
 @contextmanager
 def _made(directory: Path) -> Iterator[None]:
     """Make a directory; one in which nothing was written, since a start was refused, goes."""
+    demand_directory(directory)
     new = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     try:

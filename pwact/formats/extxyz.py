@@ -230,9 +230,9 @@ def _frames(
         if not line.strip():
             continue
         try:
+            if not (line.strip().isdecimal() and 1 <= int(line) <= MOST_ATOMS):
+                raise ValueError(f"found {line.strip()[:40]!r}; expected the number of its atoms")
             count = int(line)
-            if not 1 <= count <= MOST_ATOMS:
-                raise ValueError(f"{count} atoms")
             head = stream.readline()
             rows = list(islice(stream, count))
             if len(rows) < count or not rows[-1].strip():

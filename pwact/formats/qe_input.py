@@ -82,6 +82,8 @@ class Card:
 
     Attributes
     ----------
+    written
+        Its name as it stands there; pw.x knows capitals alone.
     option
         The word behind its name, in lower case, without brackets.
     lines
@@ -91,6 +93,7 @@ class Card:
     """
 
     name: str
+    written: str
     option: str
     lines: tuple[tuple[int, str], ...]
     start: int
@@ -272,7 +275,7 @@ class PwInput:
         found.entries.append(Entry(name, " ".join(values), key.start(), end, line))
 
     def _cards(self, place: int) -> None:
-        card: Optional[tuple[str, str, int, int]] = None
+        card: Optional[tuple[str, str, int, int]] = None  # as it is written
         lines: list[tuple[int, str]] = []
         number = self._line(place)
         for text in self._text[place:].splitlines(keepends=True):
@@ -281,7 +284,7 @@ class PwInput:
             if name in CARDS:
                 self._end_card(card, lines, place)
                 option = " ".join(words[1:]).strip("{}() ").lower().partition(" ")[0].rstrip("})")
-                card, lines = (name, option, place, number), []
+                card, lines = (words[0], option, place, number), []
             elif words and card is None and text.strip() != "/":
                 message = f"line {number}: found {words[0]!r}; expected a card"
                 raise InputError(message, self.path)
@@ -296,10 +299,11 @@ class PwInput:
     ) -> None:
         if card is None:
             return
-        name, option, start, number = card
+        written, option, start, number = card
+        name = written.upper()
         if name in self.cards:
             raise InputError(f"line {number}: this card stands twice", self.path, name)
-        self.cards[name] = Card(name, option, tuple(lines), start, end, number)
+        self.cards[name] = Card(name, written, option, tuple(lines), start, end, number)
 
 
 def unquoted(value: str) -> str:

@@ -18,6 +18,7 @@ from ase import Atoms
 
 from pwact.errors import CutOffError, NotConvergedError
 from pwact.formats.labels import set_labels
+from pwact.formats.qe_input import CARDS
 from pwact.io.lines import Lines
 
 BOHR = 0.529177210903  # Å; CODATA 2018, as pw.x has it since 6.6
@@ -31,6 +32,9 @@ _FORCE = re.compile(r"^\s*atom\s+(\d+)\s+type\s+\d+\s+force =(.*)$")
 _STRESS = re.compile(r"^\s*total\s+stress\s+\(Ry/bohr\*\*3\)")
 _CELL = re.compile(r"^\s*CELL_PARAMETERS\s*\(?\s*(\w+)(?:\s*=\s*([\d.]+))?")
 _POSITIONS = re.compile(r"^\s*ATOMIC_POSITIONS\s*\(?\s*(\w+)")
+_IGNORED = re.compile(r"^Warning: card (\w+).* ignored$")
+_NO_STRESS = "stress not available"
+_CRYSTAL_AXES = "Crystallographic axes"
 _ERROR = re.compile(r"^\s*Error in routine\s+(.*)$")
 _ALAT = re.compile(r"^\s*celldm\(1\)=\s*([\d.]+)")
 _SITE = re.compile(r"^\s*(\d+)\s+\S+\s+tau\(\s*\d+\s*\) = \((.*)\)")
@@ -61,6 +65,8 @@ class Evaluation:
         eV/Å, shape (N, 3).
     stress
         eV/Å³, shape (3, 3), positive when the cell wants to expand.
+    needs_stress
+        Whether it is printed at all; with an electric field it is not.
     """
 
     step: int
@@ -70,11 +76,13 @@ class Evaluation:
     forces: Optional[np.ndarray] = None
     stress: Optional[np.ndarray] = None
     converged: bool = True
+    needs_stress: bool = True
 
     @property
     def whole(self) -> bool:
         """Whether all labels are there."""
-        return self.energy is not None and self.forces is not None and self.stress is not None
+        stressed = self.stress is not None or not self.needs_stress
+        return self.energy is not None and self.forces is not None and stressed
 
 
 class Evaluations:
@@ -119,6 +127,12 @@ class PwLog(Evaluations):
         Whether nstep or max_seconds ended it.
     error
         The error of pw.x, "" where there was none.
+    ignored
+        Cards of its input that this release does not know.
+    in_crystal_axes
+        Whether sites are printed along the axes of the cell by now.
+    has_stress
+        Whether it can compute a stress.
     """
 
     path: Path
@@ -134,6 +148,9 @@ class PwLog(Evaluations):
     out_of_steps: bool = False
     out_of_time: bool = False
     error: str = ""
+    ignored: list[str] = field(default_factory=list)
+    in_crystal_axes: bool = False
+    has_stress: bool = True
 
     @property
     def end(self) -> str:
@@ -145,8 +162,15 @@ class PwLog(Evaluations):
         count = sum(one.whole for one in self.evaluations)
         return f"{self.path}: cut off after {count} complete evaluations"
 
+    def demand_cards(self) -> None:
+        """Raise NotConvergedError where a card was ignored: another try would do so, too."""
+        if self.ignored:
+            names = ", ".join(self.ignored)
+            raise NotConvergedError(f"{self.path}: pw.x {self.version} ignored the card {names}")
+
     def demand_end(self) -> None:
         """Raise CutOffError, or NotConvergedError, unless the run came to its end."""
+        self.demand_cards()
         if self.not_converged:
             raise NotConvergedError(f"{self.path}: {NOT_CONVERGED}")
         if not self.ended or self.out_of_time or self.error:
@@ -183,9 +207,9 @@ def labelled(one: Evaluation, start: Atoms) -> Atoms:
     """A frame with the labels of a whole evaluation; `start` says which atoms they are."""
     assert one.energy is not None
     assert one.forces is not None
-    assert one.stress is not None
     atoms = Atoms(start.get_chemical_symbols(), one.positions, cell=one.cell, pbc=True)
-    set_labels(atoms, one.energy, one.forces, one.stress * atoms.get_volume())
+    virial = None if one.stress is None else one.stress * atoms.get_volume()
+    set_labels(atoms, one.energy, one.forces, virial)
     return atoms
 
 
@@ -194,7 +218,7 @@ def _take(log: PwLog, lines: Lines, line: str) -> None:
     atoms = len(log.moved[1])
     text = line.strip()
     if _CYCLE in line:
-        log.evaluations.append(Evaluation(log.step, *log.moved))
+        log.evaluations.append(Evaluation(log.step, *log.moved, needs_stress=log.has_stress))
     elif NOT_CONVERGED in line:
         _last(log, lines).converged = False
     elif found := _ENERGY.match(line):
@@ -233,11 +257,17 @@ def _end(log: PwLog, lines: Lines, line: str) -> None:
         log.goes_on = True
     elif "Maximum CPU time exceeded" in line:
         log.out_of_time = True
+    elif found := _IGNORED.match(line.strip()):
+        log.ignored += [found[1]] if found[1] in CARDS else []
+    elif _NO_STRESS in line:
+        log.has_stress = False
+    elif _CRYSTAL_AXES in line:
+        log.in_crystal_axes = True
 
 
 def _check_site(log: PwLog, lines: Lines, found: re.Match[str]) -> None:
-    """Compare a site of the head with the structure; those along crystal axes come later."""
-    if log.evaluations or not log.alat:
+    """Compare a site of the head with the structure, but not those along the cell's axes."""
+    if log.evaluations or log.in_crystal_axes or not log.alat:
         return
     number = int(found[1])
     positions = log.sites

@@ -21,13 +21,15 @@ HARTREE = 2 * RYDBERG  # eV
 _SAME_PLACE = 1e-6  # Å; the Å of another release of CODATA in pw.x differs by less
 
 
-def labelled_xml(path: Path, start: Atoms) -> Atoms:
+def labelled_xml(path: Path, start: Atoms, has_stress: bool = True) -> Atoms:
     """The structure that was put in, with the labels of the file.
 
     Parameters
     ----------
     start
         That structure, in Å; atoms in the order of the input.
+    has_stress
+        Whether pw.x can compute one of this input.
 
     Raises
     ------
@@ -45,10 +47,11 @@ def labelled_xml(path: Path, start: Atoms) -> Atoms:
     _check_structure(path, output, start)
     energy = _numbers(path, output, "total_energy/etot", 1)[0]
     forces = _numbers(path, output, "forces", 3 * len(start)).reshape(-1, 3)
-    # written as Fortran has it; a stress is symmetric, so its order does not matter
-    stress = _numbers(path, output, "stress", 9).reshape(3, 3)
-    atoms = start.copy()
-    virial = stress * (HARTREE / BOHR**3) * atoms.get_volume()
+    atoms, virial = start.copy(), None
+    if has_stress:
+        # written as Fortran has it; a stress is symmetric, so its order does not matter
+        stress = _numbers(path, output, "stress", 9).reshape(3, 3)
+        virial = stress * (HARTREE / BOHR**3) * atoms.get_volume()
     set_labels(atoms, energy * HARTREE, forces * (HARTREE / BOHR), virial)
     return atoms
 

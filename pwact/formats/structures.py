@@ -102,8 +102,8 @@ def check_format_name(name: str) -> str:
     if lower in ioformats:
         return lower
     near = difflib.get_close_matches(lower, [*known, *_ALIASES, *ioformats], 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise InputError(f"unknown structure format {name!r}{hint} Known: {', '.join(known)}, ASE's")
+    hint = f"; did you mean {near[0]}? Known" if near else "; known"
+    raise InputError(f"unknown structure format {name!r}{hint}: {', '.join(known)}, ASE's")
 
 
 def read_structure(path: Path, structure_format: str) -> Atoms:

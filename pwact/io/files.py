@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from pwact.errors import PwactError
+from pwact.errors import PwactError, UsageError
 from pwact.io.durable import settle, sync_directory
 
 _together: ContextVar[bool] = ContextVar("together", default=False)
@@ -150,6 +150,13 @@ def demand_own(path: Path) -> Path:
             what = "is a symbolic link" if stat.S_ISLNK(mode) else "is not a plain file"
             raise PwactError(f"{path}: {what}; pwact writes here and follows none: move it away")
     return path
+
+
+def demand_directory(path: Path) -> None:
+    """Raise UsageError unless `path` is a directory, or can be made as one."""
+    above = next((place for place in (path, *path.parents) if place.exists()), path)
+    if not above.is_dir():
+        raise UsageError(f"{above} is not a directory")
 
 
 def tree_hash(path: Path) -> str:

@@ -199,6 +199,19 @@ def test_pseudopotentials_of_the_json_file_are_found_by_their_element(tmp_path: 
         ({"calculation": "nscf"}, "&CONTROL calculation: line 2: found nscf; expected scf"),
         ({"control": "disk_io='none'"}, "&CONTROL disk_io: line 4: found none, which leaves no"),
         ({"cards": "K_POINTS\n1\n0 0 0 1"}, "K_POINTS: line 24: found tpiba; expected automatic"),
+        (
+            {"cards": "K_POINTS crystal_b\n1\n0 0 0 1"},
+            "found crystal_b; expected automatic, gamma, crystal: these are for bands",
+        ),
+        (
+            {"cards": "k_points automatic\n2 2 2 0 0 0"},
+            "K_POINTS: line 24: found k_points; expected K_POINTS: pw.x ignores cards in small",
+        ),
+        (
+            {"cards": "K_POINTS{automatic}\n2 2 2 0 0 0"},
+            "line 24: found 'K_POINTS{automatic}', which is no card of pw.x; did you mean K_POINTS",
+        ),
+        ({"cards": f"{MESH}\nHUBBART\nU Si-3p 1"}, "line 26: found 'HUBBART', which is no card"),
         ({"system": "Hubbard_V(1,2,1)=1.0"}, "&SYSTEM hubbard_v: line 8: names atoms by number"),
         ({"cards": "HUBBARD atomic\nV Fe-3d O-2p 1 2 1.0"}, "HUBBARD: line 25: V names atoms"),
         (
@@ -235,6 +248,16 @@ def test_an_input_that_cannot_work_is_refused(
     with pytest.raises(InputError, match=r"my\.in") as caught:
         made.validate(Purpose.SCF, frozenset({"Si"}))
     assert words in str(caught.value)
+
+
+def test_cards_that_are_replaced_may_be_in_small_letters(tmp_path: Path) -> None:
+    text = pw_input(control=HERE)
+    for name in ("ATOMIC_SPECIES", "ATOMIC_POSITIONS"):
+        text = text.replace(name, name.lower())
+    root = written(tmp_path, text, silicon())
+    assert {card.written for card in root.cards.values()} == {
+        *("ATOMIC_SPECIES", "ATOMIC_POSITIONS", "CELL_PARAMETERS", "K_POINTS")
+    }
 
 
 def test_an_md_with_symmetry_is_refused(tmp_path: Path) -> None:
@@ -300,6 +323,21 @@ def test_recorded_tasks_are_judged(name: str, tmp_path: Path) -> None:
     verdict = made.check(recorded(name, tmp_path), PURPOSES[name])
     expected = Outcome.UNUSABLE if name == "not-converged" else Outcome.DONE
     assert verdict.outcome is expected, verdict.reason
+
+
+@pytest.mark.parametrize("name", ["scf", "md", "relax"])
+def test_an_output_whose_input_was_ignored_in_part_is_unusable(name: str, tmp_path: Path) -> None:
+    directory = recorded(name, tmp_path)
+    log = directory / "dft.log"
+    said = "Warning: card K_POINTS AUTOMATIC ignored\nWarning: card 2 2 2 0 0 0 ignored\n"
+    lines = log.read_text().splitlines(keepends=True)
+    made = labeler(tmp_path / "user", pw_input())
+    log.write_text("".join([*lines[:20], said.replace("K_POINTS", "&CELL"), *lines[20:]]))
+    assert made.check(directory, PURPOSES[name]).done
+    log.write_text("".join([*lines[:20], said, *lines[20:]]))
+    verdict = made.check(directory, PURPOSES[name])
+    assert verdict.outcome is Outcome.UNUSABLE
+    assert "ignored the card K_POINTS" in verdict.reason
 
 
 def in_two_starts(tmp_path: Path) -> Path:

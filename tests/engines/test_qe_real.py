@@ -150,6 +150,42 @@ def test_two_spins_of_one_element(tmp_path: Path) -> None:
     assert abs(energies["down"] - energies["up"]) > 0.05
 
 
+def test_a_talkative_output_is_read(tmp_path: Path) -> None:
+    """With verbosity = 'high' pw.x prints the sites along the axes of the cell, too."""
+    control = f"{CONTROL}, verbosity='high'"
+    talkative = label(
+        labeler(tmp_path, pw_input(species=SILICON, control=control)), tmp_path, silicon()
+    )
+    plain = labeler(tmp_path, pw_input(species=SILICON, control=CONTROL))
+    assert talkative.energy == label(plain, tmp_path, silicon()).energy
+    assert "Crystallographic axes" in (tmp_path / "task 0" / "dft.log").read_text()
+
+
+@pytest.mark.parametrize("purpose", [Purpose.SCF, Purpose.AIMD])
+def test_in_an_electric_field_there_are_forces_and_no_stress(
+    purpose: Purpose, tmp_path: Path
+) -> None:
+    field = "edir=3, eamp=0.001, eopreg=0.1, emaxpos=0.7"
+    kind = {Purpose.SCF: "scf", Purpose.AIMD: "md"}[purpose]
+    control = f"{CONTROL}, tefield=.true."
+    made = labeler(tmp_path, pw_input(kind, 2, control, field, species=SILICON))
+    task = computed(made, tmp_path, silicon(), purpose)
+    verdict = made.check(task, purpose)
+    assert verdict.done, verdict.reason
+    for frame in made.read_result(task, purpose):
+        labels = labels_of(frame)
+        assert labels.virial is None
+        assert 0.05 < np.abs(labels.forces).max() < 5
+
+
+def test_a_card_that_this_release_does_not_know_is_no_label(tmp_path: Path) -> None:
+    cards = f"{MESH}\nHUBBARD (ortho-atomic)\nU Si-3p 4.0"  # of 7.1
+    made = labeler(tmp_path, pw_input(species=SILICON, control=CONTROL, cards=cards))
+    verdict = made.check(computed(made, tmp_path, silicon()), Purpose.SCF)
+    assert verdict.outcome is Outcome.UNUSABLE
+    assert "ignored the card HUBBARD" in verdict.reason
+
+
 def test_what_does_not_converge_is_unusable(tmp_path: Path) -> None:
     text = pw_input(species=SILICON, control=CONTROL, electrons="electron_maxstep=2")
     made = labeler(tmp_path, text)

@@ -183,9 +183,10 @@ WITH_NUMBERS = HEAD.replace("species:S:1:", "species:S:1:Z:I:1:")
     [
         ("", "no frame"),
         ("x\n", "frame 0"),
-        ("0\n\n", "0 atoms"),
-        ("-3\n\n", "-3 atoms"),
-        (f"99999999999\n{HEAD}\n{ROWS}", "99999999999 atoms"),
+        ("hello\nworld\n", "found 'hello'; expected the number of its atoms"),
+        ("0\n\n", "found '0'; expected"),
+        ("-3\n\n", "found '-3'; expected"),
+        (f"99999999999\n{HEAD}\n{ROWS}", "found '99999999999'; expected"),
         (f"999999999\n{HEAD}\n{ROWS}", "ends before the last of its 999999999 atoms"),
         (f"2\n{HEAD}\nX 0 0 0 1 2 3\nAu 1 1 1 4 5 6\n", "no element is called 'X'"),
         (f"2\n{HEAD}\nAg 0 0 0 1 2 3\n", "ends before the last of its 2 atoms"),

@@ -321,5 +321,8 @@ def test_the_usage_of_the_real_command(
     assert main(words) == 2
     assert "no such stage was begun here" in capsys.readouterr().err
     assert not (tmp_path / "labelled").exists()
+    for place in ("frames.xyz", "frames.xyz/data"):  # a file in place of the directory
+        assert main([*words[:4], "-o", place]) == 2
+        assert "frames.xyz is not a directory" in capsys.readouterr().err
     assert main(["label", "frames.xyz", "param.json"]) == 2
     assert "pwact label" in capsys.readouterr().err

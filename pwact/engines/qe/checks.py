@@ -7,17 +7,22 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pwact.config.schema import nearest
 from pwact.engines.labelers import Purpose
 from pwact.engines.qe.species import SPECIES, Species
-from pwact.engines.qe.task import CALCULATIONS, K_POINTS, VELOCITIES, calculation
+from pwact.engines.qe.task import CALCULATIONS, CELL, K_POINTS, POSITIONS, VELOCITIES, calculation
 from pwact.errors import InputError
-from pwact.formats.qe_input import PwInput
+from pwact.formats.qe_input import CARDS, PwInput
 from pwact.formats.upf import header
 
 _OF_OTHER_ATOMS = ("CONSTRAINTS", "ATOMIC_FORCES", VELOCITIES)
 _PLAIN_NAME = re.compile(r"[\w.+=@~-]+")
 _BY_NUMBER = "names atoms by number, which differ from structure to structure"
 _MESHES = ("automatic", "gamma", "crystal")
+_BANDS = ("tpiba_b", "crystal_b", "tpiba_c", "crystal_c")
+_REPLACED = (SPECIES, CELL, POSITIONS)
+_OF_WORDS = ("HUBBARD", "SOLVENTS")
+_LIKE_A_CARD = re.compile(r"\s*([A-Za-z_]{5,})")  # labels of species have three letters at most
 
 
 def check_input(root: PwInput, purpose: Purpose) -> None:
@@ -46,6 +51,7 @@ def check_input(root: PwInput, purpose: Purpose) -> None:
         # H2, 2.4 Å apart, lambda 1: a force of -0.479 eV/Å where the energy has a slope of -0.570
         message = "pw.x adds a penalty to the energy which its forces do not know; take it out"
         raise root.error("SYSTEM", "constrained_magnetization", message)
+    _check_cards(root)
     for name in _OF_OTHER_ATOMS:
         if name in root.cards:
             message = "this card is about certain atoms, which pwact puts in; take it out"
@@ -66,13 +72,28 @@ def _check_motion(root: PwInput, purpose: Purpose, found: str) -> None:
         raise root.error("SYSTEM", "nosym", message)
 
 
+def _check_cards(root: PwInput) -> None:
+    """What pw.x would ignore, with one line in its output: other labels than were meant."""
+    for name, card in root.cards.items():
+        if card.written != name and name not in _REPLACED:
+            message = f"found {card.written}; expected {name}: pw.x ignores cards in small letters"
+            raise root.card_error(name, message)
+        for number, line in card.lines if name not in _OF_WORDS else ():
+            found = _LIKE_A_CARD.match(line)
+            if found is not None:
+                near = nearest(found[1].upper(), CARDS)
+                hint = f"; did you mean {near}, and a blank?" if near else ""
+                message = f"found {line.split()[0]!r}, which is no card of pw.x{hint}"
+                raise root.card_error(name, message, number)
+
+
 def _check_kpoints(root: PwInput) -> None:
     card = root.cards.get(K_POINTS)
     if card is not None and card.option not in _MESHES:
-        message = (
-            f"found {card.option or 'tpiba'}; expected {', '.join(_MESHES)}: 2π/a of another cell "
-            "is another unit"
-        )
+        why = "2π/a of another cell is another unit"
+        if card.option in _BANDS:
+            why = "these are for bands, not for energies"
+        message = f"found {card.option or 'tpiba'}; expected {', '.join(_MESHES)}: {why}"
         raise root.card_error(K_POINTS, message)
 
 

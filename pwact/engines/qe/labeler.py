@@ -160,7 +160,7 @@ class QeLabeler(GivenInput):
         log = read_log(directory / LOG, start)
         log.demand_end()
         if purpose is Purpose.SCF:
-            return [labelled_xml(directory / RESULTS, start)]
+            return [labelled_xml(directory / RESULTS, start, log.has_stress)]
         if not log.usable:
             raise TaskError(f"{log.path}: holds no complete evaluation")
         if not log.relaxed:

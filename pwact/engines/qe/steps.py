@@ -53,6 +53,8 @@ def read_steps(directory: Path) -> AllSteps:
     ------
     TaskError
         There is no output, a table is damaged, or two starts do not follow each other.
+    NotConvergedError
+        pw.x ignored a card of the input.
     """
     start = task.read_start(directory / task.INPUT)
     wanted = task.steps_of(PwInput(directory / task.INPUT))
@@ -60,6 +62,7 @@ def read_steps(directory: Path) -> AllSteps:
     where = start.copy()
     for path in parts(directory, task.LOG):
         log = read_log(path, start, where)
+        log.demand_cards()
         if log.evaluations:
             _follow(found, log)
         found.last = log

@@ -146,9 +146,7 @@ def convert(settings: Conversion, tick: Tick = lambda number: None) -> Converted
     """
     check_written_names(settings.written, settings.output_format)
     savepath = settings.savepath.absolute()
-    parent = next(place for place in (savepath, *savepath.parents) if place.exists())
-    if not parent.is_dir():
-        raise UsageError(f"{parent} is not a directory")
+    files.demand_directory(savepath)
     shop = Workshop(savepath, _order(settings))
     told = shop.finish_interrupted()
     if told is not None:

@@ -93,8 +93,7 @@ def write(made: Sequence[Built], folder: Path) -> list[Path]:
     UsageError
         A file of such a name is there already, or there is a file in place of the folder.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is not a directory")
+    files.demand_directory(folder)
     for one in made:
         _demand_free(folder / one.name)
     folder.mkdir(parents=True, exist_ok=True)
