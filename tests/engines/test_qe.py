@@ -309,6 +309,8 @@ def recorded(name: str, tmp_path: Path) -> Path:
 
 PURPOSES = {
     "scf": Purpose.SCF,
+    "smearing": Purpose.SCF,
+    "spins": Purpose.SCF,
     "md": Purpose.AIMD,
     "relax": Purpose.RELAX,
     "vc-relax": Purpose.RELAX,

@@ -53,16 +53,51 @@ def test_log_and_xml_agree_as_far_as_the_log_has_digits() -> None:
     np.testing.assert_allclose(printed.virial, exact.virial, atol=5e-5)
 
 
-def test_the_log_agrees_with_an_independent_reader() -> None:
-    with (DATA / "md" / "dft.log").open() as stream:
+def check_same(found: Atoms, other: Atoms) -> None:
+    """Every number is that of ASE's reader, as far as pw.x prints it."""
+    labels = labels_of(found)
+    # lengths have six decimals of the lattice parameter
+    np.testing.assert_allclose(found.cell.array, other.cell.array, atol=5e-6)
+    np.testing.assert_allclose(found.positions, other.positions, atol=5e-6)
+    # ASE has the constants of CODATA 2014
+    assert labels.energy == pytest.approx(other.get_potential_energy(), rel=1e-7)
+    np.testing.assert_allclose(labels.forces, other.get_forces(), rtol=1e-6, atol=1e-6)
+    assert labels.virial is not None
+    virial = -other.get_volume() * other.get_stress(voigt=False)
+    # eight decimals of Ry/bohr³
+    assert np.abs(labels.virial - virial).max() < 1e-6 * other.get_volume()
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("scf", 1),
+        ("smearing", 1),
+        ("spins", 1),
+        ("relax", 3),
+        ("vc-relax", 8),
+        ("md", 3),
+        ("out-of-steps", 1),
+    ],
+)
+def test_every_number_is_that_of_an_independent_reader(name: str, count: int) -> None:
+    with (DATA / name / "dft.log").open() as stream:
         others = list(read_espresso_out(stream, slice(None)))
-    log = read_log(DATA / "md" / "dft.log", start("md"))
-    assert len(log.usable) == len(others) == 3
+    log = read_log(DATA / name / "dft.log", start(name))
+    assert len(log.usable) == len(others) == count
     for one, other in zip(log.usable, others):
-        found = labels_of(labelled(one, start("md")))
-        assert found.energy == pytest.approx(other.get_potential_energy(), rel=1e-7)
-        np.testing.assert_allclose(found.forces, other.get_forces(), rtol=1e-6, atol=1e-6)
-        np.testing.assert_allclose(one.positions, other.positions, atol=2e-6)
+        check_same(labelled(one, start(name)), other)
+    if (DATA / name / "pwact.xml").exists():
+        check_same(labelled_xml(DATA / name / "pwact.xml", start(name)), others[0])
+
+
+def test_with_smearing_the_energy_is_that_of_the_forces() -> None:
+    text = (DATA / "smearing" / "dft.log").read_text()
+    free = float(text.rpartition("!    total energy")[2].split()[1])
+    internal = float(text.rpartition("E=F+TS")[2].split()[1])
+    assert internal - free > 0.01
+    labels = labels_of(labelled_xml(DATA / "smearing" / "pwact.xml", start("smearing")))
+    assert labels.energy == pytest.approx(free * Rydberg, abs=1e-5)
 
 
 def test_the_steps_of_an_md_are_numbered_and_it_ended() -> None:
