@@ -35,7 +35,7 @@ _POSITIONS = re.compile(r"^\s*ATOMIC_POSITIONS\s*\(?\s*(\w+)")
 _IGNORED = re.compile(r"^Warning: card (\w+).* ignored$")
 _NO_STRESS = "stress not available"
 _CRYSTAL_AXES = "Crystallographic axes"
-_ERROR = re.compile(r"^\s*Error in routine\s+(.*)$")
+_ERROR = re.compile(r"^\s*(?:Error in routine|program stopped due to:)\s+(.*)$")
 _ALAT = re.compile(r"^\s*celldm\(1\)=\s*([\d.]+)")
 _SITE = re.compile(r"^\s*(\d+)\s+\S+\s+tau\(\s*\d+\s*\) = \((.*)\)")
 _SEVEN = re.compile(r"-?\d*\.\d{7}")

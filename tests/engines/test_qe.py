@@ -103,6 +103,33 @@ def test_without_a_temperature_an_md_starts_at_rest(tmp_path: Path) -> None:
     assert "ATOMIC_VELOCITIES" not in written(tmp_path, text, silicon(), Purpose.AIMD).cards
 
 
+@pytest.mark.parametrize(
+    ("thermostat", "ours"),
+    [
+        ("'initial'", True),
+        ("'rescale-V', nraise=2", True),
+        ("'reduce_T', nraise=10, delta_t=-5", True),
+        ("'rescale-v'", False),
+        ("'rescaling'", False),
+        ("'SVR', nraise=5", False),
+        ("'berendsen', nraise=5", False),
+    ],
+)
+def test_velocities_are_drawn_here_where_the_thermostat_lets_them(
+    thermostat: str, ours: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = pw_input("md", control=HERE).replace("'initial'", thermostat)
+    root = written(tmp_path, text, silicon(), Purpose.AIMD)
+    assert ("ATOMIC_VELOCITIES" in root.cards) == ours
+    assert (root.word("IONS", "ion_velocities") == "from_input") == ours
+    assert ("pw.x draws velocities by its clock" in caplog.text) != ours
+
+
+def test_wave_functions_are_written_where_a_release_else_writes_nothing(tmp_path: Path) -> None:
+    root = written(tmp_path, pw_input(control=f"{HERE}, disk_io='nowf'"), silicon())
+    assert root.word("CONTROL", "disk_io") == "low"
+
+
 def test_held_atoms_have_no_velocity_and_are_held(tmp_path: Path) -> None:
     atoms = silicon()
     fix(atoms, np.array([True, False]))

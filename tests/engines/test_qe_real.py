@@ -234,6 +234,19 @@ def test_held_atoms_stay_and_keep_their_forces(tmp_path: Path) -> None:
     assert np.abs(frames[2].positions[1] - atoms.positions[1]).max() > 1e-3
 
 
+@pytest.mark.parametrize(
+    "thermostat",
+    ["'rescaling'", "'svr', nraise=5", "'berendsen', nraise=5", "'rescale-v', nraise=2"],
+)
+def test_an_md_with_a_thermostat_is_hot(thermostat: str, tmp_path: Path) -> None:
+    text = pw_input("md", 3, species=SILICON, control=CONTROL).replace("'initial'", thermostat)
+    made = labeler(tmp_path, text)
+    task = computed(made, tmp_path, silicon(), Purpose.AIMD)
+    assert made.check(task, Purpose.AIMD).done
+    frames = made.read_result(task, Purpose.AIMD)
+    assert 1e-3 < np.abs(frames[2].positions - frames[0].positions).max() < 0.5
+
+
 def killed_after(made: QeLabeler, task: Path, steps: int) -> None:
     """Start an MD, and kill -9 it in the calculation behind these steps."""
     words = ["bash", "-c", made.command(Purpose.AIMD)]

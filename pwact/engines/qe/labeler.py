@@ -63,6 +63,8 @@ class QeLabeler(GivenInput):
         """Raise InputError unless the input fits the purpose and has what each element needs."""
         root = PwInput(self.input.path)
         checks.check_input(root, purpose)
+        if purpose is Purpose.AIMD and task.draws_by_the_clock(root):
+            self._tell_clock(root)
         species = species_for(root, self.config.pseudo, sorted(elements))
         checks.pseudopotentials(root, species, self.config.pseudo)
 
@@ -77,6 +79,16 @@ class QeLabeler(GivenInput):
             ("&IONS tempw", temperature.replace("d", "e"), TEMPERATURE_K, "K"),
         ]
         return doubts_of(self.input.path, numbers)
+
+    def _tell_clock(self, root: PwInput) -> None:
+        thermostat = root.text("IONS", "ion_temperature")
+        if thermostat not in self._said:
+            self._said.add(thermostat)
+            text = (
+                "%s: with ion_temperature = '%s' pw.x draws velocities by its clock: the frames of "
+                "this AIMD will not be the same a second time"
+            )
+            logger.warning(text, root.path, thermostat)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with species and moments of its atoms. Raises InputError."""

@@ -38,7 +38,10 @@ CALCULATIONS = {
 }
 LATTICE = ("celldm", "a", "b", "c", "cosab", "cosac", "cosbc")
 FILES = ("prefix", "outdir", "wfcdir", "pseudo_dir", "restart_mode")
-NO_THERMOSTAT = ("", "not_controlled")
+_NO_WAVES = "nowf"  # of disk_io; release 6.7 does not know it, and then writes nothing at all
+_NO_THERMOSTAT = ("", "not_controlled")
+# those that look at the temperature every nraise steps alone
+_NOT_AT_FIRST = ("rescale-v", "rescale_v", "reduce-t", "reduce_t")
 _AMU_RY = 1822.888486209 / 2  # electron masses in a u, halved for Rydberg units; CODATA 2018
 _KELVIN_RY = 157887.512404  # K in a Rydberg
 DEFAULT_STEPS = 50
@@ -68,6 +71,8 @@ def put_in(root: PwInput, atoms: Atoms, assigned: Assigned, purpose: Purpose, se
         root.remove("CONTROL", name)
     for name in (*LATTICE, "ibrav", "nat", "ntyp"):
         root.remove("SYSTEM", name)
+    if root.word("CONTROL", "disk_io") == _NO_WAVES:
+        root.put("CONTROL", [("disk_io", "'low'")])
     root.put("CONTROL", _control())
     root.put("SYSTEM", _system(atoms, assigned))
     _hubbard(root, assigned)
@@ -75,8 +80,26 @@ def put_in(root: PwInput, atoms: Atoms, assigned: Assigned, purpose: Purpose, se
     root.put_card(CELL, [f"{CELL} angstrom", *map(_row, atoms.cell.array)])
     root.put_card(POSITIONS, _positions(atoms, assigned, held=purpose is not Purpose.SCF))
     # pw.x wants the species before the velocities
-    if purpose is Purpose.AIMD and root.word("IONS", "ion_temperature") not in NO_THERMOSTAT:
+    if purpose is Purpose.AIMD and velocities_are_ours(root):
         root.put_card(VELOCITIES, _velocities(root, atoms, assigned, seed))
+
+
+def velocities_are_ours(root: PwInput) -> bool:
+    """Whether the velocities of an AIMD are drawn here.
+
+    With velocities of the input pw.x (6.7) takes 0 K for the temperature of the first step, by
+    which a thermostat that looks at it there divides.
+    """
+    thermostat = root.word("IONS", "ion_temperature")
+    if thermostat in _NOT_AT_FIRST:
+        return root.whole("IONS", "nraise", 1) > 1
+    return thermostat == "initial"
+
+
+def draws_by_the_clock(root: PwInput) -> bool:
+    """Whether pw.x draws velocities of an AIMD, by the clock."""
+    thermostat = root.word("IONS", "ion_temperature")
+    return thermostat not in _NO_THERMOSTAT and not velocities_are_ours(root)
 
 
 def kpoints(root: PwInput, cell: np.ndarray, kspacing: Optional[float]) -> None:
