@@ -312,6 +312,19 @@ def test_an_aimd_that_breaks_off_is_unusable(tmp_path: Path) -> None:
     assert made.check(task, Purpose.AIMD).outcome is Outcome.UNUSABLE
 
 
+def test_a_calculator_of_another_python_is_left_to_check(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"calculator": "nowhere_at_all:Calculator"}
+    other = tmp_path / "bin" / "python"
+    other.parent.mkdir()
+    other.symlink_to("/bin/sh")
+    labeler(tmp_path, settings, str(other)).validate(Purpose.SCF, frozenset({"Cu"}))
+    assert caplog.text == ""
+    with pytest.raises(InputError, match="there is no calculator 'nowhere_at_all:Calculator'"):
+        labeler(tmp_path, settings).validate(Purpose.SCF, frozenset({"Cu"}))
+
+
 def test_a_relaxation_without_an_end_is_unusable(tmp_path: Path) -> None:
     settings = {"calculator": "emt", "relax": {"fmax": 1e-9, "steps": 2}}
     made, task = prepared(tmp_path, settings, Purpose.RELAX)

@@ -121,8 +121,10 @@ class AseLabeler(WithChanges):
             found = calculator_class(name)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             if isinstance(error, ImportError) and _is_elsewhere(self.block):
-                logger.warning("%s: %s cannot be checked here (%s)", self.input_file, name, error)
-                return
+                if _is_brought(self.block):
+                    text = "%s: %s cannot be checked here (%s)"
+                    logger.warning(text, self.input_file, name, error)
+                return  # else `pwact check` makes it in that Python
             raise InputError(_unknown(name, error), self.input_file, "calculator") from error
         known = _elements_of(found)
         missing = sorted(elements - known) if known else []
@@ -331,9 +333,14 @@ def _names_of_ase() -> list[str]:
     return [str(name) for name in names]
 
 
+def _is_brought(block: ResourceBlock) -> bool:
+    """Whether modules or a script bring the Python, which only a job has."""
+    return bool(block.source_list or block.module_list)
+
+
 def _is_elsewhere(block: ResourceBlock) -> bool:
     """Whether the jobs use a Python that may have other packages than this one."""
-    if block.source_list or block.module_list:
+    if _is_brought(block):
         return True
     program = shutil.which(block.command.split()[-1]) if block.command.strip() else None
     return program is not None and Path(program).parent != Path(sys.executable).parent
