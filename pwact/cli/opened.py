@@ -13,9 +13,8 @@ from typing import Optional
 from pwact import __version__
 from pwact.cli import console, logs
 from pwact.cli.signals import ending_signals_raise
-from pwact.io.files import demand_directory
 from pwact.workflow.campaign import Campaign, open_campaign
-from pwact.workflow.opening import CampaignOptions, own_log
+from pwact.workflow.opening import CampaignOptions, made, own_log
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ def opened(
 ) -> Iterator[Campaign]:
     """The campaign of a directory, which is made; `warnings` were shown, and go into the log."""
     with (
-        _made(work_dir),
+        made(work_dir),
         ending_signals_raise(),
         logs.logging_to_screen(),
         logs.logging_to_file(own_log(work_dir), warnings) as begun,
@@ -50,19 +49,6 @@ def opened(
     ):
         logger.info("pwact %s %s in %s", __version__, kind, work_dir)
         yield campaign
-
-
-@contextmanager
-def _made(directory: Path) -> Iterator[None]:
-    """Make a directory; one in which nothing was written, since a start was refused, goes."""
-    demand_directory(directory)
-    new = not directory.exists()
-    directory.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    finally:
-        if new and not any(directory.iterdir()):
-            directory.rmdir()
 
 
 def lost_lines(lost: Sequence[str]) -> list[str]:

@@ -248,3 +248,22 @@ def name_left_running(names: Sequence[str]) -> None:
             "left running: %s; the next start takes them up, 'pwact kill' ends them",
             ", ".join(names),
         )
+
+
+@contextlib.contextmanager
+def made(directory: Path) -> Iterator[None]:
+    """Make a directory; one in which nothing was written, since a start was refused, goes.
+
+    Raises
+    ------
+    UsageError
+        There is a file in place of it, or of one above it.
+    """
+    files.demand_directory(directory)
+    new = not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if new and not any(directory.iterdir()):
+            directory.rmdir()
