@@ -106,7 +106,7 @@ def test_the_target_is_reached(
     *iterations, last_training = map(columns, table(shown))
     assert shown.count("NOT reached") == 0
     assert "target of 0.02 eV/Å reached" in shown
-    assert sum(int(line["lab."]) for line in iterations) <= 65  # with a window 40
+    assert sum(int(line["lab."]) for line in iterations) <= 50  # with a window 40
     assert float(last_training["F val."]) <= 0.015
     check_target(work_dir, [line["iteration"] for line in iterations])
 

@@ -43,6 +43,8 @@ def test_what_each_round_knew_and_found(tree: Path) -> None:
     assert [len(one.known) for one in rounds] == [8, *np.cumsum(labelled)[:-1].tolist()]
     assert [one.words for one in rounds[:2]] == ["8 training frames", f"{labelled[0]} pairs"]
     assert rounds[-1].words == f"{LATEST} pairs"
+    apart = [np.count_nonzero(one.known.elsewhere) for one in rounds[1:]]
+    assert apart == [*[0] * 4, *[sum(labelled[:5])] * 3]  # in the second condition
     for one, following in zip(rounds[1:], rounds[2:]):
         grown = np.append(one.known.error, one.fresh.pairs.error)
         assert following.known.error == pytest.approx(grown)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.io import write
 
+from pwact import layout
 from pwact.cli.main import main
 from pwact.formats.model_devi import write_model_devi
 from pwact.query.calibration import Pairs, accepted_up_to, calibrate
 from pwact.report.label_error import LabelError, write_label_error
+from tests.tools.made_rounds import leave_rounds
 
 Said = pytest.CaptureFixture[str]
 PLACE = "md.000.sys.000/md.000.sys.000.t.000"
@@ -121,3 +125,21 @@ def test_labels_of_a_working_copy_that_came_home_without_it(here: Path, capsys: 
     md.rename(copy / "md")
     assert main(["filter", "-i", str(copy / "md"), "--target", "0.2"]) == 0
     assert "of 10 labelled frames" in capsys.readouterr().out
+
+
+def test_labels_of_another_condition_say_less(here: Path, capsys: Said) -> None:
+    leave_rounds(here, 6)
+    md = layout.md_dir(here, 5)
+    write(md / PLACE / "lmp.config", bulk("Cu", cubic=True), format="lammps-data")
+    words = ["filter", "-i", str(md), "--target", "0.1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    path = layout.select_dir(here, 5) / layout.CALIBRATION
+    head, *lines = path.read_text().splitlines()
+    place = head.split(",").index("condition")
+    rows = [line.split(",") for line in lines]
+    assert {row[place] for row in rows} == {"0"}
+    here_too = [",".join([*row[:place], "1", *row[place + 1 :]]) for row in rows]
+    path.write_text("\n".join([head, *here_too]))
+    assert main(words) == 0
+    assert capsys.readouterr().out != said
