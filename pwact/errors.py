@@ -77,6 +77,20 @@ class TaskError(PwactError):
     """The output of one task is incomplete or cannot be read."""
 
 
+class UnfitModelError(TaskError):
+    """A training cannot begin with a model.
+
+    Attributes
+    ----------
+    key
+        Key of the input that is at odds with it, where it is not the one that names the model.
+    """
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+
+
 class NotConvergedError(TaskError):
     """The output is complete, but its electronic structure is not converged."""
 

@@ -155,6 +155,13 @@ NARROW = {
 }
 
 
+LIBRARIES = {  # that read the models with which trainings of examples begin
+    "mace": "",
+    "torch": "class Model:\n    atomic_numbers = [28, 29, 47]\n\n\n"
+    "def load(*path, **how):\n    return Model()\n",
+    "sevenn/util": "class Checkpoint:\n    config = {'chemical_species': ['Ag', 'Au']}\n\n\n"
+    "def load_checkpoint(name):\n    return Checkpoint()\n",
+}
 GPAW = """
 class GPAW:
     def __init__(self, *, mode, xc, kpts, occupations, convergence, txt):
@@ -173,7 +180,10 @@ def test_the_examples_are_sound(
     monkeypatch.chdir(place)
     modules = tmp_path / "modules"
     modules.mkdir()
-    (modules / "gpaw.py").write_text(GPAW)
+    for name, text in {"gpaw": GPAW, **LIBRARIES}.items():
+        file = modules / f"{name}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
     monkeypatch.syspath_prepend(modules)
     monkeypatch.setenv("PYTHONPATH", str(modules), prepend=os.pathsep)
     programs = tmp_path / "programs"  # check looks for those that run on this machine

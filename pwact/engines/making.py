@@ -1,11 +1,16 @@
-"""Labelers whose calculator can be made once without a calculation, to see whether it can be."""
+"""What can be made once without a calculation: a calculator of labels, a model to begin with."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pwact.config.resources import ResourceBlock
+from pwact.errors import InputError
+
+_NO_PWACT = re.compile(r"No module named '?pwact\b")
+_LONGEST = 300  # characters of a line of output that are shown
 
 
 @runtime_checkable
@@ -22,6 +27,10 @@ class MakesCalculator(Protocol):
 
     input_file: Path
     block: ResourceBlock
+
+    @property
+    def trial(self) -> tuple[str, str]:
+        """What is tried, and what is done with it: ``("calculator", "made")``."""
 
     def write_making(self, directory: Path) -> None:
         """Write the files of the trial into the existing `directory`."""
@@ -43,3 +52,16 @@ class MakesCalculator(Protocol):
         printed
             What the command printed.
         """
+
+
+def without_pwact(block: ResourceBlock, printed: str, message: str) -> InputError:
+    """What is wrong where the trial left nothing."""
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    last = lines[-1][:_LONGEST] if lines else "it printed nothing"
+    message = f"{message} ({last})"
+    if _NO_PWACT.search(printed):
+        message = (
+            "pwact is not installed in the Python that this command starts, so no task can be "
+            "done there (python -m pip install, from the same checkout)"
+        )
+    return InputError(message, block.file, f"{block.name}.command")

@@ -12,6 +12,7 @@ from pwact.verdict import Verdict
 
 if TYPE_CHECKING:
     from pwact.engines.evaluator import KpuEvaluator
+    from pwact.engines.model_reading import ModelReading
     from pwact.engines.potential import Potential
 
 
@@ -108,6 +109,9 @@ class Trainer(Protocol):
 
     def whole(self) -> Optional[Trainer]:
         """What trains one model on all frames; None where every member of a committee is that."""
+
+    def reading(self) -> Optional[ModelReading]:
+        """What reads the models to begin with once; None where `validate` has seen all of them."""
 
     def kpu(self) -> KpuEvaluator:
         """How the uncertainty of one model is computed. Raises InputError where it cannot be."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from pwact.engines.heading import Heading
+from pwact.engines.model_reading import ModelReading
 from pwact.engines.trainers import TrainedModel, Trainer
 from pwact.engines.training_end import demand_end
 from pwact.errors import InputError, TaskError
@@ -77,6 +78,10 @@ class TrainingTask:
 
     def whole(self) -> Optional[Trainer]:
         """None: each member sees all frames."""
+        return None
+
+    def reading(self) -> Optional[ModelReading]:
+        """None: there is nothing that only the library can read."""
         return None
 
     def check(self, directory: Path) -> Verdict:

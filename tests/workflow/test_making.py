@@ -182,7 +182,7 @@ def test_where_jobs_run_elsewhere_a_failure_is_a_remark(folder, capsys):
     status, said = check(capsys)
     assert status == EXIT_DONE
     assert "arguments.model: made_here:Calculator cannot be made: FileNotFoundError" in said
-    assert "its jobs run elsewhere, where --try makes it" in said
+    assert "its jobs run elsewhere, where --try tells" in said
 
 
 def test_one_that_takes_too_long_is_ended_with_all_that_it_started(folder, tmp_path):

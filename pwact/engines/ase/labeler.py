@@ -25,6 +25,7 @@ from pwact.engines.given_input import WithChanges
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
+from pwact.engines.making import without_pwact
 from pwact.engines.ranks import FORGET
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
@@ -92,6 +93,7 @@ class AseLabeler(WithChanges):
     shell_check = '[ "$rc" -eq 0 ]'
     forces_on_held = True
     open_axes = True
+    trial = ("calculator", "made")
     heading: Optional[Heading] = None  # every process of a parallel Python is the same program
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:
@@ -235,7 +237,8 @@ class AseLabeler(WithChanges):
         """Raise InputError unless the calculator was made."""
         made = ase_making.read_made(directory)
         if made is None:
-            raise ase_making.without_result(self.block, printed)
+            message = "the calculator cannot be made with this command"
+            raise without_pwact(self.block, printed, message)
         key, words = ase_making.fault(made, self.settings.arguments)
         if words:
             message = f"{self.settings.calculator} cannot be made: {words}"

@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pwact.config.resources import ResourceBlock
 from pwact.engines.ase.configuration import configure
-from pwact.errors import InputError
 from pwact.io.files import write_json
 
 SETTINGS = "ase.json"
 MADE = "made.json"
-_NO_PWACT = re.compile(r"No module named '?pwact\b")
 _LONGEST = 300  # characters of an error that are shown
 
 
@@ -67,19 +64,6 @@ def fault(made: Any, arguments: Mapping[str, Any]) -> tuple[str, str]:
 def _tells_of(words: str, name: str, value: Any) -> bool:
     texts = [name, value] if isinstance(value, str) and value.strip() else [name]
     return any(re.search(rf"(?<![\w.]){re.escape(text)}(?!\w)", words) for text in texts)
-
-
-def without_result(block: ResourceBlock, printed: str) -> InputError:
-    """What is wrong where the trial left nothing."""
-    lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    last = lines[-1][:_LONGEST] if lines else "it printed nothing"
-    message = f"the calculator cannot be made with this command ({last})"
-    if _NO_PWACT.search(printed):
-        message = (
-            "pwact is not installed in the Python that this command starts, so no label can be "
-            "computed there (python -m pip install, from the same checkout)"
-        )
-    return InputError(message, block.file, f"{block.name}.command")
 
 
 if __name__ == "__main__":

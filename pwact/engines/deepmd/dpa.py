@@ -23,6 +23,7 @@ from pwact.engines.deepmd.results import steps_reached
 from pwact.engines.deepmd.training import LOG, MODEL_ROLE, TEST_LOG, DeepmdTraining
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.links import link_files
+from pwact.engines.model_reading import BEGIN, ModelReading
 from pwact.engines.potential import Potential, calculators
 from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.engines.training_end import ENDED, record_end, unless_ended
@@ -53,6 +54,7 @@ class DpaTrainer(DeepmdTraining):
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         super().__init__(config, train.command)
+        self.block = train
         del explore  # the MD needs the models alone
         self.foundation = config.train.foundation
         self.draws = self.foundation is not None and config.strategy.model_num > 1
@@ -99,6 +101,17 @@ class DpaTrainer(DeepmdTraining):
             if wrong:
                 raise InputError(message, config.file, key)
         self.warn()
+
+    def reading(self) -> Optional[ModelReading]:
+        """By the Python of DeePMD-kit, which alone knows what a checkpoint holds."""
+        config, model = self.config, self.document()["model"]
+        named = {f"init_model_list[{n}]": str(p) for n, p in enumerate(config.init_model_list)}
+        if self.foundation:
+            named["train.foundation"] = self.foundation
+        if not named:
+            return None
+        models = {key: {BEGIN: path, "model": model} for key, path in named.items()}
+        return ModelReading(config.file, self.block, "pwact.engines.deepmd.dpa_worker", "", models)
 
     def fingerprint(self) -> dict[str, Any]:
         """The input without data and seeds, and the model to begin with."""

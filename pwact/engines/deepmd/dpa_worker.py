@@ -26,10 +26,11 @@ from pwact.engines.deepmd.lkf import CHECKPOINT, keep_weights
 from pwact.engines.deepmd.pytorch_restart import continued
 from pwact.engines.deepmd.training import INPUT
 from pwact.engines.worker import exit_status
-from pwact.errors import TaskError
+from pwact.errors import TaskError, UnfitModelError
 from pwact.io.files import remove
 
 PRETRAINED = "pretrained.pt"
+BRANCH = "train.model_branch"
 
 
 def words_to_begin(directory: Path) -> list[str]:
@@ -66,11 +67,12 @@ def params_of(path: Path) -> Mapping[str, Any]:
 
 
 def check_pretrained(params: Mapping[str, Any], model: Mapping[str, Any]) -> None:
-    """Raise TaskError unless it has the branch that is asked for, and knows all elements."""
+    """Raise UnfitModelError unless it has the branch that is asked for, and knows all elements."""
     branch = model.get("finetune_head")
     branches = params.get("model_dict")
     if branches is None and branch not in (None, "Default"):
-        raise TaskError(f"the pretrained model has no branches: leave out model_branch ({branch})")
+        message = f"the pretrained model has no branches: leave out model_branch ({branch})"
+        raise UnfitModelError(message, BRANCH)
     if branches is not None:
         names = {
             alias: name
@@ -79,14 +81,20 @@ def check_pretrained(params: Mapping[str, Any], model: Mapping[str, Any]) -> Non
         }
         if branch not in names:
             words = f"the pretrained model has the branches {', '.join(branches)}"
-            raise TaskError(f"{words}: train.model_branch must be one of them, found {branch}")
+            message = f"{words}: train.model_branch must be one of them, found {branch}"
+            raise UnfitModelError(message, BRANCH)
         params = branches[names[branch]]
     missing = [symbol for symbol in model["type_map"] if symbol not in params["type_map"]]
     if missing:
         known = " ".join(params["type_map"])
-        raise TaskError(
+        raise UnfitModelError(
             f"the pretrained model does not know {', '.join(missing)}; it knows {known}"
         )
+
+
+def read_begin(asked: Mapping[str, Any]) -> None:
+    """See `pwact.engines.model_reading`."""
+    check_pretrained(params_of(Path(asked["begin"])), asked["model"])
 
 
 def work(directory: Path) -> None:

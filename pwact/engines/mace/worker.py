@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from pwact.engines.mace.program import (
 )
 from pwact.engines.network import task
 from pwact.engines.worker import exit_status
-from pwact.errors import TaskError
+from pwact.errors import TaskError, UnfitModelError
 from pwact.io.files import remove, write_text
 
 if TYPE_CHECKING:
@@ -74,13 +74,10 @@ def _prepared(
     MACE copies those of the model, whatever it is given as E0s, where the elements are the same.
     """
     import torch  # noqa: PLC0415
-    from ase.data import chemical_symbols  # noqa: PLC0415
 
     assert settings.begin is not None
-    network = torch.load(settings.begin, map_location="cpu")
-    symbols = [chemical_symbols[int(number)] for number in network.atomic_numbers]
-    task.demand_elements(symbols, settings)
-    place, head = _head(network, settings), settings.keys["head"]
+    network, symbols, place = _opened(settings)
+    head = settings.keys["head"]
     model, shifts = calculator(settings.begin, head), {}
     if settings.keys["refit_references"]:
         shifts = task.energy_shifts(train, task.energies_of(train, model))
@@ -93,15 +90,38 @@ def _prepared(
     return {int(number): value for number, value in zip(network.atomic_numbers, row)}
 
 
+def _opened(settings: task.Settings) -> tuple[Any, list[str], int]:
+    """The model to begin with, the elements that it knows, and which of its heads is trained."""
+    import mace  # noqa: F401, PLC0415 - what is missing is named, whatever the file holds
+    import torch  # noqa: PLC0415
+    from ase.data import chemical_symbols  # noqa: PLC0415
+
+    network = torch.load(str(settings.begin), map_location="cpu", weights_only=False)
+    if not hasattr(network, "atomic_numbers"):
+        raise UnfitModelError(
+            f"{settings.begin} holds no whole model of MACE, but {type(network).__name__}: name "
+            "the file that mace_run_train left (NAME.model), no checkpoint"
+        )
+    symbols = [chemical_symbols[int(number)] for number in network.atomic_numbers]
+    task.demand_elements(symbols, settings)
+    return network, symbols, _head(network, settings)
+
+
+def read_begin(asked: Mapping[str, Any]) -> None:
+    """See `pwact.engines.model_reading`."""
+    _opened(task.settings_from(asked))
+
+
 def _head(network: Any, settings: task.Settings) -> int:
-    """Which head of the model to begin with. Raises TaskError unless it is one of its heads."""
+    """Which head of the model to begin with; UnfitModelError unless it is one of its heads."""
     heads = list(getattr(network, "heads", None) or ["Default"])
     head = settings.keys["head"]
     if head is None and len(heads) == 1:
         return 0
     if head not in heads:
         words = ", ".join(heads)
-        raise TaskError(f"{settings.begin} has the heads {words}: train.head must be one of them")
+        message = f"{settings.begin} has the heads {words}: train.head must be one of them"
+        raise UnfitModelError(message, "train.head")
     return heads.index(head)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from pwact.engines.trainers import ValidError
 from pwact.engines.training_task import plausible
-from pwact.errors import TaskError
+from pwact.errors import TaskError, UnfitModelError
 from pwact.io.files import write_json
 
 if TYPE_CHECKING:
@@ -48,7 +48,11 @@ class Settings:
 
 def read_settings(directory: Path) -> Settings:
     """What the trainer wrote."""
-    found = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
+    return settings_from(json.loads((directory / SETTINGS).read_text(encoding="utf-8")))
+
+
+def settings_from(found: Mapping[str, Any]) -> Settings:
+    """Of what stands in `SETTINGS`."""
     return Settings(found["seed"], tuple(found["elements"]), found["begin"], found["keys"])
 
 
@@ -61,10 +65,10 @@ def frames_of(directory: Path, name: str) -> list[Atoms]:
 
 
 def demand_elements(known: Sequence[str], settings: Settings) -> None:
-    """Raise TaskError unless the model to begin with knows all elements."""
+    """Raise UnfitModelError unless the model to begin with knows all elements."""
     missing = [symbol for symbol in settings.elements if symbol not in known]
     if missing:
-        raise TaskError(
+        raise UnfitModelError(
             f"the model to begin with ({settings.begin}) does not know {', '.join(missing)}; "
             f"it knows {' '.join(known)}"
         )

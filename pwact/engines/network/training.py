@@ -18,6 +18,7 @@ from pwact.engines.gradients.covariance import (
 )
 from pwact.engines.gradients.evaluator import ROLE, GradientKpu
 from pwact.engines.links import link_files
+from pwact.engines.model_reading import BEGIN, ModelReading
 from pwact.engines.network import task
 from pwact.engines.potential import Potential, calculators
 from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
@@ -71,6 +72,7 @@ class NetworkTrainer(TrainingTask):
         del explore  # the MD needs the models alone
         self.config = config
         self.types = tuple(config.train.atom_type)
+        self.block = train
         self.program = train.command
         self.alone = UNCERTAINTIES[config.strategy.uncertainty].single
         self.keys = {**defaults(self.engine), **config.train.settings}
@@ -119,6 +121,21 @@ class NetworkTrainer(TrainingTask):
     def _foundation_file(self) -> Optional[Path]:
         found = self.config.train.foundation
         return Path(found) if found and Path(found).is_absolute() else None
+
+    def reading(self) -> Optional[ModelReading]:
+        """By the Python of the library, which alone knows what a model of it holds."""
+        config = self.config
+        named = {
+            f"init_model_list[{n}]": str(self._start(p))
+            for n, p in enumerate(config.init_model_list)
+        }
+        if config.train.foundation:
+            named["train.foundation"] = config.train.foundation
+        asked = {"seed": 0, "elements": list(self.types), "keys": self.resolved(True)}
+        models = {key: {**asked, BEGIN: model} for key, model in named.items()}
+        if not models:
+            return None
+        return ModelReading(config.file, self.block, self.worker, self.environment, models)
 
     def fingerprint(self) -> dict[str, Any]:
         """The engine, the order of elements, the foundation and all settings."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from pwact.engines.network import task
 from pwact.engines.sevennet.files import MODEL, checkpoints, keep_curve
 from pwact.engines.sevennet.program import BEGIN, going_on, input_of
 from pwact.engines.worker import exit_status
-from pwact.errors import TaskError
+from pwact.errors import TaskError, UnfitModelError
 from pwact.io.files import remove, replacing
 
 if TYPE_CHECKING:
@@ -79,13 +79,9 @@ def _prepared(
     directory: Path, settings: task.Settings, train: Sequence[Atoms], valid: Sequence[Atoms]
 ) -> dict[str, Any]:
     """Sections of the input of the checkpoint to begin with, which is put into `BEGIN`."""
-    from sevenn.util import load_checkpoint  # noqa: PLC0415
-
     assert settings.begin is not None
-    found = load_checkpoint(settings.begin)
+    found = _opened(settings)
     config = found.config
-    task.demand_elements(config["chemical_species"], settings)
-    _demand_modal(config, settings)
     state, shifts = found.build_model().state_dict(), {}
     if settings.keys["refit_references"]:
         model = calculator(Path(settings.begin), settings)
@@ -98,14 +94,31 @@ def _prepared(
     return sections
 
 
+def _opened(settings: task.Settings) -> Any:
+    """The checkpoint to begin with. Raises UnfitModelError unless it knows what is asked for."""
+    from sevenn.util import load_checkpoint  # noqa: PLC0415
+
+    found = load_checkpoint(settings.begin)
+    task.demand_elements(found.config["chemical_species"], settings)
+    _demand_modal(found.config, settings)
+    return found
+
+
+def read_begin(asked: Mapping[str, Any]) -> None:
+    """See `pwact.engines.model_reading`."""
+    _opened(task.settings_from(asked))
+
+
 def _demand_modal(config: dict[str, Any], settings: task.Settings) -> None:
-    """Raise TaskError unless a multi-task model gets its task, and no other model one."""
+    """Raise UnfitModelError unless a multi-task model gets its task, and no other model one."""
     known, modal = list(config.get("_modal_map") or ()), settings.keys["modal"]
     if known and modal not in known:
         words = ", ".join(known)
-        raise TaskError(f"{settings.begin} knows several tasks: train.modal must be one of {words}")
+        message = f"{settings.begin} knows several tasks: train.modal must be one of {words}"
+        raise UnfitModelError(message, "train.modal")
     if modal and not known:
-        raise TaskError(f"{settings.begin} knows one task alone, which has no name: no train.modal")
+        message = f"{settings.begin} knows one task alone, which has no name: no train.modal"
+        raise UnfitModelError(message, "train.modal")
 
 
 def _shift(

@@ -79,6 +79,9 @@ class TorchnepTrainer(NetworkTrainer):
             message = f"{path} cannot be trained further: {found}"
             raise InputError(message, self.config.file, key)
 
+    def reading(self) -> None:
+        """None: the text of a model tells all, and has been read."""
+
     def _fault(self, model: NepModel) -> str:
         """What of a model is another than is asked for; "" if nothing is."""
         return next(differences(model, self._settings, self.types), "")

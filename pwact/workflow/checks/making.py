@@ -1,4 +1,4 @@
-"""Makes the calculators of a pair of input files once, on this machine: part of ``pwact check``."""
+"""Makes calculators and reads models to begin with once, here: part of ``pwact check``."""
 
 from __future__ import annotations
 
@@ -23,35 +23,42 @@ _HIDDEN = {"CUDA_VISIBLE_DEVICES": ""}  # of a machine that others use as well
 
 
 def calculator_remarks(pair: LoadedPair, limit_s: float = LIMIT_S) -> list[str]:
-    """Make each calculator once, in a directory that is deleted; what is to be said about it.
+    """Make each calculator, and read each model to begin with, in a directory that is deleted.
+
+    Returns
+    -------
+    list of str
+        What is to be said about it.
 
     Where the jobs run on other machines a failure here proves nothing: it is a remark.
 
     Raises
     ------
     InputError
-        A calculator of this machine cannot be made.
+        A calculator of this machine cannot be made, or a model not be begun with.
     """
     remarks = []
-    for one in _makers(pair):
+    for one in makers(pair):
+        what, made = one.trial
         if why := _why_not(one.block):
-            remarks.append(f"{one.input_file}: calculator: not made here, since {why}; --try does")
+            remarks.append(f"{one.input_file}: {what}: not {made} here, since {why}; --try does")
             continue
         try:
             words = _made(one, limit_s)
         except InputError as error:
             if one.block.here:
                 raise
-            words = f"{error}; its jobs run elsewhere, where --try makes it"
+            words = f"{error}; its jobs run elsewhere, where --try tells"
         remarks += [words] if words else []
     return remarks
 
 
-def _makers(pair: LoadedPair) -> Iterator[MakesCalculator]:
-    """Each input file once, with the block whose program makes its calculator."""
+def makers(pair: LoadedPair) -> Iterator[MakesCalculator]:
+    """Each input file once, with the block whose program makes its calculator or reads a model."""
     config, resources = pair.config, pair.resources
     if isinstance(config, RunConfig):
-        labelers: list[object] = [engines_of(config, resources).labeler]
+        engines = engines_of(config, resources)
+        labelers: list[object] = [engines.labeler, engines.trainer.reading()]
     else:
         chain = chain_of(config, resources)
         labelers = [*chain.relax.values(), *chain.aimd.values(), *chain.scf.values()]
@@ -76,6 +83,7 @@ def _why_not(block: ResourceBlock) -> str:
 
 def _made(one: MakesCalculator, limit_s: float) -> str:
     """Make it; "" or a remark. Raises InputError if it cannot be made."""
+    what, made = one.trial
     place = Path(tempfile.mkdtemp(prefix="pwact-check-"))
     try:
         one.write_making(place)
@@ -84,7 +92,7 @@ def _made(one: MakesCalculator, limit_s: float) -> str:
         ended = run_once([*environment(one.block), "set +eu", command], place, limit_s, here)
         if not ended.in_time:
             return (
-                f"{one.input_file}: calculator: was not made within {limit_s:g} s, so nothing is "
+                f"{one.input_file}: {what}: was not {made} within {limit_s:g} s, so nothing is "
                 "known about it; --try waits for it"
             )
         one.read_making(place, ended.printed)
