@@ -82,7 +82,7 @@ class StrategyConfig:
         Whole(0),
         "Random vectors by which the KPU of the forces is estimated, where P is of gradients of a "
         "network; 0 computes every component.",
-        default_words="deepmd-pytorch 16, torchnep 4, mace 2, sevennet 1",
+        default_words="deepmd-pytorch 16, mace 2, sevennet 1; torchnep draws weights",
     )
     compress: bool = declare(False, Flag(), "Compress the models (DP only, not with kpu).")
     compress_order: int = declare(3, Whole(3, 5), "Order of the compression: 3 or 5.")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
@@ -24,6 +24,7 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from pwact.engines.gradients.covariance import covariance_of
+from pwact.engines.gradients.draws import Draws
 from pwact.engines.gradients.evaluator import Judge
 from pwact.engines.gradients.rows import GradientRows
 from pwact.formats.frames import write_frames
@@ -31,6 +32,8 @@ from pwact.formats.labels import labels_of, set_labels
 
 TEMPS_K = (300, 800, 1600)
 TRAINED, JUDGED, MEMBERS = 8, 12, 4  # frames a temperature; models
+DRAWS = {"torchnep": (4, 8, 16), "sevennet": (1, 2)}
+TOGETHER = {"torchnep": 16, "sevennet": 1}  # frames
 PROBES = {"torchnep": (1, 2, 4, 16), "sevennet": (1, 2, 4)}
 REPEAT = {"torchnep": (2, 2, 2), "sevennet": (2, 1, 1)}
 NEP_IN = """\
@@ -137,11 +140,26 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(spearmanr(one, other).statistic)
 
 
+def by_draws(
+    rows: GradientRows, factor: Any, library: str, judged: list[Atoms], once: float
+) -> Iterator[tuple[str, Any]]:
+    """Name and values of each number of drawn weights."""
+    size = TOGETHER[library]
+    for count in DRAWS[library]:
+        draws, began, values = Draws(rows, factor, count), time.process_time(), []
+        for start in range(0, len(judged), size):
+            values += draws.variances(judged[start : start + size])
+        price = (time.process_time() - began) / len(judged) / once
+        print(f"  {count} draws: {price:.2f} evaluations a frame")
+        yield f"{count} draws", np.sqrt(values)
+
+
 def measures(
-    models: list[Trained], trained: list[Atoms], judged: list[Atoms], counts: Sequence[int]
+    models: list[Trained], trained: list[Atoms], judged: list[Atoms], library: str
 ) -> dict[str, np.ndarray]:
     """Of each kind of uncertainty, its value for every frame; and what it costs."""
     model, last, calculator = models[0]
+    counts = PROBES[library]
     committee = [forces_of(one, judged) for one, _, _ in models]
     once = cost(calculator.calculate, judged[:5])
     found = {
@@ -166,6 +184,8 @@ def measures(
             found[f"{name}, {probes}"] = [rms(made[:probes]) for made in features]
             price = cost(Judge(rows, covariance, probes).features, judged[:5]) / once
             print(f"  {probes} vectors: {price:.2f} evaluations a frame")
+        if one is model:
+            found.update(by_draws(rows, covariance.factor, library, judged, once))
     return {name: np.array(values) for name, values in found.items()}
 
 
@@ -185,7 +205,7 @@ def one_seed(library: str, work: Path, seed: int) -> None:
     error = np.array([rms(made - labels_of(one).forces) for made, one in zip(guessed, judged)])
     by_temp = error.reshape(len(TEMPS_K), -1)
     print(f"{library} {seed}: force error {np.sqrt(np.mean(by_temp**2, axis=1)).round(3)} eV/Å")
-    for name, values in measures(models, trained, judged, PROBES[library]).items():
+    for name, values in measures(models, trained, judged, library).items():
         within = np.mean(
             [rank_correlation(u, e) for u, e in zip(values.reshape(len(TEMPS_K), -1), by_temp)]
         )

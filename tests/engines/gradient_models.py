@@ -38,6 +38,12 @@ class WaveRows:
             raise TaskError("the model does not know Cu")
         return vectors.reshape(len(vectors), -1) @ jacobian(atoms)
 
+    def along(self, frames: Sequence[Atoms], directions: np.ndarray) -> np.ndarray:
+        if any("Cu" in atoms.get_chemical_symbols() for atoms in frames):
+            raise TaskError("the model does not know Cu")
+        made: np.ndarray = directions @ np.concatenate([jacobian(one) for one in frames]).T
+        return made.reshape(len(directions), -1, 3)
+
 
 def crystal(seed: int, repeat: int = 1, noise: float = 0.2) -> Atoms:
     """A labelled frame of Ag and Au, 4 or 32 atoms."""

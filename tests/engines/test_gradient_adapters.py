@@ -11,6 +11,7 @@ import pytest
 from ase import Atoms
 
 from pwact.engines.gradients.differentiable import loaded
+from pwact.engines.gradients.rows import GradientRows, judging_vectors
 from pwact.errors import TaskError
 from tests.engines.gradient_models import crystal
 from tests.engines.test_gradients_torch import agrees, drawn_places
@@ -123,6 +124,25 @@ def test_rows_are_finite_differences_of_the_forces(model: tuple[Any, Any]) -> No
     single = model[0].parameters()[0].element_size() == 4
     wide = {"size": 3e-3, "off": 3e-3} if single else {}
     agrees(model[0], crystal(3), drawn_places(model[0], 2), **wide)
+
+
+def test_forces_follow_directions_of_the_weights_as_rows_say(model: tuple[Any, Any]) -> None:
+    """And the weights are what they were; frames that moved are seen."""
+    rows, frames = GradientRows(model[0]), [crystal(3), crystal(4, noise=0.3)]
+    before = rows.identity
+    directions = np.random.default_rng(1).normal(size=(2, rows.columns))
+    found = rows.along(frames, directions)
+    assert rows.identity == before
+    single = model[0].parameters()[0].element_size() == 4
+    vectors = judging_vectors(4, 0)[:3]
+    for part, atoms in zip(np.split(found, 2, axis=1), frames):
+        wanted = rows.of(atoms, vectors) @ directions.T
+        assert (
+            pytest.approx(wanted, abs=(0.02 if single else 1e-5) * np.abs(found).max())
+            == part[:, 0].T
+        )
+    frames[0].positions[0] += 0.1
+    assert np.abs(rows.along(frames, directions) - found)[:, :4].max() > 1e-6
 
 
 def test_an_element_that_the_model_lacks_is_no_result(model: tuple[Any, Any]) -> None:

@@ -18,6 +18,7 @@ from pwact.engines.gradients.covariance import (
     rows_a_frame,
     write_covariance,
 )
+from pwact.engines.gradients.draws import Draws
 from pwact.engines.gradients.evaluator import GradientKpu, Judge, evaluate
 from pwact.engines.gradients.rows import judging_vectors, training_vectors
 from pwact.engines.trainers import TrainedModel
@@ -84,6 +85,24 @@ def test_all_components_are_told_without_vectors() -> None:
     assert np.isnan([row[2:] for row in judged(4)]).all()
 
 
+def test_drawn_weights_give_the_same_mean() -> None:
+    """Within the scatter of 4,000 draws; of each frame the same, whichever others are beside it."""
+    draws = Draws(WaveRows(), factor_of(exact()).factor, 4000)
+    together = draws.variances(JUDGED)
+    assert together == pytest.approx([row[1] for row in judged(0)], rel=0.05)
+    alone = Draws(WaveRows(), factor_of(exact()).factor, 4000)
+    assert [alone.variances([atoms])[0] for atoms in JUDGED] == pytest.approx(together)
+
+
+def test_a_frame_that_no_draw_can_judge_spares_those_beside_it() -> None:
+    strange = crystal(1)
+    strange.symbols[0] = "Cu"
+    draws = Draws(WaveRows(), factor_of(exact()).factor, 3)
+    first, wrong, last = draws.variances([JUDGED[0], strange, JUDGED[2]])
+    assert np.isnan(wrong)
+    assert [first, last] == pytest.approx(draws.variances([JUDGED[0], JUDGED[2]]))
+
+
 def test_the_ridge_goes_with_the_gradients() -> None:
     """A model in other units tells the same, up to one factor."""
 
@@ -113,11 +132,42 @@ def test_many_frames_give_fewer_rows_each(frames: int, count: int) -> None:
     assert rows_a_frame(frames, 512) == count
 
 
-def evaluator(**changes: bool) -> GradientKpu:
-    return GradientKpu("some.adapter", "'/opt/a b/python' -u", "net", 4, **changes)
+@pytest.mark.parametrize("most", [4, 512])
+def test_features_have_the_size_that_drawn_weights_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Batches of one frame and of several leave the same; vectors give the directions alone."""
+    monkeypatch.setattr("pwact.engines.gradients.evaluator.MOST_ATOMS", most)
+    strange = crystal(1)
+    strange.symbols[0] = "Cu"
+    monkeypatch.setattr("tests.engines.gradient_models.TYPES", ("Ag", "Au", "Cu"))
+    place = task(tmp_path, frames=[*JUDGED, strange], draws=5)
+    rows, features = read_kpu_devi(place / "kpu_model_devi.out"), Features(place / "features.npy")
+    assert rows.failed.tolist() == [False, False, False, True]
+    covariance = covariance_of(WaveRows(), TRAINED)
+    wanted = Draws(WaveRows(), covariance.factor, 5).variances(JUDGED)
+    assert rows.f_mean[:3] == pytest.approx(wanted, rel=1e-6)
+    judge = Judge(WaveRows(), covariance, 4)
+    for step, value, atoms in zip((0, 10, 20), wanted, JUDGED):
+        found, plain = features.of(step), judge.features(atoms)
+        assert np.square(found).sum() == pytest.approx(value, rel=1e-5)
+        assert found / np.linalg.norm(found) == pytest.approx(
+            plain / np.linalg.norm(plain), abs=1e-6
+        )
+    with pytest.raises(TaskError, match="step 30 has no features"):
+        features.of(30)
 
 
-def task(folder: Path, features: bool = True, frames: list = JUDGED) -> Path:  # type: ignore[type-arg]
+def evaluator(draws: int = 0) -> GradientKpu:
+    return GradientKpu("some.adapter", "'/opt/a b/python' -u", "net", 4, draws)
+
+
+def task(
+    folder: Path,
+    features: bool = True,
+    frames: list = JUDGED,  # type: ignore[type-arg]
+    draws: int = 0,
+) -> Path:
     """An evaluation that has ended."""
     model, place = folder / "train.000", folder / "a task"
     model.mkdir()
@@ -126,17 +176,18 @@ def task(folder: Path, features: bool = True, frames: list = JUDGED) -> Path:  #
     write_covariance(model / GRADIENT_COVARIANCE, covariance)
     (model / "best.net").write_text("weights")
     write_trajectory(folder / "md", frames)
-    made = evaluator(features=features)
+    made = evaluator().with_features() if features else evaluator()
     made.write_input(place, TrainedModel(model, {"net": model / "best.net"}), folder / "md")
     assert (place / "model").read_text() == "weights"
     assert not made.check(place).done
-    evaluate(place, Judge(WaveRows(), read_covariance(place / GRADIENT_COVARIANCE), 4), features)
+    covariance = read_covariance(place / GRADIENT_COVARIANCE)
+    evaluate(place, Judge(WaveRows(), covariance, 4, draws), features)
     return place
 
 
 def test_an_evaluation_leaves_scores_and_features(tmp_path: Path) -> None:
     place = task(tmp_path)
-    made: KpuEvaluator = evaluator(features=True)
+    made: KpuEvaluator = evaluator().with_features()
     assert made.check(place).done
     rows, features = read_kpu_devi(place / "kpu_model_devi.out"), Features(place / "features.npy")
     assert rows.steps.tolist() == [0, 10, 20]
@@ -163,7 +214,7 @@ def test_a_frame_that_cannot_be_judged_has_failed(tmp_path: Path) -> None:
     assert rows.failed.tolist() == [False, True, False]
     with pytest.raises(TaskError, match="step 10 has no features"):
         features.of(10)
-    assert evaluator(features=True).check(place).done
+    assert evaluator().with_features().check(place).done
 
 
 def test_zeros_were_not_computed(tmp_path: Path) -> None:
@@ -224,9 +275,10 @@ def test_commands_run_the_python_of_the_library() -> None:
     step = covariance_step("some.adapter", "/opt/py", "a b.txt", ["train.xyz"], log="train.log")
     words = "-m pwact.engines.gradients.covariance some.adapter 'a b.txt' train.xyz"
     assert f"/opt/py {words} >> train.log 2>&1" in step
-    command = evaluator(features=True).command()
+    command = evaluator().with_features().command()
     words = "-m pwact.engines.gradients.evaluator some.adapter 4 --features > kpu.log 2>&1"
     assert command.endswith(f"'/opt/a b/python' -u {words}")
+    assert "some.adapter 4 --draws 9 > kpu.log" in evaluator(9).command()
 
 
 def test_fingerprints_differ_where_results_do() -> None:
@@ -236,5 +288,6 @@ def test_fingerprints_differ_where_results_do() -> None:
         GradientKpu("some.adapter", "python", "net", 0),
         GradientKpu("other.adapter", "python", "net", 4),
         evaluator().with_features(),
+        evaluator(16),
     ]
     assert all(list(differences(plain, other.fingerprint())) for other in others)

@@ -336,5 +336,7 @@ def test_how_far_a_training_came(tmp_path: Path, epochs: int, last: int, kept: f
 def test_kpu_takes_the_vectors_that_cost_less_than_four_evaluations() -> None:
     """By measurement: docs/benchmarks.md, Gradient uncertainty."""
     alone = replace(StrategyConfig(), uncertainty="kpu", model_num=1)
-    assert trainer(strategy=alone).kpu().fingerprint()["probes"] == 4
-    assert trainer(strategy=replace(alone, kpu_probes=7)).kpu().fingerprint()["probes"] == 7
+    usual = trainer(strategy=alone).kpu().fingerprint()
+    assert (usual["probes"], usual["draws"]) == (4, 16)
+    asked = trainer(strategy=replace(alone, kpu_probes=7)).kpu().fingerprint()
+    assert (asked["probes"], asked["draws"]) == (7, 0)

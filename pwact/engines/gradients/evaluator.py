@@ -12,15 +12,19 @@ not judged, so that its column is NaN.
 
 Run inside the jobs, in the current directory:
 ``python -m pwact.engines.gradients.evaluator ADAPTER PROBES`` writes ``kpu_model_devi.out``, with
-``--features`` ``features.npy`` as well; 0 probes stand for all components.
+``--features`` ``features.npy`` as well; 0 probes stand for all components. With ``--draws D`` u² is
+that of `pwact.engines.gradients.draws`, and the vectors give the features alone, whose sum of
+squares is then made that u².
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -29,6 +33,7 @@ import numpy as np
 from pwact import layout
 from pwact.engines.gradients.covariance import GRADIENT_COVARIANCE, Covariance, read_covariance
 from pwact.engines.gradients.differentiable import loaded
+from pwact.engines.gradients.draws import MOST_ATOMS, Draws
 from pwact.engines.gradients.rows import GradientRows, Rows, judging_vectors
 from pwact.engines.kpu_task import WITH_FEATURES, FeaturedKpuTask
 from pwact.engines.lammps.input import DUMP, TYPES
@@ -49,6 +54,7 @@ logger = logging.getLogger(__name__)
 MODEL = "model"
 ROLE = "kpu"
 _MODULE = "pwact.engines.gradients.evaluator"
+_DRAWS = "--draws"
 _NAN = float("nan")
 
 
@@ -65,32 +71,31 @@ class GradientKpu(FeaturedKpuTask):
         Role of the model's file in `TrainedModel.files`; that of P is `ROLE`.
     probes
         Random vectors a frame; 0 computes every component of the forces.
-    features
-        Whether it leaves the features of every frame too.
+    draws
+        Drawn weights by which u² is told; 0 tells it by the vectors.
     """
 
     def __init__(
-        self,
-        adapter: str,
-        python: str,
-        model_role: str,
-        probes: int,
-        features: bool = False,
+        self, adapter: str, python: str, model_role: str, probes: int, draws: int = 0
     ) -> None:
-        super().__init__(features)
+        super().__init__()
         self._adapter = adapter
         self._python = python
         self._role = model_role
         self._probes = probes
+        self._draws = draws
 
     def with_features(self) -> GradientKpu:
         """The same, with the features of every frame."""
-        return GradientKpu(self._adapter, self._python, self._role, self._probes, features=True)
+        made = copy.copy(self)
+        made._features = True
+        return made
 
     def fingerprint(self) -> dict[str, Any]:
         """The library, and how exactly it evaluates."""
         values = {"gradients": self._adapter, "probes": self._probes, "features": self._features}
-        return Settings(values, {"features": False})
+        defaults = {"features": False, "draws": 0}
+        return Settings({**values, "draws": self._draws}, defaults)
 
     def write_input(self, directory: Path, model: TrainedModel, trajectory: Path) -> None:
         """Link to the model, its P, and the files of the MD."""
@@ -102,7 +107,8 @@ class GradientKpu(FeaturedKpuTask):
 
     def command(self) -> str:
         """Evaluate all frames of the dump."""
-        return self.worker(_MODULE, self._adapter, self._probes, python=self._python)
+        more = [_DRAWS, self._draws] if self._draws else []
+        return self.worker(_MODULE, self._adapter, self._probes, *more, python=self._python)
 
 
 class Judge:
@@ -112,6 +118,8 @@ class Judge:
     ----------
     probes
         Random vectors a frame; 0 for all components.
+    draws
+        Drawn weights that tell u²; 0 where the vectors do.
 
     Raises
     ------
@@ -119,12 +127,13 @@ class Judge:
         P is not of this model.
     """
 
-    def __init__(self, rows: Rows, covariance: Covariance, probes: int) -> None:
+    def __init__(self, rows: Rows, covariance: Covariance, probes: int, draws: int = 0) -> None:
         if rows.identity != covariance.identity:
             raise TaskError(f"{GRADIENT_COVARIANCE} was made for other weights than the model has")
         self._rows = rows
         self._factor = covariance.factor
         self._probes = probes
+        self._draws = Draws(rows, covariance.factor, draws) if draws else None
 
     @property
     def columns(self) -> int:
@@ -148,6 +157,29 @@ class Judge:
         squares = np.square(features).sum(axis=1)
         ends = [squares.max(), squares.min()] if not self._probes else [_NAN, _NAN]
         return [_NAN, float(squares.sum()), *(float(end) * len(squares) for end in ends)]
+
+    def judged(
+        self, frames: Sequence[Atoms], features: bool
+    ) -> Iterator[tuple[Optional[np.ndarray], list[float]]]:
+        """Features, where they are wanted and can be had, and values of each frame."""
+        if self._draws is None:
+            yield from map(self._by_vectors, frames)
+            return
+        for atoms, variance in zip(frames, self._draws.variances(frames)):
+            if not features or not np.isfinite(variance):
+                yield None, [_NAN, variance, _NAN, _NAN]
+                continue
+            made = self.features(atoms)
+            made *= np.sqrt(variance / np.square(made).sum())
+            yield made, [_NAN, variance, _NAN, _NAN]
+
+    def _by_vectors(self, atoms: Atoms) -> tuple[Optional[np.ndarray], list[float]]:
+        try:
+            made = self.features(atoms)
+        except TaskError as error:
+            logger.warning("%s", error)
+            return None, [_NAN] * 4
+        return made, self.row(made)
 
 
 def evaluate(directory: Path, judge: Judge, features: bool = False) -> None:
@@ -173,26 +205,34 @@ def evaluate(directory: Path, judge: Judge, features: bool = False) -> None:
 
 
 def _rows(trajectory: DumpTrajectory, judge: Judge, put: Optional[Put]) -> Iterator[list[float]]:
-    for place, step in enumerate(trajectory.steps().tolist()):
-        try:
-            made = judge.features(trajectory.frame(step))
-        except TaskError as error:
-            logger.warning("%s", error)
-            yield [_NAN] * 4
-            continue
-        if put is not None:
-            put(place, made)
-        yield judge.row(made)
+    place = 0
+    for frames in _batches(trajectory):
+        for features, values in judge.judged(frames, put is not None):
+            if put is not None and features is not None:
+                put(place, features)
+            yield values
+            place += 1
+
+
+def _batches(trajectory: DumpTrajectory) -> Iterator[list[Atoms]]:
+    """All frames, several of small ones at a time."""
+    frames = (trajectory.frame(step) for step in trajectory.steps().tolist())
+    first = next(frames)
+    several = chain([first], frames)
+    count = max(1, MOST_ATOMS // len(first))
+    while batch := list(islice(several, count)):
+        yield batch
 
 
 def main(arguments: Sequence[str]) -> int:
     """Evaluate the current directory."""
     adapter, probes, *more = arguments
+    draws = int(more[more.index(_DRAWS) + 1]) if _DRAWS in more else 0
 
     def work(directory: Path) -> None:
         covariance = read_covariance(directory / GRADIENT_COVARIANCE)
         rows = GradientRows(loaded(adapter, directory / MODEL))
-        evaluate(directory, Judge(rows, covariance, int(probes)), WITH_FEATURES in more)
+        evaluate(directory, Judge(rows, covariance, int(probes), draws), WITH_FEATURES in more)
 
     return exit_status(work)
 

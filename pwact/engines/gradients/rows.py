@@ -9,18 +9,20 @@ g gᵀ over v is S JᵀJ Sᵀ, J = ∂F/∂w (M. F. Hutchinson, Commun. Stat. Si
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from pwact.errors import TaskError
-from pwact.query.sketch import MOST, sketch_of
+from pwact.query.sketch import sketch_of
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from pwact.engines.gradients.differentiable import Differentiable
 
+COLUMNS = 1024  # so many weights, those of small networks, need no sketch
 _SEED = 2024
 
 
@@ -38,6 +40,15 @@ class Rows(Protocol):
     def of(self, atoms: Atoms, vectors: np.ndarray) -> np.ndarray:
         """A row for each of the vectors (k, N, 3), shape (k, m). Raises TaskError."""
 
+    def along(self, frames: Sequence[Atoms], directions: np.ndarray) -> np.ndarray:
+        """J Sᵀd for each direction d of the rows (k, m), shape (k, atoms of all frames, 3).
+
+        Raises
+        ------
+        TaskError
+            A frame cannot be evaluated.
+        """
+
 
 class GradientRows:
     """Rows of a PyTorch model. One frame is in memory at a time. See `Rows`.
@@ -48,7 +59,7 @@ class GradientRows:
         Most columns; a model with fewer weights gets one a weight.
     """
 
-    def __init__(self, model: Differentiable, most: int = MOST) -> None:
+    def __init__(self, model: Differentiable, most: int = COLUMNS) -> None:
         import torch  # noqa: PLC0415
 
         self._model = model
@@ -76,6 +87,42 @@ class GradientRows:
         probes = forces.new_tensor(vectors)
         made = [self._row((probe * forces).sum()).cpu().numpy() for probe in probes]
         return np.array(made)
+
+    def along(self, frames: Sequence[Atoms], directions: np.ndarray) -> np.ndarray:
+        """See `Rows`; by differences, whose step is that part of the weights which loses least."""
+        import torch  # noqa: PLC0415
+
+        step = float(torch.finfo(self._weights[0].dtype).eps) ** 0.5
+        size = float(sum(weight.detach().double().square().sum() for weight in self._weights))
+        first, made = self._forces(frames), []
+        for direction in directions:
+            change = [
+                signs.new_tensor(direction)[buckets] * signs
+                for buckets, signs in zip(self._buckets, self._signs)
+            ]
+            length = float(sum(part.square().sum() for part in change))
+            by = step * (size / length) ** 0.5
+            made.append((self._moved(frames, change, by) - first) / by)
+        return np.array(made)
+
+    def _moved(self, frames: Sequence[Atoms], change: Sequence[Any], by: float) -> np.ndarray:
+        """Forces with other weights, which are put back."""
+        import torch  # noqa: PLC0415
+
+        before = [weight.detach().clone() for weight in self._weights]
+        try:
+            with torch.no_grad():
+                for weight, part in zip(self._weights, change):
+                    weight.add_(part.reshape(weight.shape).to(weight.dtype), alpha=by)
+            return self._forces(frames)
+        finally:
+            with torch.no_grad():
+                for weight, kept in zip(self._weights, before):
+                    weight.copy_(kept)
+
+    def _forces(self, frames: Sequence[Atoms]) -> np.ndarray:
+        made: np.ndarray = self._model.evaluate(frames)[1].detach().cpu().double().numpy()
+        return made
 
     def _row(self, value: Any) -> Any:
         """S(∂value/∂w)."""

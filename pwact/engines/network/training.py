@@ -55,9 +55,9 @@ class NetworkTrainer(TrainingTask):
         Key → its default with a model to begin with, and from nothing.
     environment
         Shell text before the worker, which sets variables for it.
-    vectors
-        Random vectors by which KPU judges a frame, unless the user says how many: as many as cost
-        less than four evaluations of energy and forces.
+    vectors, draws
+        Random vectors and drawn weights by which KPU judges a frame, unless the user says how many
+        vectors: as many as cost less than four evaluations of energy and forces.
     """
 
     log = task.LOG
@@ -67,6 +67,7 @@ class NetworkTrainer(TrainingTask):
     by_start: Mapping[str, tuple[Any, Any]] = {}
     environment = ""
     vectors = 1
+    draws = 0
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         del explore  # the MD needs the models alone
@@ -210,8 +211,8 @@ class NetworkTrainer(TrainingTask):
     def kpu(self) -> KpuEvaluator:
         """By gradients of the forces by the weights."""
         probes = self.config.strategy.kpu_probes
-        vectors = self.vectors if probes is None else probes
-        return GradientKpu(self.adapter, self.program, MODEL_ROLE, vectors)
+        vectors, draws = (self.vectors, self.draws) if probes is None else (probes, 0)
+        return GradientKpu(self.adapter, self.program, MODEL_ROLE, vectors, draws)
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
         """One calculator of ASE a model."""

@@ -29,6 +29,7 @@ class TorchNep:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._last: tuple[list[bytes], Any] = ([], None)  # frames, and their pairs
         angular = [model.c3] if model.l_max_3b > 0 else []
         self._weights = [*model.w0, *model.b0, *model.w1, model.c2, *angular]
         for weight in self._weights:
@@ -45,8 +46,7 @@ class TorchNep:
         counts = [len(atoms) for atoms in frames]
         starts = np.cumsum([0, *counts]).tolist()
         kinds = torch.cat([self._kinds(atoms) for atoms in frames])
-        made = [self._pairs(atoms, start) for atoms, start in zip(frames, starts)]
-        first, second, vectors = (torch.cat(parts) for parts in zip(*made))
+        first, second, vectors = self._all_pairs(frames, starts)
         moved = torch.zeros_like(vectors[:1]).repeat(len(kinds), 1).requires_grad_(True)
         vectors = vectors + moved[second] - moved[first]
         energies = self._energies(kinds, first, second, vectors)
@@ -60,6 +60,16 @@ class TorchNep:
         if strange := sorted(set(symbols) - set(names)):
             raise TaskError(f"the model knows {', '.join(names)}, but not {', '.join(strange)}")
         return torch.tensor([names.index(one) for one in symbols], device=self._model.device)
+
+    def _all_pairs(self, frames: Sequence[Atoms], starts: Sequence[int]) -> Any:
+        """Those of all frames; not made again where the weights alone are others."""
+        import torch  # noqa: PLC0415
+
+        seen = [atoms.positions.tobytes() + atoms.cell.array.tobytes() for atoms in frames]
+        if seen != self._last[0]:
+            made = [self._pairs(atoms, start) for atoms, start in zip(frames, starts)]
+            self._last = (seen, [torch.cat(parts) for parts in zip(*made)])
+        return self._last[1]
 
     def _pairs(self, atoms: Atoms, start: int) -> tuple[Any, Any, Any]:
         """Numbers of both atoms of each pair, and the vector from one to the other, Å."""

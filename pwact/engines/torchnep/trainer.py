@@ -43,6 +43,7 @@ class TorchnepTrainer(NetworkTrainer):
     worker = "pwact.engines.torchnep.worker"
     model = MODEL
     vectors = 4
+    draws = 16
     environment = "PYTHONUTF8=1 "
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
