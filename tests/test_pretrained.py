@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ import pytest
 from ase import Atoms
 from ase.io import read
 
+from pwact.config.exploration import ExploreConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import explorer_for, trainer_for
 from pwact.engines.explorers import Condition
 from pwact.engines.trainers import TrainedModel, TrainingData
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import labels_of, set_labels
+from pwact.registry.engines import TRAINERS
 from tests.commands import ROOT, pwact
 from tests.engines.network_helpers import config
 from tests.engines.test_deepmd import copper
@@ -118,6 +120,17 @@ def trained(made: Any, directory: Path, data: TrainingData, seed: int, start: An
     assert done.returncode == 0, (directory / "train.log").read_text()[-3000:]
     assert made.check(directory).done
     return made.read_result(directory)
+
+
+def test_a_training_leaves_what_lammps_loads(small: Small, tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+
+    settings = {**small.settings, "epochs": 1}
+    style = next(iter(TRAINERS[small.engine].pair_styles))
+    asked = replace(config(small.engine, settings), explore=ExploreConfig(pair_style=style))
+    made = trainer_for(asked, BLOCK, BLOCK)
+    found = trained(made, tmp_path / "some task", data_set(tmp_path / "data"), 1)
+    assert torch.jit.load(str(found.files["lammps"])) is not None
 
 
 def content(model: TrainedModel) -> bytes:

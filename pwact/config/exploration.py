@@ -136,11 +136,14 @@ class ExploreConfig:
         The structures of each entry of ``sys_configs``, wildcards expanded and sorted.
     md_jobs
         The groups of each iteration.
+    pair_style
+        What LAMMPS is given to load models that run in ASE otherwise.
     """
 
     systems: tuple[tuple[StructureFile, ...], ...] = ()
     lmps_in: tuple[Path, ...] = ()
     md_jobs: tuple[tuple[MdJob, ...], ...] = ()
+    pair_style: Optional[str] = None
 
 
 KEYS = (
@@ -166,6 +169,13 @@ KEYS = (
         "reached.",
         required=True,
     ),
+    Key(
+        "pair_style",
+        Text(one_line=True),
+        help="MD by LAMMPS in place of ASE, with this pair style: nep (TorchNEP), e3gnn "
+        "(SevenNet), mace (MACE). command of the block explore is then a LAMMPS that has it.",
+        default_words="MD by ASE, with these engines",
+    ),
 )
 MD_KEYS = (
     *keys_of(MdJob),
@@ -187,7 +197,7 @@ def load_explore(node: Node) -> ExploreConfig:
     inputs = tuple(_input(one, Path(values["lmps_prefix"] or "")) for one in values["lmps_in"])
     counts = (len(systems), len(inputs))
     jobs = tuple(_iteration(one, counts) for one in values["md_jobs"])
-    return ExploreConfig(systems, inputs, jobs)
+    return ExploreConfig(systems, inputs, jobs, values["pair_style"])
 
 
 def _system(node: Node, prefix: Path) -> tuple[StructureFile, ...]:

@@ -70,6 +70,11 @@ def trainer_for(config: RunConfig, train: ResourceBlock, explore: ResourceBlock)
 
 def explorer_for(config: RunConfig, block: ResourceBlock) -> Explorer:
     """What runs MD with the models of `train.engine`."""
-    name = TRAINERS[config.train.engine].explored_by
+    entry, style = TRAINERS[config.train.engine], config.explore.pair_style
+    if style is not None and style.partition(" ")[0] not in entry.pair_styles:
+        known = ", ".join(entry.pair_styles) or "none, for there is nothing to choose"
+        message = f"found {style}; allowed with the engine {config.train.engine}: {known}"
+        raise InputError(message, config.file, "explore.pair_style")
+    name = entry.explored_by if style is None else "lammps"
     explorer: Explorer = EXPLORERS[name].load()(block)
     return explorer

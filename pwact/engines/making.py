@@ -15,18 +15,15 @@ _LONGEST = 300  # characters of a line of output that are shown
 
 @runtime_checkable
 class MakesCalculator(Protocol):
-    """Writes and reads the trial; who runs it is not its business. See `pwact.engines`.
+    """Writes and reads the trial; who runs it is not its business. See `pwact.engines`."""
 
-    Attributes
-    ----------
-    input_file
-        The file of the user that describes the calculator.
-    block
-        The resource block whose program makes it.
-    """
+    @property
+    def input_file(self) -> Path:
+        """The file of the user that asks for it."""
 
-    input_file: Path
-    block: ResourceBlock
+    @property
+    def block(self) -> ResourceBlock:
+        """The resource block whose program is tried."""
 
     @property
     def trial(self) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Optional
 
 from pwact.registry import Entry, Registry
@@ -55,10 +56,13 @@ class Trains(Entry):
     keys
         ``module:name`` of the `pwact.config.engine_keys.EngineKeys` of its section ``train``, if
         they do not stand there.
+    pair_styles
+        Pair style with which LAMMPS loads them as well → what such a LAMMPS is built with.
     """
 
     explored_by: str = "lammps"
     keys: str = ""
+    pair_styles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,21 @@ TRAINERS: Registry[Trains] = Registry(
         ),
         "dpa": Trains("pwact.engines.deepmd.dpa:DpaTrainer", explored_by="ase"),
         "pod": Trains("pwact.engines.pod.trainer:PodTrainer"),
-        "sevennet": Trains("pwact.engines.sevennet.trainer:SevenNetTrainer", explored_by="ase"),
-        "torchnep": Trains("pwact.engines.torchnep.trainer:TorchnepTrainer", explored_by="ase"),
-        "mace": Trains("pwact.engines.mace.trainer:MaceTrainer", explored_by="ase"),
+        "sevennet": Trains(
+            "pwact.engines.sevennet.trainer:SevenNetTrainer",
+            explored_by="ase",
+            pair_styles={"e3gnn": "SevenNet's patch (sevenn patch_lammps)"},
+        ),
+        "torchnep": Trains(
+            "pwact.engines.torchnep.trainer:TorchnepTrainer",
+            explored_by="ase",
+            pair_styles={"nep": "the interface of NEP_CPU"},
+        ),
+        "mace": Trains(
+            "pwact.engines.mace.trainer:MaceTrainer",
+            explored_by="ase",
+            pair_styles={"mace": "MACE's branch of LAMMPS (ML-MACE)"},
+        ),
     }
 )
 EXPLORERS: Registry[Explores] = Registry(

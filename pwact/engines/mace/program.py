@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 MODEL = "mace.model"
+FOR_LAMMPS = f"{MODEL}-lammps.pt"  # as mace_create_lammps_model calls it
 BEGIN = "begin.model"  # the model to begin with, with reference energies of ours
 NAME = "pwact"  # of the training, from which the program makes names of files
 FOLDER = "mace"  # all that the program writes

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pwact.config.network_keys import MACE_DEFAULTS
-from pwact.engines.mace.program import MODEL
+from pwact.engines.mace.program import FOR_LAMMPS, MODEL
 from pwact.engines.network.training import NetworkTrainer
 from pwact.errors import InputError
 
@@ -20,6 +20,8 @@ class MaceTrainer(NetworkTrainer):
     engine = "mace"
     worker = "pwact.engines.mace.worker"
     model = MODEL
+    for_lammps = FOR_LAMMPS
+    lammps_head = ("atom_modify map yes",)
     vectors = 2
     by_start = MACE_DEFAULTS
 

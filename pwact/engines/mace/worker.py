@@ -20,6 +20,7 @@ from pwact.engines.mace.calculator import calculator, device
 from pwact.engines.mace.program import (
     BEGIN,
     FOLDER,
+    FOR_LAMMPS,
     MODEL,
     NAME,
     curve_of,
@@ -42,7 +43,7 @@ def work(directory: Path) -> None:
     """Train by ``settings.json``, and leave the model and ``result.json``."""
     os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"  # else no pretrained model can be read
     settings = task.read_settings(directory)
-    for name in (MODEL, task.RESULT):
+    for name in (MODEL, FOR_LAMMPS, task.RESULT):
         remove(directory / name)
     shutil.rmtree(directory / FOLDER, ignore_errors=True)
     train, valid = (task.frames_of(directory, name) for name in (task.TRAIN, task.VALID))
@@ -53,6 +54,8 @@ def work(directory: Path) -> None:
     _demand_epochs(directory, settings.keys["epochs"])
     (directory / FOLDER / f"{NAME}.model").replace(directory / MODEL)
     error = task.valid_error(valid, calculator(str(directory / MODEL))) if valid else None
+    if settings.for_lammps:
+        _leave_for_lammps(settings)
     task.write_result(directory, settings.keys["epochs"], error)
     shutil.rmtree(directory / FOLDER)
     remove(directory / BEGIN)
@@ -146,6 +149,14 @@ def _run() -> None:
     CheckpointHandler.save = save_one
     sys.argv = ["mace_run_train", "--config", INPUT]
     train()
+
+
+def _leave_for_lammps(settings: task.Settings) -> None:
+    """What the pair style mace loads."""
+    from mace.cli.create_lammps_model import main as create  # noqa: PLC0415
+
+    sys.argv = ["mace_create_lammps_model", MODEL, "--dtype", settings.keys["dtype"]]
+    create()
 
 
 def _demand_epochs(directory: Path, epochs: int) -> None:

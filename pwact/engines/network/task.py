@@ -38,12 +38,15 @@ class Settings:
     ----------
     begin
         The model to begin with: `START`, or a name that the library knows; None from nothing.
+    for_lammps
+        Whether the model is left in the form that LAMMPS loads, too.
     """
 
     seed: int
     elements: tuple[str, ...]
     begin: Optional[str]
     keys: Mapping[str, Any]
+    for_lammps: bool = False
 
 
 def read_settings(directory: Path) -> Settings:
@@ -53,7 +56,8 @@ def read_settings(directory: Path) -> Settings:
 
 def settings_from(found: Mapping[str, Any]) -> Settings:
     """Of what stands in `SETTINGS`."""
-    return Settings(found["seed"], tuple(found["elements"]), found["begin"], found["keys"])
+    lammps = found.get("for_lammps", False)
+    return Settings(found["seed"], tuple(found["elements"]), found["begin"], found["keys"], lammps)
 
 
 def frames_of(directory: Path, name: str) -> list[Atoms]:

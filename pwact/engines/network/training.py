@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -20,7 +21,7 @@ from pwact.engines.gradients.evaluator import ROLE, GradientKpu
 from pwact.engines.links import link_files
 from pwact.engines.model_reading import BEGIN, ModelReading
 from pwact.engines.network import task
-from pwact.engines.potential import Potential, calculators
+from pwact.engines.potential import Potential, calculators, pair_sets
 from pwact.engines.trainers import TrainedModel, Trainer, TrainingData
 from pwact.engines.training_end import ENDED, record_end, unless_ended
 from pwact.engines.training_task import TrainingTask, demand_files, known_frames
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
     from pwact.config.run import RunConfig
 
-MODEL_ROLE = "model"
+MODEL_ROLE, LAMMPS_ROLE = "model", "lammps"
 TRAINED = "trained.ended"  # holds the size of the model with which the worker ended
 
 
@@ -49,8 +50,10 @@ class NetworkTrainer(TrainingTask):
     ----------
     engine, worker
         Its name in the input, and the module that trains; beside it lies ``gradients``.
-    model
-        Name of the trained model.
+    model, for_lammps
+        Name of the trained model, and of what LAMMPS loads of it; both may be one.
+    lammps_head
+        Commands that must stand first in inputs of LAMMPS.
     by_start
         Key → its default with a model to begin with, and from nothing.
     environment
@@ -64,6 +67,8 @@ class NetworkTrainer(TrainingTask):
     engine = ""
     worker = ""
     model = ""
+    for_lammps = ""
+    lammps_head: tuple[str, ...] = ()
     by_start: Mapping[str, tuple[Any, Any]] = {}
     environment = ""
     vectors = 1
@@ -73,6 +78,7 @@ class NetworkTrainer(TrainingTask):
         del explore  # the MD needs the models alone
         self.config = config
         self.types = tuple(config.train.atom_type)
+        self.pair_style = config.explore.pair_style
         self.block = train
         self.program = train.command
         self.alone = UNCERTAINTIES[config.strategy.uncertainty].single
@@ -138,6 +144,11 @@ class NetworkTrainer(TrainingTask):
             return None
         return ModelReading(config.file, self.block, self.worker, self.environment, models)
 
+    @property
+    def _converts(self) -> bool:
+        """Whether LAMMPS loads another file than the one that is trained on."""
+        return self.pair_style is not None and self.for_lammps != self.model
+
     def fingerprint(self) -> dict[str, Any]:
         """The engine, the order of elements, the foundation and all settings."""
         file = self._foundation_file
@@ -149,8 +160,9 @@ class NetworkTrainer(TrainingTask):
                 "foundation": tree_hash(file) if file else self.config.train.foundation,
                 "settings": Settings({**known, **self.keys}, known),
                 "covariance": self.alone,
+                "for_lammps": self._converts,
             },
-            {"covariance": False},
+            {"covariance": False, "for_lammps": False},
         )
 
     def write_input(
@@ -173,6 +185,8 @@ class NetworkTrainer(TrainingTask):
         if valid:
             write_extxyz(directory / task.VALID, valid, ASE)
         written = {"seed": seed % 2**31, "elements": list(self.types), "begin": begin, "keys": keys}
+        if self._converts:
+            written["for_lammps"] = True
         write_json(directory / task.SETTINGS, written)
 
     def _start(self, start_from: Optional[Path]) -> Optional[Path]:
@@ -191,7 +205,7 @@ class NetworkTrainer(TrainingTask):
         """Shell text that runs the worker."""
         worker = f"{self.environment}{python_module(self.worker, python=self.program)}"
         steps = [f"rm -f {ENDED}", unless_ended(TRAINED, self.model, f"{worker} > {task.LOG} 2>&1")]
-        made = [self.model, task.RESULT]
+        made = [self.model, task.RESULT, *([self.for_lammps] if self._converts else [])]
         if self.alone:
             data = (self.adapter, self.program, self.model, [task.TRAIN])
             steps.append(covariance_step(*data, log=task.LOG))
@@ -202,6 +216,8 @@ class NetworkTrainer(TrainingTask):
         """The model, which was trained for the epochs that were asked for."""
         valid = task.read_result(directory)
         files = {MODEL_ROLE: directory / self.model}
+        if self._converts:
+            files[LAMMPS_ROLE] = directory / self.for_lammps
         demand_files(list(files.values()))
         if self.alone:
             files[ROLE] = directory / GRADIENT_COVARIANCE
@@ -215,7 +231,20 @@ class NetworkTrainer(TrainingTask):
         return GradientKpu(self.adapter, self.program, MODEL_ROLE, vectors, draws)
 
     def potential(self, models: Sequence[TrainedModel]) -> Potential:
-        """One calculator of ASE a model."""
+        """One calculator of ASE a model, or one set of pair commands."""
         names = [f"{number}_{self.model}" for number in range(len(models))]
         links = {name: model.files[MODEL_ROLE] for name, model in zip(names, models)}
-        return calculators(self.types, links, [self.calculator(name) for name in names])
+        if self.pair_style is None:
+            return calculators(self.types, links, [self.calculator(name) for name in names])
+        return self._for_lammps(models, names[0])
+
+    def _for_lammps(self, models: Sequence[TrainedModel], first: str) -> Potential:
+        role = LAMMPS_ROLE if self._converts else MODEL_ROLE
+        named = {f"{n}_{self.for_lammps}": one.files[role] for n, one in enumerate(models)}
+        elements = " ".join(self.types)
+        sets = [
+            (f"pair_style {self.pair_style}", f"pair_coeff * * {name} {elements}") for name in named
+        ]
+        links = {**named, first: models[0].files[MODEL_ROLE]}
+        made = pair_sets(self.types, links, sets, self.lammps_head)
+        return replace(made, in_ase=self.calculator(first))

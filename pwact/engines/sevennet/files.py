@@ -8,6 +8,7 @@ from pathlib import Path
 from pwact.io.files import remove, write_text
 
 MODEL = "model.pth"
+FOR_LAMMPS = "deployed_serial.pt"
 CURVE = "curve.csv"  # all epochs, those before a cut-off too
 _OF_PROGRAM = "lc.csv"
 _CHECKPOINT = re.compile(r"checkpoint_(\d+)\.pth")

@@ -13,7 +13,7 @@ from typing import Any
 from pwact.config.network_keys import SEVENNET_DEFAULTS
 from pwact.config.schema import nearest
 from pwact.engines.network.training import TRAINED, NetworkTrainer
-from pwact.engines.sevennet.files import MODEL, reached_epoch
+from pwact.engines.sevennet.files import FOR_LAMMPS, MODEL, reached_epoch
 from pwact.errors import InputError
 
 # of the package sevenn 0.13.0; any of "sevennet" and "7net" stands before the hyphen
@@ -30,6 +30,7 @@ class SevenNetTrainer(NetworkTrainer):
     engine = "sevennet"
     worker = "pwact.engines.sevennet.worker"
     model = MODEL
+    for_lammps = FOR_LAMMPS
     by_start = SEVENNET_DEFAULTS
 
     def validate(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwact.engines.network import task
-from pwact.engines.sevennet.files import MODEL, checkpoints, keep_curve
+from pwact.engines.sevennet.files import FOR_LAMMPS, MODEL, checkpoints, keep_curve
 from pwact.engines.sevennet.program import BEGIN, going_on, input_of
 from pwact.engines.worker import exit_status
 from pwact.errors import TaskError, UnfitModelError
@@ -35,7 +35,7 @@ _CACHE = "sevenn_data"
 def work(directory: Path) -> None:
     """Train by ``settings.json``, and leave the model and ``result.json``."""
     settings = task.read_settings(directory)
-    for name in (MODEL, task.RESULT):
+    for name in (MODEL, FOR_LAMMPS, task.RESULT):
         remove(directory / name)
     shutil.rmtree(directory / _CACHE, ignore_errors=True)
     train, valid = (task.frames_of(directory, name) for name in (task.TRAIN, task.VALID))
@@ -43,6 +43,8 @@ def work(directory: Path) -> None:
     _train(directory, settings, input_of(settings, train, bool(valid), begun))
     _leave_model(directory, checkpoints(directory)[settings.keys["epochs"]])
     error = task.valid_error(valid, calculator(directory / MODEL, settings)) if valid else None
+    if settings.for_lammps:
+        _leave_for_lammps(settings)
     task.write_result(directory, settings.keys["epochs"], error)
     for path in (*checkpoints(directory).values(), *directory.glob("checkpoint_best*")):
         remove(path)
@@ -155,6 +157,13 @@ def _leave_model(directory: Path, checkpoint: Path) -> None:
     if not all(torch.isfinite(value).all() for value in state.values()):
         raise TaskError("the training came to nothing: the model holds numbers that are not finite")
     _save(directory / MODEL, {**found.config, **_statistics(state), "continue": {}}, state)
+
+
+def _leave_for_lammps(settings: task.Settings) -> None:
+    """What the pair style e3gnn loads."""
+    from sevenn.scripts.deploy import deploy  # noqa: PLC0415
+
+    deploy(MODEL, FOR_LAMMPS, settings.keys["modal"])
 
 
 def _statistics(state: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class TorchnepTrainer(NetworkTrainer):
 
     engine = "torchnep"
     worker = "pwact.engines.torchnep.worker"
-    model = MODEL
+    model = for_lammps = MODEL
     vectors = 4
     draws = 16
     environment = "PYTHONUTF8=1 "

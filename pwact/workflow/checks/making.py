@@ -10,13 +10,14 @@ from pathlib import Path
 from pwact.config.param import LoadedPair
 from pwact.config.resources import ResourceBlock
 from pwact.config.run import RunConfig
+from pwact.engines.lammps.styles import pair_style_trial
 from pwact.engines.making import MakesCalculator
 from pwact.errors import InputError
 from pwact.executors import programs
 from pwact.executors.once import run_once
 from pwact.executors.script import environment
 from pwact.workflow.init_bulk.chain import chain_of
-from pwact.workflow.turn import engines_of
+from pwact.workflow.turn import Engines, engines_of
 
 LIMIT_S = 60.0
 _HIDDEN = {"CUDA_VISIBLE_DEVICES": ""}  # of a machine that others use as well
@@ -58,7 +59,7 @@ def makers(pair: LoadedPair) -> Iterator[MakesCalculator]:
     config, resources = pair.config, pair.resources
     if isinstance(config, RunConfig):
         engines = engines_of(config, resources)
-        labelers: list[object] = [engines.labeler, engines.trainer.reading()]
+        labelers: list[object] = [engines.labeler, *model_trials(config, engines)]
     else:
         chain = chain_of(config, resources)
         labelers = [*chain.relax.values(), *chain.aimd.values(), *chain.scf.values()]
@@ -68,6 +69,12 @@ def makers(pair: LoadedPair) -> Iterator[MakesCalculator]:
         if isinstance(one, MakesCalculator)
     }
     yield from found.values()
+
+
+def model_trials(config: RunConfig, engines: Engines) -> list[MakesCalculator]:
+    """What is tried of the models: those to begin with, and the LAMMPS that shall load them."""
+    found = (engines.trainer.reading(), pair_style_trial(config, engines.explore))
+    return [one for one in found if one is not None]
 
 
 def _why_not(block: ResourceBlock) -> str:
