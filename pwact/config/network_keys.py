@@ -65,12 +65,12 @@ SEVENNET = (
     Key("lmax", Whole(0, 6), 1, "Largest order of the features, from nothing."),
     Key("num_convolution_layer", Whole(1, 10), 2, "Layers of messages, from nothing."),
 )
-MACE_DEFAULTS = {"epochs": (30, 200), "learning_rate": (0.001, 0.01)}
+MACE_DEFAULTS = {"epochs": (30, 200), "learning_rate": (0.003, 0.01)}
 MACE = (
     *_shared(_both(*MACE_DEFAULTS["epochs"]), _both(*MACE_DEFAULTS["learning_rate"]), 2),
     Key("energy_weight", _WEIGHT, 1.0, "Weight of energies in the loss."),
-    Key("force_weight", _WEIGHT, 100.0, "Weight of forces in the loss."),
-    Key("stress_weight", _WEIGHT, 1.0, "Weight of stresses, where all data have them."),
+    Key("force_weight", _WEIGHT, 10.0, "Weight of forces in the loss."),
+    Key("stress_weight", _WEIGHT, 10.0, "Weight of stresses, where all data have them."),
     Key("dtype", Choice(("float32", "float64")), "float64", "Precision of the training."),
     Key("head", Text(one_line=True), help="Head of a model with several that is trained on."),
     Key("cutoff", Real(high=20.0, positive=True), 5.0, "Cutoff, from nothing.", "Å"),

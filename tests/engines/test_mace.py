@@ -59,6 +59,13 @@ def test_a_model_to_begin_with_keeps_its_shape_and_replays_nothing() -> None:
     assert "foundation_head" not in made("start.model")
 
 
+def test_few_frames_may_not_spoil_energies_and_stresses_for_their_forces() -> None:
+    """By measurement: docs/foundation.md, MACE."""
+    found = made("start.model")
+    weights = [found[f"{name}_weight"] for name in ("energy", "forces", "stress")]
+    assert (weights, found["lr"]) == ([1.0, 10.0, 10.0], 0.003)
+
+
 def test_no_frame_is_left_out_for_want_of_a_batch() -> None:
     assert made(batch_size=10)["batch_size"] == 3
     assert made(batch_size=2)["batch_size"] == 2
