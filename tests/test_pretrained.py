@@ -133,6 +133,27 @@ def test_a_training_leaves_what_lammps_loads(small: Small, tmp_path: Path) -> No
     assert torch.jit.load(str(found.files["lammps"])) is not None
 
 
+NATIVE = {
+    "sevennet": "model:\n  cutoff: 4.0\n  channel: 4\n  lmax: 1\n  num_convolution_layer: 1\n"
+    "train:\n  epoch: 2\n  optimizer: adam\n  optim_param: {lr: 0.01}\n  is_train_stress: false\n"
+    "  scheduler: exponentiallr\n  scheduler_param: {gamma: 0.9}\n"
+    "data:\n  batch_size: 3\n  shift: per_atom_energy_mean\n  scale: force_rms\n",
+    "mace": "max_num_epochs: 2\nr_max: 4.0\nnum_channels: 4\nmax_L: 0\nnum_interactions: 1\n"
+    "batch_size: 3\nloss: weighted\n",
+}
+
+
+def test_an_input_of_the_program_is_trained_by(small: Small, tmp_path: Path) -> None:
+    (file := tmp_path / "input.yaml").write_text(NATIVE[small.engine])
+    data = data_set(tmp_path / "data")
+    made = trainer_for(config(small.engine, input_file=file), BLOCK, BLOCK)
+    first = trained(made, tmp_path / "first", data, 1)
+    assert len(errors_of(first.directory)) >= 2
+    assert json.loads((first.directory / "result.json").read_text())["epochs"] == 2
+    second = trained(made, tmp_path / "second", data, 1, first.directory)
+    assert (second.directory / "begin.json").exists()
+
+
 def content(model: TrainedModel) -> bytes:
     return model.files["model"].read_bytes()
 

@@ -5,23 +5,32 @@ Those of one name mean the same for all of them; each trainer puts them into its
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import NoReturn
 
+from pwact.config.document import JsonObject, read_text
 from pwact.config.kinds import Choice, Flag, Real, Text, Whole
 from pwact.config.schema import Key
 from pwact.errors import InputError
 
 _COUNT = Whole(1)
+_YAML_KEY = re.compile(r"^\s*[A-Za-z_]\w*\s*:", re.MULTILINE)
 
 
-def no_native_input(file: Path) -> NoReturn:
-    """Refuse an input of the program itself, which is YAML."""
-    message = (
-        "found no JSON; allowed: a JSON file with keys of train. An input of the program itself "
-        "(YAML) is not read: pwact writes it of these keys"
-    )
-    raise InputError(message, file)
+def read_yaml(file: Path) -> JsonObject:
+    """No keys of ours: the Python of the library reads such a file (YAML), since ours may not.
+
+    Raises
+    ------
+    InputError
+        It has no line ``key: value``, so it is none.
+    """
+    if not _YAML_KEY.search(read_text(file)):
+        message = (
+            "found no key; allowed: an input of the program (YAML), or JSON with keys of train"
+        )
+        raise InputError(message, file)
+    return JsonObject()
 
 
 _WEIGHT = Real(0.0)
@@ -71,6 +80,11 @@ MACE = (
     Key("energy_weight", _WEIGHT, 1.0, "Weight of energies in the loss."),
     Key("force_weight", _WEIGHT, 10.0, "Weight of forces in the loss."),
     Key("stress_weight", _WEIGHT, 10.0, "Weight of stresses, where all data have them."),
+    Key(
+        "freeze",
+        Whole(1, 6),
+        help="What is not trained: 1 the embeddings, 5 the interactions too, 6 the products too.",
+    ),
     Key("dtype", Choice(("float32", "float64")), "float64", "Precision of the training."),
     Key("head", Text(one_line=True), help="Head of a model with several that is trained on."),
     Key("cutoff", Real(high=20.0, positive=True), 5.0, "Cutoff, from nothing.", "Å"),

@@ -10,7 +10,7 @@ from pwact.config import nep_in
 from pwact.config.document import plain
 from pwact.config.engine_keys import EngineKeys
 from pwact.config.kinds import Anything, Choice, Flag, Items, Real, Section, Text, Whole
-from pwact.config.network_keys import MACE, SEVENNET, no_native_input
+from pwact.config.network_keys import MACE, SEVENNET, read_yaml
 from pwact.config.schema import Key, Node, keys_by_name, nearest
 from pwact.config.shapes import Shape
 from pwact.registry import Entry
@@ -210,7 +210,7 @@ _DECLARED: Mapping[str, EngineKeys] = {
         {"": SEVENNET},
         passes_unknown=False,
         batch="batch_size",
-        read_native=no_native_input,
+        read_native=read_yaml,
         cutoffs={"SEVENNET": ("", "cutoff")},
         begins_pretrained=True,
     ),
@@ -230,7 +230,7 @@ _DECLARED: Mapping[str, EngineKeys] = {
         {"": MACE},
         passes_unknown=False,
         batch="batch_size",
-        read_native=no_native_input,
+        read_native=read_yaml,
         cutoffs={"MACE": ("", "cutoff")},
         begins_pretrained=True,
     ),

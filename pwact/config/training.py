@@ -70,7 +70,7 @@ class TrainConfig:
         None,
         Located(),
         "A file of the training program that replaces the other keys of this section: JSON, or "
-        "for torchnep its nep.in.",
+        "for torchnep its nep.in, for sevennet and mace their YAML.",
         name="train_input_file",
     )
     foundation: Optional[str] = declare(

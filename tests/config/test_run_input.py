@@ -458,13 +458,14 @@ def test_a_foundation_that_is_not_there(site: Path, tmp_path: Path, name: str) -
 
 
 @pytest.mark.parametrize("engine", ["sevennet", "mace"])
-def test_an_input_of_the_program_itself_is_not_read(
-    site: Path, tmp_path: Path, engine: str
-) -> None:
-    (site / "input.yaml").write_text("train:\n    epoch: 3\n")
+def test_an_input_of_the_program_itself_has_keys(site: Path, tmp_path: Path, engine: str) -> None:
+    (site / "input.yaml").write_text("just words\n")
     train = {"engine": engine, "atom_type": ["Cu"], "train_input_file": "input.yaml"}
-    with pytest.raises(InputError, match="input.yaml: found no JSON; allowed: a JSON file"):
+    with pytest.raises(InputError, match="input.yaml: found no key; allowed: an input of the"):
         loaded(site, tmp_path, {"train": train})
+    (site / "input.yaml").write_text("train:\n    epoch: 3\n")
+    config, _ = loaded(site, tmp_path, {"train": train})
+    assert (config.train.settings, config.train.atom_type) == ({}, ("Cu",))
     (site / "input.yaml").write_text('{"atom_type": ["Cu"], "epochs": 3}')
     config, _ = loaded(site, tmp_path, {"train": train})
     assert config.train.settings == {"epochs": 3}

@@ -9,9 +9,9 @@ import pytest
 
 from pwact.engines.ase.labeler import calculator_class
 from pwact.engines.mace.calculator import calculator
-from pwact.engines.mace.program import curve_of, curve_text, input_of
+from pwact.engines.mace.program import curve_of, curve_text, input_of, merged, native_keys
 from pwact.engines.network.task import Settings
-from pwact.errors import InputError
+from pwact.errors import InputError, TaskError
 from tests.engines.network_helpers import trainer
 from tests.engines.test_deepmd import copper
 
@@ -81,6 +81,29 @@ def test_stresses_are_trained_where_all_frames_have_them() -> None:
     del bare.calc.results["stress"]
     assert made()["loss"] == "stress"
     assert input_of(settings(), [*FRAMES, bare], True, {}, "cpu")["loss"] == "weighted"
+
+
+def test_an_input_of_the_user_keeps_what_is_not_ours() -> None:
+    native = {"max_num_epochs": 4, "loss": "huber", "name": "mine", "test_file": "x", "seed": 3}
+    found = made("start.model")
+    got = merged(native, {**found, "max_num_epochs": 4})
+    assert (got["loss"], got["max_num_epochs"]) == ("huber", 4)
+    assert (got["name"], got["seed"], got["train_file"]) == ("pwact", 7, "train.xyz")
+    assert got["foundation_model"] == "begin.model"
+    assert {"test_file", "lr", "forces_weight"}.isdisjoint(got)
+    assert native_keys(native) == {
+        "epochs": 4,
+        "dtype": "float64",
+        "batch_size": 10,
+        "head": None,
+    }
+    with pytest.raises(TaskError, match="train_input_file: swa is not done by pwact"):
+        native_keys({"swa": True})
+
+
+def test_what_is_frozen_is_told_to_the_program() -> None:
+    assert made("start.model", freeze=6)["freeze"] == 6
+    assert "freeze" not in made("start.model")
 
 
 def line(**entries: Any) -> str:

@@ -73,6 +73,26 @@ def handed_on(engine: str, drawn: bool, **changes: Any) -> Any:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_an_input_of_the_program_goes_to_the_worker(
+    engine: str, data: TrainingData, tmp_path: Path
+) -> None:
+    (file := tmp_path / "my input.yaml").write_text("epoch: 3\n")
+    made, plain = trainer(engine, input_file=file), trainer(engine)
+    told = written(made, tmp_path / "task", data)
+    assert (tmp_path / "task" / "native.yaml").read_text() == "epoch: 3\n"
+    assert told["keys"]["epochs"] is None  # as that file says
+    task.write_result(tmp_path / "task", 3, None)
+    assert task.read_result(tmp_path / "task") is None
+    before = dict(made.fingerprint())
+    assert before["native"] != plain.fingerprint()["native"]
+    file.write_text("epoch: 4\n")
+    assert made.fingerprint() != before
+    (file := tmp_path / "keys.json").write_text("{}")
+    written(trainer(engine, input_file=file), tmp_path / "keys", data)
+    assert not (tmp_path / "keys" / "native.yaml").exists()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_handed_on_has_seen_every_frame(
     engine: str, data: TrainingData, tmp_path: Path
 ) -> None:

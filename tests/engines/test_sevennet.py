@@ -10,9 +10,9 @@ import pytest
 
 from pwact.engines.network.task import Settings
 from pwact.engines.sevennet.files import checkpoints, keep_curve, reached_epoch
-from pwact.engines.sevennet.program import going_on, input_of, saved_every
+from pwact.engines.sevennet.program import going_on, input_of, merged, native_keys, saved_every
 from pwact.engines.trainers import TrainedModel
-from pwact.errors import InputError
+from pwact.errors import InputError, TaskError
 from tests.engines.network_helpers import trainer
 from tests.engines.test_deepmd import copper
 
@@ -112,6 +112,38 @@ def test_a_model_to_begin_with_keeps_its_shape() -> None:
     assert not any(value for name, value in later.items() if name.startswith("reset"))
     new = going_on(input_of(settings(), FRAMES, True, None), 4)
     assert new["train"]["continue"] == later
+
+
+def test_an_input_of_the_user_keeps_what_is_not_ours() -> None:
+    native = {
+        "model": {"cutoff": 4.5, "chemical_species": "auto"},
+        "train": {"epoch": 10, "loss": "mse", "random_seed": 1, "continue": {"checkpoint": "x"}},
+        "data": {"batch_size": 4, "load_dataset_path": ["mine"], "shift": "per_atom_energy_mean"},
+    }
+    assert native_keys(native) == {"epochs": 10}
+    new = merged(native, input_of(settings(), FRAMES, True, None))
+    assert new["model"] == {"cutoff": 4.5, "chemical_species": ["Cu"]}
+    assert (new["train"]["loss"], new["train"]["random_seed"]) == ("mse", 7)
+    assert "continue" not in new["train"]
+    assert "optimizer" not in new["train"]
+    assert new["data"] == {
+        "batch_size": 4,
+        "shift": "per_atom_energy_mean",
+        "load_trainset_path": ["train.xyz"],
+        "load_validset_path": ["valid.xyz"],
+    }
+    later = merged(native, input_of(settings(), FRAMES, True, begun(cutoff=6.0)))
+    assert later["model"] == {"cutoff": 6.0}
+    assert later["train"]["continue"]["checkpoint"] == "begin.pth"
+    assert (later["data"]["batch_size"], later["data"]["use_modal_wise_shift"]) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "native", [{"train": {"epoch": 3}}, {"model": {}, "train": {"epoch": "x"}, "data": {}}]
+)
+def test_an_input_without_sections_or_epochs_is_refused(native: dict[str, Any]) -> None:
+    with pytest.raises(TaskError, match="train_input_file: "):
+        native_keys(native)
 
 
 def test_a_task_of_a_model_gets_its_name() -> None:

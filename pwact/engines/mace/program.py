@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.engines.network import task
+from pwact.errors import TaskError
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -64,8 +65,45 @@ def input_of(
         "valid_batch_size": batch,
         "save_all_checkpoints": True,
         "plot": False,
+        **({} if keys["freeze"] is None else {"freeze": keys["freeze"]}),
         **(_new_model(keys) if settings.begin is None else _begun(settings)),
     }
+
+
+_OURS = (
+    *("name", "work_dir", "seed", "device", "train_file", "valid_file"),
+    *("energy_key", "forces_key", "stress_key", "atomic_numbers", "E0s"),
+    *("foundation_model", "multiheads_finetuning", "save_all_checkpoints", "plot"),
+    *("batch_size", "valid_batch_size"),
+)
+_DROPPED = ("test_file", "test_dir")
+_REFUSED = ("swa", "stage_two", "start_swa", "start_stage_two", "heads", "pt_train_file")
+_EPOCHS, _BATCH = 2048, 10  # of the program
+
+
+def native_keys(native: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an input of the user's has a key of ours.
+
+    Raises
+    ------
+    TaskError
+        It asks for what leaves another model than that of the last epoch, or needs other data.
+    """
+    if wrong := [name for name in _REFUSED if native.get(name)]:
+        raise TaskError(f"train_input_file: {wrong[0]} is not done by pwact; leave it out")
+    return {
+        "epochs": int(native.get("max_num_epochs", _EPOCHS)),
+        "dtype": native.get("default_dtype", "float64"),
+        "batch_size": int(native.get("batch_size", _BATCH)),
+        "head": native.get("foundation_head"),
+    }
+
+
+def merged(native: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """An input of the user's, with the data, the names and the model to begin with of ours."""
+    kept = {name: value for name, value in native.items() if name not in _DROPPED}
+    epochs = {"max_num_epochs": ours["max_num_epochs"]}
+    return {**kept, **epochs, **{name: ours[name] for name in _OURS if name in ours}}
 
 
 def _new_model(keys: Mapping[str, Any]) -> dict[str, Any]:

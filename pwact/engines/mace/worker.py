@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from pwact.engines.mace.program import (
     curve_of,
     curve_text,
     input_of,
+    merged,
+    native_keys,
 )
 from pwact.engines.network import task
 from pwact.engines.worker import exit_status
@@ -42,14 +45,17 @@ CURVE = "curve.csv"
 def work(directory: Path) -> None:
     """Train by ``settings.json``, and leave the model and ``result.json``."""
     os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"  # else no pretrained model can be read
-    settings = task.read_settings(directory)
+    settings, native = task.read_settings(directory), task.native_of(directory)
+    if native:
+        settings = replace(settings, keys={**settings.keys, **native_keys(native)})
     for name in (MODEL, FOR_LAMMPS, task.RESULT):
         remove(directory / name)
     shutil.rmtree(directory / FOLDER, ignore_errors=True)
     train, valid = (task.frames_of(directory, name) for name in (task.TRAIN, task.VALID))
     begun = settings.begin is not None
     references = _prepared(directory, settings, train, valid) if begun else _references(train)
-    _write_input(directory, input_of(settings, train, bool(valid), references, device()))
+    document = input_of(settings, train, bool(valid), references, device())
+    _write_input(directory, merged(native, document) if native else document)
     _run()
     _demand_epochs(directory, settings.keys["epochs"])
     (directory / FOLDER / f"{NAME}.model").replace(directory / MODEL)

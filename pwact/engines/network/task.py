@@ -27,6 +27,7 @@ TRAIN, VALID = "train.xyz", "valid.xyz"  # with the names by which ASE reads lab
 START = "start.model"  # link to the model to begin with
 BEGUN = "begin.json"  # what was made of the model to begin with, and its errors
 RESULT = "result.json"
+NATIVE = "native.yaml"  # an input of the program, by the user
 LOG = "train.log"
 
 
@@ -58,6 +59,22 @@ def settings_from(found: Mapping[str, Any]) -> Settings:
     """Of what stands in `SETTINGS`."""
     lammps = found.get("for_lammps", False)
     return Settings(found["seed"], tuple(found["elements"]), found["begin"], found["keys"], lammps)
+
+
+def native_of(directory: Path) -> dict[str, Any]:
+    """The user's input of the program; empty without one. Raises TaskError unless it has keys."""
+    import yaml  # noqa: PLC0415
+
+    path = directory / NATIVE
+    if not path.exists():
+        return {}
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise TaskError(f"train_input_file is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise TaskError(f"train_input_file: found {type(found).__name__}; expected keys")
+    return found
 
 
 def frames_of(directory: Path, name: str) -> list[Atoms]:

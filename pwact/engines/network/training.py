@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 
+from pwact.config.document import read_text
+from pwact.config.nep_in import is_json
 from pwact.config.train_keys import defaults
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.gradients.covariance import (
@@ -29,7 +31,7 @@ from pwact.engines.worker import python_module
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import Settings
 from pwact.formats.extxyz import write_extxyz
-from pwact.io.files import tree_hash, write_json
+from pwact.io.files import tree_hash, write_json, write_text
 from pwact.registry.formats import ASE
 from pwact.registry.uncertainties import UNCERTAINTIES
 
@@ -78,6 +80,8 @@ class NetworkTrainer(TrainingTask):
         del explore  # the MD needs the models alone
         self.config = config
         self.types = tuple(config.train.atom_type)
+        file = config.train.input_file
+        self.native = None if file is None or is_json(file) else file
         self.pair_style = config.explore.pair_style
         self.block = train
         self.program = train.command
@@ -161,8 +165,9 @@ class NetworkTrainer(TrainingTask):
                 "settings": Settings({**known, **self.keys}, known),
                 "covariance": self.alone,
                 "for_lammps": self._converts,
+                "native": None if self.native is None else tree_hash(self.native),
             },
-            {"covariance": False, "for_lammps": False},
+            {"covariance": False, "for_lammps": False, "native": None},
         )
 
     def write_input(
@@ -187,6 +192,9 @@ class NetworkTrainer(TrainingTask):
         written = {"seed": seed % 2**31, "elements": list(self.types), "begin": begin, "keys": keys}
         if self._converts:
             written["for_lammps"] = True
+        if self.native is not None:
+            keys["epochs"] = None  # they stand in that file, which the worker reads
+            write_text(directory / task.NATIVE, read_text(self.native))
         write_json(directory / task.SETTINGS, written)
 
     def _start(self, start_from: Optional[Path]) -> Optional[Path]:

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact.engines.network import task
+from pwact.errors import TaskError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 BEGIN = "begin.pth"  # the model to begin with, with reference energies of ours
+_OURS = ("random_seed", "epoch", "per_epoch", "continue", "use_modality")
 _ELEMENTS = 119  # as sevenn counts them, from 0 on
 
 
@@ -38,6 +40,36 @@ def input_of(
             "use_modality": modal is not None,
         },
         "data": {**data, **(_references(train) if begun is None else _wise(begun["data"]))},
+    }
+
+
+def native_keys(native: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an input of the user's has a key of ours. Raises TaskError without epochs."""
+    sections = [native.get(name) for name in ("model", "train", "data")]
+    if not all(isinstance(section, dict) for section in sections):
+        raise TaskError("train_input_file: expected the sections model, train and data")
+    try:
+        return {"epochs": int(native["train"]["epoch"])}
+    except (KeyError, TypeError, ValueError) as error:
+        raise TaskError("train_input_file: train.epoch is missing, or no number") from error
+
+
+def merged(native: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """An input of the user's, with the data, the seed and the model to begin with of ours."""
+    train, data = ours["train"], ours["data"]
+    begun = "continue" in train
+    set_by_us = {name: train[name] for name in _OURS if name in train}
+    kept = {name: value for name, value in native["train"].items() if name not in _OURS}
+    paths = {name: value for name, value in data.items() if name.startswith("load_") or begun}
+    paths.pop("batch_size", None)
+    own = {key: one for key, one in native["data"].items() if not key.startswith("load_")}
+    model = ours["model"]
+    if not begun:
+        model = {**native["model"], "chemical_species": model["chemical_species"]}
+    return {
+        "model": model,
+        "train": {**kept, **set_by_us},
+        "data": {**own, **paths},
     }
 
 

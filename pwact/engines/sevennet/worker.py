@@ -13,12 +13,13 @@ import logging
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwact.engines.network import task
 from pwact.engines.sevennet.files import FOR_LAMMPS, MODEL, checkpoints, keep_curve
-from pwact.engines.sevennet.program import BEGIN, going_on, input_of
+from pwact.engines.sevennet.program import BEGIN, going_on, input_of, merged, native_keys
 from pwact.engines.worker import exit_status
 from pwact.errors import TaskError, UnfitModelError
 from pwact.io.files import remove, replacing
@@ -34,13 +35,16 @@ _CACHE = "sevenn_data"
 
 def work(directory: Path) -> None:
     """Train by ``settings.json``, and leave the model and ``result.json``."""
-    settings = task.read_settings(directory)
+    settings, native = task.read_settings(directory), task.native_of(directory)
+    if native:
+        settings = replace(settings, keys={**settings.keys, **native_keys(native)})
     for name in (MODEL, FOR_LAMMPS, task.RESULT):
         remove(directory / name)
     shutil.rmtree(directory / _CACHE, ignore_errors=True)
     train, valid = (task.frames_of(directory, name) for name in (task.TRAIN, task.VALID))
     begun = _prepared(directory, settings, train, valid) if settings.begin else None
-    _train(directory, settings, input_of(settings, train, bool(valid), begun))
+    document = input_of(settings, train, bool(valid), begun)
+    _train(directory, settings, merged(native, document) if native else document)
     _leave_model(directory, checkpoints(directory)[settings.keys["epochs"]])
     error = task.valid_error(valid, calculator(directory / MODEL, settings)) if valid else None
     if settings.for_lammps:

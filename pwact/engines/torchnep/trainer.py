@@ -48,6 +48,7 @@ class TorchnepTrainer(NetworkTrainer):
 
     def __init__(self, config: RunConfig, train: ResourceBlock, explore: ResourceBlock) -> None:
         super().__init__(config, train, explore)
+        self.native = None  # a nep.in has been read
         self._settings = settings_of(self.keys)
         self._devices = _device(train), _device(explore)
 
