@@ -26,8 +26,11 @@ class MakesCalculator(Protocol):
         """The resource block whose program is tried."""
 
     @property
-    def trial(self) -> tuple[str, str]:
-        """What is tried, and what is done with it: ``("calculator", "made")``."""
+    def trial(self) -> tuple[str, str, str]:
+        """What is tried, what is done with it, and what tries it in a job.
+
+        ``("calculator", "made", "--try")``.
+        """
 
     def write_making(self, directory: Path) -> None:
         """Write the files of the trial into the existing `directory`."""

@@ -47,7 +47,7 @@ class ModelReading:
     module: str
     environment: str
     models: Mapping[str, Mapping[str, Any]]
-    trial = ("train: the model to begin with", "read")
+    trial = ("train: the model to begin with", "read", "--plan --try")
 
     def write_making(self, directory: Path) -> None:
         """Write what is asked of each model."""

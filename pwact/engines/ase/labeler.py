@@ -93,7 +93,7 @@ class AseLabeler(WithChanges):
     shell_check = '[ "$rc" -eq 0 ]'
     forces_on_held = True
     open_axes = True
-    trial = ("calculator", "made")
+    trial = ("calculator", "made", "--try")
     heading: Optional[Heading] = None  # every process of a parallel Python is the same program
 
     def __init__(self, config: LabelConfig, input_idx: int, block: ResourceBlock) -> None:

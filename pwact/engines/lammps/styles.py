@@ -34,7 +34,7 @@ class PairStyleTrial:
     block: ResourceBlock
     style: str
     source: str
-    trial = ("explore.pair_style", "looked for")
+    trial = ("explore.pair_style", "looked for", "--plan --try")
 
     def write_making(self, directory: Path) -> None:
         """Nothing is needed."""

@@ -40,16 +40,16 @@ def calculator_remarks(pair: LoadedPair, limit_s: float = LIMIT_S) -> list[str]:
     """
     remarks = []
     for one in makers(pair):
-        what, made = one.trial
+        what, made, later = one.trial
         if why := _why_not(one.block):
-            remarks.append(f"{one.input_file}: {what}: not {made} here, since {why}; --try does")
+            remarks.append(f"{one.input_file}: {what}: not {made} here, since {why}; {later} does")
             continue
         try:
             words = _made(one, limit_s)
         except InputError as error:
             if one.block.here:
                 raise
-            words = f"{error}; its jobs run elsewhere, where --try tells"
+            words = f"{error}; its jobs run elsewhere, where {later} tells"
         remarks += [words] if words else []
     return remarks
 
@@ -90,7 +90,7 @@ def _why_not(block: ResourceBlock) -> str:
 
 def _made(one: MakesCalculator, limit_s: float) -> str:
     """Make it; "" or a remark. Raises InputError if it cannot be made."""
-    what, made = one.trial
+    what, made, later = one.trial
     place = Path(tempfile.mkdtemp(prefix="pwact-check-"))
     try:
         one.write_making(place)
@@ -100,7 +100,7 @@ def _made(one: MakesCalculator, limit_s: float) -> str:
         if not ended.in_time:
             return (
                 f"{one.input_file}: {what}: was not {made} within {limit_s:g} s, so nothing is "
-                "known about it; --try waits for it"
+                f"known about it; {later} waits for it"
             )
         one.read_making(place, ended.printed)
     finally:
