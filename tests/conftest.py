@@ -83,7 +83,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if at_most := os.environ.get("PWACT_TEST_OF_EACH"):
         kept = some_of_each(kept, int(at_most))
     if len(kept) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        known = set(kept)
+        config.hook.pytest_deselected(items=[item for item in items if item not in known])
         items[:] = kept
 
 
