@@ -96,7 +96,6 @@ def test_pairs_are_true(work_dir: Path) -> None:
 
 
 def test_most_accepted_frames_of_all_conditions_are_below_the_target(work_dir: Path) -> None:
-    """Of both together: the first limit at 1800 K rests on cold frames and promises too much."""
     errors = [
         error_of(work_dir, row)
         for place in iterations(work_dir)[1:]

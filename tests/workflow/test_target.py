@@ -213,6 +213,10 @@ def test_the_round_is_told(done: Path) -> None:
     assert (record["target"], record["condition"]) == (TARGET, 1)
     # errors are RATIO / TRAINED times U, without scatter
     assert record["at_limit"] == pytest.approx(record["limit"] * RATIO / TRAINED, rel=0.05)
+    spread = record["spread"]
+    assert len(spread) == 20
+    assert spread == sorted(spread)
+    assert sum(one <= record["limit"] for one in spread) == record["accepted"] * 20 // 82
     (limits,) = selected(done, 1, "limits.csv")
     assert float(limits["error_at_limit"]) == pytest.approx(record["at_limit"], rel=1e-6)
     assert (record["controls"], record["selected"], record["floor"]) == (4, 10, "")
