@@ -159,7 +159,9 @@ FORMATS: Registry[DataFormat] = Registry(
             pbc=EACH_AXIS,
             reads=(
                 "A file, or all `*.xyz` and `*.extxyz` below a folder. Names and units of labels: "
-                "[files](files.md#trainxyz). Columns and keys that are no labels are passed over.",
+                "[files](files.md#trainxyz). Columns and keys that are no labels are passed over; "
+                "of total charges and spins, weights of 0, and columns of moments and charges "
+                "under other names it is said.",
                 _COMPRESSED,
             ),
             written=(
@@ -173,7 +175,7 @@ FORMATS: Registry[DataFormat] = Registry(
                 "two candidates for one label that differ, a key twice with different values, "
                 "a virial that is not −volume times the stress, an unknown unit, a unit under a "
                 "key that is not read, names that are no elements, an axis that is periodic "
-                "without a lattice vector",
+                "without a lattice vector, a lattice as a list of lists that is not symmetric",
             ),
         ),
         "pwmlff/npy": DataFormat(
