@@ -16,6 +16,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from ase.io.cif import CIFBlock, parse_cif
 from ase.spacegroup import Spacegroup
+from ase.spacegroup.spacegroup import SpacegroupNotFoundError
 
 from pwact.errors import InputError
 from pwact.io.texts import read_text
@@ -28,6 +29,19 @@ _OPERATIONS = (
     "_space_group_symop.operation_xyz",
     "_symmetry_equiv_pos_as_xyz",
 )
+_SYMBOLS = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m")
+_NOT_SAID = frozenset({"", "?", "."})
+_LIST_THEM = f"list the operations in a loop of {_OPERATIONS[0]}"
+_CHOICE = re.compile(r":([12hr])$")
+_AGAIN = {  # written so before 1992, and since then
+    39: {"abm2", "aem2"},
+    41: {"aba2", "aea2"},
+    64: {"cmca", "cmce"},
+    67: {"cmma", "cmme"},
+    68: {"ccca", "ccce"},
+}
+_MONOCLINIC = range(3, 16)
+_CUBIC = range(195, 231)
 _SETTINGS = (1, 2)  # that ASE knows: origins, or hexagonal and rhombohedral axes
 _PDB_SHARE = slice(54, 60)
 _NO_CELL = [1.0, 1.0, 1.0]
@@ -76,6 +90,11 @@ def check_source(path: Path, name: str, found: Sequence[Atoms]) -> None:
         _check_res(path)
 
 
+def remedy(error: Exception) -> str:
+    """What helps where ASE cannot read a file: it knows one setting of most groups by its name."""
+    return f"; {_LIST_THEM}" if isinstance(error, SpacegroupNotFoundError) else ""
+
+
 def _check_cif(path: Path, found: Sequence[Atoms]) -> None:
     blocks = [one for one in parse_cif(io.StringIO(read_text(path))) if one.has_structure()]
     for block, atoms in zip(blocks, found):
@@ -103,20 +122,71 @@ def _check_symmetry(block: CIFBlock, group: Spacegroup, atoms: Atoms, path: Path
     if not _keeps(group, atoms):
         raise InputError(
             f"the cell has not the symmetry of space group {group.no} ({group.symbol}, setting "
-            f"{group.setting}); list the operations in a loop of {_OPERATIONS[0]}",
+            f"{group.setting}); {_LIST_THEM}",
             path,
         )
     if any(name in block for name in _OPERATIONS) or "_symmetry_space_group_setting" in block:
         return
+    symbol = _symbol(block)
+    if symbol and not _is_called(group, symbol):
+        raise InputError(
+            f"the file says {symbol}, and of space group {group.no} the operations of "
+            f"{group.symbol} alone are known; {_LIST_THEM}",
+            path,
+        )
     sites = block.get_unsymmetrized_structure().get_scaled_positions()
     for other in _others(group):
+        if symbol and not _is_called(other, symbol):
+            continue
         if _keeps(other, atoms) and not _same_sites(group, other, sites):
             raise InputError(
                 f"space group {group.no} ({group.symbol}) has two choices of its origin or axes, "
-                f"and the file does not say which; list the operations in a loop of "
-                f"{_OPERATIONS[0]}",
+                f"and the file does not say which; {_LIST_THEM}",
                 path,
             )
+
+
+def _symbol(block: CIFBlock) -> str:
+    """The Hermann-Mauguin symbol of a block; "" where it has none."""
+    found = (str(block[name]).strip() for name in _SYMBOLS if name in block)
+    return next((text for text in found if text not in _NOT_SAID), "")
+
+
+def _is_called(group: Spacegroup, symbol: str) -> bool:
+    """Whether a symbol is that of a group in its setting: `P 21/n` is another one than `P 21/c`."""
+    text, choice = _bare(symbol), ""
+    if found := _CHOICE.search(text):
+        text, choice = text[: found.start()], found[1]
+    if choice and choice != _choice(group):
+        return False
+    return text in _names(group)
+
+
+def _names(group: Spacegroup) -> set[str]:
+    """The symbols of a group in its setting, without blanks."""
+    short = _bare(group.symbol)
+    names = {short, *_AGAIN.get(group.no, ())}
+    if group.no in _MONOCLINIC:
+        lattice, axis = short[0], short[1:]
+        names.add(f"{lattice}1{axis}1" if _turned_about_b(group) else f"{lattice}11{axis}")
+    if group.no in _CUBIC:
+        names.add(short.replace("-", ""))  # as in Fm3m, before 1983
+    return names
+
+
+def _bare(symbol: str) -> str:
+    return re.sub(r"[\s_]", "", symbol).lower()
+
+
+def _choice(group: Spacegroup) -> str:
+    """What stands behind a symbol for the setting: axes of rhombohedral groups, or an origin."""
+    rhombohedral = group.symbol.startswith("R")
+    return "hr"[group.setting - 1] if rhombohedral else str(group.setting)
+
+
+def _turned_about_b(group: Spacegroup) -> bool:
+    """Whether a monoclinic group has its axis along b."""
+    return all(rotation[0, 0] == rotation[2, 2] for rotation, _ in group.get_symop())
 
 
 def _others(group: Spacegroup) -> Iterable[Spacegroup]:

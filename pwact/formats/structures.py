@@ -28,7 +28,7 @@ from pwact.formats.movement import last_frame
 from pwact.formats.moving import take_constraints
 from pwact.formats.outcar import last_ionic_step
 from pwact.formats.poscar import read_poscar, write_poscar
-from pwact.formats.sites import check_sites, check_source
+from pwact.formats.sites import check_sites, check_source, remedy
 from pwact.formats.structure_guess import by_content
 from pwact.io import files
 from pwact.io.texts import read_text
@@ -173,7 +173,8 @@ def read_by_ase(path: Path, name: str, index: slice) -> list[Atoms]:
         raise
     except Exception as error:  # noqa: BLE001 - other people's readers raise anything
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise InputError(f"cannot be read in format {name}: {reason}", path) from error
+        words = f"cannot be read in format {name}: {reason}{remedy(error)}"
+        raise InputError(words, path) from error
     if not found:
         raise InputError(f"holds no structure in format {name}", path)
     check_source(path, name, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Optional
 
 import ase.io
 import pytest
@@ -28,8 +29,9 @@ _atom_site_fract_y
 _atom_site_fract_z
 {sites}
 """
-RIGHT, HEXAGONAL = (90, 90, 90), (90, 90, 120)
+RIGHT, HEXAGONAL, OBLIQUE = (90, 90, 90), (90, 90, 120), (90, 105, 90)
 GROUP = "_symmetry_Int_Tables_number {}"
+NAMED = "_symmetry_space_group_name_H-M '{}'"
 SECOND = "_symmetry_space_group_setting 2"
 LISTED = f"{GROUP}\nloop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'"
 PDB = """CRYST1   12.000   12.000   12.000  90.00  90.00  90.00 P 1           1
@@ -88,6 +90,66 @@ def test_structures_that_are_not(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         read_structure(path, "cif")
     assert caught.value.file == path
+
+
+# Symbol, number, angles; the images of (0.1, 0.2, 0.3) by hand from International Tables, or none.
+SYMBOLS: list[tuple[str, Optional[int], tuple[int, ...], str]] = [
+    ("P 21/c", None, OBLIQUE, "x,y,z -x,-y,-z -x,1/2+y,1/2-z x,1/2-y,1/2+z"),
+    ("P 21/c", 14, OBLIQUE, "x,y,z -x,-y,-z -x,1/2+y,1/2-z x,1/2-y,1/2+z"),
+    ("P_1_21/c_1", 14, RIGHT, "x,y,z -x,-y,-z -x,1/2+y,1/2-z x,1/2-y,1/2+z"),
+    ("C 2", None, OBLIQUE, "x,y,z -x,y,-z 1/2+x,1/2+y,z 1/2-x,1/2+y,-z"),
+    ("P 2/m", 10, OBLIQUE, "x,y,z -x,-y,-z -x,y,-z x,-y,z"),
+    ("P 1 2/m 1", 10, RIGHT, "x,y,z -x,-y,-z -x,y,-z x,-y,z"),
+    ("A b m 2", 39, RIGHT, "x,y,z -x,-y,z x,1/2-y,z -x,1/2+y,z "
+     "x,1/2+y,1/2+z -x,1/2-y,1/2+z x,-y,1/2+z -x,y,1/2+z"),
+    ("P 21/n", 14, OBLIQUE, ""),
+    ("P 1 21/n 1", 14, OBLIQUE, ""),
+    ("P 21/n", None, OBLIQUE, ""),
+    ("P 21/a", 14, OBLIQUE, ""),
+    ("I 2/m", 12, OBLIQUE, ""),
+    ("C 2/m", 14, OBLIQUE, ""),
+    ("P 2/m", 10, RIGHT, ""),
+    ("P b n m", 62, RIGHT, ""),
+    ("P n m a :2", 62, RIGHT, ""),
+    ("F d -3 m :2", 227, RIGHT, ""),
+    ("F d 3 m", 227, RIGHT, ""),
+]  # fmt: skip
+
+
+def image(operation: str) -> tuple[float, ...]:
+    """One of the images of (0.1, 0.2, 0.3), within the cell."""
+    rows = []
+    for row in operation.split(","):
+        value = {"x": 0.1, "y": 0.2, "z": 0.3}[row.strip("+-/12")]
+        rows.append(("1/2" in row) * 0.5 + (-value if "-" in row else value))
+    return tuple(round(row % 1.0, 6) for row in rows)
+
+
+@pytest.mark.parametrize(("symbol", "number", "angles", "operations"), SYMBOLS)
+def test_a_symbol_says_which_operations_are_meant(
+    tmp_path: Path, symbol: str, number: Optional[int], angles: tuple[int, ...], operations: str
+) -> None:
+    numbered = "" if number is None else GROUP.format(number)
+    path = tmp_path / "a.cif"
+    path.write_text(cif(f"{NAMED.format(symbol)}\n{numbered}", "Si1 0.1 0.2 0.3", angles))
+    if operations:
+        found = read_structure(path, "cif").get_scaled_positions().round(6) % 1.0
+        assert set(map(tuple, found.tolist())) == set(map(image, operations.split()))
+        return
+    with pytest.raises(InputError, match="list the operations in a loop of _space_group_symop"):
+        read_structure(path, "cif")
+
+
+@pytest.mark.parametrize("symbol", ["F d -3 m :1", "Fd-3m:1", "F d 3 m:1", "?"])
+def test_a_symbol_with_the_choice_of_its_origin(tmp_path: Path, symbol: str) -> None:
+    path = tmp_path / "a.cif"
+    text = cif(f"{NAMED.format(symbol)}\n{GROUP.format(227)}", "Si1 0 0 0")
+    path.write_text(text)
+    if symbol == "?":
+        with pytest.raises(InputError, match="two choices of its origin or axes"):
+            read_structure(path, "cif")
+        return
+    assert len(read_structure(path, "cif")) == 8
 
 
 @pytest.mark.parametrize(
