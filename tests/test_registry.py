@@ -72,7 +72,7 @@ def test_spellings() -> None:
 
 ALLOWED = {  # words of programs and files that are names of ours as well
     ("engines/dftbplus/input.py", "dftb"),
-    ("formats/structure_remarks.py", "extxyz"),
+    ("formats/structure_warnings.py", "extxyz"),
     ("takeover/tree.py", "slurm"),
 }
 

@@ -26,6 +26,8 @@ BANNED = re.compile(
 )
 OF_PAGES = re.compile(r"(?<!_)\b(remarks?|doubts?|complain\w*)\b", re.IGNORECASE)
 
+OF_NAMES = re.compile(r"(?<!de)(remark|doubt|fault|complain|objection)", re.IGNORECASE)
+
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
     """Strings of a module, docstrings and messages, and its comments."""
@@ -43,6 +45,19 @@ def prose(page: Path) -> str:
     text = page.read_text(encoding="utf-8")
     before, found, rest = text.partition(GLOSSARY)
     return before + rest[rest.index("\n## ") :] if found else text
+
+
+def names(path: Path) -> set[str]:
+    """What a module calls its functions, classes, arguments and variables, and its own name."""
+    found = {path.stem}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, (ast.Name, ast.Attribute)):
+            found.add(node.id if isinstance(node, ast.Name) else node.attr)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -73,6 +88,16 @@ def test_pages_have_plain_words() -> None:
         for match in pattern.finditer(prose(page))
     ]
     assert found == []
+
+
+def test_what_warns_is_a_warning_and_what_refuses_is_an_error() -> None:
+    found = {
+        f"{path.relative_to(REPOSITORY)}: {name}"
+        for path in MODULES
+        for name in names(path)
+        if OF_NAMES.search(name)
+    }
+    assert found == set()
 
 
 def test_every_module_calls_its_logger_by_one_name() -> None:

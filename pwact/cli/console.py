@@ -120,7 +120,7 @@ def note(text: str) -> None:
         _give_up("stderr")
 
 
-def complain(message: str, error: Optional[BaseException] = None) -> None:
+def show_error(message: str, error: Optional[BaseException] = None) -> None:
     """Show an error on stderr; with `error`, its traceback, too."""
     note(f"pwact: {message}")
     if error is not None and sys.stderr is not None:

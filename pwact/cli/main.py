@@ -133,11 +133,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         failure, message, status = error, f"{place}{error.strerror or error}", EXIT_FAILED
     except ModuleNotFoundError as error:
         failure, message, status = error, _missing_module(error), EXIT_FAILED
-    except Exception as error:  # noqa: BLE001  a fault of ours is shown in one line, too
+    except Exception as error:  # noqa: BLE001  an error of ours is shown in one line, too
         hint = "" if debug else "; run with --debug for details"
         message = f"unexpected {type(error).__name__}: {error}{hint}"
         failure, status = error, EXIT_FAILED
-    console.complain(message, failure if debug else None)
+    console.show_error(message, failure if debug else None)
     return status
 
 

@@ -77,8 +77,8 @@ def read_document(path: Path) -> Document:
         raise InputError("the brackets are nested too deeply", path) from error
     if not isinstance(root, JsonObject):
         raise InputError(f"found {shown(root)}; a JSON object {{...}} is expected", path)
-    for key, fault in _faults(root, ""):
-        raise InputError(fault, path, key)
+    for key, message in _errors(root, ""):
+        raise InputError(message, path, key)
     return Document(path, root)
 
 
@@ -166,7 +166,7 @@ def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
     return made
 
 
-def _faults(value: Any, key: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+def _errors(value: Any, key: str, depth: int = 0) -> Iterator[tuple[str, str]]:
     """Key path and description of everything that JSON allows and we do not."""
     if depth > _DEEPEST:
         yield key.partition("[")[0], "the brackets are nested too deeply"
@@ -174,11 +174,11 @@ def _faults(value: Any, key: str, depth: int = 0) -> Iterator[tuple[str, str]]:
         if value.repeated is not None:
             yield child(key, value.repeated), "the key is given twice (case does not count)"
         for name, item in value.items():
-            yield from _faults(name, child(key, name), depth)
-            yield from _faults(item, child(key, name), depth + 1)
+            yield from _errors(name, child(key, name), depth)
+            yield from _errors(item, child(key, name), depth + 1)
     elif isinstance(value, list):
         for position, item in enumerate(value):
-            yield from _faults(item, f"{key}[{position}]", depth + 1)
+            yield from _errors(item, f"{key}[{position}]", depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
         found = "not a number" if math.isnan(value) else "an infinite or far too large number"
         yield key, f"{found} is not allowed"

@@ -265,15 +265,15 @@ def _check_generated(node: Node, values: dict[str, Any]) -> None:
             f"found {values['trj_freq']}, but nsteps is {values['nsteps']}: only the start "
             "structure would be seen; allowed: at most nsteps"
         )
-    _doubt_damping(node, values)
+    _note_damping(node, values)
 
 
-def _doubt_damping(node: Node, values: Mapping[str, Any]) -> None:
+def _note_damping(node: Node, values: Mapping[str, Any]) -> None:
     """A thermostat or barostat that is hardly slower than the time step shakes the atoms apart."""
     used = {"taut": values["ensemble"] != "nve", "taup": values["ensemble"].startswith("npt")}
     for name, counts in used.items():
         if counts and values[name] < _FASTEST * min(values["md_dt"], _MD_DT.high):
-            node.child(name, None).doubt(
+            node.child(name, None).unlikely(
                 f"found {values[name]:g} ps, which is hardly meant with a time step (md_dt) of "
                 f"{values['md_dt']:g} ps; usual is 100 time steps, at least {_FASTEST}"
             )

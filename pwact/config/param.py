@@ -97,7 +97,7 @@ def resources_of(launch: Path, path: Path, param: Context) -> tuple[Resources, C
 
 def said_of(param: Context, resource: Context) -> list[str]:
     """What is odd in two files. Raises InputError where that is refused."""
-    refused = [*param.unknown, *resource.unknown, *param.doubts]
+    refused = [*param.unknown, *resource.unknown, *param.unlikely]
     if param.strict and refused:
         raise refused[0]
     return [*param.warnings, *resource.warnings, *(str(one) for one in refused)]

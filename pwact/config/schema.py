@@ -29,7 +29,7 @@ class Context:
     base
         Directory that relative paths start from.
     warnings
-        Collected notices; `unknown` and `doubts` (unlikely numbers) hold those that strictness
+        Collected notices; `unknown` (keys) and `unlikely` (numbers) hold those that strictness
         turns into errors.
     homes
         Key name → section where it belongs, for keys that were put elsewhere.
@@ -41,7 +41,7 @@ class Context:
     base: Path
     warnings: list[str] = field(default_factory=list)
     unknown: list[InputError] = field(default_factory=list)
-    doubts: list[InputError] = field(default_factory=list)
+    unlikely: list[InputError] = field(default_factory=list)
     homes: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
 
@@ -71,9 +71,9 @@ class Node:
         """Note something that does not stop the work."""
         self.context.warnings.append(str(self.error(message)))
 
-    def doubt(self, message: str) -> None:
+    def unlikely(self, message: str) -> None:
         """Note a value that can be honoured, but is hardly meant."""
-        self.context.doubts.append(self.error(message))
+        self.context.unlikely.append(self.error(message))
 
     def unknown(self, fate: str, hint: str) -> None:
         """Note that nobody knows this key, and what becomes of it."""
@@ -127,7 +127,7 @@ class Usual:
         """The range, in the unit of the key."""
         return f"{self.low:g} to {self.high:g}{f' {unit}' if unit else ''}"
 
-    def doubt(self, number: float, unit: str = "") -> str:
+    def warning(self, number: float, unit: str = "") -> str:
         """What is said of a number, in the unit of the key; "" of one in the range."""
         if self.low <= number <= self.high:
             return ""
@@ -149,7 +149,7 @@ class Key:
     obsolete
         The key is known and has no effect.
     usual
-        Numbers beyond it are a doubt: `check` warns, and strictness refuses them.
+        Numbers beyond it are unlikely: `check` warns, and strictness refuses them.
     """
 
     name: str
@@ -215,7 +215,7 @@ def read(node: Node, keys: Sequence[Key]) -> dict[str, Any]:
                 found.warn("this key has no effect any more")
         elif found is not None:
             values[key.attribute or key.name] = key.kind.convert(found)
-            _doubt(found, key, values[key.attribute or key.name])
+            _note_unlikely(found, key, values[key.attribute or key.name])
         elif key.required:
             raise _missing(node, key, strangers)
         else:
@@ -233,14 +233,14 @@ def only(node: Node, keys: Sequence[Key]) -> Node:
     return dataclasses.replace(node, value=members)
 
 
-def _doubt(node: Node, key: Key, value: Any) -> None:
+def _note_unlikely(node: Node, key: Key, value: Any) -> None:
     """Note the first number of `value` that is not usual."""
     for one in value if isinstance(value, tuple) else (value,):
         number = getattr(one, "value", one)
         if key.usual is None or number is None:
             continue
-        if words := key.usual.doubt(number, key.unit):
-            node.doubt(words)
+        if words := key.usual.warning(number, key.unit):
+            node.unlikely(words)
             return
 
 

@@ -116,9 +116,9 @@ def load_strategy(node: Node) -> StrategyConfig:
         _demand_no_window(node)
     if UNCERTAINTIES[values["uncertainty"]].single:
         values["model_num"] = 1
-    for name, fault in _faults(values):
-        if fault:
-            raise node.child(name, None).error(fault)
+    for name, message in _errors(values):
+        if message:
+            raise node.child(name, None).error(message)
     return StrategyConfig(**values)
 
 
@@ -147,7 +147,7 @@ def _demand_no_window(node: Node) -> None:
         )
 
 
-def _faults(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _errors(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Keys and what is wrong with them; "" where nothing is."""
     models = values["model_num"]
     lower, upper = values["lower_model_devi_f"], values["upper_model_devi_f"]

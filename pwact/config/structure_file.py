@@ -113,6 +113,6 @@ def structure_file(
         found = guess(path)
     except InputError as error:
         raise place.error(str(error)) from error
-    if found.remark:
-        place.warn(f"{path}: {found.remark}")
+    if found.warning:
+        place.warn(f"{path}: {found.warning}")
     return StructureFile(path, found.format, held)

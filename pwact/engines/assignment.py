@@ -54,7 +54,7 @@ class Holder(Protocol):
     open_axes: bool
 
     def check_held(self, atoms: Atoms) -> str:
-        """What becomes of atoms that are held: a remark for the user, "" where they are.
+        """What becomes of atoms that are held: a warning for the user, "" where they are.
 
         Structures in which no atom is held are not asked about.
 

@@ -118,7 +118,7 @@ class Explorer(Protocol):
         """Raise InputError unless this MD can be run."""
 
     def check_held(self, atoms: Atoms, motion: Motion) -> str:
-        """Remark on atoms that are held, "" if this MD holds them; InputError where it cannot."""
+        """A warning of held atoms, "" where this MD holds them; InputError where it cannot."""
 
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """Everything of the MD that the result depends on, as JSON (files by hash)."""

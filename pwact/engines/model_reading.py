@@ -79,10 +79,10 @@ def read_all(directory: Path, module: str) -> None:
     """Read the models, and leave word of what stands against each."""
     read = import_module(module).read_begin
     asked = json.loads((directory / ASKED).read_text(encoding="utf-8"))
-    write_json(directory / READ, {key: _fault(read, one) for key, one in asked.items()})
+    write_json(directory / READ, {key: _outcome(read, one) for key, one in asked.items()})
 
 
-def _fault(read: Any, asked: Mapping[str, Any]) -> dict[str, str]:
+def _outcome(read: Any, asked: Mapping[str, Any]) -> dict[str, str]:
     made = {"error": "", "key": "", "lacking": ""}
     try:
         read(asked)

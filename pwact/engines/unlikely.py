@@ -36,7 +36,7 @@ class LooksAtInputs(Protocol):
     """An explorer that knows which numbers of a user's input are usual."""
 
     def unlikely_in(self, motion: UserInput) -> list[InputError]:
-        """A complaint of each number that is not, with file and line."""
+        """An error for each number that is not, with file and line."""
 
 
 def unlikely_words(labelers: Iterable[object], purpose: Purpose, strict: bool) -> list[str]:
@@ -47,12 +47,12 @@ def unlikely_words(labelers: Iterable[object], purpose: Purpose, strict: bool) -
     InputError
         One of them is not usual, where strictness refuses that.
     """
-    return told((one for each in labelers for one in _unlikely(each, purpose)), strict)
+    return as_warnings((one for each in labelers for one in _unlikely(each, purpose)), strict)
 
 
-def told(complaints: Iterable[InputError], strict: bool) -> list[str]:
-    """Complaints as lines, each once; where strictness refuses them the first is raised."""
-    found = list(complaints)
+def as_warnings(errors: Iterable[InputError], strict: bool) -> list[str]:
+    """Errors as lines, each once; where strictness refuses them the first is raised."""
+    found = list(errors)
     if strict and found:
         raise found[0]
     return list(dict.fromkeys(map(str, found)))
@@ -62,7 +62,9 @@ def _unlikely(labeler: object, purpose: Purpose) -> list[InputError]:
     return labeler.unlikely(purpose) if isinstance(labeler, NamesUnlikely) else []
 
 
-def doubts_of(file: Path, numbers: Iterable[tuple[str, str, Usual, str]]) -> list[InputError]:
+def unlikely_numbers(
+    file: Path, numbers: Iterable[tuple[str, str, Usual, str]]
+) -> list[InputError]:
     """An error for each number beyond its range.
 
     Parameters
@@ -72,7 +74,7 @@ def doubts_of(file: Path, numbers: Iterable[tuple[str, str, Usual, str]]) -> lis
         is passed over: the program refuses it.
     """
     said = (
-        (key, usual.doubt(float(text), unit))
+        (key, usual.warning(float(text), unit))
         for key, text, usual, unit in numbers
         if is_plain(text)
     )

@@ -126,7 +126,7 @@ class JobPhase(Enum):
     GONE = "gone"  # the scheduler does not know it (any more)
 
 
-class Fault(Enum):
+class Blame(Enum):
     """Who is to blame that a job ended before its tasks were done."""
 
     TASK = "task"  # counts as a try
@@ -146,23 +146,23 @@ class JobState:
         The scheduler's own word (``PENDING``, ``NODE_FAIL`` …).
     reason
         The scheduler's reason, if it gives one.
-    fault
+    blame
         Of an ended job: who is to blame if tasks are not done.
     obstacle
         Of a waiting job: the reason, where it waits for more than its turn.
     stuck
         Of a waiting job: it can never start as it is.
-    remark
+    warning
         What the user should read about it, once.
     """
 
     phase: JobPhase
     word: str = ""
     reason: str = ""
-    fault: Fault = Fault.TASK
+    blame: Blame = Blame.TASK
     obstacle: str = ""
     stuck: bool = False
-    remark: str = ""
+    warning: str = ""
 
     @property
     def alive(self) -> bool:

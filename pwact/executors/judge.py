@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pwact.errors import PwactError
-from pwact.executors.base import Fault, JobSpec, JobState, Task
+from pwact.executors.base import Blame, JobSpec, JobState, Task
 from pwact.executors.causes import story
 from pwact.executors.jobs import Group, Unit
 from pwact.executors.records import SET_UP, ExitRecord
@@ -40,7 +40,7 @@ def came_further(unit: Unit) -> bool:
     return now > before
 
 
-def account(group: Group, progress: bool, ran: Sequence[Unit], fault: Fault) -> None:
+def account(group: Group, progress: bool, ran: Sequence[Unit], blame: Blame) -> None:
     """Charge a job that left tasks undone to the tasks that are to blame.
 
     Parameters
@@ -52,12 +52,12 @@ def account(group: Group, progress: bool, ran: Sequence[Unit], fault: Fault) -> 
     """
     if progress:
         group.fruitless = group.requeues = 0
-    if fault is Fault.MACHINE and group.requeues < MAX_REQUEUES:
+    if blame is Blame.MACHINE and group.requeues < MAX_REQUEUES:
         group.requeues += 1
         return
     if not progress:
         group.fruitless += 1
-    if fault is Fault.TIMEOUT and progress:
+    if blame is Blame.TIMEOUT and progress:
         return
     for unit in ran:
         unit.tries += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional
 
 from pwact.config.resources import ResourceBlock
-from pwact.executors.base import Fault, JobPhase, JobSpec, JobState, OutageError
+from pwact.executors.base import Blame, JobPhase, JobSpec, JobState, OutageError
 from pwact.executors.commands import LIST_LENGTH, Answer, in_one_line, run_command, user_name
 from pwact.executors.dialect import Dialect
 from pwact.executors.queue import QueueExecutor, Refusals, Row, ended_with, own_output
@@ -30,17 +30,17 @@ _ITS_TURN = re.compile(
 _HELD = "is held: it waits until 'bresume {id}'"
 _SUSPENDED = "is suspended: it goes on after 'bresume {id}'"
 _REASONS = {  # LSF's reasons for which a job ended → word, who is to blame
-    "TERM_RUNLIMIT": ("TIMEOUT", Fault.TIMEOUT),
-    "TERM_CPULIMIT": ("TIMEOUT", Fault.TIMEOUT),
-    "TERM_DEADLINE": ("TIMEOUT", Fault.TIMEOUT),
-    "TERM_MEMLIMIT": ("OUT_OF_MEMORY", Fault.TASK),
-    "TERM_SWAP": ("OUT_OF_MEMORY", Fault.TASK),
-    "TERM_PREEMPT": ("PREEMPTED", Fault.MACHINE),
-    "TERM_LOAD": ("PREEMPTED", Fault.MACHINE),
-    "TERM_WINDOW": ("PREEMPTED", Fault.MACHINE),
-    "TERM_ZOMBIE": ("NODE_FAIL", Fault.MACHINE),
-    "TERM_REMOVE_HUNG_JOB": ("NODE_FAIL", Fault.MACHINE),
-    "TERM_RC": ("NODE_FAIL", Fault.MACHINE),
+    "TERM_RUNLIMIT": ("TIMEOUT", Blame.TIMEOUT),
+    "TERM_CPULIMIT": ("TIMEOUT", Blame.TIMEOUT),
+    "TERM_DEADLINE": ("TIMEOUT", Blame.TIMEOUT),
+    "TERM_MEMLIMIT": ("OUT_OF_MEMORY", Blame.TASK),
+    "TERM_SWAP": ("OUT_OF_MEMORY", Blame.TASK),
+    "TERM_PREEMPT": ("PREEMPTED", Blame.MACHINE),
+    "TERM_LOAD": ("PREEMPTED", Blame.MACHINE),
+    "TERM_WINDOW": ("PREEMPTED", Blame.MACHINE),
+    "TERM_ZOMBIE": ("NODE_FAIL", Blame.MACHINE),
+    "TERM_REMOVE_HUNG_JOB": ("NODE_FAIL", Blame.MACHINE),
+    "TERM_RC": ("NODE_FAIL", Blame.MACHINE),
 }
 _TERM = re.compile(r"(TERM_\w+)(?::\s*([^.;]*))?")
 _HISTORY = re.compile(r"Job <(\d+)>, Job Name <([^>]*)>")
@@ -167,25 +167,25 @@ def state_of(job_id: str, word: str, end: tuple[str, str], reason: str = "") -> 
         return JobState(JobPhase.ENDED, "COMPLETED") if word != "EXIT" else _end(*end)
     if word == "PSUSP":
         held = _HELD.format(id=job_id)
-        return JobState(JobPhase.WAITING, word, "held", obstacle="it is held", remark=held)
+        return JobState(JobPhase.WAITING, word, "held", obstacle="it is held", warning=held)
     if word in ("PEND", "WAIT", "PROV"):
         reason = "" if reason == "-" else reason
         obstacle = "" if not reason or _ITS_TURN.search(reason) else reason
         return JobState(JobPhase.WAITING, word, reason, obstacle=obstacle)
     suspended = word in ("USUSP", "SSUSP")
     unreachable = "runs on a host that does not answer" if word in ("UNKWN", "ZOMBI") else ""
-    remark = _SUSPENDED.format(id=job_id) if suspended else unreachable
-    return JobState(JobPhase.RUNNING, word, remark=remark)
+    warning = _SUSPENDED.format(id=job_id) if suspended else unreachable
+    return JobState(JobPhase.RUNNING, word, warning=warning)
 
 
 def _end(code: str, why: str) -> JobState:
     match = _TERM.search(why)
     if match and match.group(1) in _REASONS:
-        word, fault = _REASONS[match.group(1)]
+        word, blame = _REASONS[match.group(1)]
         reason = (match.group(2) or match.group(1)).strip()
-        again = "; its tasks run again" if fault is Fault.MACHINE else ""
-        remark = f"was ended: {reason}{again}"
-        return JobState(JobPhase.ENDED, word, match.group(1), fault, remark=remark)
+        again = "; its tasks run again" if blame is Blame.MACHINE else ""
+        warning = f"was ended: {reason}{again}"
+        return JobState(JobPhase.ENDED, word, match.group(1), blame, warning=warning)
     if match:
         return JobState(JobPhase.ENDED, "KILLED", match.group(1))
     if code.isdigit() and int(code):

@@ -10,7 +10,7 @@ from typing import Optional
 
 from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
-from pwact.executors.base import Fault, JobPhase, JobSpec, JobState, OutageError
+from pwact.executors.base import Blame, JobPhase, JobSpec, JobState, OutageError
 from pwact.executors.commands import LIST_LENGTH, Answer, in_one_line, run_command, user_name
 from pwact.executors.dialect import Dialect, short_name
 from pwact.executors.queue import QueueExecutor, Refusals, Row, ended_with, own_output
@@ -19,12 +19,12 @@ _NAME_LENGTH = 15  # Torque and old releases take no longer names
 _UNKNOWN = re.compile(r"unknown job|job has finished", re.IGNORECASE)
 _SIGNAL = 256  # what an exit status begins at when a signal ended the script
 _LIMITS = {  # negative exit statuses of PBS itself, as its reference guide lists them
-    -24: ("TIMEOUT", "CPU use in a burst", Fault.TASK),
-    -25: ("TIMEOUT", "number of CPUs used", Fault.TASK),
-    -26: ("OUT_OF_MEMORY", "virtual memory", Fault.TASK),
-    -27: ("OUT_OF_MEMORY", "memory", Fault.TASK),
-    -28: ("TIMEOUT", "CPU time", Fault.TIMEOUT),
-    -29: ("TIMEOUT", "walltime", Fault.TIMEOUT),
+    -24: ("TIMEOUT", "CPU use in a burst", Blame.TASK),
+    -25: ("TIMEOUT", "number of CPUs used", Blame.TASK),
+    -26: ("OUT_OF_MEMORY", "virtual memory", Blame.TASK),
+    -27: ("OUT_OF_MEMORY", "memory", Blame.TASK),
+    -28: ("TIMEOUT", "CPU time", Blame.TIMEOUT),
+    -29: ("TIMEOUT", "walltime", Blame.TIMEOUT),
 }
 _OVER_TIME = re.compile(r"exceeded resource (walltime|cput)|walltime .*exceeded limit")
 _NEVER = re.compile(r"Can Never Run: *(.*)", re.IGNORECASE)
@@ -213,21 +213,21 @@ def state_of(job_id: str, attributes: Mapping[str, str]) -> JobState:
         return _end(attributes.get("Exit_status", ""), comment)
     if phase is JobPhase.WAITING:
         return _waiting(job_id, word, comment)
-    return JobState(phase, word, remark=_SUSPENDED if word in ("S", "U") else "")
+    return JobState(phase, word, warning=_SUSPENDED if word in ("S", "U") else "")
 
 
 def _waiting(job_id: str, word: str, comment: str) -> JobState:
     never = _NEVER.search(comment)
     if never:
         reason = never.group(1) or comment
-        remark = f"can never start: {reason}"
-        return JobState(JobPhase.WAITING, word, reason, stuck=True, remark=remark)
+        warning = f"can never start: {reason}"
+        return JobState(JobPhase.WAITING, word, reason, stuck=True, warning=warning)
     match = _WAITS.search(comment)
     reason = (match.group(1) or match.group()) if match else ""
     if word == "H":
         held = _HELD.format(id=job_id)
         return JobState(
-            JobPhase.WAITING, word, reason, obstacle=reason or "it is held", remark=held
+            JobPhase.WAITING, word, reason, obstacle=reason or "it is held", warning=held
         )
     obstacle = "" if not reason or _ITS_TURN.search(reason) else reason
     return JobState(JobPhase.WAITING, word, reason, obstacle=obstacle)
@@ -238,13 +238,13 @@ def _end(status: str, comment: str) -> JobState:
     if code is None:  # deleted before it began
         return JobState(JobPhase.ENDED, "ENDED", comment)
     if code in _LIMITS:
-        word, what, fault = _LIMITS[code]
-        remark = f"was ended at its limit of {what}"
-        return JobState(JobPhase.ENDED, word, f"exit status {code}", fault, remark=remark)
+        word, what, blame = _LIMITS[code]
+        warning = f"was ended at its limit of {what}"
+        return JobState(JobPhase.ENDED, word, f"exit status {code}", blame, warning=warning)
     if _OVER_TIME.search(comment):
-        remark = "was ended at its limit of time"
-        return JobState(JobPhase.ENDED, "TIMEOUT", comment, Fault.TIMEOUT, remark=remark)
+        warning = "was ended at its limit of time"
+        return JobState(JobPhase.ENDED, "TIMEOUT", comment, Blame.TIMEOUT, warning=warning)
     if code < 0:
-        remark = f"failed in the hands of PBS (exit status {code}); its tasks run again"
-        return JobState(JobPhase.ENDED, "FAILED", comment, Fault.MACHINE, remark=remark)
+        warning = f"failed in the hands of PBS (exit status {code}); its tasks run again"
+        return JobState(JobPhase.ENDED, "FAILED", comment, Blame.MACHINE, warning=warning)
     return ended_with(code - 128 if code >= _SIGNAL else code)

@@ -207,8 +207,8 @@ class Run:
         state = job.pool.state(job.id)
         if state is None:
             return
-        if state.remark and state.remark != job.state.remark:
-            logger.warning("job %s (%s): %s", job.spec.name, job.id, state.remark)
+        if state.warning and state.warning != job.state.warning:
+            logger.warning("job %s (%s): %s", job.spec.name, job.id, state.warning)
         before, job.state = job.state, state
         if before.phase is JobPhase.RUNNING and state.phase is JobPhase.WAITING:
             logger.warning("job %s (%s) is back in the queue: %s", job.spec.name, job.id, state)
@@ -237,7 +237,7 @@ class Run:
         changed = [job for job in alive if job.state.obstacle != before[job].obstacle]
         journal_waiting(self._at, changed)
         for reason, mine in by_obstacle(changed).items():
-            if reason not in self._obstacles and not mine[0].state.remark:  # that says it better
+            if reason not in self._obstacles and not mine[0].state.warning:  # that says it better
                 more = f" and {len(mine) - 1} more" if len(mine) > 1 else ""
                 which = f"job {mine[0].spec.name} ({mine[0].id}){more}"
                 logger.warning("%s: has to wait: %s", which, reason)
@@ -316,7 +316,7 @@ class Run:
                 continue
             ran = certainly_ran(job.spec, job.units, again, job.record)
             charged = [unit for unit in ran if unit not in further]
-            account(group, progress, charged, job.state.fault)
+            account(group, progress, charged, job.state.blame)
             if not progress:  # another task goes first, in case the first one ends every job
                 for unit in job.units[: max(1, self._block.parallel_num)]:
                     group.units[unit] = group.units.pop(unit)

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError
-from pwact.executors.base import Fault, JobPhase, JobSpec, JobState, OutageError
+from pwact.executors.base import Blame, JobPhase, JobSpec, JobState, OutageError
 from pwact.executors.commands import Answer, in_one_line, run_command, user_name
 from pwact.executors.dialect import Dialect
 from pwact.executors.queue import QueueExecutor, Refusals, Row, ended_with, own_output
@@ -168,15 +168,15 @@ def state_of(job_id: str, word: str) -> JobState:
     if "d" in word:
         return JobState(JobPhase.RUNNING, word, "is being deleted")
     if "E" in word:
-        return JobState(JobPhase.WAITING, word, "in error", stuck=True, remark="can never start")
+        return JobState(JobPhase.WAITING, word, "in error", stuck=True, warning="can never start")
     if "h" in word and "r" not in word:
         held = _HELD.format(id=job_id)
-        return JobState(JobPhase.WAITING, word, "held", obstacle="it is held", remark=held)
+        return JobState(JobPhase.WAITING, word, "held", obstacle="it is held", warning=held)
     if "q" in word or "w" in word:
         return JobState(JobPhase.WAITING, word)
     suspended = any(letter in word for letter in "sST")
     return JobState(
-        JobPhase.RUNNING, word, remark=_SUSPENDED.format(id=job_id) if suspended else ""
+        JobPhase.RUNNING, word, warning=_SUSPENDED.format(id=job_id) if suspended else ""
     )
 
 
@@ -185,7 +185,7 @@ def explained(state: JobState, reason: str) -> JobState:
     if state.phase is not JobPhase.WAITING or not reason:
         return state
     if state.stuck:
-        return replace(state, reason=reason, remark=f"can never start: {reason}")
+        return replace(state, reason=reason, warning=f"can never start: {reason}")
     obstacle = state.obstacle or ("" if _ITS_TURN.search(reason) else reason)
     return replace(state, reason=state.reason or reason, obstacle=obstacle)
 
@@ -230,10 +230,10 @@ def _end(entry: Mapping[str, str]) -> JobState:
     status = int((entry.get("exit_status", "0").split() or ["0"])[0])
     why = why.strip()
     if code == _LIMIT_ENDED:
-        return JobState(JobPhase.ENDED, "TIMEOUT", why, Fault.TIMEOUT, remark=f"was ended: {why}")
+        return JobState(JobPhase.ENDED, "TIMEOUT", why, Blame.TIMEOUT, warning=f"was ended: {why}")
     if code in _MACHINE_FAILED:
-        remark = f"failed on its node ({why}); its tasks run again"
-        return JobState(JobPhase.ENDED, "FAILED", why, Fault.MACHINE, remark=remark)
+        warning = f"failed on its node ({why}); its tasks run again"
+        return JobState(JobPhase.ENDED, "FAILED", why, Blame.MACHINE, warning=warning)
     if code in _SET_UP_FAILED:
         why = f"{why}: {_SET_UP_FAILED[code]}"
         return JobState(JobPhase.ENDED, "FAILED", why)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional
 
 from pwact.config.resources import ResourceBlock
-from pwact.executors.base import ARRAY_SPAN, Fault, JobPhase, JobState
+from pwact.executors.base import ARRAY_SPAN, Blame, JobPhase, JobState
 from pwact.executors.dialect import Dialect
 
 ROW_FORMAT = "%i|%T|%j|%r"
@@ -24,11 +24,11 @@ _NAME = re.compile(r"([^\d]+)(\d+)-([0-9a-f]{12})")
 _PARTS = re.compile(r"(\d+)_\[(\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*)(?:%\d+)?\]")
 
 _WAITING, _RUNNING, _ENDED = JobPhase.WAITING, JobPhase.RUNNING, JobPhase.ENDED
-_T, _M = Fault.TASK, Fault.MACHINE
+_T, _M = Blame.TASK, Blame.MACHINE
 _HELD = "is held: it waits until 'scontrol release {id}'"
 
-# short name, long name, phase, fault, remark
-_TABLE: tuple[tuple[str, str, JobPhase, Fault, str], ...] = (
+# short name, long name, phase, blame, warning
+_TABLE: tuple[tuple[str, str, JobPhase, Blame, str], ...] = (
     ("PD", "PENDING", _WAITING, _T, ""),
     ("CF", "CONFIGURING", _WAITING, _T, ""),
     ("RQ", "REQUEUED", _WAITING, _T, "goes back to the queue"),
@@ -48,7 +48,7 @@ _TABLE: tuple[tuple[str, str, JobPhase, Fault, str], ...] = (
     ("CA", "CANCELLED", _ENDED, _T, "was cancelled, though not by pwact"),
     ("DL", "DEADLINE", _ENDED, _T, "was ended at its deadline"),
     ("OOM", "OUT_OF_MEMORY", _ENDED, _T, "ran out of memory"),
-    ("TO", "TIMEOUT", _ENDED, Fault.TIMEOUT, "was ended at its time limit"),
+    ("TO", "TIMEOUT", _ENDED, Blame.TIMEOUT, "was ended at its time limit"),
     ("NF", "NODE_FAIL", _ENDED, _M, "ended with its node; its tasks run again"),
     ("PR", "PREEMPTED", _ENDED, _M, "had to make room for others; its tasks run again"),
     ("BF", "BOOT_FAIL", _ENDED, _M, "ended as its node did not boot; its tasks run again"),
@@ -165,26 +165,26 @@ def _word(text: str) -> str:
 
 def state_of(row: Row) -> JobState:
     """Tell what a row means. A word that nobody knows belongs to a living job."""
-    _, word, phase, fault, remark = _STATES.get(row.word.upper(), ("", row.word, _RUNNING, _T, ""))
+    _, word, phase, blame, warning = _STATES.get(row.word.upper(), ("", row.word, _RUNNING, _T, ""))
     reason = "" if row.reason == "None" else row.reason.strip("()")
     stuck = False
     if phase is _WAITING:
         stuck = bool(_NEVER.fullmatch(reason))
         if stuck:
-            remark = f"can never start: {reason}"
+            warning = f"can never start: {reason}"
         elif _HOLDS.fullmatch(reason):
-            remark = _HELD
+            warning = _HELD
     if phase is _ENDED and reason == "JobLaunchFailure":
-        remark = "could not be launched, or was killed on its node"
+        warning = "could not be launched, or was killed on its node"
     waits = phase is _WAITING and reason not in _ITS_TURN
     return JobState(
         phase,
         word,
         reason,
-        fault,
+        blame,
         _obstacle(reason) if waits else "",
         stuck,
-        remark.format(id=row.id),
+        warning.format(id=row.id),
     )
 
 

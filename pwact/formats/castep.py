@@ -18,7 +18,7 @@ import numpy as np
 from ase import Atoms
 
 from pwact.errors import InputError
-from pwact.formats.data_format import LabelledFormat, Remarks
+from pwact.formats.data_format import LabelledFormat, ReadWarnings
 from pwact.formats.labels import set_labels
 
 if TYPE_CHECKING:
@@ -102,11 +102,11 @@ class CastepMd(LabelledFormat):
 
     pwdata_name = "castep/md"
 
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """Yield all frames that have forces."""
         del names
         found, words = frames(path, self.pwdata_name)
-        remarks.words += words
+        warnings.words += words
         yield from found
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Remarks:
+class ReadWarnings:
     """What a reader has to say about a file.
 
     Attributes
@@ -45,12 +45,12 @@ class LabelledFormat(ABC):
     """A format that labelled frames are read from."""
 
     @abstractmethod
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """Yield the labelled frames of a file or folder one by one.
 
         Parameters
         ----------
-        remarks
+        warnings
             Complete when the iteration has ended.
         names
             Of the labels, where the format has a choice.
@@ -120,9 +120,9 @@ class DataSetFormat(LabelledFormat):
     def write(self, path: Path, frames: Sequence[Atoms]) -> None:
         """Write frames of any groups, in place of the data that were at `path`."""
 
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """See `LabelledFormat.read`."""
-        del remarks, names
+        del warnings, names
         for place in self.find(path):
             yield from self.iterate(place)
 

@@ -20,7 +20,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from pwact.errors import InputError, TaskError
-from pwact.formats.data_format import FolderFormat, Remarks
+from pwact.formats.data_format import FolderFormat, ReadWarnings
 from pwact.formats.extxyz_labels import LabelNames
 from pwact.formats.frames import composition_name, ordered, reordered
 from pwact.formats.labels import labels_of, set_labels
@@ -268,9 +268,9 @@ class DeepmdNpy(FolderFormat):
         """Yield the frames of one folder."""
         return iterate_deepmd(place)
 
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """Yield the frames of all folders, with the elements of types that the user names."""
-        del remarks
+        del warnings
         for place in self.find(path):
             yield from iterate_deepmd(place, names.types)
 

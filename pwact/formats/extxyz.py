@@ -20,7 +20,7 @@ import numpy as np
 from ase import Atoms
 
 from pwact.errors import InputError
-from pwact.formats.data_format import FileFormat, Remarks
+from pwact.formats.data_format import FileFormat, ReadWarnings
 from pwact.formats.extxyz_atoms import elements_of, property_columns, put_properties, unread
 from pwact.formats.extxyz_head import Column, Head, read_head
 from pwact.formats.extxyz_labels import (
@@ -155,8 +155,8 @@ def iterate_extxyz(
     reading = _Reading(spoilt, names, properties)
     try:
         with open_text(path) as stream:
-            for atoms, remarks in _frames(stream, path, reading):
-                for words in remarks:
+            for atoms, warnings in _frames(stream, path, reading):
+                for words in warnings:
                     if words not in said:
                         logger.warning("%s: %s", path, words)
                     said.add(words)
@@ -237,10 +237,10 @@ def _frames(
             rows = list(islice(stream, count))
             if len(rows) < count or not rows[-1].strip():
                 raise ValueError(f"the file ends before the last of its {count} atoms")
-            atoms, remarks = _frame(read_head(head), rows, reading)
+            atoms, warnings = _frame(read_head(head), rows, reading)
             if atoms.calc is not None and not rows[-1].endswith("\n"):
-                remarks = (*remarks, "the last line has no end: was the file cut off there?")
-            yield atoms, remarks
+                warnings = (*warnings, "the last line has no end: was the file cut off there?")
+            yield atoms, warnings
         except (ValueError, KeyError, IndexError) as error:
             message = f"frame {number} cannot be read: {_reason(error)}"
             raise InputError(message, path) from error
@@ -288,7 +288,7 @@ def _frame(head: Head, rows: Sequence[str], reading: _Reading) -> tuple[Atoms, t
             atoms.info[_THERE] = there
         return atoms, ()
     set_labels(atoms, labels.energy, labels.forces, labels.virial)
-    return atoms, (*strange, *labels.remarks, *unread(head), *reading.others(labels.names))
+    return atoms, (*strange, *labels.warnings, *unread(head), *reading.others(labels.names))
 
 
 def _columns(words: Sequence[Sequence[str]], column: Column, name: str) -> np.ndarray:
@@ -323,9 +323,9 @@ class Extxyz(FileFormat):
         if number < 0:
             raise InputError("holds no frame", place)
 
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """Yield the frames of all files, with the names of labels that the user gave."""
-        del remarks
+        del warnings
         for place in self.find(path):
             yield from self._iterate(place, names, properties=True)
 

@@ -55,7 +55,7 @@ def elements_of(
     if not found:
         raise ValueError(f"Properties={head.values['properties']} names no species")
     columns: list[list[int]] = []
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     for name, column in found:
         texts = [row[column.first] for row in words]
         if name in _SYMBOLS:
@@ -63,7 +63,7 @@ def elements_of(
             known = {text: _ELEMENTS[said.get(text, text).capitalize()] for text in set(texts)}
             columns.append([known[text] for text in texts])
             shouted = sorted(text for text in known.keys() - said if _is_shouted(text))
-            remarks += tuple(f"{text} is read as the element {text.title()}" for text in shouted)
+            warnings += tuple(f"{text} is read as the element {text.title()}" for text in shouted)
         else:
             numbers = np.array(texts).astype(float)
             if not are_elements(numbers):
@@ -71,7 +71,7 @@ def elements_of(
             columns.append(numbers.astype(int).tolist())
     if any(other != columns[0] for other in columns[1:]):
         raise ValueError(f"{' and '.join(name for name, _ in found)} name different elements")
-    return columns[0], remarks
+    return columns[0], warnings
 
 
 def _is_shouted(text: str) -> bool:

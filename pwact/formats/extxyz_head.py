@@ -2,7 +2,7 @@
 
 The grammar is that of the format's specification (github.com/libAtoms/extxyz): ``key=value`` with
 values that are bare, in double quotes (in which a backslash protects a quote), in single quotes, in
-braces or in brackets. A key without a value is a remark. The case of keys does not count.
+braces or in brackets. A key without a value is a warning. The case of keys does not count.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class FrameLabels:
 
     Attributes
     ----------
-    remarks
+    warnings
         What was left out, or chosen among several: a few words each.
     names
         Under which they stood, as written.
@@ -81,7 +81,7 @@ class FrameLabels:
     energy: Optional[float]
     forces: Optional[np.ndarray]
     virial: Optional[np.ndarray]
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     names: LabelNames = OF_TABLES
 
 
@@ -104,18 +104,18 @@ def labels_of_head(
     """
     refuse_unread_units(head)
     unit = energy_unit(head)
-    remarks: list[str] = []
-    energy_key, energy = _energy(head, names.energy, remarks)
+    warnings: list[str] = []
+    energy_key, energy = _energy(head, names.energy, warnings)
     forces_key, forces = _forces(head, names.forces, column)
-    virial_key, virial = _virial(head, names.virial, volume, unit, remarks)
+    virial_key, virial = _virial(head, names.virial, volume, unit, warnings)
     if energy is not None:
         energy *= unit
     if forces is not None:
         forces = forces * force_unit(head, unit)
     if virial is not None and not _equal(virial, virial.T, _SKEW):
-        remarks.append(f"{virial_key} is not symmetric, as that of an energy is")
+        warnings.append(f"{virial_key} is not symmetric, as that of an energy is")
     found = LabelNames(energy_key, forces_key, virial_key)
-    return FrameLabels(energy, forces, virial, tuple(remarks), found)
+    return FrameLabels(energy, forces, virial, tuple(warnings), found)
 
 
 def labels_there(head: Head) -> str:
@@ -128,7 +128,7 @@ def labels_there(head: Head) -> str:
     return f"; there are {', '.join(found)} (the names that are read: docs/files.md)"
 
 
-def _energy(head: Head, chosen: str, remarks: list[str]) -> tuple[str, Optional[float]]:
+def _energy(head: Head, chosen: str, warnings: list[str]) -> tuple[str, Optional[float]]:
     def read(key: str) -> Optional[float]:
         numbers = head.numbers(key, (1,))
         return None if numbers is None else float(numbers[0])
@@ -139,7 +139,7 @@ def _energy(head: Head, chosen: str, remarks: list[str]) -> tuple[str, Optional[
     free = {key: value for key in FREE_ENERGIES if (value := read(key)) is not None}
     key, energy = _agreed(head, free or found)
     if free and any(value != energy for value in found.values()):
-        remarks.append(f"{key} is taken, of which the forces are the derivatives")
+        warnings.append(f"{key} is taken, of which the forces are the derivatives")
     return key, energy
 
 
@@ -162,7 +162,7 @@ def _forces(
 
 
 def _virial(
-    head: Head, chosen: str, volume: float, unit: float, remarks: list[str]
+    head: Head, chosen: str, volume: float, unit: float, warnings: list[str]
 ) -> tuple[str, Optional[np.ndarray]]:
     """Its name, and the virial in eV, shape (3, 3), which is −V times the stress."""
     if chosen:
@@ -177,7 +177,7 @@ def _virial(
             found[key] = _of_stress(head, key, volume, unit)
     known = {*VIRIALS, *STRESSES}
     others = [key for key in head.values if _sounds(key, ("virial", "stress")) and key not in known]
-    remarks += [f"{head.spelling[key]} is not read" for key in others if not _of_another(key)]
+    warnings += [f"{head.spelling[key]} is not read" for key in others if not _of_another(key)]
     first = next(iter(found.items()), None)
     for key, virial in found.items():
         if first is not None and not _equal(virial, first[1]):

@@ -64,7 +64,7 @@ class Guess:
     """
 
     format: str
-    remark: str = ""
+    warning: str = ""
     of_all: str = ""
 
 

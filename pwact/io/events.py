@@ -19,7 +19,7 @@ class FromJson:
 
     @classmethod
     def from_json(cls: type[T], event: Mapping[str, Any]) -> T:
-        """Read what has its required fields (`pwact.io.journal_fields.fault_of`)."""
+        """Read what has its required fields (`pwact.io.journal_fields.error_of`)."""
         return cls(**{name: _plain(event[name]) for name in names_of(cls) if name in event})
 
 

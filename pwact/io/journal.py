@@ -15,7 +15,7 @@ from pwact.errors import PwactError, UsageError
 from pwact.io.durable import sync_directory
 from pwact.io.files import demand_own
 from pwact.io.folding import Events, Folds
-from pwact.io.journal_fields import fault_of
+from pwact.io.journal_fields import error_of
 
 FORMAT = 2  # of what is written; 1, which pwact 0.5.0 wrote, names no format
 
@@ -169,8 +169,8 @@ def parse(content: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
         if not isinstance(event, dict) or not isinstance(event.get("event"), str):
             raise _damaged(path, number, "it is not an event")
         _check_format(path, event)
-        if fault := fault_of(event):
-            raise _damaged(path, number, fault)
+        if found := error_of(event):
+            raise _damaged(path, number, found)
         events.append(event)
     return events, size
 

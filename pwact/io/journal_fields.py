@@ -24,12 +24,12 @@ _HASHES = ("files",)  # objects of texts
 _PLACES = {"stage_set_aside": ("directory", "to"), "job_asked": ("directory",)}
 
 
-def fault_of(event: Mapping[str, Any]) -> str:
+def error_of(event: Mapping[str, Any]) -> str:
     """What is wrong with an event, "" if nothing is; unknown events pass."""
     kind = event["event"]
     if kind not in FIELDS:
         return ""
-    words = _fault(event, FIELDS[kind])
+    words = _error(event, FIELDS[kind])
     if not words and kind == "taken_over":
         words = next(filter(None, (_of_stage(stage) for stage in event["stages"])), "")
     if not words:
@@ -54,10 +54,10 @@ def _of_members(event: Mapping[str, Any]) -> str:
 
 
 def _of_stage(stage: Any) -> str:
-    return _fault(stage, _OF_TAKEN) if isinstance(stage, dict) else "one of its stages is none"
+    return _error(stage, _OF_TAKEN) if isinstance(stage, dict) else "one of its stages is none"
 
 
-def _fault(event: Mapping[str, Any], fields: Mapping[str, _Kind]) -> str:
+def _error(event: Mapping[str, Any], fields: Mapping[str, _Kind]) -> str:
     for key, kind in fields.items():
         if key not in event:
             return f"it lacks {key!r}"

@@ -47,13 +47,13 @@ class Takeover:
     ----------
     stages
         Our stages that PWact had done, with what it left.
-    remarks
+    warnings
         What the user may wonder about.
     """
 
     tree: PwactTree
     stages: Sequence[tuple[Stage, StageOutput]]
-    remarks: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def aside(self) -> list[tuple[str, str]]:
@@ -77,7 +77,7 @@ class Takeover:
             "its iteration is labelled"
             for place in tree.working_copies()
         ]
-        return [*lines, *self.remarks]
+        return [*lines, *self.warnings]
 
 
 def plan(config: RunConfig, resources: Resources) -> Optional[Takeover]:
@@ -128,7 +128,7 @@ def _check_extent(tree: PwactTree, config: RunConfig) -> None:
 def _walk(config: RunConfig, resources: Resources, tree: PwactTree, journal: Journal) -> Takeover:
     """Go through the steps as far as PWact came, and read what each of them left."""
     found: list[tuple[Stage, StageOutput]] = []
-    remarks: list[str] = []
+    warnings: list[str] = []
     engines = engines_of(config, resources)
     turn = turn_of(config, engines, dict, counts_once(journal.events(), "run"))
     for iteration, step in _steps(len(config.explore.md_jobs)):
@@ -144,11 +144,11 @@ def _walk(config: RunConfig, resources: Resources, tree: PwactTree, journal: Jou
             break
         one = found_by(step, stage, tree)
         found.append((stage, one.output))
-        remarks += [words for words in one.remarks if words not in remarks]
+        warnings += [words for words in one.warnings if words not in warnings]
         work.done(turn, one.output.report)
     if config.strategy.target_force_error is not None and tree.finished(Step(0, 1)):
-        remarks.append(_WITH_TARGET)
-    return Takeover(tree, found, remarks)
+        warnings.append(_WITH_TARGET)
+    return Takeover(tree, found, warnings)
 
 
 def _steps(last: int) -> Iterator[tuple[int, steps.Step]]:

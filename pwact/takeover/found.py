@@ -46,12 +46,12 @@ class Found:
 
     Attributes
     ----------
-    remarks
+    warnings
         What the user may wonder about.
     """
 
     output: StageOutput
-    remarks: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def found_by(step: Step, stage: Stage, tree: PwactTree) -> Found:
@@ -173,15 +173,15 @@ def found_labels(stage: LabelStage, tree: PwactTree) -> Found:
         entry=entry.label or tables.label_entry(count, []),
         frames_gone=_frames_are_gone(stage, tree),
     )
-    remarks = _turned(stage.config.dft.style, frames)
+    warnings = _turned(stage.config.dft.style, frames)
     if report.frames_gone:
-        remarks.append(
+        warnings.append(
             f"{stage.name}: its labels count, but the trajectories of PWact are gone: this step "
             "and the choice of its frames cannot be done again, unless the exploration is "
             f"(--redo {layout.iteration_name(stage.iteration)}/explore), which gives other frames"
         )
     output = StageOutput([] if data is None else [data], report=report.to_json())
-    return Found(output, remarks)
+    return Found(output, warnings)
 
 
 def _turned(style: str, frames: Sequence[Atoms]) -> list[str]:

@@ -63,7 +63,7 @@ class Uncertainty(Protocol):
         It grows in proportion to the error: of a variance it is the root. Raises TaskError.
         """
 
-    def objection(self, limits: Limits) -> str:
+    def error_in(self, limits: Limits) -> str:
         """Why no value can lie between these limits; "" where some can."""
 
     def window(self, limits: Limits, trajectories: Sequence[Scores]) -> tuple[Window, str]:

@@ -64,7 +64,7 @@ class CommitteeDeviation:
             rms = np.where(short, least, rms)
         return Scores(rows.steps, rms, rows.failed)
 
-    def objection(self, limits: Limits) -> str:
+    def error_in(self, limits: Limits) -> str:
         """There must be room between the two."""
         if limits.lower < limits.upper:
             return ""

@@ -58,7 +58,7 @@ class KalmanUncertainty:
         with np.errstate(invalid="ignore"):
             return Scores(scores.steps, np.sqrt(scores.values), scores.failed)
 
-    def objection(self, limits: Limits) -> str:
+    def error_in(self, limits: Limits) -> str:
         """Both are factors."""
         if limits.lower > 0 and limits.upper > 1:
             return ""

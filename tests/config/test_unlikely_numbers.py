@@ -62,7 +62,7 @@ def test_of_an_init_bulk(
     assert hint in warning
 
 
-def test_what_is_usual_is_no_doubt(site: Path, tmp_path: Path) -> None:
+def test_what_is_usual_is_no_warning(site: Path, tmp_path: Path) -> None:
     usual = {
         **{f"{MD}.md_dt": 0.01, f"{MD}.temps": [1, 10_000], f"{MD}.press": [-1e5, 5e6]},
         **{f"{MD}.taut": 0.1, f"{MD}.taup": 200, "DFT.kspacing": 0.08},
@@ -88,9 +88,9 @@ ASE_DOUBTS = [
 def test_of_a_calculator(tmp_path: Path, section: dict[str, Any], found: str, hint: str) -> None:
     path = tmp_path / "emt.json"
     path.write_text(json.dumps({"calculator": "emt", **section}))
-    doubts: list[InputError] = []
-    read_settings(path, doubts)
-    (words,) = map(str, doubts)
+    unlikely: list[InputError] = []
+    read_settings(path, unlikely)
+    (words,) = map(str, unlikely)
     assert words.startswith(f"{path}: {found}")
     assert hint in words
 

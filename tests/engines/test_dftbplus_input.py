@@ -150,7 +150,7 @@ def test_accepted_drivers(tmp_path: Path, purpose: Purpose, driver: str) -> None
     labeler(tmp_path, head + HAMILTONIAN).validate(purpose, ALLOY)
 
 
-def test_doubts_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_warnings_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     text = hsd(SCF, "ParserOptions { IgnoreUnprocessedNodes = Yes }")
     made = labeler(tmp_path, text.replace("SCC = Yes;", "ConvergentSCCOnly = No;"), 0.3)
     with caplog.at_level(logging.WARNING):
@@ -164,7 +164,7 @@ def test_doubts_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     ]
 
 
-def test_a_sound_input_raises_no_doubts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_valid_input_has_no_warnings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for purpose in Purpose:
         labeler(tmp_path, hsd(purpose)).validate(purpose, ALLOY)
     assert caplog.records == []

@@ -12,9 +12,9 @@ from ase import Atoms
 from ase.build import bulk
 
 from pwact.engines.lammps.input import DATA, DUMP, INPUT
-from pwact.engines.lammps.own_types import remarks_on_numbers
+from pwact.engines.lammps.own_types import number_warnings
 from pwact.engines.lammps.restart import prepare
-from pwact.engines.lammps.user_input import included, remarks, rewrite
+from pwact.engines.lammps.user_input import included, rewrite, warnings
 from pwact.engines.potential import Potential
 from pwact.errors import InputError
 from pwact.formats.lammps_data import write_lammps_data
@@ -197,7 +197,7 @@ def test_what_changes_the_frames_is_told(tmp_path: Path) -> None:
     result = rewritten(tmp_path, text)
     assert "dump_modify 1 flush yes\n" in result
     assert "every" not in result
-    assert [remark.partition("in.user: ")[2] for remark in remarks(tmp_path / "in.user")] == [
+    assert [warning.partition("in.user: ")[2] for warning in warnings(tmp_path / "in.user")] == [
         "line 1: boundary p p p is used",
         "line 2: atom_style atomic is used",
         "line 5: left out, as it concerns frames: every 3 thresh x > 5",
@@ -321,11 +321,11 @@ def test_type_numbers_are_named(tmp_path: Path, command: str) -> None:
     path, other = tmp_path / "in.user", tmp_path / "in.part"
     words = "names LAMMPS types by number"
     path.write_text(SAMPLE.replace("timestep", f"{command}\ntimestep"))
-    (remark,) = remarks_on_numbers(path)
-    assert remark.startswith(f"{path}: line 26: {words}")
+    (warning,) = number_warnings(path)
+    assert warning.startswith(f"{path}: line 26: {words}")
     other.write_text(f"{command}\n")
     path.write_text(SAMPLE.replace("timestep", "include in.part\ntimestep"))
-    assert f"line 1 of in.part: {words}" in remarks_on_numbers(path)[0]
+    assert f"line 1 of in.part: {words}" in number_warnings(path)[0]
 
 
 @pytest.mark.parametrize(
@@ -335,11 +335,11 @@ def test_type_numbers_are_named(tmp_path: Path, command: str) -> None:
 def test_other_commands_name_no_type(tmp_path: Path, command: str) -> None:
     path = tmp_path / "in.user"
     path.write_text(SAMPLE.replace("timestep", f"{command}\ntimestep"))
-    assert remarks_on_numbers(path) == []
+    assert number_warnings(path) == []
 
 
 def test_a_pair_style_beside_that_of_the_models_is_named(tmp_path: Path) -> None:
     path = tmp_path / "in.user"
     path.write_text(SAMPLE.replace("pair_style matpl", "pair_style hybrid/overlay zbl 1 2 matpl"))
-    (remark,) = remarks(path)
-    assert "line 16: left out: pair_style hybrid/overlay zbl 1 2 matpl" in remark
+    (warning,) = warnings(path)
+    assert "line 16: left out: pair_style hybrid/overlay zbl 1 2 matpl" in warning

@@ -12,7 +12,7 @@ from ase import Atoms
 
 from pwact.engines.md_task import MdTrajectory
 from pwact.engines.pod import files as pod_files
-from pwact.engines.pod.descriptors import FOLDER, complaint, described
+from pwact.engines.pod.descriptors import FOLDER, described, last_error
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.pod.kpu import evaluate, main, read_factor, row_of
 from pwact.engines.pod.trainer import PodTrainer
@@ -323,7 +323,7 @@ def test_a_frame_that_cannot_be_read_spoils_none_before_it(
     assert len(given) == bad
     for one, other in zip(given, whole):
         np.testing.assert_array_equal(one, other)
-    assert complaint(tmp_path) == "ERROR: no such frame"
+    assert last_error(tmp_path) == "ERROR: no such frame"
 
 
 def test_what_an_earlier_try_left_is_not_taken(model: Any, run: Path, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Callable
 import pytest
 
 from pwact.engines.labelers import Purpose
-from pwact.engines.lammps.doubtful import doubtful
-from pwact.engines.unlikely import NamesUnlikely, told, unlikely_words
+from pwact.engines.lammps.unlikely import unlikely
+from pwact.engines.unlikely import NamesUnlikely, as_warnings, unlikely_words
 from pwact.errors import InputError
 from tests.engines import (
     abacus_helpers,
@@ -138,9 +138,9 @@ def test_inputs_of_lammps(
 ) -> None:
     path = tmp_path / "in.lammps"
     path.write_text(INPUT.format(step, temperature, kind))
-    said = told(doubtful(path), strict=False)
+    said = as_warnings(unlikely(path), strict=False)
     assert len(said) == len(found)
     assert all(words in line for words, line in zip(found, said))
     path.write_text(INPUT.format("0.001", "300", "equal").replace("${TEMP}", "2e5"))
     with pytest.raises(InputError, match="line 4, temperature: found 200000 K"):
-        told(doubtful(path), strict=True)
+        as_warnings(unlikely(path), strict=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pwact.engines.labelers import Purpose
-from pwact.engines.vasp.incar import Incar, check_purpose, doubts, order_doubts, read_incar
+from pwact.engines.vasp.incar import Incar, check_purpose, order_warnings, read_incar, warnings
 from pwact.errors import InputError
 
 RELAX, AIMD, SCF = Purpose.RELAX, Purpose.AIMD, Purpose.SCF
@@ -23,7 +23,7 @@ def incar(tmp_path: Path, text: str) -> Incar:
 
 def test_everything_that_may_stand_in_a_line(tmp_path: Path) -> None:
     text = """
-    SYSTEM = two = one   ! a remark ; NSW = 9
+    SYSTEM = two = one   ! a warning ; NSW = 9
     # NSW = 8
     ediff=1E-5;IBRION = 2 ; NSW=7 steps of it
     MAGMOM = 4*1.0 \\
@@ -128,8 +128,8 @@ def test_what_does_not_fit(tmp_path: Path, purpose: Purpose, text: str, message:
         (AIMD, MD + "ML_LMLFF = .TRUE.", "machine-learned force field are no labels"),
     ],
 )
-def test_doubts(tmp_path: Path, purpose: Purpose, text: str, message: str) -> None:
-    (said,) = doubts(incar(tmp_path, text), purpose)
+def test_warnings(tmp_path: Path, purpose: Purpose, text: str, message: str) -> None:
+    (said,) = warnings(incar(tmp_path, text), purpose)
     assert message in said
 
 
@@ -143,8 +143,8 @@ def test_doubts(tmp_path: Path, purpose: Purpose, text: str, message: str) -> No
         (AIMD, MD),
     ],
 )
-def test_no_doubts(tmp_path: Path, purpose: Purpose, text: str) -> None:
-    assert doubts(incar(tmp_path, text), purpose) == []
+def test_no_warnings(tmp_path: Path, purpose: Purpose, text: str) -> None:
+    assert warnings(incar(tmp_path, text), purpose) == []
 
 
 def test_a_flag_that_is_none(tmp_path: Path) -> None:
@@ -154,11 +154,11 @@ def test_a_flag_that_is_none(tmp_path: Path) -> None:
 
 def test_lists_by_element_and_by_atom(tmp_path: Path) -> None:
     text = "LDAUL = 2 -1\nLDAUU = 5.3 0.0\nMAGMOM = 8*4.0 8*0.6"
-    found = order_doubts(incar(tmp_path, text), {"Fe", "O"})
+    found = order_warnings(incar(tmp_path, text), {"Fe", "O"})
     assert found[0].startswith("LDAUL means O 2, Fe -1: atoms are written by ascending atomic")
     assert found[1].startswith("LDAUU means O 5.3, Fe 0.0")
     assert found[2].startswith("MAGMOM = 8*4.0 8*0.6 counts atom by atom in the order O Fe")
-    assert order_doubts(incar(tmp_path, "LDAUU = 5.3"), {"Fe"}) == []
-    (wrong,) = order_doubts(incar(tmp_path, "LDAUU = 5.3"), {"Fe", "O"})
+    assert order_warnings(incar(tmp_path, "LDAUU = 5.3"), {"Fe"}) == []
+    (wrong,) = order_warnings(incar(tmp_path, "LDAUU = 5.3"), {"Fe", "O"})
     assert wrong == "LDAUU has 1 values for 2 elements (O Fe)"
-    assert order_doubts(incar(tmp_path, "NSW = 0"), {"Fe", "O"}) == []
+    assert order_warnings(incar(tmp_path, "NSW = 0"), {"Fe", "O"}) == []

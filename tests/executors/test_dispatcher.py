@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from pwact.errors import PwactError, SchedulerError
-from pwact.executors.base import Fault, JobPhase, JobState, LimitError, OutageError
+from pwact.executors.base import Blame, JobPhase, JobState, LimitError, OutageError
 from pwact.executors.judge import MAX_REQUEUES
 from pwact.verdict import DONE, incomplete
 from tests.executors.conftest import (
@@ -33,8 +33,8 @@ def outcome(results):
     return {result.task.directory.name: result.verdict.outcome.value for result in results}
 
 
-def ended(word, fault=Fault.TASK, reason=""):
-    return JobState(JobPhase.ENDED, word, reason, fault)
+def ended(word, blame=Blame.TASK, reason=""):
+    return JobState(JobPhase.ENDED, word, reason, blame)
 
 
 @pytest.mark.parametrize(
@@ -197,14 +197,14 @@ def test_the_output_decides_not_the_exit_status_and_not_the_tag(bench):
 
 
 def test_a_machine_is_to_blame_without_counting(bench):
-    lost = ended("NODE_FAIL", Fault.MACHINE)
+    lost = ended("NODE_FAIL", Blame.MACHINE)
     bench.executor.work = lambda spec: lost if spec.attempt < 10 else succeed(spec)
     (result,) = bench.run(bench.tasks(1))
     assert (result.verdict.done, result.attempts) == (True, 11)
 
 
 def test_bad_machines_do_not_go_on_for_ever(bench):
-    bench.executor.work = lambda spec: ended("NODE_FAIL", Fault.MACHINE)
+    bench.executor.work = lambda spec: ended("NODE_FAIL", Blame.MACHINE)
     (result,) = bench.run(bench.tasks(1))
     assert result.attempts == MAX_REQUEUES + 4
     assert "NODE_FAIL" in result.explanation
@@ -213,13 +213,13 @@ def test_bad_machines_do_not_go_on_for_ever(bench):
 def test_a_time_limit_counts_only_without_progress(bench):
     def work(spec):
         finish(spec.tasks[0])
-        return ended("TIMEOUT", Fault.TIMEOUT)
+        return ended("TIMEOUT", Blame.TIMEOUT)
 
     bench.executor.work = work
     results = list(bench.run(bench.tasks(9), group_size=-1))
     assert {result.verdict.done for result in results} == {True}
     assert [len(spec.tasks) for spec in bench.executor.specs.values()] == list(range(9, 0, -1))
-    bench = Bench(bench.root / "other", FakeExecutor(lambda spec: ended("TIMEOUT", Fault.TIMEOUT)))
+    bench = Bench(bench.root / "other", FakeExecutor(lambda spec: ended("TIMEOUT", Blame.TIMEOUT)))
     (result,) = bench.run(bench.tasks(1))
     assert result.attempts == 4
 
@@ -229,15 +229,15 @@ def reached(directory):
     return float(len(list(directory.glob("part.*"))))
 
 
-@pytest.mark.parametrize("fault_", [Fault.TIMEOUT, Fault.TASK])
-def test_a_try_that_came_further_does_not_count(bench, fault_):
+@pytest.mark.parametrize("blame", [Blame.TIMEOUT, Blame.TASK])
+def test_a_try_that_came_further_does_not_count(bench, blame):
     """Also a single long task is finished, as long as each try goes on from the one before."""
 
     def work(spec):
         task = spec.tasks[0]
         parts = int(reached(task.directory))
         (task.directory / f"part.{parts}").touch()
-        return succeed(spec) if parts == 6 else ended("TIMEOUT", fault_)
+        return succeed(spec) if parts == 6 else ended("TIMEOUT", blame)
 
     bench.executor.work = work
     (result,) = bench.run(bench.tasks(1, reached=reached))
@@ -247,7 +247,7 @@ def test_a_try_that_came_further_does_not_count(bench, fault_):
 def test_a_task_that_comes_no_further_has_four_tries(bench):
     def work(spec):
         (spec.tasks[0].directory / "part.0").touch()  # as far as the first try came
-        return ended("TIMEOUT", Fault.TIMEOUT)
+        return ended("TIMEOUT", Blame.TIMEOUT)
 
     bench.executor.work = work
     (result,) = bench.run(bench.tasks(1, reached=reached))
@@ -413,7 +413,7 @@ def test_a_refusal_for_good_stops_with_the_key(bench):
 
 
 def test_a_job_that_can_never_start_is_told_at_once_and_ended(bench, caplog):
-    stuck = replace(WAITING, reason="PartitionNodeLimit", stuck=True, remark="it can never start")
+    stuck = replace(WAITING, reason="PartitionNodeLimit", stuck=True, warning="it can never start")
     tasks = bench.tasks(3)
     bench.executor.work = lambda spec: succeed(spec) if spec.tasks[0] is tasks[0] else stuck
     caplog.set_level(logging.WARNING)
@@ -671,7 +671,7 @@ def test_a_task_that_the_time_limit_cut_off_is_not_charged(bench):
         left = [task for task in spec.tasks if task is not tasks[0]]
         (tasks[0].directory / "tag.scf.failed").touch()  # it died of the signal
         finish(left[0] if left else tasks[0])
-        return ended("TIMEOUT", Fault.TIMEOUT)
+        return ended("TIMEOUT", Blame.TIMEOUT)
 
     bench.executor.work = work
     results = list(bench.run(tasks, group_size=-1))

@@ -15,7 +15,7 @@ import pytest
 from pwact.config.resources import ResourceBlock
 from pwact.errors import InputError, SchedulerError
 from pwact.executors import check_block, executor_for, lsf, pbs, sge
-from pwact.executors.base import Executor, Fault, JobPhase, JobSpec, LimitError, OutageError, Task
+from pwact.executors.base import Blame, Executor, JobPhase, JobSpec, LimitError, OutageError, Task
 from pwact.executors.commands import Answer, in_one_line
 from pwact.executors.dialect import short_name
 from pwact.executors.lsf import LsfExecutor
@@ -271,15 +271,15 @@ def test_states_of_pbs(letter, comment, status, phase, shown):
 
 def test_who_is_to_blame_with_pbs():
     over_time = "Job run at … and exceeded resource walltime"
-    for status, comment, fault in (
-        ("-29", "", Fault.TIMEOUT),
-        ("271", over_time, Fault.TIMEOUT),
-        ("-3", "", Fault.MACHINE),
-        ("-27", "", Fault.TASK),
-        ("1", "", Fault.TASK),
+    for status, comment, blame in (
+        ("-29", "", Blame.TIMEOUT),
+        ("271", over_time, Blame.TIMEOUT),
+        ("-3", "", Blame.MACHINE),
+        ("-27", "", Blame.TASK),
+        ("1", "", Blame.TASK),
     ):
         attributes = {"job_state": "F", "comment": comment, "Exit_status": status}
-        assert pbs.state_of("12", attributes).fault is fault, status
+        assert pbs.state_of("12", attributes).blame is blame, status
 
 
 def test_what_pbs_says_of_waiting_jobs():
@@ -288,9 +288,12 @@ def test_what_pbs_says_of_waiting_jobs():
 
     never = state("Q", "Can Never Run: Insufficient amount of resource: ngpus (R: 9 A: 4 T: 4)")
     assert never.stuck
-    assert never.remark.startswith("can never start: Insufficient amount of resource: ngpus")
+    assert never.warning.startswith("can never start: Insufficient amount of resource: ngpus")
     held = state("H", "")
-    assert (held.obstacle, held.remark) == ("it is held", "is held: it waits until 'qrls 12.pbs01'")
+    assert (held.obstacle, held.warning) == (
+        "it is held",
+        "is held: it waits until 'qrls 12.pbs01'",
+    )
     limit = state("Q", "Not Running: User has reached queue workq running job limit.")
     assert limit.obstacle == "User has reached queue workq running job limit."
     assert not limit.stuck
@@ -344,7 +347,7 @@ def test_jobs_of_lsf():
         "COMPLETED",
     ]
     assert [bool(row.state.obstacle) for row in rows] == [False, False, True, False, False, False]
-    assert rows[3].state.fault is Fault.TIMEOUT
+    assert rows[3].state.blame is Blame.TIMEOUT
 
 
 def test_history_of_lsf_is_read_over_broken_lines():
@@ -353,28 +356,28 @@ def test_history_of_lsf_is_read_over_broken_lines():
         ("771278", "scf0-0123456789ab", "TIMEOUT (TERM_RUNLIMIT)"),
         ("771279", "md0-0123456789ab", "COMPLETED"),
     ]
-    assert rows[0].state.remark == "was ended: job killed after reaching LSF run time limit"
+    assert rows[0].state.warning == "was ended: job killed after reaching LSF run time limit"
 
 
 @pytest.mark.parametrize(
-    ("word", "why", "phase", "fault"),
+    ("word", "why", "phase", "blame"),
     [
-        ("PSUSP", "-", WAITING, Fault.TASK),
-        ("WAIT", "-", WAITING, Fault.TASK),
-        ("USUSP", "-", RUNNING, Fault.TASK),
-        ("UNKWN", "-", RUNNING, Fault.TASK),
-        ("ZOMBI", "-", RUNNING, Fault.TASK),
-        ("NEVER_HEARD", "-", RUNNING, Fault.TASK),
-        ("POST_ERR", "-", ENDED, Fault.TASK),
-        ("EXIT", "TERM_OWNER: job killed by owner", ENDED, Fault.TASK),
-        ("EXIT", "TERM_MEMLIMIT: job killed after reaching …", ENDED, Fault.TASK),
-        ("EXIT", "TERM_PREEMPT: job killed after preemption", ENDED, Fault.MACHINE),
-        ("EXIT", "TERM_ZOMBIE: …", ENDED, Fault.MACHINE),
+        ("PSUSP", "-", WAITING, Blame.TASK),
+        ("WAIT", "-", WAITING, Blame.TASK),
+        ("USUSP", "-", RUNNING, Blame.TASK),
+        ("UNKWN", "-", RUNNING, Blame.TASK),
+        ("ZOMBI", "-", RUNNING, Blame.TASK),
+        ("NEVER_HEARD", "-", RUNNING, Blame.TASK),
+        ("POST_ERR", "-", ENDED, Blame.TASK),
+        ("EXIT", "TERM_OWNER: job killed by owner", ENDED, Blame.TASK),
+        ("EXIT", "TERM_MEMLIMIT: job killed after reaching …", ENDED, Blame.TASK),
+        ("EXIT", "TERM_PREEMPT: job killed after preemption", ENDED, Blame.MACHINE),
+        ("EXIT", "TERM_ZOMBIE: …", ENDED, Blame.MACHINE),
     ],
 )
-def test_states_of_lsf(word, why, phase, fault):
+def test_states_of_lsf(word, why, phase, blame):
     state = lsf.state_of("12", word, ("1", why))
-    assert (state.phase, state.fault) == (phase, fault)
+    assert (state.phase, state.blame) == (phase, blame)
 
 
 def test_an_lsf_that_does_not_know_the_reason_for_waiting():
@@ -481,23 +484,23 @@ def test_jobs_of_sge():
 
 def test_accounting_of_sge():
     rows = sge.accounted(QACCT)
-    assert [(row.id, row.name, str(row.state), row.state.fault) for row in rows] == [
+    assert [(row.id, row.name, str(row.state), row.state.blame) for row in rows] == [
         (
             "8",
             "lim",
             "TIMEOUT (qmaster enforced h_rt, h_cpu, or h_vmem limit)",
-            Fault.TIMEOUT,
+            Blame.TIMEOUT,
         ),
         (
             "10",
             "errd",
             "FAILED (opening input/output file: its output file could not be opened)",
-            Fault.TASK,
+            Blame.TASK,
         ),
-        ("11", "del", "KILLED (signal 9)", Fault.TASK),
-        ("16", "fail", "FAILED (exit status 3)", Fault.TASK),
-        ("17", "good", "COMPLETED", Fault.TASK),
-        ("18", "node", "FAILED (before prolog)", Fault.MACHINE),
+        ("11", "del", "KILLED (signal 9)", Blame.TASK),
+        ("16", "fail", "FAILED (exit status 3)", Blame.TASK),
+        ("17", "good", "COMPLETED", Blame.TASK),
+        ("18", "node", "FAILED (before prolog)", Blame.MACHINE),
     ]
 
 
@@ -528,7 +531,7 @@ def test_reasons_of_sge():
     assert sge.explained(waiting, found["7"]).reason == found["7"]
     assert sge.explained(waiting, found["7"]).obstacle == ""  # it may be its turn soon
     assert sge.explained(waiting, found["14"]).obstacle == found["14"]
-    assert sge.explained(sge.state_of("10", "Eqw"), found["10"]).remark.endswith('"/nosuch"')
+    assert sge.explained(sge.state_of("10", "Eqw"), found["10"]).warning.endswith('"/nosuch"')
 
 
 def test_sge_is_asked_once_for_all_jobs_and_seldom_for_reasons():
@@ -591,7 +594,7 @@ def test_a_refusal_is_no_outage(executor, text, raised, tmp_path):
         made.submit(spec)
 
 
-def test_a_complaint_is_one_line():
+def test_an_error_is_one_line():
     text = "qsub: Unknown queue\n\nUnable to run job: denied\nExiting.\nerror: no\n"
     assert in_one_line(text) == "Unknown queue; denied; no"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pwact.executors.base import Fault, JobPhase
+from pwact.executors.base import Blame, JobPhase
 from pwact.executors.slurm_text import (
     Row,
     array_name,
@@ -21,22 +21,22 @@ from pwact.executors.slurm_text import (
 
 
 @pytest.mark.parametrize(
-    ("words", "phase", "fault"),
+    ("words", "phase", "blame"),
     [
-        ("PENDING PD CONFIGURING CF REQUEUED RQ REQUEUE_HOLD RH", JobPhase.WAITING, Fault.TASK),
-        ("REQUEUE_FED RF RESV_DEL_HOLD RD SPECIAL_EXIT SE", JobPhase.WAITING, Fault.TASK),
-        ("RUNNING R COMPLETING CG SUSPENDED S STOPPED ST", JobPhase.RUNNING, Fault.TASK),
-        ("RESIZING RS SIGNALING SI STAGE_OUT SO NEVER_HEARD ??", JobPhase.RUNNING, Fault.TASK),
-        ("COMPLETED CD FAILED F CANCELLED CA DEADLINE DL", JobPhase.ENDED, Fault.TASK),
-        ("OUT_OF_MEMORY OOM", JobPhase.ENDED, Fault.TASK),
-        ("TIMEOUT TO", JobPhase.ENDED, Fault.TIMEOUT),
-        ("NODE_FAIL NF PREEMPTED PR BOOT_FAIL BF REVOKED RV", JobPhase.ENDED, Fault.MACHINE),
+        ("PENDING PD CONFIGURING CF REQUEUED RQ REQUEUE_HOLD RH", JobPhase.WAITING, Blame.TASK),
+        ("REQUEUE_FED RF RESV_DEL_HOLD RD SPECIAL_EXIT SE", JobPhase.WAITING, Blame.TASK),
+        ("RUNNING R COMPLETING CG SUSPENDED S STOPPED ST", JobPhase.RUNNING, Blame.TASK),
+        ("RESIZING RS SIGNALING SI STAGE_OUT SO NEVER_HEARD ??", JobPhase.RUNNING, Blame.TASK),
+        ("COMPLETED CD FAILED F CANCELLED CA DEADLINE DL", JobPhase.ENDED, Blame.TASK),
+        ("OUT_OF_MEMORY OOM", JobPhase.ENDED, Blame.TASK),
+        ("TIMEOUT TO", JobPhase.ENDED, Blame.TIMEOUT),
+        ("NODE_FAIL NF PREEMPTED PR BOOT_FAIL BF REVOKED RV", JobPhase.ENDED, Blame.MACHINE),
     ],
 )
-def test_every_state(words, phase, fault):
+def test_every_state(words, phase, blame):
     for word in words.split():
         state = state_of(Row("1", word, "x"))
-        assert (state.phase, state.fault) == (phase, fault), word
+        assert (state.phase, state.blame) == (phase, blame), word
         assert not state.stuck
 
 

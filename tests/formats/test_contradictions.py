@@ -138,7 +138,7 @@ def test_of_an_xdatcar_the_last_and_it_is_said(name: str, tmp_path: Path) -> Non
     (tmp_path / name).write_text(XDATCAR)
     found = guess(tmp_path / name)
     assert found.format == "vasp-xdatcar"
-    assert found.remark == "it holds several structures, and the last is taken"
+    assert found.warning == "it holds several structures, and the last is taken"
     atoms = read_structure(tmp_path / name, found.format)
     np.testing.assert_allclose(atoms.cell.scaled_positions(atoms.positions)[2], [0.26, 0, 0])
 

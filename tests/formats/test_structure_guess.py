@@ -40,7 +40,7 @@ def test_by_name_and_content(tmp_path: Path, name: str, wanted: str) -> None:
     path = tmp_path / name
     write_structure(path, bulk("Si", cubic=True), wanted)
     found = guess(path)
-    assert (found.format, found.remark) == (wanted, "")
+    assert (found.format, found.warning) == (wanted, "")
     assert len(read_structure(path, found.format)) == 8
 
 
@@ -85,10 +85,10 @@ def test_of_several_structures_of_pwmat_the_first_and_it_is_said(
     shutil.copy(samples / "pwmat" / "MOVEMENT", tmp_path / "MOVEMENT")
     found = guess(tmp_path / "MOVEMENT")
     assert found.format == "pwmat/config"
-    assert '"format": "pwmat/movement"' in found.remark
+    assert '"format": "pwmat/movement"' in found.warning
     one = (tmp_path / "MOVEMENT").read_text().split("----")[0]
     (tmp_path / "MOVEMENT").write_text(one)
-    assert guess(tmp_path / "MOVEMENT").remark == ""
+    assert guess(tmp_path / "MOVEMENT").warning == ""
 
 
 @pytest.mark.parametrize(

@@ -215,10 +215,10 @@ def test_frames_that_are_gone_are_named_beforehand_and_a_redo_is_refused(
     tmp_path: Path, finished: dict[str, Path], word: str
 ) -> None:
     pair = start(tmp_path, finished, "0.4", (0, 2))
-    (remark,) = [
+    (warning,) = [
         words for words in planned(pair).words if "trajectories of PWact are gone" in words
     ]
-    assert remark.startswith("iter.0000/label: its labels count")
+    assert warning.startswith("iter.0000/label: its labels count")
     go_on(pair)
     assert outlook(pair) is not None
     before = content(tmp_path)
@@ -559,7 +559,7 @@ def test_with_a_target_each_iteration_of_pwact_served_the_condition_of_its_numbe
     pair = start(tmp_path, finished, "0.4", last, **AIMED)
     use_truth(monkeypatch)
     before = results(tmp_path)
-    assert any("It drew no control labels" in words for words in planned(pair).remarks)
+    assert any("It drew no control labels" in words for words in planned(pair).warnings)
     result = go_on(pair)
     known = ledger.stages(Journal(tmp_path / ".pwact/journal.jsonl").events())
     served = [on_record(known, number) for number, row in enumerate(result.rows) if row.explore]

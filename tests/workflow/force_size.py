@@ -63,7 +63,7 @@ class ForceSize:
         """The same."""
         return self.scores(trajectory)
 
-    def objection(self, limits: Limits) -> str:
+    def error_in(self, limits: Limits) -> str:
         return "" if limits.lower < limits.upper else "no force is larger and smaller"
 
     def window(self, limits: Limits, trajectories: Sequence[Scores]) -> tuple[Window, str]:

@@ -14,7 +14,7 @@ import pytest
 from pwact.cli.main import main
 from pwact.config.param import load_pair
 from pwact.errors import EXIT_DONE, EXIT_WRONG_INPUT
-from pwact.workflow.checks.making import calculator_remarks
+from pwact.workflow.checks.making import calculator_warnings
 from tests.workflow.small_campaign import ROOT
 
 MODULE = """
@@ -176,7 +176,7 @@ def test_what_is_brought_by_modules_is_not_tried(folder, tmp_path, capsys, keys,
     assert not mark.exists()
 
 
-def test_where_jobs_run_elsewhere_a_failure_is_a_remark(folder, capsys):
+def test_where_jobs_run_elsewhere_a_failure_is_a_warning(folder, capsys):
     write(folder, model="big.pt")
     block(folder, scheduler="slurm", queue_name="cpu")
     status, said = check(capsys)
@@ -191,8 +191,8 @@ def test_one_that_takes_too_long_is_ended_with_all_that_it_started(folder, tmp_p
     python.chmod(0o755)
     block(folder, command=shlex.quote(str(python)))
     pair = load_pair(Path("param.json"), Path("resource.json"), folder)
-    (remark,) = calculator_remarks(pair, 2.0)
-    assert "was not made within 2 s" in remark
+    (warning,) = calculator_warnings(pair, 2.0)
+    assert "was not made within 2 s" in warning
     place = mark.read_text().strip()
     deadline = time.monotonic() + 60
     while living := [pid for pid in Path("/proc").glob("[0-9]*") if works_in(pid, place)]:

@@ -92,8 +92,8 @@ def test_the_whole_chain(tmp_path: Path, scf: bool) -> None:
         ],
     }
     pair = load(tmp_path, param, {"DFT": {**LOCAL, "command": PYTHON}})
-    doubt, said = preflight(pair)
-    assert "relax.fmax: found 99 eV/Å" in doubt
+    warning, said = preflight(pair)
+    assert "relax.fmax: found 99 eV/Å" in warning
     assert "gets Au (1 atom): charge 0.4, magnetic moment 2; Ag (1 atom): charge -0.4" in said
     with open_campaign(tmp_path, "init_bulk", 3) as opened:
         result = run_init_bulk(pair.config, pair.resources, opened)

@@ -49,8 +49,8 @@ def selected(work_dir: Path) -> dict[str, Any]:
 def test_each_is_whole(name: str) -> None:
     known = KNOWN[name]
     assert all(hasattr(StrategyConfig, key) for key in known.measure.keys)
-    assert known.objection(Limits(0.1, 2.0)) == ""
-    assert known.objection(Limits(2.0, 0.1)) != ""
+    assert known.error_in(Limits(0.1, 2.0)) == ""
+    assert known.error_in(Limits(2.0, 0.1)) != ""
     recorded = recorded_in(dict.fromkeys(known.measure.keys, 1.0))
     assert isinstance(recorded, type(known))
     assert recorded_in({"limits": {}}) is None

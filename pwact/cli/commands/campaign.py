@@ -48,10 +48,10 @@ from pwact.workflow.campaign import Campaign
 from pwact.workflow.checks.amount import amount
 from pwact.workflow.checks.check_width import narrow_cells
 from pwact.workflow.checks.cost import cost_lines
-from pwact.workflow.checks.making import calculator_remarks
+from pwact.workflow.checks.making import calculator_warnings
 from pwact.workflow.checks.outlook import outlook
 from pwact.workflow.checks.preflight import preflight
-from pwact.workflow.checks.rehearsal import command_remarks, rehearse
+from pwact.workflow.checks.rehearsal import command_warnings, rehearse
 from pwact.workflow.checks.trials import end_dead
 from pwact.workflow.init_bulk.campaign import InitResult, run_init_bulk
 
@@ -86,9 +86,9 @@ def check(options: Namespace) -> int:
     """Validate a pair of input files; write nothing, and (with ``--try``) leave nothing behind."""
     pair = checked(options, None)
     with logs.logging_to_screen():
-        for warning in command_remarks(pair):
+        for warning in command_warnings(pair):
             logger.warning("%s", warning)
-        for warning in () if options.rehearse else calculator_remarks(pair):
+        for warning in () if options.rehearse else calculator_warnings(pair):
             logger.warning("%s", warning)
     console.say(
         f"{options.param} and {options.resource} are valid input of pwact {pair.kind}; "

@@ -98,7 +98,7 @@ def to_pwdata(options: Namespace) -> int:
         made = convert(settings, _ticker(bar, inputs) if bar else lambda number: None)
     console.say(conversion_summary(made, inputs))
     for line in made.unread:
-        console.complain(line)
+        console.show_error(line)
     return EXIT_FAILED if made.unread else EXIT_DONE
 
 

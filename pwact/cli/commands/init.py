@@ -73,7 +73,7 @@ def _asked(question: Question) -> Any:
             if text:
                 return question.answer(text)
         except (argparse.ArgumentTypeError, ValueError) as error:
-            console.complain(str(error))
+            console.show_error(str(error))
 
 
 def _wish(options: Namespace) -> Wish:
@@ -97,7 +97,7 @@ def _wish(options: Namespace) -> Wish:
 
 def summary(made: FirstInputs) -> str:
     """What was written, what is missing, and how to go on."""
-    lines = [f"written: {', '.join(made.texts)}", *made.remarks]
+    lines = [f"written: {', '.join(made.texts)}", *made.warnings]
     if made.to_supply:
         lines += ["bring these files, which are named in the input:"]
         lines += [f"  {one}" for one in made.to_supply]

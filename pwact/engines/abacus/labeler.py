@@ -22,7 +22,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
-from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, doubts_of
+from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, unlikely_numbers
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.formats.abacus_dump import DumpedStep, read_dump
 from pwact.formats.abacus_input import AbacusInput
@@ -75,7 +75,7 @@ class AbacusLabeler(GivenInput):
         ranges = {"md_dt": (STEP_FS, "fs")}
         ranges.update(dict.fromkeys(("md_tfirst", "md_tlast"), (TEMPERATURE_K, "K")))
         numbers = ((key, root.word(key), *usual) for key, usual in ranges.items())
-        return doubts_of(self.input.path, numbers)
+        return unlikely_numbers(self.input.path, numbers)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with the moments of its atoms. Raises InputError."""

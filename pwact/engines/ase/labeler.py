@@ -149,9 +149,9 @@ class AseLabeler(WithChanges):
 
     def unlikely(self, purpose: Purpose) -> list[InputError]:
         """Time step, temperature, friction, and the largest force of a relaxation."""
-        doubts: list[InputError] = []
-        read_settings(self.input_file, doubts)
-        return [one for one in doubts if (one.key or "").startswith(f"{purpose.value}.")]
+        found: list[InputError] = []
+        read_settings(self.input_file, found)
+        return [one for one in found if (one.key or "").startswith(f"{purpose.value}.")]
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with its moments, charges and tags: the calculator gets all of them."""
@@ -239,7 +239,7 @@ class AseLabeler(WithChanges):
         if made is None:
             message = "the calculator cannot be made with this command"
             raise without_pwact(self.block, printed, message)
-        key, words = ase_making.fault(made, self.settings.arguments)
+        key, words = ase_making.error_of(made, self.settings.arguments)
         if words:
             message = f"{self.settings.calculator} cannot be made: {words}"
             where = f"in the Python of {self.block.name}.command"

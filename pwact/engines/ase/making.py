@@ -48,7 +48,7 @@ def read_made(directory: Path) -> Any:
         return None
 
 
-def fault(made: Any, arguments: Mapping[str, Any]) -> tuple[str, str]:
+def error_of(made: Any, arguments: Mapping[str, Any]) -> tuple[str, str]:
     """Key and words of what stands against a calculator; empty if it was made.
 
     An error that names the value of an argument is about that argument.

@@ -106,8 +106,8 @@ _KEYS = (
 )
 
 
-def read_settings(path: Path, doubts: Optional[list[InputError]] = None) -> AseSettings:
-    """Read and check the file; what is hardly meant is added to `doubts`.
+def read_settings(path: Path, unlikely: Optional[list[InputError]] = None) -> AseSettings:
+    """Read and check the file; what is hardly meant is added to `unlikely`.
 
     Raises
     ------
@@ -135,8 +135,8 @@ def read_settings(path: Path, doubts: Optional[list[InputError]] = None) -> AseS
         )
     for unknown in context.unknown:
         raise InputError(unknown.message.replace(", ignored", ""), path, unknown.key)
-    if doubts is not None:
-        doubts += context.doubts
+    if unlikely is not None:
+        unlikely += context.unlikely
     return settings
 
 

@@ -18,7 +18,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
-from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, doubts_of
+from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, unlikely_numbers
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.cp2k_files import CELLS, FORCES, POSITIONS, find, read_cells, read_steps
 from pwact.formats.cp2k_input import cell_vectors, read_input, write_input
@@ -81,7 +81,7 @@ class Cp2kLabeler(GivenInput):
             ("MOTION.MD.TIMESTEP", step.replace("[FS]", "").strip(), STEP_FS, "fs"),
             ("MOTION.MD.TEMPERATURE", temperature.replace("[K]", "").strip(), TEMPERATURE_K, "K"),
         ]
-        return doubts_of(self.input.path, numbers)
+        return unlikely_numbers(self.input.path, numbers)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with kinds and moments of its atoms. Raises InputError."""

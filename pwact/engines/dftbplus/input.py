@@ -191,7 +191,7 @@ def check_hamiltonian(
         raise InputError(message, path, f"{key}/MaxAngularMomentum")
 
 
-def doubts(root: Node, kspacing: Optional[float]) -> list[str]:
+def warnings(root: Node, kspacing: Optional[float]) -> list[str]:
     """What may be meant otherwise."""
     said = []
     for method in _methods(root):
@@ -312,7 +312,7 @@ def md_steps(directory: Path) -> Optional[MdProgress]:
 
 
 def numbers_of(root: Node) -> list[tuple[str, str, Usual, str]]:
-    """Time step and temperature of an MD, with what is usual, for `unlikely.doubts_of`."""
+    """Time step and temperature of an MD, with what is usual, for `unlikely.unlikely_numbers`."""
     drive = root.at("Driver", "VelocityVerlet") or Node()
     thermostat = (drive.child("Thermostat") or Node()).method or Node()
     nodes = (

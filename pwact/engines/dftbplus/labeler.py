@@ -19,7 +19,7 @@ from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
 from pwact.engines.links import link_files
-from pwact.engines.unlikely import doubts_of
+from pwact.engines.unlikely import unlikely_numbers
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.fixed_atoms import held, held_in_part
 from pwact.formats.dftbplus_md import read_md
@@ -96,17 +96,17 @@ class DftbPlusLabeler(GivenInput):
         control.check_hamiltonian(root, path, elements, self.input.kspacing)
         if root.at("Hamiltonian", "DFTB") is not None:
             check_slater_koster(root, path, elements)
-        for doubt in control.doubts(root, self.input.kspacing):
-            if doubt not in self._said:
-                self._said.add(doubt)
-                logger.warning("%s: %s", path, doubt)
+        for warning in control.warnings(root, self.input.kspacing):
+            if warning not in self._said:
+                self._said.add(warning)
+                logger.warning("%s: %s", path, warning)
 
     def unlikely(self, purpose: Purpose) -> list[InputError]:
         """Time step and temperature of an AIMD."""
         if purpose is not Purpose.AIMD:
             return []
         root, _ = read_hsd(self.input.path, _OPAQUE)
-        return doubts_of(self.input.path, control.numbers_of(root))
+        return unlikely_numbers(self.input.path, control.numbers_of(root))
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with the spins that its atoms begin with. Raises InputError."""

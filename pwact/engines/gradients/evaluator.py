@@ -72,7 +72,7 @@ class GradientKpu(FeaturedKpuTask):
     probes
         Random vectors a frame; 0 computes every component of the forces.
     draws
-        Drawn weights by which u² is told; 0 tells it by the vectors.
+        How many drawn weights give u²; 0 where the vectors give it.
     """
 
     def __init__(

@@ -13,7 +13,6 @@ from pwact.engines.explorers import Condition, Given, Motion, UserInput
 from pwact.engines.heading import Heading
 from pwact.engines.lammps import delivered
 from pwact.engines.lammps.deviation import shell_text
-from pwact.engines.lammps.doubtful import doubtful
 from pwact.engines.lammps.input import (
     DEVIATION,
     DUMP,
@@ -23,9 +22,10 @@ from pwact.engines.lammps.input import (
     render,
     render_given,
 )
-from pwact.engines.lammps.own_types import for_structure, remarks_on_numbers
+from pwact.engines.lammps.own_types import for_structure, number_warnings
 from pwact.engines.lammps.program import lammps_heading, lammps_program
-from pwact.engines.lammps.user_input import included, remarks, rewrite
+from pwact.engines.lammps.unlikely import unlikely
+from pwact.engines.lammps.user_input import included, rewrite, warnings
 from pwact.engines.md_task import EXIT, GIVEN, LOG, MdTask
 from pwact.engines.potential import PairSets, Potential
 from pwact.engines.worker import python_module
@@ -56,12 +56,12 @@ class LammpsExplorer(MdTask):
         """Raise InputError unless an input of the user can be used."""
         _text(Potential((), {}, ()), motion, 1, [])
         if isinstance(motion, UserInput):
-            for remark in (*remarks(motion.path), *remarks_on_numbers(motion.path)):
-                logger.warning("%s", remark)
+            for warning in (*warnings(motion.path), *number_warnings(motion.path)):
+                logger.warning("%s", warning)
 
     def unlikely_in(self, motion: UserInput) -> list[InputError]:
         """Time steps and temperatures of a user's input. Raises InputError."""
-        return doubtful(motion.path)
+        return unlikely(motion.path)
 
     def fingerprint(self, motion: Motion) -> dict[str, Any]:
         """The condition, or the files of the user's input by their contents."""

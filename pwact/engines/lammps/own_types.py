@@ -38,7 +38,7 @@ def for_structure(potential: Potential, elements: Collection[str]) -> Potential:
     return replace(potential, types=types, pair_lines=lines)
 
 
-def remarks_on_numbers(path: Path) -> list[str]:
+def number_warnings(path: Path) -> list[str]:
     """A line about the commands of a user's input that name LAMMPS types by their numbers.
 
     Raises InputError where the input cannot be read.

@@ -62,7 +62,7 @@ class _Parts:
         Words of the ``velocity`` commands before the first run.
     dump_options
         Options of ``dump_modify`` that are kept.
-    remarks
+    warnings
         What is changed that the user may not expect.
     """
 
@@ -73,7 +73,7 @@ class _Parts:
     rest: list[Command] = field(default_factory=list)
     velocities: list[tuple[str, ...]] = field(default_factory=list)
     dump_options: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def body(self) -> list[Command]:
@@ -126,9 +126,9 @@ def rewrite(path: Path, potential: Potential, trj_freq: int, seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def remarks(path: Path) -> list[str]:
+def warnings(path: Path) -> list[str]:
     """What is changed in an input that its user may not expect, a line each."""
-    return _sorted(read_script(path), path).remarks
+    return _sorted(read_script(path), path).warnings
 
 
 def included(path: Path) -> list[Path]:
@@ -209,10 +209,10 @@ def _is_ours(command: Command, parts: _Parts, at_start: bool) -> bool:
     if command.name in _OURS:
         used = _FIXED.get(command.name)
         if used is not None and words != used:
-            parts.remarks.append(str(command.error(f"{' '.join(used)} is used")))
+            parts.warnings.append(str(command.error(f"{' '.join(used)} is used")))
         if command.name == "pair_style" and words[1:2] and words[1].startswith("hybrid"):
             message = f"left out: {' '.join(words)}; the pair style of the models stands alone"
-            parts.remarks.append(str(command.error(message)))
+            parts.warnings.append(str(command.error(message)))
         return True
     if command.name == "variable" and words[1:2] and words[1] in _OUR_VARIABLES:
         return True
@@ -251,7 +251,7 @@ def _harmless(command: Command, parts: _Parts) -> list[str]:
         options = options[2:]
     if dropped:
         message = f"left out, as it concerns frames: {' '.join(dropped)}"
-        parts.remarks.append(str(command.error(message)))
+        parts.warnings.append(str(command.error(message)))
     return kept
 
 

@@ -82,7 +82,7 @@ def own_start(train: TrainConfig, work_dir: Path) -> Optional[tuple[str, Path]]:
     return None
 
 
-def faults(train: TrainConfig) -> Iterator[tuple[str, str]]:
+def errors(train: TrainConfig) -> Iterator[tuple[str, str]]:
     """Key below ``train`` and what is wrong with it: what MatPL would refuse, or take amiss."""
     optimizer = _section(train.settings, "optimizer")
     given = [name for name in _TOGETHER if name in optimizer]

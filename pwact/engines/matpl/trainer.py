@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from pwact import layout
 from pwact.config.elements import NUMBERS
-from pwact.engines.matpl.input import document, faults, optimizer_of, own_start, warnings
+from pwact.engines.matpl.input import document, errors, optimizer_of, own_start, warnings
 from pwact.engines.matpl.kpu import CHECKPOINT_ROLE, MatplKpu, demand_p_matrix
 from pwact.engines.matpl.models import INPUT, MODELS, RECORD, Model
 from pwact.engines.matpl.restart import COMPRESS_ENDED, EPOCHS_ENDED, LOG
@@ -77,14 +77,14 @@ class MatplTrainer(TrainingTask):
         config = self._config
         file = config.train.input_file or config.file
         prefix = "" if config.train.input_file else "train."
-        for key, message in faults(config.train):
+        for key, message in errors(config.train):
             raise InputError(message, file, f"{prefix}{key}")
         if config.strategy.compress and not self._model.is_scripted:
             message = f"only DP can be compressed, not {config.train.model_type}"
             raise InputError(message, config.file, "strategy.compress")
         self._check_start(file, prefix)
-        for remark in warnings(config.train, self._train.gpu_per_node * self._train.number_node):
-            logger.warning("%s: %s", file, remark)
+        for warning in warnings(config.train, self._train.gpu_per_node * self._train.number_node):
+            logger.warning("%s: %s", file, warning)
 
     def _check_start(self, file: Optional[Path], prefix: str) -> None:
         """Look for the start model of the user, and say where another one counts."""

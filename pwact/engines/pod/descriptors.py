@@ -57,7 +57,7 @@ def described(
         remove(directory / FOLDER)
 
 
-def complaint(directory: Path) -> str:
+def last_error(directory: Path) -> str:
     """What LAMMPS said last."""
     lines = log_tail(directory / LOG, 30).splitlines()
     errors = [line for line in lines if line.startswith("ERROR")]

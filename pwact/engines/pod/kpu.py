@@ -31,7 +31,7 @@ from pwact.engines.lammps.deviation import dump_steps
 from pwact.engines.lammps.input import DATA, DUMP
 from pwact.engines.links import link_files
 from pwact.engines.pod import files as pod_files
-from pwact.engines.pod.descriptors import complaint, described
+from pwact.engines.pod.descriptors import described, last_error
 from pwact.engines.pod.fit import FACTOR
 from pwact.engines.trainers import TrainedModel
 from pwact.engines.worker import exit_status
@@ -157,9 +157,9 @@ def _rows(directory: Path, command: str, factor: np.ndarray, put: Optional[Put])
             put(done, features_of(matrix, factor))
         done += 1
     if usable and not done:
-        raise TaskError(f"LAMMPS gave no descriptors: {complaint(directory)}")
+        raise TaskError(f"LAMMPS gave no descriptors: {last_error(directory)}")
     if done < usable:
-        logger.warning("LAMMPS stopped at step %d: %s", steps[done], complaint(directory))
+        logger.warning("LAMMPS stopped at step %d: %s", steps[done], last_error(directory))
     return rows
 
 

@@ -25,7 +25,7 @@ from pwact.engines.pwmat import report, retry
 from pwact.engines.pwmat.atoms import assign, hubbard_lines
 from pwact.engines.pwmat.basis import Basis, basis_of
 from pwact.engines.pwmat.input import EtotInput, read_etot_input, render, replaced
-from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, doubts_of
+from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, unlikely_numbers
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.fingerprint import extended
 from pwact.formats.atom_config import read_atom_config, read_final_config, write_atom_config
@@ -110,7 +110,7 @@ class PwmatLabeler(WithChanges):
         ranges = ((STEP_FS, "fs"), (TEMPERATURE_K, "K"), (TEMPERATURE_K, "K"))
         words = self.control.words("MD_DETAIL")[2:5]
         numbers = (("MD_DETAIL", word, *usual) for word, usual in zip(words, ranges))
-        return doubts_of(self.control.path, numbers)
+        return unlikely_numbers(self.control.path, numbers)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with its moments, and the U of its elements. Raises InputError."""

@@ -18,7 +18,7 @@ from pwact.engines.qe import checks, retry, task
 from pwact.engines.qe.species import assign, listed, of_task, species_for
 from pwact.engines.qe.steps import AllSteps, read_steps
 from pwact.engines.qe.task import INPUT, LOG, NEXT_INPUT, OUT, RESULTS, SCHEMA
-from pwact.engines.unlikely import TEMPERATURE_K, doubts_of
+from pwact.engines.unlikely import TEMPERATURE_K, unlikely_numbers
 from pwact.engines.worker import python_module
 from pwact.errors import InputError, NotConvergedError, TaskError
 from pwact.formats.qe_input import PwInput
@@ -78,7 +78,7 @@ class QeLabeler(GivenInput):
             ("&CONTROL dt", step.replace("d", "e"), _STEP, "ħ/Ry"),
             ("&IONS tempw", temperature.replace("d", "e"), TEMPERATURE_K, "K"),
         ]
-        return doubts_of(self.input.path, numbers)
+        return unlikely_numbers(self.input.path, numbers)
 
     def _tell_clock(self, root: PwInput) -> None:
         thermostat = root.text("IONS", "ion_temperature")

@@ -24,7 +24,7 @@ def settings_of(keys: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in made.items() if value is not None}
 
 
-def faults(settings: Mapping[str, Any], types: Sequence[str]) -> Iterator[tuple[str, str]]:
+def errors(settings: Mapping[str, Any], types: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Key and what is wrong with it: what TorchNEP would stop at, or take without a word."""
     cutoff = settings["cutoff"]
     if len(cutoff) not in (2, 2 * len(types)):

@@ -20,7 +20,7 @@ from pwact.engines.torchnep.input import (
     MODEL,
     checkpoint_interval,
     differences,
-    faults,
+    errors,
     nep_in,
     settings_of,
 )
@@ -58,7 +58,7 @@ class TorchnepTrainer(NetworkTrainer):
         config = self.config
         file = config.train.input_file or config.file
         prefix = "" if config.train.input_file else "train."
-        for key, message in faults(self._settings, self.types):
+        for key, message in errors(self._settings, self.types):
             raise InputError(message, file, f"{prefix}{key}")
         for place, path in enumerate(config.init_model_list):
             self._check_start(path, f"init_model_list[{place}]")
@@ -74,7 +74,7 @@ class TorchnepTrainer(NetworkTrainer):
     def _check_start(self, path: Path, key: str) -> None:
         """Refuse a model whose weights would be those of another potential here."""
         try:
-            found = self._fault(read_nep(path))
+            found = self._error(read_nep(path))
         except TaskError as error:
             raise InputError(str(error), self.config.file, key) from error
         if found:
@@ -84,7 +84,7 @@ class TorchnepTrainer(NetworkTrainer):
     def reading(self) -> None:
         """None: the text of a model tells all, and has been read."""
 
-    def _fault(self, model: NepModel) -> str:
+    def _error(self, model: NepModel) -> str:
         """What of a model is another than is asked for; "" if nothing is."""
         return next(differences(model, self._settings, self.types), "")
 
@@ -116,10 +116,10 @@ class TorchnepTrainer(NetworkTrainer):
         """The model, which GPUMD and LAMMPS read as well."""
         made = super().read_result(directory)
         found = read_nep(made.files[MODEL_ROLE])
-        fault = self._fault(found)
-        if fault or not plausible(found.numbers):
+        error = self._error(found)
+        if error or not plausible(found.numbers):
             path = made.files[MODEL_ROLE]
-            raise TaskError(f"{path} is not what was trained: {fault or 'numbers of no model'}")
+            raise TaskError(f"{path} is not what was trained: {error or 'numbers of no model'}")
         return made
 
     def calculator(self, model: str) -> Mapping[str, Any]:

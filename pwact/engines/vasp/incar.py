@@ -204,12 +204,12 @@ def check_purpose(incar: Incar, purpose: Purpose) -> None:
         raise InputError(f"found {found}; {what} needs {words}", incar.file, "IBRION")
 
 
-def doubts(incar: Incar, purpose: Purpose) -> list[str]:
+def warnings(incar: Incar, purpose: Purpose) -> list[str]:
     """What VASP would accept, and is probably not meant."""
     said = [f"{key} is given twice; VASP takes the first" for key in dict.fromkeys(incar.twice)]
     said += [f"line {number} sets nothing; VASP passes over it" for number in incar.strays]
     said += _slips(incar)
-    stress = _stress_doubt(incar, purpose)
+    stress = _stress_warning(incar, purpose)
     if stress:
         said.append(stress)
     if purpose is Purpose.AIMD:
@@ -232,7 +232,7 @@ def doubts(incar: Incar, purpose: Purpose) -> list[str]:
     return said
 
 
-def order_doubts(incar: Incar, elements: Collection[str]) -> list[str]:
+def order_warnings(incar: Incar, elements: Collection[str]) -> list[str]:
     """Which value of a list meets which element, in words.
 
     Structures are written by ascending atomic number, whatever the order of the user's file.
@@ -259,7 +259,7 @@ def order_doubts(incar: Incar, elements: Collection[str]) -> list[str]:
     return said
 
 
-def _stress_doubt(incar: Incar, purpose: Purpose) -> str:
+def _stress_warning(incar: Incar, purpose: Purpose) -> str:
     quiet = purpose is Purpose.AIMD or incar.flag("LHFCALC")  # VASP takes ISIF = 0 for these
     number = incar.integer("ISIF", 0 if quiet else 2)
     if purpose is Purpose.RELAX or number > 1:

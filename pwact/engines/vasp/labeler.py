@@ -15,18 +15,18 @@ from pwact.engines.given_input import GivenInput
 from pwact.engines.heading import Heading
 from pwact.engines.labelers import Purpose
 from pwact.engines.ladder import with_changes
-from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, doubts_of
+from pwact.engines.unlikely import STEP_FS, TEMPERATURE_K, unlikely_numbers
 from pwact.engines.vasp import retry
 from pwact.engines.vasp.incar import (
     Incar,
     check_purpose,
-    doubts,
-    order_doubts,
+    order_warnings,
     read_incar,
+    warnings,
     with_lists,
 )
 from pwact.engines.vasp.ionic import OnePass, read_once
-from pwact.engines.vasp.lists import assign, charge_words, length_doubts, lists_of, species_of
+from pwact.engines.vasp.lists import assign, charge_words, length_warnings, lists_of, species_of
 from pwact.engines.vasp.potcar import families, potcars_of, valence, write_potcar
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError
 from pwact.fingerprint import Settings
@@ -89,10 +89,10 @@ class VaspLabeler(GivenInput):
         """Raise InputError unless INCAR and POTCARs fit the stage and the elements."""
         check_purpose(self.incar, purpose)
         chosen = self._potcars(elements)
-        for doubt in (*doubts(self.incar, purpose), *self._mesh_doubts()):
-            self._say(doubt)
-        for doubt in order_doubts(self.incar, elements) if self.config.bare_atoms else ():
-            self._say(doubt)
+        for warning in (*warnings(self.incar, purpose), *self._mesh_warnings()):
+            self._say(warning)
+        for warning in order_warnings(self.incar, elements) if self.config.bare_atoms else ():
+            self._say(warning)
         if len(families(chosen)) > 1:
             names = ", ".join(sorted(families(chosen)))
             self._say(f"the POTCARs are of different functionals: {names}")
@@ -105,7 +105,7 @@ class VaspLabeler(GivenInput):
         ranges = {"POTIM": (STEP_FS, "fs"), "TEBEG": (TEMPERATURE_K, "K")}
         found = [(key, given.get(key, "").split(), *more) for key, more in ranges.items()]
         numbers = [(key, "".join(words[:1]), usual, unit) for key, words, usual, unit in found]
-        return doubts_of(self.input.path, numbers)
+        return unlikely_numbers(self.input.path, numbers)
 
     def assign(self, atoms: Atoms, times: int = 1) -> Atoms:
         """The structure with what INCAR's lists say of its atoms. Raises InputError."""
@@ -127,7 +127,7 @@ class VaspLabeler(GivenInput):
         key = f"{self.config.key}.pseudo".lstrip(".")
         return potcars_of(self.config.pseudo, elements, self.config.file, key)
 
-    def _mesh_doubts(self) -> list[str]:
+    def _mesh_warnings(self) -> list[str]:
         given, wanted = "KSPACING" in self.incar.values, self.input.kspacing
         if given and wanted is not None:
             return [f"KSPACING is there, so kspacing {wanted:g} of the JSON file has no effect"]
@@ -173,8 +173,8 @@ class VaspLabeler(GivenInput):
         write_potcar(directory / POTCAR, [chosen[element] for element, _ in species])
         content = self.input.path.read_bytes()
         if self.config.bare_atoms:
-            for doubt in length_doubts(self.incar, made, len(species)):
-                self._say(doubt)
+            for warning in length_warnings(self.incar, made, len(species)):
+                self._say(warning)
         elif lists := {**lists_of(self.incar, made), **retry.values_of(self._changes)}:
             text = with_lists(content.decode("utf-8", "surrogateescape"), lists)
             content = text.encode("utf-8", "surrogateescape")
@@ -209,9 +209,9 @@ class VaspLabeler(GivenInput):
     def read_result(self, directory: Path, purpose: Purpose) -> list[Atoms]:
         """All converged ionic steps of an AIMD, the relaxed structure, or the labelled frame."""
         if purpose is not Purpose.AIMD:
-            atoms, remark = _result(directory, purpose)
-            if remark:
-                logger.warning("%s: %s", directory, remark)
+            atoms, warning = _result(directory, purpose)
+            if warning:
+                logger.warning("%s: %s", directory, warning)
             return [atoms]
         run = read_once(directory / OUTCAR, keep=True)
         if not run.frames:
@@ -247,7 +247,7 @@ def _none_converged(directory: Path, run: OnePass) -> TaskError:
 
 
 def _result(directory: Path, purpose: Purpose) -> tuple[Atoms, str]:
-    """The structure of a relaxation or the frame of a single point, and a remark about it."""
+    """The structure of a relaxation or the frame of a single point, and a warning about it."""
     path = directory / OUTCAR
     run = read_once(path, keep=False)
     if not run.outcar.ended:
@@ -262,8 +262,10 @@ def _result(directory: Path, purpose: Purpose) -> tuple[Atoms, str]:
         )
     if purpose is Purpose.SCF:
         return _precise(directory / POSCAR, run), ""
-    remark = "" if run.outcar.relaxed else f"{run.steps} steps did not reach EDIFFG; taken as it is"
-    return _relaxed(directory / CONTCAR, head.symbols), remark
+    warning = (
+        "" if run.outcar.relaxed else f"{run.steps} steps did not reach EDIFFG; taken as it is"
+    )
+    return _relaxed(directory / CONTCAR, head.symbols), warning
 
 
 def _met_at_last(path: Path, run: OnePass, ediff: float) -> bool:

@@ -252,7 +252,7 @@ def lists_of(incar: Incar, atoms: Atoms) -> dict[str, str]:
     return lists
 
 
-def length_doubts(incar: Incar, atoms: Atoms, kinds: int) -> list[str]:
+def length_warnings(incar: Incar, atoms: Atoms, kinds: int) -> list[str]:
     """Where lists that stay as they are have not one number an atom or an element."""
     wanted = {"MAGMOM": len(atoms) * (3 if is_noncollinear(incar) else 1)}
     if incar.flag("LDAU"):

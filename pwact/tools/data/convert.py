@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 
 from pwact import layout
 from pwact.errors import InputError, UsageError
-from pwact.formats.data_format import Remarks
+from pwact.formats.data_format import ReadWarnings
 from pwact.formats.extxyz_labels import OF_TABLES, LabelNames
 from pwact.formats.frames import data_set_format
 from pwact.formats.labels import turn_virial
@@ -191,9 +191,9 @@ def _read(
         aside, settings.output_format, settings.gap, settings.merge, settings.ratio is not None
     )
     for number, path in enumerate(settings.inputs, 1):
-        remarks, zeros = Remarks(), ZeroForces()
+        warnings, zeros = ReadWarnings(), ZeroForces()
         try:
-            for atoms in iterate_labelled(path, settings.input_format, remarks, settings.names):
+            for atoms in iterate_labelled(path, settings.input_format, warnings, settings.names):
                 tick(number)
                 zeros.add(atoms)
                 if settings.virial_factor != 1:
@@ -206,9 +206,9 @@ def _read(
             made.unread.append(str(error))
             continue
         spools.keep()
-        made.unconverged += len(remarks.unconverged)
-        remarks.words += [f"{path}: {words}" for words in zeros.words()]
-        _tell(path, remarks)
+        made.unconverged += len(warnings.unconverged)
+        warnings.words += [f"{path}: {words}" for words in zeros.words()]
+        _tell(path, warnings)
     if not spools.sets and len(made.unread) == len(settings.inputs):
         raise InputError(f"no input can be read; the first: {made.unread[0]}")
     if not spools.sets:
@@ -217,10 +217,10 @@ def _read(
     return [(composition, spool) for (_, composition), spool in spools.sets.items()]
 
 
-def _tell(path: Path, remarks: Remarks) -> None:
-    for words in remarks.words:
+def _tell(path: Path, warnings: ReadWarnings) -> None:
+    for words in warnings.words:
         logger.warning("%s", words)
-    lost = remarks.unconverged
+    lost = warnings.unconverged
     if lost:
         more = f" … (all {len(lost)})" if len(lost) > _NAMED else ""
         logger.warning("%s: not converged, left out: %s%s", path, ", ".join(lost[:_NAMED]), more)

@@ -11,7 +11,7 @@ from pwact.engines.pwmat import report as pwmat_report
 from pwact.errors import CutOffError, InputError, NotConvergedError, TaskError, UsageError
 from pwact.formats.cp2k_output import read_log
 from pwact.formats.cp2k_trajectory import labelled_md, labelled_scf, rounded_cell
-from pwact.formats.data_format import LabelledFormat, Remarks
+from pwact.formats.data_format import LabelledFormat, ReadWarnings
 from pwact.formats.extxyz_labels import OF_TABLES, LabelNames
 from pwact.formats.movement import complete_frames
 from pwact.formats.outcar import Outcar
@@ -26,11 +26,11 @@ _OF_PWMAT = frozenset({"MOVEMENT", "OUT.MLMD"})  # names that PWmat gives, besid
 
 
 def iterate_labelled(
-    path: Path, data_format: str, remarks: Remarks, names: LabelNames = OF_TABLES
+    path: Path, data_format: str, warnings: ReadWarnings, names: LabelNames = OF_TABLES
 ) -> Iterator[Atoms]:
     """The labelled frames of a file or folder, in memory one by one.
 
-    Only of CP2K and CASTEP all frames of a file are in memory. `remarks` is complete when the
+    Only of CP2K and CASTEP all frames of a file are in memory. `warnings` is complete when the
     iteration has ended.
 
     Parameters
@@ -50,11 +50,11 @@ def iterate_labelled(
     hint = f"; is {data_format} its format? (docs/formats.md)"
     reader: LabelledFormat = FORMATS[data_format].load()()
     try:
-        for atoms in reader.read(path, remarks, names):
+        for atoms in reader.read(path, warnings, names):
             hint = ""
             yield atoms
     except NotConvergedError as error:
-        remarks.unconverged.append(str(error))
+        warnings.unconverged.append(str(error))
         return
     except InputError as error:
         raise InputError(f"{error.message}{hint}", error.file, error.key) from error
@@ -62,7 +62,7 @@ def iterate_labelled(
         raise InputError(f"{error}{hint}") from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", Path(error.filename)) from error
-    if hint and not remarks.unconverged:
+    if hint and not warnings.unconverged:
         raise InputError(f"holds no labelled frame{hint}", path)
 
 
@@ -85,10 +85,10 @@ def check_labelled_format(name: str) -> str:
 class Movement(LabelledFormat):
     """PWmat's MOVEMENT and OUT.MLMD."""
 
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """All frames; that of a single point only if the REPORT beside it says it is converged."""
         del names
-        frames = complete_frames(path, remarks.cut_off)
+        frames = complete_frames(path, warnings.cut_off)
         first, second = next(frames), next(frames, None)
         if second is not None:
             yield from chain([first, second], frames)
@@ -104,7 +104,7 @@ class Movement(LabelledFormat):
 class OutcarFormat(LabelledFormat):
     """VASP's OUTCAR."""
 
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """All ionic steps that are converged, and are no predictions of a machine."""
         del names
         outcar, steps = Outcar(path), 0
@@ -113,61 +113,61 @@ class OutcarFormat(LabelledFormat):
             if outcar.head is not None and outcar.head.no_labels:
                 raise NotConvergedError(outcar.head.no_labels)
             if not step.converged:
-                remarks.unconverged.append(f"ionic step {step.number}")
+                warnings.unconverged.append(f"ionic step {step.number}")
             elif step.atoms is not None:
                 yield step.atoms
         if outcar.response:
             words = "linear response or the like follows an ionic step; nothing behind it is read"
-            remarks.words.append(f"{path}: {words}")
+            warnings.words.append(f"{path}: {words}")
         if outcar.learned:
-            remarks.words.append(f"{path}: machine-learned ionic steps are left out")
+            warnings.words.append(f"{path}: machine-learned ionic steps are left out")
         if not outcar.ended:
             error = CutOffError(f"{path}: cut off after {steps} complete ionic steps")
             if not steps:
                 raise error
-            remarks.cut_off(error)
+            warnings.cut_off(error)
 
 
 class Cp2kMd(LabelledFormat):
     """The log of an MD or a relaxation of CP2K, with what lies beside it."""
 
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """All steps that are converged."""
         del names
         log = read_log(path)
         lost = [one for one in log.evaluations if not one.converged]
         if rounded_cell(log):
-            remarks.words.append(
+            warnings.words.append(
                 f"{path}: the cell has three decimals; put cp2k.inp beside the log"
             )
         if log.runs > 1:
             words = f"holds {log.runs} runs, and the last is read; the steps before it are left out"
-            remarks.words.append(f"{path}: {words} (give each run a log and files of its own)")
+            warnings.words.append(f"{path}: {words} (give each run a log and files of its own)")
         left_out: list[int] = []
         frames = labelled_md(log, left_out)
-        remarks.unconverged += [
+        warnings.unconverged += [
             f"line {one.line}" if one.step is None else f"step {one.step}" for one in lost
         ]
         unknown = sorted(set(left_out) - {one.step for one in lost})
         if unknown:
             shown = ", ".join(map(str, unknown[:_SHOWN])) + (" …" if len(unknown) > _SHOWN else "")
             words = f"{len(unknown)} steps lack an energy, forces or a cell and are left out"
-            remarks.words.append(f"{path}: {words}: {shown}")
+            warnings.words.append(f"{path}: {words}: {shown}")
         if not log.ended:
-            remarks.cut_off(CutOffError(f"{path}: the program did not come to its end"))
+            warnings.cut_off(CutOffError(f"{path}: the program did not come to its end"))
         yield from frames
 
 
 class Cp2kScf(LabelledFormat):
     """The log of a single point of CP2K, with what lies beside it."""
 
-    def read(self, path: Path, remarks: Remarks, names: LabelNames) -> Iterator[Atoms]:
+    def read(self, path: Path, warnings: ReadWarnings, names: LabelNames) -> Iterator[Atoms]:
         """The one frame."""
         del names
         log = read_log(path)
         frame = labelled_scf(log)
         if rounded_cell(log):
-            remarks.words.append(
+            warnings.words.append(
                 f"{path}: the cell has three decimals; put cp2k.inp beside the log"
             )
         yield frame

@@ -137,8 +137,8 @@ def _check_limits(limits: Limits, places: Sequence[Path]) -> None:
             tree = _explored(place)
         except InputError:
             continue
-        if fault := tree.uncertainty.objection(limits):
-            raise UsageError(fault)
+        if error := tree.uncertainty.error_in(limits):
+            raise UsageError(error)
 
 
 def _limits(stages: Mapping[str, ledger.StageState], iteration: int) -> Optional[Limits]:

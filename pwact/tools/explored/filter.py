@@ -31,9 +31,9 @@ def judged_tree(md_dir: Path, limits: Sequence[Limits]) -> ExploredTree:
         There is nothing to be judged, or no pair has values between its limits.
     """
     tree = find_explored(md_dir)
-    faults = [tree.uncertainty.objection(pair) for pair in limits]
-    if all(faults):
-        raise InputError(faults[0])
+    errors = [tree.uncertainty.error_in(pair) for pair in limits]
+    if all(errors):
+        raise InputError(errors[0])
     return tree
 
 
@@ -46,7 +46,7 @@ def count(tree: ExploredTree, limits: Sequence[Limits]) -> list[Optional[SelectR
         None for a pair that has no values between its limits.
     """
     judge = tree.uncertainty
-    totals = {pair: np.zeros(3, dtype=int) for pair in limits if not judge.objection(pair)}
+    totals = {pair: np.zeros(3, dtype=int) for pair in limits if not judge.error_in(pair)}
     for _, rows in judged_systems(tree):
         trajectories = [scores for _, scores in rows]
         for pair in totals:

@@ -60,7 +60,7 @@ class FirstInputs:
 
     texts: Mapping[str, str]
     to_supply: Sequence[str]
-    remarks: Sequence[str]
+    warnings: Sequence[str]
 
 
 def first_inputs(wish: Wish, here: Path) -> FirstInputs:

@@ -52,22 +52,22 @@ def check_data(
     elements = _read(config, "init_data", config.init_data, data)
     end = len(data)
     _read(config, "valid_data", config.valid_data, data)
-    remarks = [
+    warnings = [
         InputError(words, config.file, key)
         for key, words in (
-            *(("init_data", words) for words in data.remarks(range(end))),
-            *(("valid_data", words) for words in data.remarks(range(end, len(data)))),
+            *(("init_data", words) for words in data.warnings(range(end))),
+            *(("valid_data", words) for words in data.warnings(range(end, len(data)))),
             ("valid_data", data.shared(range(end), range(end, len(data)))),
             *(("", words) for words in data.without_forces()),
             ("init_data", growing_words(data.growing())),
         )
         if words
     ]
-    if strict and remarks:
-        raise remarks[0]
+    if strict and warnings:
+        raise warnings[0]
     few = _batches(config, end, len(data) - end)
     few += collected_by_pwact(config)
-    return [*map(str, remarks), *few, *_without_data(config, explored, elements)]
+    return [*map(str, warnings), *few, *_without_data(config, explored, elements)]
 
 
 def _batches(config: RunConfig, frames: int, valid: int) -> list[str]:

@@ -32,7 +32,7 @@ _AS_BEGUN = (
 
 
 def check_chain_held(config: InitConfig, chain: Chain) -> list[str]:
-    """Remarks on atoms that are not held in a chain.
+    """Warnings of atoms that are not held in a chain.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _asked(labeler: Labeler, atoms: Atoms, where: tuple[InitConfig, SystemEntry]
 
 
 def check_run_held(config: RunConfig, explorer: Explorer) -> list[str]:
-    """Remarks on atoms that are held in explored MD, or are not.
+    """Warnings of atoms that are held in explored MD, or are not.
 
     Raises
     ------

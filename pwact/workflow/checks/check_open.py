@@ -28,7 +28,7 @@ _ADVICE = (
 
 
 def check_chain_open(config: InitConfig, chain: Chain) -> list[str]:
-    """Remarks on open axes of the structures of a chain.
+    """Warnings of open axes of the structures of a chain.
 
     Raises
     ------

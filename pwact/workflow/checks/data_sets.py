@@ -149,7 +149,7 @@ class DataSets:
     def shared(self, first: range, second: range) -> str:
         """Which frames of `second` have the structure of one of `first`, in words; "" if none.
 
-        Those with other labels are named by `remarks`.
+        Those with other labels are named by `warnings`.
         """
         found = [(one, two) for one, two in self._twins if one in first and two in second]
         if not found:
@@ -161,7 +161,7 @@ class DataSets:
             "nothing of structures that they did not see; take other frames"
         )
 
-    def remarks(self, shown: range, beside: Optional[range] = None) -> list[str]:
+    def warnings(self, shown: range, beside: Optional[range] = None) -> list[str]:
         """Labels that cannot be right, and frames that are not periodic: a sentence each.
 
         Parameters

@@ -23,7 +23,7 @@ LIMIT_S = 60.0
 _HIDDEN = {"CUDA_VISIBLE_DEVICES": ""}  # of a machine that others use as well
 
 
-def calculator_remarks(pair: LoadedPair, limit_s: float = LIMIT_S) -> list[str]:
+def calculator_warnings(pair: LoadedPair, limit_s: float = LIMIT_S) -> list[str]:
     """Make each calculator, and read each model to begin with, in a directory that is deleted.
 
     Returns
@@ -31,18 +31,18 @@ def calculator_remarks(pair: LoadedPair, limit_s: float = LIMIT_S) -> list[str]:
     list of str
         What is to be said about it.
 
-    Where the jobs run on other machines a failure here proves nothing: it is a remark.
+    Where the jobs run on other machines a failure here proves nothing: it is a warning.
 
     Raises
     ------
     InputError
         A calculator of this machine cannot be made, or a model not be begun with.
     """
-    remarks = []
+    warnings = []
     for one in makers(pair):
         what, made, later = one.trial
         if why := _why_not(one.block):
-            remarks.append(f"{one.input_file}: {what}: not {made} here, since {why}; {later} does")
+            warnings.append(f"{one.input_file}: {what}: not {made} here, since {why}; {later} does")
             continue
         try:
             words = _made(one, limit_s)
@@ -50,8 +50,8 @@ def calculator_remarks(pair: LoadedPair, limit_s: float = LIMIT_S) -> list[str]:
             if one.block.here:
                 raise
             words = f"{error}; its jobs run elsewhere, where {later} tells"
-        remarks += [words] if words else []
-    return remarks
+        warnings += [words] if words else []
+    return warnings
 
 
 def makers(pair: LoadedPair) -> Iterator[MakesCalculator]:
@@ -89,7 +89,7 @@ def _why_not(block: ResourceBlock) -> str:
 
 
 def _made(one: MakesCalculator, limit_s: float) -> str:
-    """Make it; "" or a remark. Raises InputError if it cannot be made."""
+    """Make it; "" or a warning. Raises InputError if it cannot be made."""
     what, made, later = one.trial
     place = Path(tempfile.mkdtemp(prefix="pwact-check-"))
     try:

@@ -18,11 +18,11 @@ from pwact.engines.batch import BatchLabeler
 from pwact.engines.explorers import Explorer, Motion, UserInput
 from pwact.engines.labelers import Labeler, Purpose
 from pwact.engines.ladder import ladder_of
-from pwact.engines.unlikely import LooksAtInputs, told, unlikely_words
+from pwact.engines.unlikely import LooksAtInputs, as_warnings, unlikely_words
 from pwact.errors import InputError
 from pwact.executors import check_block
 from pwact.formats.starts import read_start
-from pwact.formats.structure_remarks import remarks
+from pwact.formats.structure_warnings import warnings
 from pwact.geometry import flaw, super_cell
 from pwact.workflow.as_begun import as_begun
 from pwact.workflow.checks.check_atoms import check_chain_atoms, check_run_atoms
@@ -97,7 +97,7 @@ def _not_carried(structures: Iterable[StructureFile]) -> list[str]:
     said = (
         f"{structure.path}: {words}"
         for structure in structures
-        for words in remarks(structure.path, structure.format)
+        for words in warnings(structure.path, structure.format)
     )
     return list(dict.fromkeys(said))
 
@@ -117,7 +117,7 @@ def _check_inputs(config: RunConfig, explorer: Explorer, strict: bool) -> list[s
         motion = UserInput(config.explore.lmps_in[index], trj_freq)
         _check_motion(config, explorer, motion)
         found += explorer.unlikely_in(motion) if isinstance(explorer, LooksAtInputs) else []
-    return told(found, strict)
+    return as_warnings(found, strict)
 
 
 def _check_motion(config: RunConfig, explorer: Explorer, motion: Motion) -> None:

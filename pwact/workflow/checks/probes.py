@@ -30,14 +30,14 @@ class Probes:
     ----------
     seconds
         Kind of task → seconds of the one that was done.
-    faults
+    errors
         Why others came to nothing.
     """
 
     def __init__(self, place: Path, dispatcher: Dispatcher) -> None:
         self.place = place
         self.seconds: dict[str, float] = {}
-        self.faults: list[str] = []
+        self.errors: list[str] = []
         self._dispatcher = dispatcher
 
     def run(self, kind: str, task: Task, block: ResourceBlock) -> TaskResult:
@@ -51,7 +51,7 @@ class Probes:
         if result.verdict.done:
             self.seconds[kind] = _seconds(task.directory)
         else:
-            self.faults.append(result.explanation)
+            self.errors.append(result.explanation)
         return result
 
     def of_run(self, config: RunConfig, engines: Engines) -> Iterator[str]:

@@ -91,23 +91,23 @@ def _tried(
     whole: bool,
     took: Callable[[str, float], object],
 ) -> Iterator[str]:
-    faults = []
+    errors = []
     for block in blocks_of(pair):
         directory = probes.place / block.name / "probe"
         directory.mkdir(parents=True)
         task = Task(directory, f"{{ {_probe(block)}\n}} > {_FOUND}", _has_found, _FOUND)
         for result in dispatcher.run("probe", directory.parent, [task], block):
             lines, wrong = _words_of(block, directory / _FOUND)
-            faults += wrong or ([] if result.verdict.done else [result.explanation])
+            errors += wrong or ([] if result.verdict.done else [result.explanation])
             yield from lines
     yield _label(pair, probes)
-    if whole and isinstance(pair.config, RunConfig) and not faults:
+    if whole and isinstance(pair.config, RunConfig) and not errors:
         yield from probes.of_run(pair.config, engines_of(pair.config, pair.resources))
     for kind, seconds in probes.seconds.items():
         took(kind, seconds)
-    faults += probes.faults
-    if faults:
-        raise QuorumError("\n".join(["the trial shows what would fail:", *faults]))
+    errors += probes.errors
+    if errors:
+        raise QuorumError("\n".join(["the trial shows what would fail:", *errors]))
 
 
 def blocks_of(pair: LoadedPair) -> list[ResourceBlock]:
@@ -128,7 +128,7 @@ def blocks_of(pair: LoadedPair) -> list[ResourceBlock]:
     return list({block.name: block for block in found}.values())
 
 
-def command_remarks(pair: LoadedPair) -> list[str]:
+def command_warnings(pair: LoadedPair) -> list[str]:
     """Warnings about the commands of blocks that run on this machine.
 
     Raises
@@ -136,7 +136,7 @@ def command_remarks(pair: LoadedPair) -> list[str]:
     InputError
         A program is not here, and no line of its block could bring it.
     """
-    remarks = []
+    warnings = []
     for block in blocks_of(pair):
         if not block.here:
             continue
@@ -145,14 +145,14 @@ def command_remarks(pair: LoadedPair) -> list[str]:
             if not brought:
                 message = f"{word} is not found on this machine (not in PATH, or not executable)"
                 raise InputError(message, block.file, f"{block.name}.command")
-            remarks.append(
+            warnings.append(
                 f"{block.file}: {block.name}.command: {word} is not in PATH here; "
                 "source_list, module_list or env_list must bring it (--try tells)"
             )
         words = "" if brought else programs.mismatch(block.command)
         if words:
-            remarks.append(f"{block.file}: {block.name}.command: {words}")
-    return remarks
+            warnings.append(f"{block.file}: {block.name}.command: {words}")
+    return warnings
 
 
 def _probe(block: ResourceBlock) -> str:

@@ -143,7 +143,7 @@ class TrainStage:
             data.read(path, self.config.data_format)
         known = len(data)
         data.read(self.labelled[-1], self.config.data_format)
-        for words in data.remarks(range(known, len(data)), range(len(data))):
+        for words in data.warnings(range(known, len(data)), range(len(data))):
             logger.warning("%s: new labels: %s", self.name, words)
 
     def _task(self, services: Services, member: int) -> Task:

@@ -12,7 +12,7 @@ from ase.build import bulk, fcc111
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms, FixBondLength
 
-from pwact.formats.structure_remarks import remarks
+from pwact.formats.structure_warnings import warnings
 from pwact.formats.structures import read_structure
 
 XYZ = """2
@@ -25,7 +25,7 @@ Fe 1 1 2{first}
 def said(path: Path, text: str, structure_format: str) -> list[str]:
     path.write_text(text, encoding="utf-8")
     read_structure(path, structure_format)
-    return remarks(path, structure_format)
+    return warnings(path, structure_format)
 
 
 @pytest.mark.parametrize(
@@ -53,17 +53,17 @@ def test_what_ase_reads(tmp_path: Path) -> None:
     slab.set_initial_magnetic_moments([1.0, 0.0, 0.0])
     slab.set_initial_charges([0.1, 0.0, 0.0])
     ase.io.write(tmp_path / "slab.json", slab)
-    found = remarks(tmp_path / "slab.json", "json")
+    found = warnings(tmp_path / "slab.json", "json")
     assert found == ["it has constraints (FixBondLengths) that nothing keeps"]
     slab.set_initial_charges(None)
     results = SinglePointCalculator(slab, energy=0.0, magmoms=np.ones(3), charges=np.ones(3))
     slab.calc = results
     ase.io.write(tmp_path / "result.traj", slab)
-    found = remarks(tmp_path / "result.traj", "traj")
+    found = warnings(tmp_path / "result.traj", "traj")
     assert not any("magnetic moments" in words for words in found)
     assert found[-1].endswith("is called initial_charges")
     ase.io.write(tmp_path / "plain.json", bulk("Ag"))
-    assert remarks(tmp_path / "plain.json", "json") == []
+    assert warnings(tmp_path / "plain.json", "json") == []
 
 
 DATA = """of two atoms

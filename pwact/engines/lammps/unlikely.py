@@ -7,15 +7,15 @@ from pathlib import Path
 from pwact.config.schema import Usual
 from pwact.engines.lammps.script import Command, read_script
 from pwact.engines.lammps.user_input import thermostat
-from pwact.engines.unlikely import TEMPERATURE_K, doubts_of
+from pwact.engines.unlikely import TEMPERATURE_K, unlikely_numbers
 from pwact.errors import InputError
 
 _STEP_PS = Usual(1e-5, 0.01, "0.001 ps is 1 fs")
 _ASSIGNED = ("equal", "index")
 
 
-def doubtful(path: Path) -> list[InputError]:
-    """A complaint of each time step and temperature beyond what is usual.
+def unlikely(path: Path) -> list[InputError]:
+    """An error for each time step and temperature beyond what is usual.
 
     Numbers that LAMMPS computes (``${STEP}``) are passed over.
 
@@ -37,4 +37,4 @@ def _of(command: Command) -> list[InputError]:
         (f"line {command.line}, TEMP", temperature, TEMPERATURE_K, "K"),
         (f"line {command.line}, temperature", thermostat(command) or "", TEMPERATURE_K, "K"),
     ]
-    return doubts_of(command.file, numbers)
+    return unlikely_numbers(command.file, numbers)

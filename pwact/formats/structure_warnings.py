@@ -23,7 +23,7 @@ _CHARGES = ("charges", "charge")
 _LOST = "results are not handed to the code that labels; what it shall start from is called {}"
 
 
-def remarks(path: Path, structure_format: str) -> list[str]:
+def warnings(path: Path, structure_format: str) -> list[str]:
     """Say what a file holds and nothing carries along, a few words each.
 
     The file has been read as a structure before, so it can be.
