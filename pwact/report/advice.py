@@ -54,6 +54,8 @@ class Situation:
         Why the scheduler lets jobs wait for more than their turn.
     rows
         One an iteration.
+    validated
+        Whether the trainings get ``valid_data``.
     """
 
     state: str
@@ -64,6 +66,7 @@ class Situation:
     findings: Sequence[Finding] = ()
     rows: Sequence[IterationRow] = ()
     target: Optional[TargetFacts] = None
+    validated: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,12 +152,22 @@ def _valid(case: Situation) -> list[tuple[str, float]]:
     ]
 
 
-def _no_valid(case: Situation) -> list[str]:
-    """Controls of a target are such data: they were drawn from all explored frames."""
-    trained = [row for row in case.rows if row.label is not None]
+def _unmeasured(case: Situation) -> bool:
+    """Controls of a target are independent data: they were drawn from all explored frames."""
+    trained = any(row.label is not None for row in case.rows)
     conditions = case.target.conditions if case.target is not None else ()
-    known = _valid(case) or any(one.all.controls for one in conditions)
-    return ["no error on independent data is known"] if trained and not known else []
+    measured = _valid(case) or any(row.on_valid for row in case.rows)
+    return trained and not measured and not any(one.all.controls for one in conditions)
+
+
+def _no_valid(case: Situation) -> list[str]:
+    wanted = _unmeasured(case) and not case.validated
+    return ["no error on independent data is known"] if wanted else []
+
+
+def _valid_unused(case: Situation) -> list[str]:
+    wanted = _unmeasured(case) and case.validated
+    return ["the trainings measured no error on valid_data"] if wanted else []
 
 
 def _unsure(case: Situation) -> list[str]:
@@ -263,6 +276,12 @@ RULES: tuple[Rule, ...] = (
         "accurate; or give strategy.target_force_error",
     ),
     Rule(NOTE, _no_valid, "give valid_data: labelled frames that are never trained on"),
+    Rule(
+        NOTE,
+        _valid_unused,
+        "mostly they fill no batch: more frames, or a smaller optimizer.batch_size; else look at "
+        "the log of a training",
+    ),
     Rule(
         WARNING,
         _grown,

@@ -56,6 +56,8 @@ class Case:
         None where nothing was labelled yet.
     window
         A window to try, in the units of `limits`; None where nobody can tell.
+    validated
+        Whether its training got ``valid_data``.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Case:
     chosen: Optional[int] = None
     label: Optional[LabelRecord] = None
     window: Optional[tuple[float, float]] = None
+    validated: bool = False
 
     @property
     def wrong(self) -> Optional[bool]:

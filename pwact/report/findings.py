@@ -166,7 +166,8 @@ def _measured(case: Case) -> str:
     ]
     errors = " and ".join(known)
     if not known:
-        start = "and no error was measured that could confirm it (give valid_data)"
+        why = "the training gave none on valid_data" if case.validated else "give valid_data"
+        start = f"and no error was measured that could confirm it ({why})"
     elif case.wrong is None:
         start = f"look whether the measured error agrees: {errors}"
     elif case.wrong:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from pwact import layout
@@ -57,7 +57,13 @@ def _case(stages: Mapping[str, StageState], iteration: int) -> Optional[Case]:
         None if chosen is None else chosen.chosen,
         _later(stages, iteration, LabelRecord),
         _window(limits, select, spread),
+        validated(stages[name] for name in [stage_name(iteration, "train")] if name in stages),
     )
+
+
+def validated(states: Iterable[StageState]) -> bool:
+    """Whether a training among some stages got ``valid_data``."""
+    return any(state.inputs.get("valid_data") for state in states)
 
 
 def _later(stages: Mapping[str, StageState], iteration: int, kind: type[R]) -> Optional[R]:

@@ -10,6 +10,7 @@ from pwact.report.advice import ERROR, NOTE, RULES, WARNING, Situation, advice_o
 from pwact.report.causes import Kind
 from pwact.report.findings import Finding
 from pwact.report.records import (
+    ErrorRecord,
     ExploreRecord,
     IterationRow,
     LabelRecord,
@@ -74,6 +75,11 @@ def test_nothing_is_advised_where_nothing_is_wrong() -> None:
             "no error on independent data is known",
         ),
         (
+            Situation("running", rows=[row(0, None)], validated=True),
+            NOTE,
+            "the trainings measured no error on valid_data",
+        ),
+        (
             Situation("running", rows=[row(0, 0.02), row(1, 0.0261)]),
             WARNING,
             "the force error on the validation data was 0.02 eV/Å in iter.0000 and is 0.0261 "
@@ -122,6 +128,12 @@ def test_a_run_that_ends_with_many_frames_that_are_not_accurate() -> None:
     assert advice_of(ended(5, "running")) == []
     facts = TargetFacts(0.1, True, 5, ())
     assert advice_of(dataclasses.replace(ended(5), target=facts)) == []
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_errors_of_the_force_field_are_known_errors(validated: bool) -> None:
+    last = dataclasses.replace(row(0, None), on_valid=(ErrorRecord("all", "", 3),))
+    assert advice_of(Situation("finished", rows=[last], validated=validated)) == []
 
 
 def test_iterations_with_one_finding_are_named_together() -> None:

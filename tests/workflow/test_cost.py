@@ -57,6 +57,19 @@ def test_what_is_asked_for_and_what_one_label_tells(place: Path) -> None:
     assert together in every
 
 
+def test_what_no_trial_times(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_toys(monkeypatch)
+    limits = {"strategy.kpu_lower": 0.8, "strategy.kpu_upper": 1.5}
+    kpu = {"strategy.uncertainty": "KPU", "strategy.model_num": 1, **limits}
+    pair = load(place, deep_update(run_param(), kpu), resources())
+    never = "--try does not time KPU"
+    unknown = "not known yet: trainings, MDs, KPU, labels; --try measures one of each"
+    assert f"{unknown}; {never}" in cost_lines(pair, 0.0)
+    tried = cost_lines(pair, 0.0, {"scf": 1.0, "train": 1.0, "md": 1.0})
+    (together,) = [line for line in tried if line.startswith("together about")]
+    assert together.endswith(f"(trainings, MDs, labels); not known yet: KPU; {never}")
+
+
 def test_a_campaign_that_has_begun_tells_from_its_own_jobs(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +113,8 @@ def test_an_init_bulk(place: Path) -> None:
     pair = load(place, init_param(), resources())
     found = words(cost_lines(pair, 0.0))
     assert found["relaxations"][0] == "1"
-    assert cost_lines(pair, 0.0)[-1] == "not known yet: relaxations, AIMDs"
+    never = "not known yet: relaxations, AIMDs; --try does not time relaxations, AIMDs"
+    assert cost_lines(pair, 0.0)[-1] == never
     assert found["AIMDs"][0] == "5"  # two scales of two perturbed ones, and the other structure
 
 

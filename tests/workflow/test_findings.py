@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,24 @@ def test_all_below_the_window_and_what_is_measured(
     ((level, words),) = said(caplog)
     assert level == "WARNING"
     assert "no error was measured" in words
+
+
+def test_valid_data_that_no_training_measured_its_error_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As MatPL, where they fill no batch: nobody is asked for data that are given."""
+    read = ToyTrainer.read_result
+    monkeypatch.setattr(
+        ToyTrainer, "read_result", lambda self, place: replace(read(self, place), valid=None)
+    )
+    loop(tmp_path, **ABOVE, valid_data=["init.xyz"], final=False)
+    loop(tmp_path / "below", **BELOW, valid_data=["init.xyz"], final=False)
+    ((_, _), (_, words)) = said(caplog)
+    assert "no error was measured that could confirm it (the training gave none on valid_d" in words
+    advice = [(one.fact, one.advice) for one in status_of(tmp_path, 0.0).advice]
+    (why,) = [text for fact, text in advice if fact.startswith("the trainings measured no error")]
+    assert "smaller optimizer.batch_size" in why
+    assert not any(text.startswith("give valid_data") for _, text in advice)
 
 
 def test_the_error_of_the_last_labels_counts(tmp_path: Path) -> None:

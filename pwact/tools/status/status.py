@@ -32,7 +32,7 @@ from pwact.workflow import master
 from pwact.workflow.budget import spent
 from pwact.workflow.conditions import begun_iterations
 from pwact.workflow.final_folder import final_words
-from pwact.workflow.findings import all_findings
+from pwact.workflow.findings import all_findings, validated
 from pwact.workflow.outcome import outcome_of
 from pwact.workflow.rows import early_ends, row
 
@@ -108,6 +108,7 @@ def _of_journal(work_dir: Path, events: Sequence[Mapping[str, Any]], now: float)
                     found,
                     rows,
                     target,
+                    validated(story.states),
                 )
             )
         ),

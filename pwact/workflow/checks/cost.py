@@ -142,10 +142,11 @@ def _together(parts: Sequence[Part], usual: Mapping[str, float], tried: Sequence
     sources += [f"one each that was tried ({', '.join(tried)})"] if tried else []
     source = " and ".join(sources)
     words = f"together about {total:.3g} core-hours, by {source}" if known else ""
-    may_try = any(one.kind in _TRIED and one.words in unknown for one in parts)
-    hint = "; --try measures one of each" if may_try and not tried else ""
-    missing = f"not known yet: {', '.join(unknown)}{hint}" if unknown else ""
-    return "; ".join(part for part in (words, missing) if part)
+    never = [one.words for one in parts if one.kind not in _TRIED and one.words in unknown]
+    missing = [f"not known yet: {', '.join(unknown)}"] if unknown else []
+    missing += ["--try measures one of each"] if set(unknown) - set(never) and not tried else []
+    missing += [f"--try does not time {', '.join(never)}"] if never else []
+    return "; ".join(part for part in (words, *missing) if part)
 
 
 def task_core_hours(jobs: Sequence[JobStory], now: float) -> dict[str, float]:
