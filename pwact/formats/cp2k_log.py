@@ -71,6 +71,8 @@ class Log:
         As printed at the start: rows with 3 digits, element and position with 6.
     periodic
         Periodic axes, as printed: ``XYZ``, ``XY``, ``NONE``.
+    moments
+        Whether the moment of each atom is printed.
     """
 
     path: Path
@@ -85,6 +87,7 @@ class Log:
     kind: str = ""
     runs: int = 1
     periodic: str = "XYZ"
+    moments: bool = False
     cell: dict[str, list[float]] = field(default_factory=dict)
     atoms: list[tuple[str, list[float]]] = field(default_factory=list)
 

@@ -79,6 +79,8 @@ class _Reader:
             "MODULE": self.coordinates,
             "CELL|": self.cell,
             "GLOBAL|": self.run_type,
+            "#": self.population,
+            "#Atom": self.population,
         }
 
     def run(self) -> None:
@@ -90,6 +92,10 @@ class _Reader:
                 handler(text)
             elif OUT_OF_TIME in text:
                 self.log.out_of_time = True
+
+    def population(self, text: str) -> None:
+        """Heading of a table of Mulliken or Hirshfeld, which has moments in a run with spins."""
+        self.log.moments = self.log.moments or "Spin moment" in text
 
     def end(self, text: str) -> None:
         """First of the lines that are printed at the start and at the end."""

@@ -12,7 +12,7 @@ from pwact.errors import CutOffError
 from pwact.io.lines import Lines
 
 _HEAD = re.compile(
-    r"^\s*(?P<key>NELM|EDIFF|NSW|ISIF|NWRITE|ICHARG|IALGO)\s*=\s*(?P<value>[^\s;]+)"
+    r"^\s*(?P<key>NELM|EDIFF|NSW|ISIF|NWRITE|ICHARG|IALGO|ISPIN|LORBIT|LNONCOLLINEAR)\s*=\s*(?P<value>[^\s;]+)"
     r"|^\s*TITEL\s*=\s*(?P<title>\S.*)"
     r"|^\s*VRHFIN\s*=\s*(?P<hint>[A-Za-z]+)"
     r"|^\s*POTCAR:\s+(?P<potcar>\S.*)"
@@ -22,6 +22,7 @@ _HEAD = re.compile(
 VERSION = re.compile(r" ?vasp\.\d")
 _PSEUDO_HYDROGEN = re.compile(r"H\d*\.\d+")  # passivates surfaces
 _NO_ELEMENT = "does not exist"
+PROJECTED = 10  # from this LORBIT on
 FIXED_DENSITY = 10  # from this ICHARG on
 FIXED_ORBITALS = (2, 3, 4)  # IALGO: ALGO = None, Eigenval, Subrot
 SECOND = "a second run begins here; one file must hold one run"
@@ -43,6 +44,8 @@ class RunHead:
         Ionic steps that were asked for.
     isif, nwrite, icharg, ialgo
         As VASP understood them.
+    moments
+        Whether the moment of each atom is printed: a run with spins, and LORBIT of 10 and above.
     """
 
     symbols: tuple[str, ...]
@@ -53,6 +56,7 @@ class RunHead:
     nwrite: int
     icharg: int = 2
     ialgo: int = 38
+    moments: bool = False
 
     @property
     def no_labels(self) -> str:
@@ -143,4 +147,11 @@ def _head_of(
     symbols = [element for element, count in zip(elements, numbers) for _ in range(count)]
     ediff = lines.numbers([values["EDIFF"]])[0]
     ialgo = int(lines.numbers([values.get("IALGO", "38")])[0])
-    return RunHead(tuple(symbols), nelm, ediff, nsw, isif, nwrite, icharg, ialgo)
+    moments = _moments(values)
+    return RunHead(tuple(symbols), nelm, ediff, nsw, isif, nwrite, icharg, ialgo, moments)
+
+
+def _moments(values: dict[str, str]) -> bool:
+    spins = values.get("ISPIN") == "2" or values.get("LNONCOLLINEAR") == "T"
+    orbitals = values.get("LORBIT", "0")
+    return spins and orbitals.isdigit() and int(orbitals) >= PROJECTED

@@ -106,6 +106,7 @@ FORMATS: Registry[DataFormat] = Registry(
                 "are left out and named; so are predictions of its machine-learned force field.",
                 "After linear response (LEPSILON, DFPT) or NMR began nothing is read; the "
                 "ionic step before counts.",
+                "The moments of its atoms (LORBIT of 10 and above) are not read, which is said.",
                 _COMPRESSED,
             ),
             refused=(
@@ -127,6 +128,7 @@ FORMATS: Registry[DataFormat] = Registry(
                 "energies must fit the forces.",
                 "The virial is the stress of the log times the volume: its trace is three "
                 "times the pressure. Open axes are those of `CELL| Periodicity` in the log.",
+                "Moments of a population analysis (`Spin moment`) are not read, which is said.",
                 "Of several runs in one log the last is read, with a warning. The cell in the "
                 "log has three decimals; `cp2k.inp` beside it, if it fits, counts instead.",
             ),

@@ -150,6 +150,48 @@ def test_a_single_point_of_pwmat_is_judged_by_its_report(here: Path, capsys: Sai
     assert not (here / "none").exists()
 
 
+MOMENTS = "the magnetic moments of its atoms ({}) are not read"
+
+
+@pytest.mark.parametrize(
+    ("spins", "orbitals", "said"),
+    [
+        ("ISPIN  =      2    spin polarized calculation?", 11, True),
+        ("LNONCOLLINEAR =      T non collinear calculations", 10, True),
+        ("ISPIN  =      2    spin polarized calculation?", 2, False),
+        ("ISPIN  =      1    spin polarized calculation?", 11, False),
+    ],
+)
+def test_moments_of_an_outcar_are_named_once(
+    here: Path, vasp: dict[str, bytes], capsys: Said, spins: str, orbitals: int, said: bool
+) -> None:
+    head = f"   {spins}\n   LORBIT       =     {orbitals}    0 simple, 1 ext, 2 COOP (PROOUT)\n"
+    before = b"   NELM   ="
+    assert before in vasp["whole"]
+    text = vasp["whole"].replace(before, head.encode() + before, 1)
+    (here / "OUTCAR").write_bytes(text)
+    assert main(["to_pwdata", "-f", "vasp", "-i", "OUTCAR", "--output_format", "extxyz"]) == 0
+    assert capsys.readouterr().err.count(MOMENTS.format("LORBIT")) == said
+
+
+def test_moments_of_a_log_of_cp2k_are_named_once(here: Path, capsys: Said) -> None:
+    scf = CP2K.parents[1] / "data/cp2k/scf/dft.log"
+    heading = "#  Atom  Element  Kind  Atomic population                           Net charge"
+    spins = "#  Atom  Element  Kind  Atomic population (alpha,beta) Net charge  Spin moment"
+    assert heading in scf.read_text()
+    for text, said in ((scf.read_text(), 0), (scf.read_text().replace(heading, spins), 1)):
+        (here / "dft.log").write_text(text)
+        words = ["-i", "dft.log", "-f", "cp2k/scf", "--output_format", "extxyz"]
+        assert main(["to_pwdata", *words, "-s", f"out{said}"]) == 0
+        assert capsys.readouterr().err.count(MOMENTS.format("Spin moment")) == said
+    shutil.copytree(CP2K, here / "run")
+    log = (here / "run/dft.log").read_text()
+    place = log.index(" ENERGY|")
+    (here / "run/dft.log").write_text(f"{log[:place]} {spins}\n{log[place:]}")
+    assert main(["to_pwdata", "-f", "cp2k/md", "-i", "run/dft.log"]) == 0
+    assert capsys.readouterr().err.count(MOMENTS.format("Spin moment")) == 1
+
+
 def test_cp2k_md_and_what_it_did_not_converge(here: Path, capsys: Said) -> None:
     shutil.copytree(CP2K, here / "run")
     assert main(["to_pwdata", "-f", "cp2k", "-i", "run/dft.log"]) == 0

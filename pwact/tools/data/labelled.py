@@ -119,6 +119,8 @@ class OutcarFormat(LabelledFormat):
         if outcar.response:
             words = "linear response or the like follows an ionic step; nothing behind it is read"
             warnings.words.append(f"{path}: {words}")
+        if outcar.head is not None and outcar.head.moments:
+            warnings.words.append(_moments_of(path, "LORBIT"))
         if outcar.learned:
             warnings.words.append(f"{path}: machine-learned ionic steps are left out")
         if not outcar.ended:
@@ -126,6 +128,10 @@ class OutcarFormat(LabelledFormat):
             if not steps:
                 raise error
             warnings.cut_off(error)
+
+
+def _moments_of(path: Path, table: str) -> str:
+    return f"{path}: the magnetic moments of its atoms ({table}) are not read: the data have none"
 
 
 class Cp2kMd(LabelledFormat):
@@ -143,6 +149,8 @@ class Cp2kMd(LabelledFormat):
         if log.runs > 1:
             words = f"holds {log.runs} runs, and the last is read; the steps before it are left out"
             warnings.words.append(f"{path}: {words} (give each run a log and files of its own)")
+        if log.moments:
+            warnings.words.append(_moments_of(path, "Spin moment"))
         left_out: list[int] = []
         frames = labelled_md(log, left_out)
         warnings.unconverged += [
@@ -166,6 +174,8 @@ class Cp2kScf(LabelledFormat):
         del names
         log = read_log(path)
         frame = labelled_scf(log)
+        if log.moments:
+            warnings.words.append(_moments_of(path, "Spin moment"))
         if rounded_cell(log):
             warnings.words.append(
                 f"{path}: the cell has three decimals; put cp2k.inp beside the log"
