@@ -44,7 +44,7 @@ def test_relabelled_frames_of_md_and_of_direct(tmp_path: Path, capsys: Said, shu
         data_shuffle=shuffle,
     )
     chain(tmp_path, document, ToyExecutor())
-    found = {}
+    found, behind = {}, {}
     for one in stories(tmp_path / "collection/scf/train.xyz", capsys):
         assert one["data"]["made_by"] == "collection"
         assert one["label"]["by"] == BY
@@ -52,6 +52,8 @@ def test_relabelled_frames_of_md_and_of_direct(tmp_path: Path, capsys: Said, shu
         assert one["label"]["tries"] == len(one["label"]["jobs"]) == 1
         task = one["label"]["task"].partition("temp_init_bulk_work/scf/")[2]
         found[task] = (one["entry"]["number"], *one["source"].values())
+        if "md" in one:
+            behind[task] = (one["md"]["directory"], one["md"]["frame"])
     md = "temp_init_bulk_work/{}/init_config_{}/{}/0_{}"
     chosen = "temp_init_bulk_work/bigmodel/direct/select.xyz"
     assert found == {
@@ -61,6 +63,8 @@ def test_relabelled_frames_of_md_and_of_direct(tmp_path: Path, capsys: Said, shu
         "init_config_0/init/0_aimd/2-scf": (0, md.format("aimd", 0, "init", "aimd"), 2),
         "init_config_2/init/0_bigmodel/0-scf": (2, md.format("bigmodel", 2, "init", "bigmodel"), 0),
     }
+    directory = md.format("bigmodel", 1, "1.0_scale", "bigmodel")
+    assert behind == {"0": (directory, 1), "2": (directory, 3)}
 
 
 def test_frames_that_direct_chose_keep_the_labels_of_their_md(tmp_path: Path, capsys: Said) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Optional
 from pwact import layout
 from pwact.report.why import Section
 from pwact.tools.why.records import Records
-from pwact.workflow.labels.origins import Origin, read_origins
+from pwact.workflow.labels.origins import Origin, iterate_origins, read_origins
 from pwact.workflow.opening import LABEL
 
 _FOLDER = re.compile(r"init_config_(\d+)")
@@ -25,10 +25,21 @@ def first_story(records: Records, data: Path, mark: bytes) -> list[Section]:
     sections = [Section("entry", {"number": int(folder[1]), "asked": entry})] if folder else []
     if origin is not None and origin.task:
         sections.append(Section("source", {"place": origin.place, "frame": origin.frame}))
+        if (chosen := _chosen(data, origin)) is not None:
+            sections.append(Section("md", _md(records, chosen)))
     else:
         sections.append(Section("md", _md(records, origin)))
     by = _labeler(records, entry, origin)
     return [*sections, Section("label", {"by": by, **_jobs(records, origin)})]
+
+
+def _chosen(data: Path, origin: Origin) -> Optional[Origin]:
+    """The frame of an MD behind one that a DIRECT script chose; None of all others."""
+    folder = Path(layout.BIGMODEL, layout.DIRECT)
+    if Path(origin.place).parts[-3:-1] != folder.parts:
+        return None
+    rows = list(iterate_origins(data.parent.parent / folder / layout.ORIGIN))
+    return rows[origin.frame][1] if origin.frame < len(rows) else None
 
 
 def _md(records: Records, origin: Optional[Origin]) -> dict[str, Any]:

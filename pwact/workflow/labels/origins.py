@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,12 +55,18 @@ def write_origins(path: Path, frames: Sequence[Atoms], origins: Sequence[Origin]
 
 def read_origins(path: Path) -> dict[bytes, Origin]:
     """Origins by the mark of the structure, the first of each; none where there is no list."""
-    if not path.is_file():
-        return {}
     found: dict[bytes, Origin] = {}
+    for mark, origin in iterate_origins(path):
+        found.setdefault(mark, origin)
+    return found
+
+
+def iterate_origins(path: Path) -> Iterator[tuple[bytes, Origin]]:
+    """Mark of the structure and origin of each frame in order; none where there is no list."""
+    if not path.is_file():
+        return
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         for row in csv.DictReader(stream):
             own = row.get("entry") or "", row.get("task") or ""  # 0.5.0 had no such columns
             origin = Origin(row["file_path"], int(row["frame"]), *own)
-            found.setdefault(bytes.fromhex(row["structure"]), origin)
-    return found
+            yield bytes.fromhex(row["structure"]), origin
