@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -93,4 +94,4 @@ def test_wrong_use(
 def test_the_page_names_every_key() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert [key for key in KEYS if f"`{key}`" not in page] == []
-    assert set(KEYS) == set(Status.__dataclass_fields__)
+    assert set(KEYS) == {one.name for one in fields(Status)}
