@@ -50,8 +50,9 @@ ADDITIONS = {
         "pwact/workflow/stages/dedup.py",
         "pwact/workflow/steps.py",
         r"(?=    Step\(\n        layout\.DIRECT,\n)",
-        '    Step("dedup", "pwact.workflow.stages.dedup:DedupStep", LABEL, (FRAMES, CANDIDATES), '
-        '(CANDIDATES,), entry=True, by_system=False, folder=(layout.EXPLORE, "dedup")),\n',
+        '    Step("toy-dedup", "pwact.workflow.stages.dedup:DedupStep", LABEL, '
+        "(FRAMES, CANDIDATES), (CANDIDATES,), entry=True, by_system=False, "
+        'folder=(layout.EXPLORE, "toy-dedup")),\n',
     ),
     "uncertainty": Addition(
         "tests/workflow/force_size.py",
@@ -152,7 +153,7 @@ def test_help_and_check_know_what_was_added(used: Path) -> None:
 def test_a_campaign_uses_what_was_added(used: Path) -> None:
     events = Journal(used / ".pwact/journal.jsonl").events()
     done = [event["name"] for event in events if event["event"] == "stage_done"]
-    steps = ("train", "explore", "kpu", "select", "dedup", "label")
+    steps = ("train", "explore", "kpu", "select", "toy-dedup", "label")
     assert done[:6] == [f"iter.0000/{step}" for step in steps]
     assert (used / "iter.0000/02.label/result/train.toy.json").is_file()
     headers = [path.read_text() for path in used.rglob("*.job")]
@@ -165,9 +166,26 @@ def test_tools_know_what_was_added(used: Path) -> None:
     assert ForceSize.measure.words in said(used, "filter")
     pictures = [path.read_text() for path in (used / "drawn").rglob("*by_step.svg")]
     assert any("largest force (eV/Å)" in text for text in pictures)
-    assert "dedup" in said(used, "status")
+    assert "toy-dedup" in said(used, "status")
     made = {path.name for path in (used / "final_pwdata").rglob("*.toy.json")}
     assert made == {"train.toy.json", "valid.toy.json"}
     assert list((used / "made").rglob("*.npy"))
-    with (used / "iter.0000/01.explore/dedup/candidate.csv").open() as stream:
+    with (used / "iter.0000/01.explore/toy-dedup/candidate.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == 1
+
+
+def test_pages_that_are_made_know_what_was_added(used: Path, tmp_path: Path) -> None:
+    """In both languages, with no words but those of the new key."""
+    shutil.copytree(REPOSITORY / "docs", tmp_path / "docs")
+    words = tmp_path / "docs/zh/parameters.json"
+    known = json.loads(words.read_text(encoding="utf-8"))
+    words.write_text(json.dumps({**known, "How long it waits.": "等多久。"}), encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": f"{used.parent}{os.pathsep}{REPOSITORY}"}
+    for maker in ("pwact.config.manual", "pwact.registry.formats_page"):
+        made = subprocess.run(
+            [sys.executable, "-m", maker], check=False, cwd=tmp_path, env=env, capture_output=True
+        )
+        assert (made.returncode, made.stderr) == (0, b""), maker
+    for page in ("parameters.md", "zh/parameters.md", "schema/resource.json", "formats.md"):
+        text = (tmp_path / "docs" / page).read_text(encoding="utf-8")
+        assert ("toy/file" if page == "formats.md" else "#OWN") in text, page

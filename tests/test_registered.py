@@ -28,6 +28,11 @@ from pwact.registry.uncertainties import UNCERTAINTIES
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow import steps
 from pwact.workflow.turn import Work
+from tests.added.engines import ToyExplorer, ToyLabeler, ToyTrainer
+from tests.added.scheduler import OwnExecutor
+from tests.tools.toy_formats import ToyFile
+from tests.workflow.dedup import DedupStep
+from tests.workflow.force_size import ForceSize
 
 
 def registered() -> Iterator[tuple[str, Any, type]]:
@@ -51,7 +56,19 @@ def registered() -> Iterator[tuple[str, Any, type]]:
         yield f"step {step.name}", steps.load(step.work), Work
 
 
-CASES = {name: (made, contract) for name, made, contract in registered()}
+def examples() -> Iterator[tuple[str, Any, type]]:
+    """What tests add, as the pages of contributors say."""
+    yield "trainer toy", ToyTrainer, Trainer
+    yield "explorer toy", ToyExplorer, Explorer
+    yield "labeler toy", ToyLabeler, Labeler
+    yield "scheduler own", OwnExecutor, Executor
+    yield "uncertainty force-size", ForceSize, Uncertainty
+    yield "format toy/file", ToyFile, DataSetFormat
+    yield "step toy-dedup", DedupStep, Work
+
+
+REGISTERED = {name: (made, contract) for name, made, contract in registered()}
+CASES = {**REGISTERED, **{name: (made, contract) for name, made, contract in examples()}}
 
 
 def wanted(contract: type) -> tuple[dict[str, Any], set[str]]:
@@ -142,4 +159,4 @@ def test_what_is_missing_is_seen() -> None:
 
 def test_every_entry_has_a_case() -> None:
     tables = (LABELERS, TRAINERS, EXPLORERS, FORMATS, EXECUTORS, UNCERTAINTIES, PICKS, steps.STEPS)
-    assert len(CASES) == sum(len(table) for table in tables)
+    assert len(REGISTERED) == sum(len(table) for table in tables)

@@ -15,6 +15,8 @@ _RANGES = (
     (r"(>=?|<=?) (\S+)", r"\1 \2 的{}"),
 )
 _NUMBERS = {"integer": "整数", "number": "数"}
+_OF_ENGINE = r"(#### `[^`]+`), engine ([\w-]+)"
+_NAMES = re.compile(r"`[^`]+`(?:, `[^`]+`)*")
 
 
 def in_words_of(file: Path) -> Say:
@@ -23,8 +25,9 @@ def in_words_of(file: Path) -> Say:
     Parameters
     ----------
     file
-        A JSON object, English text → Chinese text. Ranges of numbers, and lists of names, need no
-        entry.
+        A JSON object, English text → Chinese text. Ranges of numbers, lists of names and headings
+        of the keys of an engine need no entry. ``{}`` stands for names between back quotes, to
+        which a line in a registry may add.
 
     Returns
     -------
@@ -32,7 +35,20 @@ def in_words_of(file: Path) -> Say:
         It raises KeyError for a text that has no Chinese one.
     """
     words: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-    return lambda text: words[text] if text in words else _made(text)
+
+    def say(text: str) -> str:
+        if text in words:
+            return words[text]
+        if (entry := without_names(text)) in words:
+            return words[entry].format(*(one.replace(", ", "、") for one in _NAMES.findall(text)))
+        return _made(text)
+
+    return say
+
+
+def without_names(text: str) -> str:
+    """The entry of a text of which the names come from a registry."""
+    return _NAMES.sub("{}", text)
 
 
 def _made(text: str) -> str:
@@ -44,6 +60,8 @@ def _made(text: str) -> str:
         return f"{_made(text[: -len(_LIST)])}，或其列表"
     if re.fullmatch(r'"[^"]+"( or "[^"]+")*', text):
         return text.replace('" or "', '"、"')
+    if heading := re.fullmatch(_OF_ENGINE, text):
+        return f"{heading[1]}，引擎 {heading[2]}"
     kind, _, limits = text.partition(" ")
     for pattern, chinese in _RANGES:
         if kind in _NUMBERS and re.fullmatch(pattern, limits):

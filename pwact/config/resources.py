@@ -34,7 +34,7 @@ _MPIRUN = re.compile(r"\bmpirun\s+-np\s+(\S+)")
 _LINES = Items(Text())
 _PLAIN = Text(one_line=True, plain=True)
 _FLAGS = Items(_PLAIN)
-_QUEUED = ", ".join(name for name, one in EXECUTORS.items() if one.needs_queue)
+_QUEUED = ", ".join(f"`{name}`" for name, one in EXECUTORS.items() if one.needs_queue)
 _FIRST, *_MORE = (
     f"`{mark}`" for mark in {one.directive: None for one in EXECUTORS.values()} if mark
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pwact.config import json_schema, train_keys
-from pwact.config.chinese import in_words_of
+from pwact.config.chinese import in_words_of, without_names
 from pwact.config.elements import NUMBERS, SYMBOLS
 from pwact.config.manual import CHINESE_PAGE, CHINESE_WORDS, PAGE, main, manual, tables
 
@@ -28,7 +28,7 @@ def test_the_chinese_page_is_current_and_all_its_words_are_used() -> None:
     known, used = in_words_of(ROOT / CHINESE_WORDS), set()
 
     def say(text: str) -> str:
-        used.add(text)
+        used.update((text, without_names(text)))
         return known(text)
 
     written = (ROOT / CHINESE_PAGE).read_text(encoding="utf-8")
@@ -39,8 +39,15 @@ def test_the_chinese_page_is_current_and_all_its_words_are_used() -> None:
 
 def test_words_without_a_translation_are_found() -> None:
     say = in_words_of(ROOT / CHINESE_WORDS)
-    made = ["", "integer from 1 to 9, or list of such", "number > 0 and <= 1", '"a" or "b"']
+    made = [
+        "#### `train`, engine toy",
+        "",
+        "integer from 1 to 9, or list of such",
+        "number > 0 and <= 1",
+        '"a" or "b"',
+    ]
     assert [say(text) for text in made] == [
+        "#### `train`，引擎 toy",
         "",
         "1 到 9 的整数，或其列表",
         "> 0 且 <= 1 的数",
@@ -49,6 +56,18 @@ def test_words_without_a_translation_are_found() -> None:
     for text in ("a new key.", "integer of a kind", "colour >= 1"):
         with pytest.raises(KeyError, match=text):
             say(text)
+
+
+def test_names_of_a_registry_need_no_translation(tmp_path: Path) -> None:
+    words = {"Needed for {} ({}).": "只有 {}（{}）需要。", "`a` and `b`": "原样"}
+    (tmp_path / "words.json").write_text(json.dumps(words), encoding="utf-8")
+    say = in_words_of(tmp_path / "words.json")
+    assert (
+        say("Needed for `slurm` (`#A`, `#{}`, `#C`).") == "只有 `slurm`（`#A`、`#{}`、`#C`）需要。"
+    )
+    assert say("`a` and `b`") == "原样"
+    with pytest.raises(KeyError):
+        say("Needed for slurm (`#A`).")
 
 
 def test_main_writes_the_page(tmp_path: Path) -> None:

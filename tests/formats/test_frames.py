@@ -11,18 +11,27 @@ from ase.build import bulk
 
 from pwact.errors import InputError, TaskError
 from pwact.formats.extxyz import write_extxyz
-from pwact.formats.frames import data_paths, format_found, ordered, read_frames, write_frames
+from pwact.formats.frames import (
+    data_paths,
+    data_set_format,
+    format_found,
+    ordered,
+    read_frames,
+    write_frames,
+)
 from pwact.formats.labels import labels_of, set_labels
-from pwact.registry.formats import WRITTEN
+from pwact.registry.formats import FORMATS, WRITTEN
 from tests.formats.conftest import assert_same
 
-NAMES = {name: "train.xyz" if name == "extxyz" else "PWdata" for name in WRITTEN}
-KEPT = ("extxyz", "deepmd/npy/mixed")  # formats that keep the order of frames and atoms
+NAMES = {name: f"train{end}" if (end := FORMATS[name].ending) else "PWdata" for name in WRITTEN}
 
 
-def by_composition(frames: list[Atoms]) -> list[Atoms]:
-    """The frames as folders of compositions give them back."""
-    return sorted(map(ordered, frames), key=lambda atoms: atoms.get_chemical_formula())
+def as_read(frames: list[Atoms], data_format: str) -> list[tuple[Atoms, Atoms]]:
+    """Each frame as it was, and as its format holds it, in the order in which they are read."""
+    made = data_set_format(data_format)
+    if FORMATS[data_format].folder:
+        frames = sorted(frames, key=made.group)
+    return [(one, made.fit(one)) for one in frames]
 
 
 @pytest.mark.parametrize("data_format", WRITTEN)
@@ -30,10 +39,10 @@ def test_round_trip(tmp_path: Path, frames: list[Atoms], data_format: str) -> No
     path = tmp_path / "deeper" / NAMES[data_format]
     write_frames(path, frames, data_format)
     found = read_frames(path, data_format.upper())
-    expected = frames if data_format in KEPT else by_composition(frames)
     assert len(found) == len(frames)
-    for one, other in zip(found, expected):
-        assert_same(one, other, 1e-12)
+    for one, (given, held) in zip(found, as_read(frames, data_format)):
+        assert_same(one, held, 1e-12)
+        assert_same(ordered(one), ordered(given), 1e-12)
 
 
 @pytest.mark.parametrize("data_format", WRITTEN)

@@ -30,7 +30,7 @@ class DedupStage:
 
     @property
     def directory(self) -> Path:
-        return layout.explore_dir(self.turn.config.work_dir, self.turn.iteration) / "dedup"
+        return layout.explore_dir(self.turn.config.work_dir, self.turn.iteration) / "toy-dedup"
 
     def inputs(self) -> Mapping[str, Any]:
         return {"candidates": files.tree_hash(self.candidates), "nearest": NEAREST}
@@ -60,7 +60,7 @@ class DedupStep:
         return self.on
 
     def stage(self, turn: Turn) -> DedupStage:
-        name = f"{layout.iteration_name(turn.iteration)}/dedup"
+        name = f"{layout.iteration_name(turn.iteration)}/toy-dedup"
         return DedupStage(turn, name, turn.candidates)
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:

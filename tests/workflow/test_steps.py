@@ -22,7 +22,7 @@ from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
 JOB = run_param()["explore"]["md_jobs"][0]
 ROW = Step(
-    "dedup",
+    "toy-dedup",
     "tests.workflow.dedup:DedupStep",
     steps.LABEL,
     needs=(steps.FRAMES, steps.CANDIDATES),
@@ -31,7 +31,7 @@ ROW = Step(
     by_system=False,
     free=True,
     optional=True,
-    folder=("01.explore", "dedup"),
+    folder=("01.explore", "toy-dedup"),
 )
 PLACE = steps.names().index("select") + 1
 WITH_DEDUP = steps.table(*steps.STEPS[:PLACE], ROW, *steps.STEPS[PLACE:])
@@ -67,9 +67,9 @@ def done_stages(work_dir: Path) -> list[str]:
 
 
 def test_a_name_that_is_taken_or_a_step_in_the_wrong_place_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"two steps are called 'dedup'"):
+    with pytest.raises(ValueError, match=r"two steps are called 'toy-dedup'"):
         steps.table(*WITH_DEDUP, ROW)
-    with pytest.raises(ValueError, match=r"'dedup' needs \w+, which none before it leaves"):
+    with pytest.raises(ValueError, match=r"'toy-dedup' needs \w+, which none before it leaves"):
         steps.table(ROW, *steps.STEPS)
 
 
@@ -98,7 +98,7 @@ def test_the_record_has_its_marks_in_order() -> None:
 def test_a_step_of_ones_own_is_done_in_its_place(tmp_path: Path) -> None:
     result = loop(tmp_path, ToyExecutor())
     assert done_stages(tmp_path)[:5] == [
-        f"iter.0000/{name}" for name in ("train", "explore", "select", "dedup", "label")
+        f"iter.0000/{name}" for name in ("train", "explore", "select", "toy-dedup", "label")
     ]
     assert [row.label.labelled for row in result.rows[:2]] == [1, 1]
     assert [frames(tmp_path, iteration) for iteration in (0, 1)] == [1, 1]
@@ -107,7 +107,7 @@ def test_a_step_of_ones_own_is_done_in_its_place(tmp_path: Path) -> None:
     assert lines[3].startswith("Number of converged files: 1,")
     assert (tmp_path / "al.record").read_text().split("\n")[1:4] == ["0 0", "0 1", "0 2"]
     stages = [stage.name for stage in status_of(tmp_path, 0.0).stages]
-    assert stages.index("iter.0000/dedup") == stages.index("iter.0000/label") - 1
+    assert stages.index("iter.0000/toy-dedup") == stages.index("iter.0000/label") - 1
 
 
 @pytest.mark.usefixtures("dedup")
@@ -131,7 +131,9 @@ def test_switched_on_later_it_leaves_finished_iterations_alone(
     loop(tmp_path, executor, **longer)
     assert [frames(tmp_path, iteration) for iteration in (0, 1, 2)] == [4, 4, 1]
     assert not [name for name in executor.ran if "iter.0000" in name or "iter.0001" in name]
-    assert [name for name in done_stages(tmp_path) if "dedup" in name] == ["iter.0002/dedup"]
+    assert [name for name in done_stages(tmp_path) if "toy-dedup" in name] == [
+        "iter.0002/toy-dedup"
+    ]
 
 
 @pytest.mark.usefixtures("dedup")
@@ -152,7 +154,7 @@ def test_a_redo_remakes_the_frames_that_it_reads(tmp_path: Path) -> None:
     loop(tmp_path, ToyExecutor())
     data = (tmp_path / "iter.0000/02.label/result/train.xyz").read_bytes()
     executor = ToyExecutor()
-    loop(tmp_path, executor, options={"redo": ("iter.0000/dedup",)})
+    loop(tmp_path, executor, options={"redo": ("iter.0000/toy-dedup",)})
     names = {Path(name).relative_to(tmp_path).parts[1] for name in executor.ran}
     assert names == {"01.explore"}
     assert (tmp_path / "iter.0000/02.label/result/train.xyz").read_bytes() == data
@@ -163,22 +165,22 @@ def test_a_step_that_sees_everything_lets_labels_wait(tmp_path: Path) -> None:
     loop(tmp_path, ToyExecutor(), streaming=True)
     events = Journal(tmp_path / ".pwact/journal.jsonl").events()
     names = [event["name"] for event in events if event["event"] == ledger.STARTED]
-    assert names.index("iter.0000/dedup") < names.index("iter.0000/label")
+    assert names.index("iter.0000/toy-dedup") < names.index("iter.0000/label")
 
 
 @pytest.mark.usefixtures("dedup")
 def test_what_others_read_of_the_table(tmp_path: Path) -> None:
-    order = ["iter.0000/label", "iter.0000/dedup"]
-    assert ledger.comes_before("iter.0000/dedup", "iter.0000/label", order)
+    order = ["iter.0000/label", "iter.0000/toy-dedup"]
+    assert ledger.comes_before("iter.0000/toy-dedup", "iter.0000/label", order)
     explored = StageState("iter.0000/explore", "key", done=True, transient=("gone",))
-    remade = again.remade_by(tmp_path, {explored.name: explored}, ["iter.0000/dedup"])
-    assert remade == {"iter.0000/explore": "iter.0000/dedup"}
-    begun = StageState("iter.0000/dedup", "key")
+    remade = again.remade_by(tmp_path, {explored.name: explored}, ["iter.0000/toy-dedup"])
+    assert remade == {"iter.0000/explore": "iter.0000/toy-dedup"}
+    begun = StageState("iter.0000/toy-dedup", "key")
     assert retry.built_on(explored, {begun.name: begun}) is None  # it costs nothing
     paid = StageState("iter.0000/label", "key")
     assert retry.built_on(explored, {paid.name: paid}) == "iter.0000/label"
     reopened = [{"event": ledger.REOPENED, "name": "iter.0000/explore"}]
-    state = StageState("iter.0000/dedup", "key", done=True, begun_at=0)
+    state = StageState("iter.0000/toy-dedup", "key", done=True, begun_at=0)
     assert retry.made_again([{"event": "before"}, *reopened], state)
 
 

@@ -51,8 +51,10 @@ def test_each_is_whole(name: str) -> None:
     assert all(hasattr(StrategyConfig, key) for key in known.measure.keys)
     assert known.error_in(Limits(0.1, 2.0)) == ""
     assert known.error_in(Limits(2.0, 0.1)) != ""
-    recorded = recorded_in(dict.fromkeys(known.measure.keys, 1.0))
-    assert isinstance(recorded, type(known))
+    inputs = dict.fromkeys(known.measure.keys, 1.0)
+    assert type(recorded_in({**inputs, "uncertainty": name})) is type(known)
+    first = next(one for one in KNOWN.values() if one.measure.keys == known.measure.keys)
+    assert type(recorded_in(inputs)) is type(first)
     assert recorded_in({"limits": {}}) is None
 
 

@@ -106,6 +106,9 @@ class ToyTrainer:
     def whole(self) -> None:
         return None
 
+    def reading(self) -> None:
+        return None
+
     def kpu(self) -> ToyKpu:
         return ToyKpu()
 
@@ -183,6 +186,9 @@ class ToyExplorer:
 
     def __init__(self, block: Any) -> None:
         self.block = block
+
+    def check_held(self, atoms: Any, motion: Any) -> str:
+        return ""
 
     def validate(self, motion: Condition) -> None:
         pass
