@@ -13,22 +13,26 @@ import pytest
 from ase import Atoms
 from ase.calculators.emt import EMT
 
+from pwact import layout
 from pwact.cli.commands.label import label_summary
 from pwact.cli.main import main
 from pwact.config.label import load_label
+from pwact.engines.ladder import fingerprint_of
 from pwact.errors import InputError, QuorumError, StageChangedError, UsageError
 from pwact.fixed_atoms import any_fixed, fix
 from pwact.formats.extxyz import read_extxyz, write_extxyz
 from pwact.formats.frames import ordered, read_frames
 from pwact.formats.labels import labels_of
+from pwact.formats.same_frame import structure_key
 from pwact.formats.trajectories import iterate_structures
 from pwact.workflow.labels.campaign import LabelResult, Wanted, given_stage
+from pwact.workflow.labels.store import LabelStore, label_key
 from tests.workflow.dying import until_done
 from tests.workflow.given_frames import DFT, frames, go, prepare, tasks
 from tests.workflow.pairs import LOCAL, alloy, init_param, resources, run_param, write_files
 from tests.workflow.script_campaign import HARMONIC, PYTHON, ScriptExecutor
 from tests.workflow.toy_campaign import ToyExecutor, campaign, run_chain, use_toys
-from tests.workflow.toys import STIFFNESS
+from tests.workflow.toys import STIFFNESS, ToyLabeler
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +91,70 @@ def test_killed_at_every_line_it_gives_the_same_bytes(
         expected = (tmp_path / "whole/out" / name).read_text()
         found = (tmp_path / "killed/out" / name).read_text()
         assert found == expected.replace(f"{tmp_path}/whole", f"{tmp_path}/killed")
+
+
+@pytest.mark.parametrize("torn", [True, False])
+def test_killed_with_a_store_a_collision_and_an_added_structure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bool
+) -> None:
+    """One label is in the store, one is there under the name of another, one frame comes twice."""
+    one, two, three, four, five = frames(0, 1, 2, 3, 4)
+    turned = two[np.argsort(-two.numbers, kind="stable")]  # the same atoms in another order
+    ran: dict[str, list[str]] = {}
+
+    def start(place: str, **options: Any) -> LabelResult:
+        executor = ToyExecutor()
+        executor.spoil = {"/3-scf": "unconverged"}
+        try:
+            return go(tmp_path / place, executor, **options)
+        finally:
+            ran.setdefault(place, []).extend(tasks(executor))
+
+    def until_whole(place: str, **options: Any) -> int:
+        if place == "killed":
+            return until_done(monkeypatch, lambda: start(place, **options), torn)
+        start(place, **options)
+        return 0
+
+    def compare() -> None:
+        for path in [*(tmp_path / "whole/out").glob("*.[xc]*"), *labels_in(tmp_path / "whole")]:
+            found = tmp_path / "killed" / path.relative_to(tmp_path / "whole")
+            expected = path.read_text().replace(f"{tmp_path}/whole", f"{tmp_path}/killed")
+            assert found.read_text() == expected
+
+    for place in ("whole", "killed"):
+        prepare(tmp_path / place, given=[one, five])
+        go(tmp_path / place, ToyExecutor(), output="earlier")
+        first, second = labels_in(tmp_path / place)
+        write_extxyz(tmp_path / place / "frames.xyz", [two, one, three, four, turned])
+        put_wrong_label(tmp_path / place, three)
+        assert labels_in(tmp_path / place) != [first, second]
+        deaths = until_whole(place)
+    assert deaths > 5
+    compare()
+    assert ran["killed"] == ran["whole"] == ["0/0-scf", "0/2-scf", "0/3-scf"]
+    ran.clear()
+    for place in ("whole", "killed"):
+        given = [two, one, three, four, turned, five, *frames(6)]
+        write_extxyz(tmp_path / place / "frames.xyz", given)
+        until_whole(place, redo=("label",))
+    compare()
+    assert ran["whole"] == ["0/3-scf", "0/6-scf"]  # what is in no store
+    assert set(ran["killed"]) == set(ran["whole"])  # of a stage that begins again at each start
+
+
+def labels_in(work_dir: Path) -> list[Path]:
+    """The labels of the store."""
+    return sorted(layout.label_store(work_dir).rglob("*.json"))
+
+
+def put_wrong_label(work_dir: Path, atoms: Atoms) -> None:
+    """What a collision of hashes would be: the name of this structure, the label of another."""
+    config = load_label(work_dir / "param.json", work_dir / "resource.json", work_dir)
+    other = read_frames(work_dir / "earlier/train.xyz", "extxyz")[0]
+    labeler = ToyLabeler(config, 0, None)
+    key = label_key(structure_key(ordered(atoms)), fingerprint_of(labeler, config.label))
+    LabelStore(layout.label_store(work_dir)).put(key, other)
 
 
 def test_a_second_start_does_nothing(tmp_path: Path) -> None:
