@@ -88,6 +88,8 @@ class Decision:
         How the frames above the limit were chosen: words of the rule.
     spread
         See `spread_of`.
+    fresh
+        For each system which of its frames count as offered, bool, shape (n,): see `fresh_of`.
     """
 
     limit: Optional[float]
@@ -98,6 +100,7 @@ class Decision:
     chosen: tuple[np.ndarray, ...]
     rule: str
     spread: tuple[Optional[float], ...] = ()
+    fresh: tuple[np.ndarray, ...] = ()
 
 
 def reached(rounds: Sequence[Round], target: float) -> bool:
@@ -223,9 +226,10 @@ def decide(
     masks = [np.asarray(mask, dtype=bool)[order] for mask, order in zip(physical, orders)]
     limit, expected, used = _limit(ordered, masks, pairs, target)
     accepted = [_below(pool, mask, limit) for pool, mask in zip(ordered, masks)]
+    fresh = [fresh_of(pool, mask, known) for pool, mask in zip(ordered, masks)]
     batch = Batch(ordered, masks, accepted, known, pairs.of_others)
     batch.draw_controls()
-    if _enough(masks, accepted):
+    if _enough(fresh, accepted):
         batch.draw_more(PROOF)
     else:
         batch.choose(pick)
@@ -239,8 +243,22 @@ def decide(
         tuple(np.sort(order[one]) for one, order in zip(batch.controls, orders)),
         tuple(np.sort(order[one]) for one, order in zip(batch.chosen, orders)),
         pick.words,
-        spread_of(ordered, masks),
+        spread_of(ordered, fresh),
+        tuple(one[np.argsort(order)] for one, order in zip(fresh, orders)),
     )
+
+
+def fresh_of(pool: Pool, physical: np.ndarray, known: Optional[Known]) -> np.ndarray:
+    """Which physical frames of a system count: all but those without forces that have labels.
+
+    All models agree about a perfect crystal, with which many an MD begins: its uncertainty is zero,
+    so it is never accepted, and few frames would keep a condition from its end for ever.
+    """
+    fresh = np.array(physical, dtype=bool)
+    if known is not None:
+        for place in np.flatnonzero(fresh & (pool.values == 0)).tolist():
+            fresh[place] = not known.near(pool.structure(place))
+    return fresh
 
 
 def _limit(
@@ -259,9 +277,9 @@ def _limit(
     return limit, float(np.mean(line.below(target, below))), line.pairs
 
 
-def _enough(masks: Sequence[np.ndarray], accepted: Sequence[np.ndarray]) -> bool:
+def _enough(fresh: Sequence[np.ndarray], accepted: Sequence[np.ndarray]) -> bool:
     """Whether the share by which a condition ends is there."""
-    frames = sum(int(mask.sum()) for mask in masks)
+    frames = sum(int(one.sum()) for one in fresh)
     return frames > 0 and sum(int(one.sum()) for one in accepted) >= SHARE * frames
 
 

@@ -20,6 +20,7 @@ from pwact.query.driving import (
     Round,
     at_floor,
     decide,
+    fresh_of,
     hindsight,
     latest_controls,
     reached,
@@ -395,6 +396,21 @@ class TestKnown:
         found = [[*one, *other] for one, other in zip(made.controls, made.chosen)]
         assert [len(one) for one in found] == [1, 1]
         assert found[1] == [1]
+
+    def test_a_perfect_crystal_that_is_labelled_is_not_fresh(self) -> None:
+        """Its uncertainty is zero in every MD that begins with it, so it is never accepted."""
+        crystal, other = 2.0, 2.6
+        pool = self.pool(crystal, crystal, *np.linspace(2.2, 2.5, 17), other, limit=3, value=0.001)
+        values = np.r_[0.0, 0.0, np.full(17, 0.001), 0.0]
+        made = self.decided(replace(pool, values=values), crystal)
+        assert made.fresh[0].tolist() == [False, False, *[True] * 18]
+        assert made.spread == (0.001,) * 18 + (None, None)  # 17 of 18, and one without forces
+        made = self.decided(replace(pool, values=values), crystal, other)
+        assert made.fresh[0].tolist() == [False, False, *[True] * 17, False]
+        assert made.spread == (0.001,) * 20
+        assert len(made.controls[0]) == 2  # the proof of a round in which the share is there
+        nothing = np.zeros(20, dtype=bool)
+        assert not fresh_of(pool, nothing, Known([29])).any()
 
     def test_without_labelled_frames_nothing_is_read(self) -> None:
         pool = self.pool(2.0, 2.0, 2.3, 2.4)

@@ -29,6 +29,8 @@ class Campaign:
     ----------
     slope, scatter
         Of the line of log e against log U.
+    limit
+        Labels of a round, at most; `most` is what a round had.
     right
         Accepted frames below the target, of all rounds.
     """
@@ -37,6 +39,8 @@ class Campaign:
     slope: float
     scatter: float
     pick: Pick = RANDOM
+    limit: int = 10
+    most: int = 0
     right: int = 0
     rounds: list[Round] = field(default_factory=list)
     truth: float = 0.0
@@ -55,11 +59,13 @@ class Campaign:
         while len(self.rounds) < ROUNDS and not reached(self.rounds, TARGET):
             values = REFERENCE * level * 0.82 ** len(self.rounds) * rng.lognormal(0, 0.7, FRAMES)
             errors = self._errors(values, rng)
-            pool = pool_of(values.tolist(), seed=self.seed * 100 + len(self.rounds))
+            seed = self.seed * 100 + len(self.rounds)
+            pool = pool_of(values.tolist(), self.limit, seed=seed)
             pairs = pairs_in_force(labelled, start)
             mask = np.ones(FRAMES, dtype=bool)
             made = decide([pool], [mask], pairs, TARGET, self.pick)
             new = np.concatenate([made.controls[0], made.chosen[0]])
+            self.most = max(self.most, len(new))
             after = hindsight(made.spread, Pairs(values[new], errors[new]), TARGET)
             self._note(made, errors, after)
             labelled = Pairs(
@@ -99,6 +105,18 @@ def test_accepted_frames_are_accurate_and_the_loop_ends_in_time(
     assert len(ended) == CAMPAIGNS
     early = [one for one in ended if one.truth < 0.90]
     assert len(early) <= 0.1 * CAMPAIGNS
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_fewer_labels_a_round_than_a_proof_needs(limit: int) -> None:
+    """One control a round, and never enough labels of its own for a limit: it ends all the same."""
+    found = [Campaign(seed, 1.0, 0.35, RANDOM, limit) for seed in range(CAMPAIGNS)]
+    for one in found:
+        one.run()
+    assert np.mean([one.coverage for one in found]) >= 0.90
+    assert all(reached(one.rounds, TARGET) for one in found)
+    assert sum(one.truth < 0.90 for one in found) <= 0.1 * CAMPAIGNS
+    assert all(one.most == limit for one in found)
 
 
 def test_it_is_not_only_careful() -> None:

@@ -10,20 +10,16 @@ from typing import Any, Optional
 
 import numpy as np
 import pytest
-from ase import Atoms
 
 from pwact.cli.main import main
 from pwact.errors import StageChangedError
 from pwact.formats.frames import write_frames
 from pwact.io.journal import Journal
 from pwact.query.calibration import LATEST, WORSE, Pairs, accepted_up_to, calibrate
-from pwact.query.duplicates import Known
-from pwact.query.picks import Pool
 from pwact.report.calibration import TrainingRow
 from pwact.report.records import PairRecord
 from pwact.workflow import ledger
 from pwact.workflow.known_pairs import KnownPair, scale_of, too_few
-from pwact.workflow.stages.aim import AimStage
 from tests.workflow.dying import until_done
 from tests.workflow.known_truth import (
     FRAMES,
@@ -36,7 +32,7 @@ from tests.workflow.known_truth import (
     truth_param,
     use_truth,
 )
-from tests.workflow.pairs import alloy, labelled, write_files
+from tests.workflow.pairs import labelled, write_files
 from tests.workflow.script_campaign import ScriptExecutor, write_scripts
 from tests.workflow.script_campaign import loop as script_loop
 from tests.workflow.toy_campaign import ToyExecutor, run_loop
@@ -354,28 +350,6 @@ def test_the_lots_belong_to_the_seed_and_the_place(tmp_path: Path, done: Path) -
     mine, other = products(tmp_path), products(done)
     name = "iter.0000/01.explore/select/candidate.csv"
     assert mine[name] != other[name]
-
-
-def test_a_perfect_crystal_that_is_labelled_is_not_fresh() -> None:
-    """Its uncertainty is zero in every MD that begins with it, so it is never accepted."""
-    frames = [alloy(), *labelled(2)]
-
-    class Stored:
-        """Gives frame n as step n."""
-
-        def structure(self, trajectory: str, step: int) -> Atoms:
-            return frames[step]
-
-        def features(self, trajectory: str, step: int) -> np.ndarray:
-            raise AssertionError
-
-    u, names = np.array([0.0, 0.0, 0.1]), np.full(3, "md", dtype=object)
-    pool = Pool(u, np.arange(3), names, 8, np.random.default_rng(1), Stored())
-    known = Known(alloy().numbers, [alloy() * (2, 1, 1), frames[2]])
-    everything = np.ones(3, dtype=bool)
-    assert AimStage._already(pool, everything, known) == 1
-    assert AimStage._already(pool, ~everything, known) == 0
-    assert AimStage._already(pool, everything, Known(alloy().numbers)) == 0
 
 
 def test_filter_gives_the_limit_again(done: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -158,10 +158,8 @@ class AimStage:
         physical = [one.looks.physical for one in seen]
         floor = self._floor()
         pick = RANDOM if floor else self.pick
-        labelled = self._labelled()
-        decision = decide(pools, physical, scale.pairs, self._target, pick, labelled)
-        already = [self._already(pool, mask, labelled) for pool, mask in zip(pools, physical)]
-        record = self._record(decision, physical, scale, floor, already)
+        decision = decide(pools, physical, scale.pairs, self._target, pick, self._labelled())
+        record = self._record(decision, physical, scale, floor)
         record = replace(record, at_limit=scale.error_at(decision.limit))
         self._tell(record)
         return self._output(services.work_dir, seen, pools, decision, record)
@@ -220,26 +218,14 @@ class AimStage:
         now = Round(0, 0, self.known.sigma, float("nan"), ())
         return at_floor([*self.known.rounds, now], self._target)
 
-    @staticmethod
-    def _already(pool: Pool, physical: np.ndarray, labelled: Labelled) -> int:
-        """How many frames without forces are labelled already: they are not fresh.
-
-        All models agree about a perfect crystal, with which many an MD begins: its uncertainty is
-        zero, so it is never accepted, and few frames would keep a condition from its end for ever.
-        """
-        places = np.flatnonzero(physical & (pool.values == 0)).tolist()
-        return sum(labelled.near(pool.structure(place)) for place in places)
-
     def _record(
         self,
         decision: Decision,
         physical: Sequence[np.ndarray],
         scale: Scale,
         floor: str,
-        already: Sequence[int],
     ) -> RoundRecord:
-        frames = sum(map(_count, physical))
-        fresh = [_count(mask) - known for mask, known in zip(physical, already)]
+        frames, fresh = sum(map(_count, physical)), list(map(_count, decision.fresh))
         systems = tuple(
             AcceptedRecord(one.name, count, _count(accepted))
             for one, count, accepted in zip(self._systems(), fresh, decision.accepted)
