@@ -26,7 +26,7 @@ from pwact.workflow.looks import look_at
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "quickstart"
 CLOSEST = 0.5  # Å
-FRAMES = 100  # of the last MD that are looked at
+FRAMES = 100  # at least, of the last MD, that are looked at
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def survives(place: Path, steps: int) -> float:
     subprocess.run(words, cwd=final, check=False, capture_output=True)
     dump = DumpTrajectory(final / "stable.lammpstrj", param["train"]["atom_type"])
     looks = look_at((dump.frame(step) for step in dump.steps().tolist()), CLOSEST)
-    return float((looks.physical.sum() - 1) / FRAMES)
+    return float((looks.physical.sum() - 1) / (steps // every))
 
 
 def line_of(place: Path, steps: int) -> str:
