@@ -15,7 +15,6 @@ import numpy as np
 
 from pwact import layout
 from pwact.config.elements import NUMBERS
-from pwact.config.run import RunConfig
 from pwact.formats.frames import read_frames
 from pwact.query.driving import Decision, Round, at_floor, decide
 from pwact.query.duplicates import Known as Labelled
@@ -23,7 +22,6 @@ from pwact.query.picks import RANDOM, Pick, Pool
 from pwact.report import selection as tables
 from pwact.report.calibration import read_training, round_words, write_rows
 from pwact.report.records import AcceptedRecord, RoundRecord
-from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.conditions import rounds_of, served_until
 from pwact.workflow.explored import Candidate, CandidateFrames, Explored, contents_of, looked_at
 from pwact.workflow.known_pairs import (
@@ -36,8 +34,9 @@ from pwact.workflow.known_pairs import (
     write_pairs,
 )
 from pwact.workflow.looks import Looks, Seen, labelled_rows, look_at, selection_of
-from pwact.workflow.reports import SelectReport, TrajectoryRecord
+from pwact.workflow.reports import SelectReport
 from pwact.workflow.stage import Services, StageOutput
+from pwact.workflow.stages.selection import SelectionStage
 from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.prepare import content, relative
 
@@ -70,13 +69,11 @@ class Known:
 
 
 @dataclass(frozen=True)
-class AimStage:
+class AimStage(SelectionStage):
     """The selection of one iteration of a campaign with a target.
 
     Attributes
     ----------
-    explored
-        The ``paths`` of the exploration's report: one entry a trajectory.
     frames
         The explored frames; each is read once.
     pick
@@ -87,25 +84,11 @@ class AimStage:
         The element of ``md_jobs`` that was explored; None for the one with the iteration's number.
     """
 
-    config: RunConfig
-    uncertainty: Uncertainty
-    iteration: int
-    explored: Sequence[TrajectoryRecord]
     pick: Pick
     frames: Explored
     known: Known
     data: Sequence[Path]
     condition: Optional[int] = None
-
-    @property
-    def name(self) -> str:
-        """``iter.0000/select``."""
-        return f"{layout.iteration_name(self.iteration)}/select"
-
-    @property
-    def directory(self) -> Path:
-        """``01.explore/select``."""
-        return layout.select_dir(self.config.work_dir, self.iteration)
 
     @property
     def reads(self) -> Collection[str]:
@@ -272,25 +255,22 @@ class AimStage:
         record: RoundRecord,
     ) -> StageOutput:
         selection = selection_of(seen, decision)
-        ends = [tables.MdEnd(entry.directory, entry.normal, entry.why) for entry in self.explored]
         basis = tables.Basis(self.uncertainty.measure.words, [round_words(record)], decision.rule)
-        tables.write_selection(self.directory, selection, ends, basis)
+        tables.write_selection(self.directory, selection, self.ends, basis)
         labelled = labelled_rows(seen, pools, decision, self.known.sigma)
         write_rows(self.directory / tables.CANDIDATE, tables.TARGET_COLUMNS, labelled)
         write_pairs(self.directory / layout.CALIBRATION, self.known.pairs, record.measure)
         write_limits(self.directory / layout.LIMITS, self.iteration, record, self.known.pairs)
-        names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
-        products = [self.directory / name for name in (*names, layout.LIMITS, layout.CALIBRATION)]
         counts = tables.record(selection)
         name = layout.iteration_name(self.iteration)
-        entry = tables.iteration_entry(name, counts, ends)
+        entry = tables.iteration_entry(name, counts, self.ends)
         report = SelectReport(
             **counts.to_json(),
             candidates=relative(self.directory / tables.CANDIDATE, work_dir),
             entry=f"{entry}{round_words(record)}\n",
             target=record,
         )
-        return StageOutput([path for path in products if path.exists()], report=report.to_json())
+        return StageOutput(self.written(layout.LIMITS, layout.CALIBRATION), report=report.to_json())
 
 
 def _count(mask: np.ndarray) -> int:

@@ -6,13 +6,11 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 
 from pwact import layout
-from pwact.config.run import RunConfig
 from pwact.fingerprint import Settings, extended
 from pwact.query.candidates import FrameTable, Group, Selection, select_candidates
 from pwact.query.picks import RANDOM, Frames, Pick
@@ -22,11 +20,11 @@ from pwact.report import selection as tables
 from pwact.report.plots import histogram
 from pwact.report.records import SpreadRecord, SystemRecord
 from pwact.uncertainties import recorded_in
-from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.explored import CandidateFrames, Explored, contents_of, looked_at
-from pwact.workflow.reports import SelectReport, TrajectoryRecord
+from pwact.workflow.reports import SelectReport
 from pwact.workflow.stage import Services, StageOutput
 from pwact.workflow.stages.aim import AimStage, aim_of
+from pwact.workflow.stages.selection import SelectionStage
 from pwact.workflow.systems import System, systems_of
 from pwact.workflow.tasks.prepare import link_inside, relative
 
@@ -36,19 +34,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def md_end(entry: TrajectoryRecord) -> tables.MdEnd:
-    """How a trajectory ended, of an entry of the exploration's report."""
-    return tables.MdEnd(entry.directory, entry.normal, entry.why)
-
-
 @dataclass(frozen=True)
-class SelectStage:
+class SelectStage(SelectionStage):
     """The selection of one iteration.
 
     Attributes
     ----------
-    explored
-        The ``paths`` of the exploration's report: one entry a trajectory.
     pick
         The rule by which candidates are chosen where there are more than asked for.
     frames
@@ -57,23 +48,9 @@ class SelectStage:
         The element of ``md_jobs`` that was explored; None for the one with the iteration's number.
     """
 
-    config: RunConfig
-    uncertainty: Uncertainty
-    iteration: int
-    explored: Sequence[TrajectoryRecord]
     pick: Pick = RANDOM
     frames: Optional[Frames] = None
     condition: Optional[int] = None
-
-    @property
-    def name(self) -> str:
-        """``iter.0000/select``."""
-        return f"{layout.iteration_name(self.iteration)}/select"
-
-    @property
-    def directory(self) -> Path:
-        """``01.explore/select``."""
-        return layout.select_dir(self.config.work_dir, self.iteration)
 
     @property
     def reads(self) -> Collection[str]:
@@ -116,21 +93,18 @@ class SelectStage:
                 stories.append(f"{system.name}: {story}")
                 logger.info("%s: %s", self.name, stories[-1])
         selection = self._selection(services, groups)
-        ends = [md_end(entry) for entry in self.explored]
         basis = tables.Basis(self.uncertainty.measure.words, stories, self.pick.words)
-        tables.write_selection(self.directory, selection, ends, basis)
+        tables.write_selection(self.directory, selection, self.ends, basis)
         for system, group in zip(self._systems(), groups):
             services.later(partial(self._picture, system, group))
-        names = (tables.ACCURATE, tables.CANDIDATE, tables.DELETED, tables.FAILED, tables.SUMMARY)
-        products = [self.directory / name for name in names]
         counts = tables.record(selection)
         report = SelectReport(
             **counts.to_json(),
             spread=self._spread(groups),
             candidates=relative(self.directory / tables.CANDIDATE, services.work_dir),
-            entry=tables.iteration_entry(layout.iteration_name(self.iteration), counts, ends),
+            entry=tables.iteration_entry(layout.iteration_name(self.iteration), counts, self.ends),
         )
-        return StageOutput([path for path in products if path.exists()], report=report.to_json())
+        return StageOutput(self.written(), report=report.to_json())
 
     def picked(self, services: Services, system: System) -> FrameTable:
         """The candidates of one system that are labelled; they do not depend on other systems."""
