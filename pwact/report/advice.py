@@ -178,8 +178,8 @@ def _unsure(case: Situation) -> list[str]:
     name, last = explored[-1]
     if last is None or last.accurate >= SURE * last.frames:
         return []
-    share = f"{100 * last.accurate / last.frames:.0f} %"
-    return [f"only {share} of the frames explored last ({name}) were accurate"]
+    share = f"only {100 * last.accurate / last.frames:.0f} %" if last.accurate else "none"
+    return [f"{share} of the frames explored last ({name}) were accurate"]
 
 
 def _grown(case: Situation) -> list[str]:

@@ -141,11 +141,17 @@ def _cells(one: ErrorRecord) -> list[str]:
 
 
 _WIDEST = 12
+_LARGE = 999.5
+
+
+def digits(value: float) -> str:
+    """Three significant digits, and no power of ten where the number is large: ``1895``."""
+    return f"{value:.3g}" if abs(value) < _LARGE else f"{value:.0f}"
 
 
 def error_words(one: ErrorRecord) -> str:
     """``energy 1.9 meV/atom, forces 0.0241 eV/Å (MAE 0.018, worst atom 0.11)``."""
-    energy = "" if one.rmse_e is None else f"energy {1000 * one.rmse_e:.3g} meV/atom, "
+    energy = "" if one.rmse_e is None else f"energy {digits(1000 * one.rmse_e)} meV/atom, "
     return (
         f"{energy}forces {one.rmse_f:.3g} eV/Å (MAE {one.mae_f:.3g}, worst atom {one.worst_f:.3g})"
     )
@@ -171,8 +177,8 @@ def _change(
 ) -> str:
     if now is None:
         return ""
-    first = "" if before is None or before == now else f"{scale * before:.3g} → "
-    return f"{what} {first}{scale * now:.3g} {unit}"
+    first = "" if before is None or before == now else f"{digits(scale * before)} → "
+    return f"{what} {first}{digits(scale * now)} {unit}"
 
 
 def largest_words(records: Sequence[ErrorRecord]) -> str:
@@ -183,7 +189,7 @@ def largest_words(records: Sequence[ErrorRecord]) -> str:
         if len(mine) > 1:
             most = max(mine, key=lambda one: one.rmse_f)
             found.append(f"{most.name} {most.rmse_f:.3g}")
-    return f"largest forces: {', '.join(found)}" if found else ""
+    return f"largest force errors: {', '.join(found)}" if found else ""
 
 
 def final_errors(records: Sequence[ErrorRecord]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from pwact.report.errors import error_table, error_words
+from pwact.report.errors import digits, error_table, error_words
 from pwact.report.records import ErrorRecord
 from pwact.report.target import TargetFacts, status_words, verdict
 
@@ -137,8 +137,8 @@ class ForceField:
             return "not known: the campaign had no validation data (key valid_data)"
         energy, forces = 1000 * self.errors["energy_per_atom"], self.errors["forces"]
         return (
-            f"{energy:.3g} meV per atom in the energy and {forces:.3g} eV/Å in the forces, root "
-            f"mean square over the {self.valid_frames} frames of valid_data"
+            f"{digits(energy)} meV per atom in the energy and {forces:.3g} eV/Å in the forces, "
+            f"root mean square over the {self.valid_frames} frames of valid_data"
         )
 
 

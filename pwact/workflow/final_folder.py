@@ -19,6 +19,7 @@ from pwact.engines.delivery import CALCULATOR, CHECK, CHECK_DATA
 from pwact.formats.extxyz import read_extxyz
 from pwact.io import files
 from pwact.io.durable import sync_directory
+from pwact.report.errors import digits
 from pwact.report.force_field import DataFacts, ForceField, readme
 from pwact.report.records import ErrorRecord
 from pwact.report.target import TargetFacts
@@ -127,7 +128,7 @@ def final_words(work_dir: Path) -> Optional[str]:
         if rmse is None:
             return words
         energy, forces = 1000 * rmse["energy_per_atom"], rmse["forces"]
-        return f"{words}; on valid_data {energy:.3g} meV/atom, {forces:.3g} eV/Å"
+        return f"{words}; on valid_data {digits(energy)} meV/atom, {forces:.3g} eV/Å"
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -122,6 +122,7 @@ def test_a_run_that_ends_with_many_frames_that_are_not_accurate() -> None:
 
     (found,) = advice_of(ended(5))
     assert found.fact == "only 5 % of the frames explored last (iter.0000) were accurate"
+    assert advice_of(ended(0))[0].fact.startswith("none of the frames explored last")
     assert found.weight == NOTE
     assert "repeat the last element of md_jobs" in found.advice
     assert advice_of(ended(90)) == []

@@ -19,8 +19,10 @@ from pwact.report.errors import (
     error_table,
     error_words,
     pooled,
+    valid_words,
 )
 from pwact.report.parity import Compared, read_parity, write_parity
+from pwact.report.records import TrainRecord
 
 NAN = float("nan")
 
@@ -102,6 +104,11 @@ def test_the_words_leave_out_an_energy_that_is_not_known() -> None:
     with_energy, without = error_records(FRAMES[:1])[0], error_records(FRAMES[1:2])[0]
     assert error_words(with_energy).startswith("energy 100 meV/atom, forces 2.08 eV/Å (MAE")
     assert error_words(without) == "forces 0.408 eV/Å (MAE 0.167, worst atom 1)"
+    large = replace(with_energy, rmse_e=1.8951)
+    assert error_words(large).startswith("energy 1895 meV/atom, forces")
+    assert valid_words(TrainRecord(0.9996, 0.1), TrainRecord(0.0123, 0.1)) == (
+        "forces 0.1 eV/Å, energy 1000 → 12.3 meV/atom"
+    )
 
 
 def test_frames_are_read_back_as_they_were(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_each_step_says_once_what_it_has_found(
     assert lines[2].startswith("iter.0000 b.poscar")
     assert lines[3] == (
         "iter.0000 4 new labels; error of the model that explored: forces 0.25 eV/Å "
-        "(MAE 0.25, worst atom 0.433); largest forces: Ag 0.25, a.poscar 0.25"
+        "(MAE 0.25, worst atom 0.433); largest force errors: Ag 0.25, a.poscar 0.25"
     )
     assert lines[4] == (
         "iter.0001 error on valid_data: forces 0.333 → 0.143 eV/Å, energy 3.33 → 1.43 meV/atom"

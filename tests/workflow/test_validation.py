@@ -71,7 +71,7 @@ def test_errors_in_all_by_structure_and_by_element(
     assert whole.rmse_f == pytest.approx(OFF_F * np.sqrt(3 / 4), abs=1e-6)
     said = "iter.0001/final: the force field on 4 frames of valid_data: energy 2 meV/atom, forces"
     assert said in caplog.text
-    assert "largest forces: Au 0.03, Cu29Au3 0.03" in caplog.text
+    assert "largest force errors: Au 0.03, Cu29Au3 0.03" in caplog.text
 
 
 def test_what_cannot_be_evaluated_is_left_out_and_said(

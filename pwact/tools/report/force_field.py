@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pwact import layout
-from pwact.report.errors import error_words
+from pwact.report.errors import digits, error_words
 from pwact.report.html.facts import Rows
 from pwact.report.records import ErrorRecord
 
@@ -32,5 +32,5 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"error on {errors[0].frames} frames of valid_data", error_words(errors[0])
     elif found["rmse"] is not None:
         energy, forces = 1000 * found["rmse"]["energy_per_atom"], found["rmse"]["forces"]
-        yield "error on valid_data", f"energy {energy:.3g} meV/atom, forces {forces:.3g} eV/Å"
+        yield "error on valid_data", f"energy {digits(energy)} meV/atom, forces {forces:.3g} eV/Å"
     yield "files", ", ".join(found["files"])
