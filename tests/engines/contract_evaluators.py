@@ -126,7 +126,8 @@ def gradients(folder: Path, features: bool = False) -> Finished:
     write_covariance(model / GRADIENT_COVARIANCE, covariance)
     (model / "weights").write_text("weights")
     gradient_models.write_trajectory(md, frames)
-    made = GradientKpu("a.module", "python", "model", 4, features)
+    made = GradientKpu("a.module", "python", "model", 4)
+    made = made.with_features() if features else made
     made.write_input(task, TrainedModel(model, {"model": model / "weights"}), md)
     inputs = names_in(task)
     (task / made.log).touch()
