@@ -101,25 +101,32 @@ def dying(steps: int, after: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("ensemble", ["nvt", "nve"])
-def test_an_md_goes_on_where_it_was_ended(tmp_path: Path, ensemble: str) -> None:
-    settings = dying(12, 8)
+@pytest.mark.parametrize(
+    ("ensemble", "after", "kept", "missing"),
+    [("nvt", 8, 4, 6), ("nve", 8, 4, 6), ("nvt", 2, 1, 12), ("nve", 2, 1, 12)],
+)
+def test_an_md_goes_on_where_it_was_ended(
+    tmp_path: Path, ensemble: str, after: int, kept: int, missing: int
+) -> None:
+    """Also where the first frame alone was kept, which is not kept twice."""
+    settings = dying(12, after)
     settings["aimd"]["ensemble"] = ensemble
     made, task = prepared(tmp_path / "two", settings, Purpose.AIMD)
     with pytest.raises(RuntimeError, match="something else"):
         ase_worker.work(task, "aimd")
-    assert len(made.read_result(task, Purpose.AIMD)) == 4  # steps 0, 2, 4 and 6
+    assert len(made.read_result(task, Purpose.AIMD)) == kept  # of steps 0, 2, 4 and 6
     count = [0]
 
     class Counting(ase_calculators.Unconverged):
         def calculate(self, *arguments: Any, **more: Any) -> None:
+            self.left = 100
             count[0] += 1
             super().calculate(*arguments, **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ase_calculators, "Unconverged", Counting)
         ase_worker.work(task, "aimd")
-    assert count[0] == 7  # where it was, and the six steps that were missing
+    assert count[0] == 1 + missing  # where it was, and the steps that were missing
     assert made.check(task, Purpose.AIMD).outcome is Outcome.DONE
     once = dying(12, 100)
     once["aimd"]["ensemble"] = ensemble

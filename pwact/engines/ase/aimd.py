@@ -63,7 +63,12 @@ class Aimd:
             self._heat()
         dynamics = self._dynamics()
         dynamics.nsteps = begun or 0
-        dynamics.attach(lambda: self._keep(dynamics.nsteps), interval=self._wanted["interval"])
+
+        def keep() -> None:
+            if dynamics.nsteps != begun:  # ASE calls for step 0 at each start from there
+                self._keep(dynamics.nsteps)
+
+        dynamics.attach(keep, interval=self._wanted["interval"])
         dynamics.run(self._wanted["steps"] - dynamics.nsteps)  # ASE keeps the first frame too
 
     def _heat(self) -> None:
