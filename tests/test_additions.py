@@ -96,7 +96,8 @@ ADDITIONS = {
         _ENGINES,
         "pwact/registry/engines.py",
         _begin("EXPLORERS"),
-        '        "toy": Explores("pwact.engines.toy:ToyExplorer"),\n',
+        '        "toy": Explores("pwact.engines.toy:ToyExplorer", '
+        'asks="pwact.engines.toy:asked"),\n',
     ),
 }
 
@@ -166,6 +167,7 @@ def test_tools_know_what_was_added(used: Path) -> None:
     assert ForceSize.measure.words in said(used, "filter")
     pictures = [path.read_text() for path in (used / "drawn").rglob("*by_step.svg")]
     assert any("largest force (eV/Å)" in text for text in pictures)
+    assert list((used / "drawn").rglob("*by_temperature.svg"))
     assert "toy-dedup" in said(used, "status")
     made = {path.name for path in (used / "final_pwdata").rglob("*.toy.json")}
     assert made == {"train.toy.json", "valid.toy.json"}

@@ -73,9 +73,14 @@ class Explores(Entry):
     ----------
     md
         What finds the steps of its MD.
+    asks
+        ``module:function``: directory of an MD → what its input asks for
+        (`pwact.engines.md_input.MdInput`), by which pictures name its temperature. "" where none
+        reads it; what it raises for a file that is not there, or is no such input, is passed over.
     """
 
     md: Optional[MdSteps] = None
+    asks: str = ""
 
 
 _PWMAT_MD = MdSteps("etot.input", "pwact.engines.pwmat.report:md_steps")
@@ -146,10 +151,12 @@ EXPLORERS: Registry[Explores] = Registry(
         "lammps": Explores(
             "pwact.engines.lammps.explorer:LammpsExplorer",
             md=MdSteps("in.lammps", "pwact.engines.lammps.program:md_steps"),
+            asks="pwact.engines.lammps.program:asked",
         ),
         "ase": Explores(
             "pwact.engines.ase.explorer:AseExplorer",
             md=MdSteps("md.json", "pwact.engines.ase.explorer:md_steps"),
+            asks="pwact.engines.ase.explorer:asked",
         ),
     }
 )

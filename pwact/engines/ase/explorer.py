@@ -24,6 +24,7 @@ from pwact.engines.delivery import (
 )
 from pwact.engines.explorers import Condition, Given, Motion, UserInput
 from pwact.engines.lammps.input import DEVIATION, DUMP
+from pwact.engines.md_input import MdInput
 from pwact.engines.md_steps import MdProgress
 from pwact.engines.md_task import EXIT, LOG, MdTask
 from pwact.engines.potential import Calculators, Potential
@@ -124,3 +125,14 @@ def md_steps(directory: Path) -> Optional[MdProgress]:
     settings = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
     condition = settings.get("condition")
     return MdProgress(last_step(directory / LOG), condition["nsteps"]) if condition else None
+
+
+def asked(directory: Path) -> MdInput:
+    """What the settings of an MD ask for. Raises OSError, ValueError, KeyError, TypeError."""
+    condition = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))["condition"]
+    return MdInput(
+        condition["temp_k"],
+        condition.get("press_bar"),
+        condition.get("dt_ps"),
+        condition["nsteps"],
+    )

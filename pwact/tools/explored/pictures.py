@@ -11,11 +11,11 @@ from typing import Callable, Optional
 import numpy as np
 
 from pwact import layout
+from pwact.engines.md_input import md_input
 from pwact.query.window import Limits, Scores
 from pwact.report import pictures, plots
 from pwact.report.measure import Measure
 from pwact.report.pictures import Curve, Scale
-from pwact.tools.explored.md_input import md_input
 from pwact.uncertainties.base import Uncertainty
 from pwact.workflow.explored import read_candidates
 

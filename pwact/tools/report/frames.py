@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 import numpy as np
 
 from pwact import layout
+from pwact.engines.md_input import MdInput, md_input
 from pwact.errors import InputError, PwactError
 from pwact.formats.frames import format_found, iterate_frames
 from pwact.formats.labels import labels_of
@@ -21,7 +22,6 @@ from pwact.formats.results import find_results
 from pwact.formats.same_frame import structure_key
 from pwact.report.html.facts import LabelledFrame, Rows, Structure
 from pwact.report.label_error import COLUMNS, TARGET_COLUMNS
-from pwact.tools.explored.md_input import MdInput, md_input
 
 if TYPE_CHECKING:
     from ase import Atoms
