@@ -123,6 +123,11 @@ def reached(rounds: Sequence[Round], target: float) -> bool:
     return len(proof) >= LEAST_CONTROLS and not _wrong(proof, target)
 
 
+def least_rounds(labels: int) -> int:
+    """How many rounds a condition takes at least to be reached, with so many labels a round."""
+    return max(IN_A_ROW, -(-LEAST_CONTROLS // max(labels, 1)))
+
+
 def good_rounds(rounds: Sequence[Round]) -> int:
     """How many of the last rounds had accepted at least 95 % of their fresh frames, in a row."""
     good = [one.good for one in reversed(rounds)]

@@ -274,6 +274,21 @@ def test_check_says_how_much_it_may_become_at_most(work: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("most", "select", "least"), [(1, 10, 2), (3, 1, 4), (1, 3, 2)])
+def test_check_says_that_too_few_iterations_cannot_reach_the_target(
+    work: Path, most: int, select: int, least: int
+) -> None:
+    def said(iterations: int) -> str:
+        changes = {f"explore.md_jobs.{number}.select_sys": [select] for number in (0, 1)}
+        return amount(load(work, deep_update(param(most=iterations), changes), resources()).config)
+
+    assert said(most).endswith(
+        f". With strategy.max_iterations of {most} the target cannot be reached: that takes at "
+        f"least {least} iterations of a condition"
+    )
+    assert said(least).endswith("trainings of each model")
+
+
 def test_a_campaign_under_way_has_decided_nothing(work: Path) -> None:
     lost = ToyExecutor()
     lost.spoil = {"iter.0003/01.explore": "nothing"}

@@ -8,8 +8,9 @@ from pwact import layout
 from pwact.config.init_bulk import InitConfig
 from pwact.config.init_entry import SystemEntry
 from pwact.config.run import RunConfig
-from pwact.workflow.conditions import plan_of
-from pwact.workflow.systems import all_systems
+from pwact.query.driving import least_rounds
+from pwact.workflow.conditions import Plan, plan_of
+from pwact.workflow.systems import all_systems, systems_of
 
 
 def amount(config: Union[RunConfig, InitConfig]) -> str:
@@ -30,7 +31,19 @@ def _of_run(config: RunConfig) -> str:
     return (
         f"asked for: a force error of {plan.target:g} eV/Å in {conditions}: at most {plan.longest} "
         f"iterations ({plan.most} a condition), {runs * plan.most} MDs, {labels * plan.most} "
-        f"labels, {plan.longest + 1} trainings of each model"
+        f"labels, {plan.longest + 1} trainings of each model{_too_few(config, plan)}"
+    )
+
+
+def _too_few(config: RunConfig, plan: Plan) -> str:
+    """What to say where a condition has fewer iterations than it takes to be reached; else ""."""
+    conditions = (systems_of(config, number, number) for number in range(plan.conditions))
+    least = max(least_rounds(sum(one.limit for one in systems)) for systems in conditions)
+    if plan.most >= least:
+        return ""
+    return (
+        f". With strategy.max_iterations of {plan.most} the target cannot be reached: that takes "
+        f"at least {least} iterations of a condition"
     )
 
 
