@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,19 @@ def test_every_rule_runs_and_the_table_has_a_line_of_it(learner: str) -> None:
 
 def _key(learner: str, rule: str) -> rounds.Key:
     return rounds.Key("toy", "balanced", learner, rule, 0, 2.0)
+
+
+@pytest.mark.parametrize(("right", "early"), [(108, 0), (107, 1)])
+def test_a_share_of_nine_tenths_is_not_too_early(right: int, early: int) -> None:
+    """As `Pool.share_below` sums it, 108 of 120 frames are a little less than 0.9."""
+    place = bench()
+    said = next(run.run(place, place.learner("kpu"), Random(), 0, (1, 2)))
+    share = float(np.sum(np.full(120, 1 / 120) * (np.arange(120) < right)))
+    name = f"{table.OWN}variance"
+    row = replace(run.row_of(place, _key("kpu", name), TARGET, *said), share=share, ended=True)
+    others = [replace(row, rule=rule, ended=False) for rule in ("random", "window 1.1 3")]
+    made = {one.rule: one for one in table.summaries([row, *others])}
+    assert made[name].early == early
 
 
 def test_rounds_are_read_as_they_were_written(tmp_path: Path) -> None:
