@@ -111,4 +111,4 @@ def test_a_second_start_finds_nothing_to_do(copper: tuple[Path, str]) -> None:
     asked = [event for event in events(work_dir) if event["event"] == "job_asked"]
     kinds = [event["kind"] for event in asked if event["directory"].startswith("iter.")]
     jobs = {word: kinds.count(word) for word in kinds}
-    assert jobs == {"train": 6, "md": 1, "scf": 1, "check": 1}  # check: of the folder final
+    assert jobs == {"train": 6, "md": 1, "scf": 1, "check": 2}  # of the folder final, and its errors

@@ -146,6 +146,7 @@ def test_what_cannot_be_is_refused(
 
 
 def test_a_fault_in_a_file_of_the_user_is_named_there(tmp_path: Path) -> None:
+    (tmp_path / "nep.in").write_text("cutoff 4 5\n")
     made = trainer({"cutoff": [4.0, 5.0]}, train={"input_file": tmp_path / "nep.in"})
     with pytest.raises(InputError) as caught:
         made.validate()
