@@ -111,4 +111,5 @@ def test_a_second_start_finds_nothing_to_do(copper: tuple[Path, str]) -> None:
     asked = [event for event in events(work_dir) if event["event"] == "job_asked"]
     kinds = [event["kind"] for event in asked if event["directory"].startswith("iter.")]
     jobs = {word: kinds.count(word) for word in kinds}
-    assert jobs == {"train": 6, "md": 1, "scf": 1, "check": 2}  # of the folder final, and its errors
+    # the checks are those of the folder final, and its errors on valid_data
+    assert jobs == {"train": 6, "md": 1, "scf": 1, "check": 2}
