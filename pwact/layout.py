@@ -95,6 +95,7 @@ MODEL_DEVI = "model_devi.out"
 EARLIER_MODEL_DEVI = "model_devi.before.out"  # the earlier rows of a continued MD
 MODEL_DEVI_FILES = "model_devi*.out"
 KPU_MODEL_DEVI = "kpu_model_devi.out"
+EXTRAPOLATION_GRADE = "extrapolation_grade.out"
 FEATURES = "features.npy"
 
 CANDIDATE = "candidate.csv"

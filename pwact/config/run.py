@@ -30,6 +30,7 @@ from pwact.config.schema import Key, Node, declare, keys_of, obsolete, read
 from pwact.config.shapes import NOT_BLANK, Shape
 from pwact.config.strategy import StrategyConfig, load_strategy
 from pwact.config.training import TrainConfig, load_train
+from pwact.registry.engines import TRAINERS
 from pwact.registry.formats import FORMATS, OF_CAMPAIGNS
 
 LONGEST_NAME = 200  # bytes; with what is added while the file is written it stays below 255
@@ -176,6 +177,7 @@ def load_run(root: Node) -> RunConfig:
     values = read(root, KEYS)
     train = load_train(values["train"])
     strategy = load_strategy(values["strategy"])
+    _check_uncertainty(values["strategy"], strategy, train)
     init_data = _data_sets(values["init_data"], values["data_format"])
     models = values["init_model_list"]
     _check_start_models(root.child("init_model_list", None), models, strategy, train)
@@ -197,6 +199,16 @@ def load_run(root: Node) -> RunConfig:
         budget=load_budget(values["budget"]),
         **own,
     )
+
+
+def _check_uncertainty(node: Node, strategy: StrategyConfig, train: TrainConfig) -> None:
+    """Raise InputError for a measure of a library that the engine is not of."""
+    found = strategy.uncertainty
+    able = [name for name, entry in TRAINERS.items() if found in entry.measures]
+    if able and train.engine not in able:
+        raise node.child("uncertainty", None).error(
+            f"found {found}; the engine {train.engine} does not tell it, {' and '.join(able)} does"
+        )
 
 
 def _data_sets(nodes: Sequence[Node], data_format: str) -> tuple[Path, ...]:

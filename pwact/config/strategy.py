@@ -14,7 +14,10 @@ from pwact.registry.picks import PICKS
 from pwact.registry.uncertainties import UNCERTAINTIES
 
 SMALLEST_COMMITTEE = 3
-WINDOW = ("lower_model_devi_f", "upper_model_devi_f", "kpu_lower", "kpu_upper")
+WINDOW = (
+    *("lower_model_devi_f", "upper_model_devi_f", "kpu_lower", "kpu_upper"),
+    *("grade_lower", "grade_upper"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,9 @@ class StrategyConfig:
         "committee", Choice(UNCERTAINTIES), "Where the uncertainty comes from."
     )
     model_num: int = declare(
-        4, Whole(1, 100), "Models of the committee, at least 3; with kpu always 1."
+        4,
+        Whole(1, 100),
+        "Models of the committee, at least 3; with kpu and extrapolation always 1.",
     )
     lower_model_devi_f: float = declare(
         0.05,
@@ -43,6 +48,12 @@ class StrategyConfig:
     )
     kpu_lower: float = declare(5.0, Real(positive=True), "Lower limit = base x kpu_lower.")
     kpu_upper: float = declare(10.0, Real(positive=True), "Upper limit = lower limit x kpu_upper.")
+    grade_lower: float = declare(
+        2.0, Real(positive=True), "With extrapolation: below this grade a frame is accurate."
+    )
+    grade_upper: float = declare(
+        1000.0, Real(positive=True), "With extrapolation: from this grade on a frame is failed."
+    )
     target_force_error: Optional[float] = declare(
         None,
         Real(positive=True),
@@ -160,6 +171,13 @@ def _errors(values: Mapping[str, Any]) -> list[tuple[str, str]]:
             "lower_model_devi_f",
             f"found {lower:g}; it must be below upper_model_devi_f ({upper:g})"
             if lower >= upper
+            else "",
+        ),
+        (
+            "grade_lower",
+            f"found {values['grade_lower']:g}; it must be below grade_upper "
+            f"({values['grade_upper']:g})"
+            if values["grade_lower"] >= values["grade_upper"]
             else "",
         ),
         (

@@ -1,4 +1,4 @@
-"""What computes the Kalman prediction uncertainty of a trajectory. See `pwact.engines`."""
+"""What computes an uncertainty that the exploration does not leave. See `pwact.engines`."""
 
 from __future__ import annotations
 

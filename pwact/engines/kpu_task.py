@@ -28,6 +28,7 @@ class KpuTask:
 
     log = LOG
     shell_check = '[ "$rc" -eq 0 ]'
+    result = layout.KPU_MODEL_DEVI
 
     def with_features(self) -> Optional[KpuEvaluator]:
         """Most give none."""
@@ -37,31 +38,47 @@ class KpuTask:
         """MD steps of the frames to evaluate, ascending, int, shape (n,). Raises TaskError."""
         raise NotImplementedError
 
+    def rows(self, directory: Path) -> tuple[np.ndarray, bool]:
+        """MD steps of the rows, shape (n,), and whether they hold more than zeros.
+
+        The energy has a constant term, so its uncertainty is never 0. Raises TaskError.
+        """
+        table = read_kpu_devi(directory / self.result)
+        return table.steps, bool(np.nan_to_num(table.etot_kpu).any() or table.f_mean.any())
+
     def check(self, directory: Path) -> Verdict:
         """Whether every frame has its row, and there are frames.
 
-        The energy has a constant term, so its uncertainty is never 0; a table of zeros, in each
-        column of each row, was not computed.
+        A table of zeros, in each column of each row, was not computed.
         """
         try:
-            table = read_kpu_devi(directory / layout.KPU_MODEL_DEVI)
+            steps, computed = self.rows(directory)
             frames = self.frames(directory)
         except TaskError as error:
             return incomplete(str(error))
-        steps = table.steps
         if not np.array_equal(steps, frames):
-            return incomplete(
-                f"{layout.KPU_MODEL_DEVI} has {len(steps)} rows for {len(frames)} frames"
-            )
+            return incomplete(f"{self.result} has {len(steps)} rows for {len(frames)} frames")
         if not len(frames):
             return incomplete(f"{directory}: there are no frames to evaluate")
-        if not (np.nan_to_num(table.etot_kpu).any() or table.f_mean.any()):
-            return incomplete(f"{layout.KPU_MODEL_DEVI} holds nothing but zeros")
+        if not computed:
+            return incomplete(f"{self.result} holds nothing but zeros")
         return DONE
 
 
-class FeaturedKpuTask(KpuTask):
-    """An evaluation that can leave features as well, and reads a dump that does not stay.
+class DumpTask(KpuTask):
+    """An evaluation that reads a dump, which does not stay."""
+
+    def frames(self, directory: Path) -> np.ndarray:
+        """Those of the dump."""
+        return DumpTrajectory(directory / DUMP, ()).steps()
+
+    def transient_files(self, directory: Path) -> list[Path]:
+        """The link to the dump."""
+        return [path for path in (directory / DUMP,) if path.is_symlink()]
+
+
+class FeaturedKpuTask(DumpTask):
+    """One that can leave features as well.
 
     Parameters
     ----------
@@ -77,10 +94,6 @@ class FeaturedKpuTask(KpuTask):
         more = f" {WITH_FEATURES}" if self._features else ""
         return f"{python_module(module, *arguments, python=python)}{more} > {LOG} 2>&1"
 
-    def frames(self, directory: Path) -> np.ndarray:
-        """Those of the dump."""
-        return DumpTrajectory(directory / DUMP, ()).steps()
-
     def check(self, directory: Path) -> Verdict:
         """Whether every frame has its row, and its features if they are asked for."""
         verdict = super().check(directory)
@@ -93,6 +106,6 @@ class FeaturedKpuTask(KpuTask):
         return verdict
 
     def transient_files(self, directory: Path) -> list[Path]:
-        """The link to the dump, which does not stay either, and the features."""
+        """The link to the dump, and the features."""
         features = [directory / layout.FEATURES] if self._features else []
-        return [path for path in (directory / DUMP,) if path.is_symlink()] + features
+        return super().transient_files(directory) + features

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pwact.formats.step_table import read_step_table
-from pwact.io import files
+from pwact.formats.step_table import read_step_table, write_step_table
 
 COLUMNS = ("step", "etot_kpu", "f_kpu_mean", "f_kpu_max", "f_kpu_min")
 
@@ -69,7 +68,4 @@ def write_kpu_devi(path: Path, steps: np.ndarray, rows: np.ndarray) -> None:
     rows
         etot_kpu and mean, max, min of the forces', shape (n, 4).
     """
-    lines = ["#" + " ".join([f"{COLUMNS[0]:>9}", *(f"{name:>15}" for name in COLUMNS[1:])])]
-    for step, row in zip(np.asarray(steps).tolist(), np.asarray(rows, dtype=float).tolist()):
-        lines.append(f"{step:10d} " + " ".join(f"{number:15.8e}" for number in row))
-    files.write_text(path, "\n".join(lines) + "\n")
+    write_step_table(path, COLUMNS, steps, rows)

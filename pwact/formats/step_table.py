@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pwact.errors import TaskError
+from pwact.io import files
 
 _HUGE = 1e300  # what a sum of squares overflows to; DeePMD prints 1.797693e+308
 
@@ -99,3 +100,21 @@ def _table(content: bytes, needed: Sequence[Sequence[str]]) -> tuple[dict[str, i
         return names, numbers.reshape(-1, width)
     except ValueError as error:
         raise ValueError(f"a row does not hold {width} numbers: {error}") from error
+
+
+def write_step_table(path: Path, names: Sequence[str], steps: np.ndarray, rows: np.ndarray) -> None:
+    """Write a table in one step.
+
+    Parameters
+    ----------
+    names
+        Of all columns, that of the steps first.
+    steps
+        MD steps, shape (n,).
+    rows
+        The other columns, shape (n, number of names - 1).
+    """
+    lines = ["#" + " ".join([f"{names[0]:>9}", *(f"{name:>15}" for name in names[1:])])]
+    for step, row in zip(np.asarray(steps).tolist(), np.asarray(rows, dtype=float).tolist()):
+        lines.append(f"{step:10d} " + " ".join(f"{number:15.8e}" for number in row))
+    files.write_text(path, "\n".join(lines) + "\n")

@@ -58,11 +58,14 @@ class Trains(Entry):
         they do not stand there.
     pair_styles
         Pair style with which LAMMPS loads them as well → what such a LAMMPS is built with.
+    measures
+        Uncertainties that its library brings; a trainer that is named for none refuses them.
     """
 
     explored_by: str = "lammps"
     keys: str = ""
     pair_styles: Mapping[str, str] = field(default_factory=dict)
+    measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ TRAINERS: Registry[Trains] = Registry(
             "pwact.engines.torchnep.trainer:TorchnepTrainer",
             explored_by="ase",
             pair_styles={"nep": "the interface of NEP_CPU"},
+            measures=("extrapolation",),
         ),
         "mace": Trains(
             "pwact.engines.mace.trainer:MaceTrainer",

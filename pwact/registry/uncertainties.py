@@ -24,5 +24,8 @@ UNCERTAINTIES: Registry[Judges] = Registry(
     {
         "committee": Judges("pwact.uncertainties.committee:CommitteeDeviation"),
         "kpu": Judges("pwact.uncertainties.kpu:KalmanUncertainty", single=True),
+        "extrapolation": Judges(
+            "pwact.uncertainties.extrapolation:ExtrapolationGrade", single=True
+        ),
     }
 )

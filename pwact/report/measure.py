@@ -20,7 +20,7 @@ class Measure:
     keys
         The two keys of ``strategy`` that hold its limits.
     unit
-        Of the values; "" where they are known up to a factor only.
+        Of the values; "" where they have none, or are known up to a factor only.
     relative
         Whether each system has limits of its own: the first is then multiplied by what the system
         starts with, and the second multiplies the first. The values do not compare with errors.

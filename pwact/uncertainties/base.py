@@ -74,3 +74,18 @@ class Uncertainty(Protocol):
         trajectories
             All of the system.
         """
+
+
+class FixedWindow:
+    """The limits of the user are the window of every system."""
+
+    def error_in(self, limits: Limits) -> str:
+        """There must be room between the two."""
+        if limits.lower < limits.upper:
+            return ""
+        return f"lower {limits.lower:g} is not below upper {limits.upper:g}"
+
+    def window(self, limits: Limits, trajectories: Sequence[Scores]) -> tuple[Window, str]:
+        """The limits themselves."""
+        del trajectories
+        return Window(limits.lower, limits.upper), ""

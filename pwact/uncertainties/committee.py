@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +11,15 @@ from pwact import layout
 from pwact.formats.lammps_data import atom_count
 from pwact.formats.model_devi import read_all_parts
 from pwact.query.committee import least_root_mean_square
-from pwact.query.window import Limits, Scores, Window
+from pwact.query.window import Scores
 from pwact.report.measure import Measure
+from pwact.uncertainties.base import FixedWindow
 
 if TYPE_CHECKING:
     from pwact.engines.trainers import Trainer
 
 
-class CommitteeDeviation:
+class CommitteeDeviation(FixedWindow):
     """``max_devi_f`` of ``model_devi.out``, eV/Å; the limits are the window for all systems."""
 
     measure = Measure(
@@ -63,14 +63,3 @@ class CommitteeDeviation:
             least = least_root_mean_square(rows.avg_f, rows.max_f, atoms)
             rms = np.where(short, least, rms)
         return Scores(rows.steps, rms, rows.failed)
-
-    def error_in(self, limits: Limits) -> str:
-        """There must be room between the two."""
-        if limits.lower < limits.upper:
-            return ""
-        return f"lower {limits.lower:g} is not below upper {limits.upper:g}"
-
-    def window(self, limits: Limits, trajectories: Sequence[Scores]) -> tuple[Window, str]:
-        """The limits themselves."""
-        del trajectories
-        return Window(limits.lower, limits.upper), ""

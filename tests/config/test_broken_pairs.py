@@ -112,6 +112,12 @@ RUN_FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"strategy.compress_dx": 0}, "strategy.compress_dx", "> 0"),
     ({"strategy.md_type": 1}, "strategy.md_type", "not available"),
     ({"strategy.kpu_upper": 0.5}, "strategy.kpu_upper", "larger than 1"),
+    ({"strategy.grade_lower": 1000}, "strategy.grade_lower", "must be below grade_upper (1000)"),
+    (
+        {"strategy.uncertainty": "extrapolation"},
+        "strategy.uncertainty",
+        "found extrapolation; the engine matpl does not tell it, torchnep does",
+    ),
     ({"strategy.target_force_error": 0}, "strategy.target_force_error", "> 0"),
     (
         {"strategy.max_iterations": 8},

@@ -130,6 +130,13 @@ def torchnep(folder: Path) -> Finished:
     return train(folder / "task", made, copper_data(folder / "data"))
 
 
+def torchnep_graded(folder: Path) -> Finished:
+    """The same, with the active set of its model."""
+    python, graded = torchnep_helpers.pretended(folder), torchnep_helpers.GRADED
+    made = torchnep_helpers.trainer(command=python, strategy=graded)
+    return train(folder / "task", made, copper_data(folder / "data"))
+
+
 def matpl(settings: Mapping[str, Any], compress: bool = False) -> Callable[[Path], Finished]:
     def make(folder: Path) -> Finished:
         folder.mkdir(exist_ok=True)
@@ -338,6 +345,7 @@ CASES: dict[str, Case] = {
     "matpl NEP": Case("trainer matpl", matpl(test_matpl.nep(**TRAINING)), proof="train.ended"),
     "sevennet": Case("trainer sevennet", network("sevennet"), proof="train.ended"),
     "torchnep": Case("trainer torchnep", torchnep, proof="train.ended"),
+    "torchnep graded": Case("trainer torchnep", torchnep_graded, proof="train.ended"),
     "mace": Case("trainer mace", network("mace"), proof="train.ended"),
     "lammps committee": Case("explorer lammps", lammps),
     "lammps alone": Case("explorer lammps", lammps_alone),

@@ -21,12 +21,14 @@ from pwact.engines.gradients.covariance import (
 from pwact.engines.gradients.evaluator import GradientKpu, Judge, evaluate
 from pwact.engines.lammps.explorer import LammpsExplorer
 from pwact.engines.trainers import TrainedModel
+from pwact.formats.extrapolation import read_grades, write_grades
 from pwact.formats.features import Features
 from pwact.formats.kpu_devi import read_kpu_devi, write_kpu_devi
 from tests.engines import (
     gradient_models,
     pod_helpers,
     test_deepmd_pytorch,
+    test_grades,
     test_matpl_kpu,
     test_pod_kpu,
 )
@@ -140,11 +142,33 @@ def gradients_with_features(folder: Path) -> Finished:
     return gradients(folder, True)
 
 
+def torchnep_grades(folder: Path) -> Finished:
+    """Of a model of TorchNEP, as its worker leaves them."""
+    model, md, task = (folder / name for name in ("train.000", "md", "task"))
+    for place in (model, task):
+        place.mkdir(parents=True)
+    gradient_models.write_trajectory(md, [gradient_models.crystal(seed) for seed in range(3)])
+    made: KpuEvaluator = test_grades.graded().grades()
+    made.write_input(task, test_grades.model(model), md)
+    inputs = names_in(task)
+    (task / made.log).touch()
+    steps = np.array([0, 10, 20])
+    rows = np.array([[0.9, 0.5, 0.9], [1.5, 2.5, 2.5], [np.inf, np.inf, np.inf]])
+    write_grades(task / layout.EXTRAPOLATION_GRADE, steps, rows)
+
+    def read(directory: Path) -> Any:
+        found = read_grades(directory / layout.EXTRAPOLATION_GRADE)
+        return found.steps.tolist(), found.grade.tolist()
+
+    return Finished(task, made.check, inputs, read)
+
+
 EVALUATORS: dict[str, Case] = {
     "pod kpu": Case("evaluator pod", pod),
     "pod kpu with features": Case("evaluator pod", pod_with_features),
     "matpl kpu": Case("evaluator matpl", matpl),
     "deepmd-pytorch kpu": Case("evaluator deepmd-pytorch", deepmd_pytorch),
+    "torchnep grades": Case("evaluator torchnep", torchnep_grades),
     "gradients": Case("evaluator gradients", gradients),
     "gradients with features": Case("evaluator gradients", gradients_with_features),
 }

@@ -33,6 +33,7 @@ def test_every_engine_has_a_case() -> None:
     registries = {"trainer": TRAINERS, "explorer": EXPLORERS, "labeler": LABELERS}
     known = {f"{kind} {name}" for kind, names in registries.items() for name in names}
     known |= {f"evaluator {name}" for name in TRAINERS if name not in WITHOUT_KPU | BY_GRADIENTS}
+    known |= {f"evaluator {name}" for name, entry in TRAINERS.items() if entry.measures}
     known |= {"script md", "script direct", "evaluator gradients"}
     assert {case.engine for case in CASES.values()} == known
 

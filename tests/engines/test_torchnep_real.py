@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +23,10 @@ from pwact.config.strategy import StrategyConfig
 from pwact.engines.ase.explorer import AseExplorer
 from pwact.engines.explorers import Condition
 from pwact.engines.network.training import TRAINED
+from pwact.engines.torchnep.grades import GRADES
 from pwact.engines.torchnep.results import read_curve
 from pwact.engines.trainers import Trainer, TrainingData
+from pwact.formats.extrapolation import read_grades
 from pwact.formats.extxyz import read_extxyz
 from pwact.formats.frames import write_frames
 from pwact.formats.kpu_devi import read_kpu_devi
@@ -31,7 +34,7 @@ from pwact.formats.labels import labels_of
 from pwact.formats.lammps_dump import frame_text
 from tests.engines.pod_helpers import shell
 from tests.engines.test_deepmd import copper
-from tests.engines.torchnep_helpers import TINY, trainer
+from tests.engines.torchnep_helpers import GRADED, TINY, trainer
 from tests.requirements import need_module
 
 pytestmark = pytest.mark.torch
@@ -210,6 +213,19 @@ def test_a_committee_moves_atoms_and_differs(
     assert (rows.max_f > 0.01).all()
 
 
+def explored(folder: Path, data: TrainingData) -> Path:
+    """A trajectory of a training frame, and of one far from the data."""
+    known = read_extxyz(data.train[0])[0]
+    far = known.copy()
+    far.positions[0] += [0.5, 0.3, 0.2]
+    (folder / "md").mkdir()
+    (folder / "md/atom_type.txt").write_text("Cu\n")
+    none = np.zeros((len(known), 3))
+    frames = [frame_text(step, frame, none, ["Cu"]) for step, frame in ((0, known), (10, far))]
+    (folder / "md/traj.lammpstrj").write_text("".join(frames))
+    return folder / "md"
+
+
 def test_one_model_knows_how_sure_it_is(
     first: tuple[Trainer, Path], data: TrainingData, tmp_path: Path
 ) -> None:
@@ -222,19 +238,42 @@ def test_one_model_knows_how_sure_it_is(
     assert made.check(directory).done
     model = made.read_result(directory)
     assert model.files["model"].read_bytes() == (first[1] / "nep.txt").read_bytes()
-    known = read_extxyz(data.train[0])[0]
-    far = known.copy()
-    far.positions[0] += [0.5, 0.3, 0.2]
-    md, task = tmp_path / "md", tmp_path / "kpu"
-    for place in (md, task):
-        place.mkdir()
-    (md / "atom_type.txt").write_text("Cu\n")
-    none = np.zeros((len(known), 3))
-    frames = [frame_text(step, frame, none, ["Cu"]) for step, frame in ((0, known), (10, far))]
-    (md / "traj.lammpstrj").write_text("".join(frames))
+    md, task = explored(tmp_path, data), tmp_path / "kpu"
+    task.mkdir()
     evaluator = made.kpu()
     evaluator.write_input(task, model, md)
     assert shell(task, evaluator.command()) == 0
     assert evaluator.check(task).done
     sure, unsure = read_kpu_devi(task / "kpu_model_devi.out").f_mean
     assert 0 < 2 * sure < unsure
+
+
+def test_the_library_grades_how_far_a_model_extrapolates(
+    first: tuple[Trainer, Path], data: TrainingData, tmp_path: Path
+) -> None:
+    """Training frames are inside; equal models have equal active sets."""
+    made: Any = trainer(SMALL, PYTHON, strategy=GRADED)
+    models = []
+    for name in ("one", "an other"):
+        directory = tmp_path / name
+        shutil.copytree(first[1], directory)  # a training that has ended is not done again
+        assert not made.check(directory).done
+        assert shell(directory, made.command()) == 0
+        assert made.check(directory).done
+        models.append(made.read_result(directory).files)
+    assert models[0][GRADES].read_bytes() == models[1][GRADES].read_bytes()
+    task, evaluator = tmp_path / "grades", made.grades()
+    task.mkdir()
+    evaluator.write_input(task, made.read_result(tmp_path / "one"), explored(tmp_path, data))
+    assert shell(task, evaluator.command()) == 0, (task / "kpu.log").read_text()
+    assert evaluator.check(task).done
+    rows = read_grades(task / "extrapolation_grade.out")
+    assert rows.steps.tolist() == [0, 10]
+    assert 0.1 < rows.grade[0] <= 1.01  # TorchNEP's own bound of training atoms
+    assert rows.grade[1] > 2
+    assert not (task / "frames.xyz").exists()
+    *lines, last = models[0]["model"].read_text().splitlines()
+    (task / "nep.txt").unlink()
+    (task / "nep.txt").write_text("\n".join([*lines, str(2 * float(last))]) + "\n")
+    assert shell(task, evaluator.command()) == 1
+    assert "different model" in (task / "kpu.log").read_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -32,6 +32,7 @@ from pwact.errors import InputError, TaskError
 from pwact.fingerprint import Settings
 from pwact.formats.extxyz import write_extxyz
 from pwact.io.files import tree_hash, write_json, write_text
+from pwact.registry.engines import TRAINERS
 from pwact.registry.formats import ASE
 from pwact.registry.uncertainties import UNCERTAINTIES
 
@@ -56,6 +57,8 @@ class NetworkTrainer(TrainingTask):
         Name of the trained model, and of what LAMMPS loads of it; both may be one.
     lammps_head
         Commands that must stand first in inputs of LAMMPS.
+    alone, graded
+        Whether one model tells its uncertainty: by a covariance, or as its library does it.
     by_start
         Key → its default with a model to begin with, and from nothing.
     environment
@@ -85,7 +88,9 @@ class NetworkTrainer(TrainingTask):
         self.pair_style = config.explore.pair_style
         self.block = train
         self.program = train.command
-        self.alone = UNCERTAINTIES[config.strategy.uncertainty].single
+        judge = config.strategy.uncertainty
+        self.graded = judge in TRAINERS[self.engine].measures
+        self.alone = UNCERTAINTIES[judge].single and not self.graded
         self.keys = {**defaults(self.engine), **config.train.settings}
 
     def whole(self) -> Optional[Trainer]:
@@ -214,11 +219,16 @@ class NetworkTrainer(TrainingTask):
         worker = f"{self.environment}{python_module(self.worker, python=self.program)}"
         steps = [f"rm -f {ENDED}", unless_ended(TRAINED, self.model, f"{worker} > {task.LOG} 2>&1")]
         made = [self.model, task.RESULT, *([self.for_lammps] if self._converts else [])]
+        for step, product in self.uncertain():
+            steps.append(step)
+            made.append(product)
+        return " && ".join([*steps, record_end(*made)])
+
+    def uncertain(self) -> Iterator[tuple[str, str]]:
+        """Steps by which a model alone knows how sure it is, and the file that each leaves."""
         if self.alone:
             data = (self.adapter, self.program, self.model, [task.TRAIN])
-            steps.append(covariance_step(*data, log=task.LOG))
-            made.append(GRADIENT_COVARIANCE)
-        return " && ".join([*steps, record_end(*made)])
+            yield covariance_step(*data, log=task.LOG), GRADIENT_COVARIANCE
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, which was trained for the epochs that were asked for."""

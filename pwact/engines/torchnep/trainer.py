@@ -10,11 +10,15 @@ What TorchNEP does without a word, and what is done about it here:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
+from pwact.engines.evaluator import KpuEvaluator
+from pwact.engines.network import task
 from pwact.engines.network.training import MODEL_ROLE, NetworkTrainer
+from pwact.engines.torchnep.grades import ACTIVE_SET, GRADES, Grades, active_set_step
 from pwact.engines.torchnep.input import (
     INPUT,
     MODEL,
@@ -25,8 +29,9 @@ from pwact.engines.torchnep.input import (
     settings_of,
 )
 from pwact.engines.torchnep.results import epochs_kept
-from pwact.engines.training_task import plausible
+from pwact.engines.training_task import archive_is_whole, plausible
 from pwact.errors import InputError, TaskError
+from pwact.fingerprint import extended
 from pwact.formats.nep_txt import NepModel, read_nep
 from pwact.io.files import write_text
 
@@ -120,7 +125,30 @@ class TorchnepTrainer(NetworkTrainer):
         if error or not plausible(found.numbers):
             path = made.files[MODEL_ROLE]
             raise TaskError(f"{path} is not what was trained: {error or 'numbers of no model'}")
-        return made
+        if not self.graded:
+            return made
+        active_set = directory / ACTIVE_SET
+        if not archive_is_whole(active_set):
+            raise TaskError(
+                f"{active_set}: the active set of this model is not there, or not whole"
+            )
+        return replace(made, files={**made.files, GRADES: active_set})
+
+    def fingerprint(self) -> dict[str, Any]:
+        """With the active set, where one is made."""
+        made = super().fingerprint()
+        return extended(made, active_set=True) if self.graded else made
+
+    def uncertain(self) -> Iterator[tuple[str, str]]:
+        """The active set, where the models are judged by their grades."""
+        if self.graded:
+            step = active_set_step(self.program, self._devices[0], self.environment)
+            yield f"{step} >> {task.LOG} 2>&1", ACTIVE_SET
+        yield from super().uncertain()
+
+    def grades(self) -> KpuEvaluator:
+        """By the active set of each model; see `pwact.uncertainties.extrapolation`."""
+        return Grades(self.program, self._devices[0], self.environment)
 
     def calculator(self, model: str) -> Mapping[str, Any]:
         """TorchNEP's own."""

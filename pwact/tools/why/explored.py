@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from pwact import layout
+from pwact.config.strategy import WINDOW
 from pwact.formats.frames import format_found
 from pwact.formats.same_frame import structure_key
 from pwact.io.appended import Appended
@@ -112,9 +113,7 @@ def _judged(one: Labelled) -> dict[str, Any]:
     every = [number(row.get("devi_force")) for name in _TABLES for row in rows_of(folder / name)]
     finite = [each for each in every if each is not None]
     higher = sum(each > value for each in finite) if value is not None else 0
-    limits = {
-        key: inputs[key] for key in inputs if key.endswith(("_devi_f", "kpu_lower", "kpu_upper"))
-    }
+    limits = {key: inputs[key] for key in inputs if key in WINDOW}
     return {
         "uncertainty": value,
         "uncertainty_scaled": number(one.error.get("uncertainty_scaled")),
