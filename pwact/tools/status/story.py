@@ -198,14 +198,14 @@ class Story:
     def failed_jobs(self) -> list[Failure]:
         """Jobs of stages under way that left tasks undone, which later jobs have not done."""
         under_way = {state.name for state in self.states if state.begun and not state.done}
-        told = {layout.first_try(failure.what) for failure in self.failed_tasks()}
+        listed = {layout.first_try(failure.what) for failure in self.failed_tasks()}
         left: dict[str, JobStory] = {}
         for story in self.jobs:
             for task in map(layout.first_try, story.tasks):
                 left.pop(task, None)
                 if story.state == "ended" and story.done < len(story.tasks):
                     left[task] = story
-        stories = {left[task].job.name: left[task] for task in left if task not in told}
+        stories = {left[task].job.name: left[task] for task in left if task not in listed}
         return [
             Failure(
                 self._owners[story.position],

@@ -159,8 +159,8 @@ class CollectStage:
         folder = staging / self.prefix / layout.SCF
         frames, known = read_extxyz(data), read_origins(data.parent / layout.ORIGIN)
         origins = [known.get(structure_mark(frame)) for frame in frames]
-        told = [one for one in origins if one is not None]
-        own = told if len(told) == len(frames) else ()
+        given = [one for one in origins if one is not None]
+        own = given if len(given) == len(frames) else ()
         return self._write(services, folder, frames, layout.SCF, own)
 
     def _bigmodel(self, services: Services, staging: Path) -> list[Path]:
