@@ -172,7 +172,7 @@ KEYS = (
     Key(
         "pair_style",
         Text(one_line=True),
-        help="MD by LAMMPS in place of ASE, with this pair style: nep (TorchNEP), e3gnn "
+        help="MD by LAMMPS in place of ASE, with this pair style: nep or nep/cpu (TorchNEP), e3gnn "
         "(SevenNet), mace (MACE). command of the block explore is then a LAMMPS that has it.",
         default_words="MD by ASE, with these engines",
     ),

@@ -140,7 +140,7 @@ TRAINERS: Registry[Trains] = Registry(
         "torchnep": Trains(
             "pwact.engines.torchnep.trainer:TorchnepTrainer",
             explored_by="ase",
-            pair_styles={"nep": "the interface of NEP_CPU"},
+            pair_styles={"nep": "the interface of NEP_CPU", "nep/cpu": "NEPAdapters"},
             measures=("extrapolation",),
         ),
         "mace": Trains(

@@ -29,6 +29,16 @@ from tests.requirements import need_program
 
 LMP = ResourceBlock(name="explore", command="lmp -in in.lammps", file=Path("resource.json"))
 STYLES = {"torchnep": "nep", "sevennet": "e3gnn", "mace": "mace"}
+LAMMPS_WITH_A_PLUGIN = """#!/bin/sh
+case " $* " in
+*" -h "*) printf '* Pair styles:\\n\\nadp             zero\\n\\n* Bond styles:\\n' ;;
+*" -in in.styles "*)
+    [ "$(cat in.styles)" = "info styles pair" ] || exit 1
+    echo "Loaded 1 plugins from /opt/plugins"
+    printf 'Info-Info-Info\\nStyles information:\\n\\nPair styles:\\n\\n'
+    printf 'adp             adp/omp         nep/cpu         zero\\n\\n\\nInfo-Info-Info\\n' ;;
+esac
+"""
 LOADED = {"torchnep": "nep.txt", "sevennet": "deployed_serial.pt", "mace": "mace.model-lammps.pt"}
 
 
@@ -43,7 +53,11 @@ def trainer(engine: str, **changes: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("engine", "style", "allowed"),
-    [("sevennet", "mace", "e3gnn"), ("torchnep", "nepp", "nep"), ("pod", "pod", "none, for")],
+    [
+        ("sevennet", "mace", "e3gnn"),
+        ("torchnep", "nepp", "nep, nep/cpu"),
+        ("pod", "pod", "none, for"),
+    ],
 )
 def test_another_pair_style_is_refused(engine: str, style: str, allowed: str) -> None:
     with pytest.raises(InputError, match=f"explore.pair_style: found {style}; .*: {allowed}"):
@@ -72,6 +86,8 @@ def test_each_member_has_pair_lines(engine: str, tmp_path: Path) -> None:
     assert lines[place + 1] == f"pair_coeff * * 0_{name} Cu"
     assert (lines[0] == "atom_modify map yes") == (engine == "mace")
     assert f"1_{name}" in LammpsExplorer(LMP).command(potential)  # judges after the MD
+    trial = LammpsExplorer(LMP).deliver(potential, {"Cu"}).command
+    assert "-log none" not in trial  # e3gnn writes in the log, and crashes without one
     loaded = "m" if engine == "torchnep" else "l"
     for number in range(2):
         assert potential.links[f"{number}_{name}"] == Path(f"{loaded}{number}")
@@ -114,6 +130,7 @@ def fault(style: str, command: str, folder: Path) -> str:
     made = pair_style_trial(asked("torchnep"), replace(LMP, command=command))
     assert made is not None
     made = replace(made, style=style)
+    made.write_making(folder)
     ended = run_once([made.making_command(command)], folder, 60.0, {})
     try:
         made.read_making(folder, ended.printed)
@@ -131,7 +148,16 @@ def test_a_lammps_without_the_pair_style_is_refused(tmp_path: Path) -> None:
         assert told.startswith("run_param.json: explore.pair_style: the LAMMPS of explore.command")
         assert f"has no pair style {style}; build it with the interface of NEP_CPU" in told
     told = fault("nep", "echo no lammps #", tmp_path)
-    assert "explore.command: LAMMPS does not list its pair styles with -h (no lammps)" in told
+    assert "explore.command: LAMMPS does not list its pair styles by info styles pair (no" in told
+
+
+def test_a_pair_style_of_a_plugin_is_found(tmp_path: Path) -> None:
+    """As LAMMPS of July 2025 does it: ``-h`` ends before plugins are loaded, a run loads them."""
+    program = tmp_path / "lmp"
+    program.write_text(LAMMPS_WITH_A_PLUGIN)
+    program.chmod(0o755)
+    assert fault("nep/cpu", f"'{program}'", tmp_path) == ""
+    assert "has no pair style nep;" in fault("nep", f"'{program}'", tmp_path)
 
 
 def test_without_a_pair_style_lammps_is_not_asked() -> None:

@@ -195,7 +195,7 @@ def _rerun(directory: Path, command: str) -> int:
         path.unlink()
     with (directory / LOG).open("wb") as log:
         done = subprocess.run(
-            ["bash", "-c", f"{command} -log none -in {INPUT}"],
+            ["bash", "-c", f"{command} -log /dev/null -in {INPUT}"],
             cwd=directory,
             stdout=log,
             stderr=subprocess.STDOUT,

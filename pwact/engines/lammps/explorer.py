@@ -124,7 +124,7 @@ class LammpsExplorer(MdTask):
         own = for_structure(potential, elements)
         texts = {INPUT: delivered.input_text(own), CALCULATOR: delivered.calculator_of(potential)}
         clear = f"rm -f {delivered.DUMP} {CHECK_LOG}"
-        run = f"{self._program} -log none -in {INPUT} > {CHECK_LOG} 2>&1"
+        run = f"{self._program} -log /dev/null -in {INPUT} > {CHECK_LOG} 2>&1"
         read = partial(delivered.read_result, types=own.types)
         return Delivery(texts, f"{clear}; {run}", CHECK_LOG, read, own.types)
 

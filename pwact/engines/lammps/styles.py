@@ -1,4 +1,7 @@
-"""Whether a LAMMPS has a pair style, by its own list (``lmp -h``): part of ``pwact check``."""
+"""Whether a LAMMPS has a pair style, by its own list: part of ``pwact check``.
+
+The list is that of a run: ``lmp -h`` prints it before any plugin is loaded.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from typing import TYPE_CHECKING, Optional
 from pwact.config.resources import ResourceBlock
 from pwact.engines.lammps.program import lammps_program
 from pwact.errors import InputError
+from pwact.io.files import write_text
 from pwact.registry.engines import TRAINERS
 
 if TYPE_CHECKING:
     from pwact.config.run import RunConfig
 
-_PAIR_STYLES = re.compile(r"^\* Pair styles:\s*$(.*?)^\* ", re.MULTILINE | re.DOTALL)
+INPUT = "in.styles"
+LIST = "info styles pair"
+_PAIR_STYLES = re.compile(r"^Pair styles:\s*$(.*?)^Info-", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,12 @@ class PairStyleTrial:
     trial = ("explore.pair_style", "looked for", "--plan --try")
 
     def write_making(self, directory: Path) -> None:
-        """Nothing is needed."""
+        """Write the input of LAMMPS."""
+        write_text(directory / INPUT, f"{LIST}\n")
 
     def making_command(self, python: str) -> str:
         """Have LAMMPS list its styles."""
-        return f"{lammps_program(python)} -h"
+        return f"{lammps_program(python)} -log none -in {INPUT}"
 
     def read_making(self, directory: Path, printed: str) -> None:
         """Raise InputError, with file and key, unless the style is in the list."""
@@ -49,7 +56,7 @@ class PairStyleTrial:
         styles = _PAIR_STYLES.search(printed)
         if styles is None:
             lines = printed.strip().splitlines() or ["it printed nothing"]
-            message = f"LAMMPS does not list its pair styles with -h ({lines[-1].strip()[:300]})"
+            message = f"LAMMPS does not list its pair styles by {LIST} ({lines[-1].strip()[:300]})"
             raise InputError(message, self.block.file, f"{self.block.name}.command")
         if self.style not in styles[1].split():
             raise InputError(
