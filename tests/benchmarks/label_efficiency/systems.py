@@ -10,7 +10,13 @@ import numpy as np
 from ase import Atoms
 from ase.build import add_adsorbate, bulk, fcc100, molecule
 
-from tests.benchmarks.label_efficiency.teachers import LammpsTeacher, Teacher, emt, xtb
+from tests.benchmarks.label_efficiency.teachers import (
+    LammpsTeacher,
+    Teacher,
+    emt,
+    sevennet,
+    xtb,
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,10 @@ def _aluminium_copper(rng: np.random.Generator) -> Atoms:
     return _mixed(bulk("Al", "fcc", a=4.03, cubic=True).repeat(2), "Cu", 8, rng)
 
 
+def _silver_gold(rng: np.random.Generator) -> Atoms:
+    return _mixed(bulk("Ag", "fcc", a=4.15, cubic=True).repeat((2, 1, 1)), "Au", 4, rng)
+
+
 def _silicon(rng: np.random.Generator) -> Atoms:
     return bulk("Si", cubic=True, a=5.43).repeat(2)
 
@@ -134,6 +144,19 @@ SYSTEMS: dict[str, System] = {
             Kind("melt 1500 K", 1500, before=((4000, 1000),)),
             Kind("compressed 900 K", 900, scale=0.95),
             Kind("stretched 900 K", 900, scale=1.05),
+        ),
+        settings=TWO_ELEMENTS,
+    ),
+    "agau": System(
+        ("Ag", "Au"),
+        sevennet,
+        _silver_gold,
+        (
+            Kind("crystal 300 K", 300),
+            Kind("crystal 700 K", 700),
+            Kind("melt 1600 K", 1600, before=((4000, 300),)),
+            Kind("compressed 1000 K", 1000, scale=0.95),
+            Kind("stretched 1000 K", 1000, scale=1.05),
         ),
         settings=TWO_ELEMENTS,
     ),

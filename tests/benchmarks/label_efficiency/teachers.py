@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -90,6 +91,23 @@ class AseTeacher:
             dynamics.run(motion.every)
             made.append(_labelled(moving))
         return made
+
+
+class Relabelled:
+    """Moves atoms by one potential, and labels by another that is too dear for an MD."""
+
+    def __init__(self, mover: Teacher, teacher: Teacher) -> None:
+        self._mover = mover
+        self._teacher = teacher
+
+    def label(self, atoms: Atoms, folder: Path) -> Atoms:
+        return self._teacher.label(atoms, folder)
+
+    def trajectory(
+        self, atoms: Atoms, motion: Motion, rng: np.random.Generator, folder: Path
+    ) -> list[Atoms]:
+        frames = self._mover.trajectory(atoms, motion, rng, folder)
+        return [self.label(frame, folder) for frame in frames]
 
 
 class LammpsTeacher:
@@ -188,6 +206,18 @@ def xtb() -> AseTeacher:
         return calculator
 
     return AseTeacher(make)
+
+
+def sevennet() -> Relabelled:
+    """SevenNet-0 (``pip install sevenn``, which holds it), for frames of an MD in EMT."""
+
+    @cache
+    def make() -> Calculator:
+        module = import_module("sevenn.calculator")
+        calculator: Calculator = module.SevenNetCalculator("7net-0", device="cpu")
+        return calculator
+
+    return Relabelled(emt(), AseTeacher(make))
 
 
 def _langevin(temp_k: float, seed: int) -> str:

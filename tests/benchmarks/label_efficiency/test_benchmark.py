@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.morse import MorsePotential
 
 from pwact.config.train_keys import defaults
 from pwact.engines.pod import fit as pod_fit
+from pwact.formats.labels import labels_of
 from tests.benchmarks.label_efficiency import pools, rounds, run, table
 from tests.benchmarks.label_efficiency.learners import Committee, Kpu, Squares
 from tests.benchmarks.label_efficiency.rules import Random
 from tests.benchmarks.label_efficiency.systems import SYSTEMS
+from tests.benchmarks.label_efficiency.teachers import AseTeacher, Motion, Relabelled
 from tests.requirements import need_program
 
 ATOMS, SIZE = 4, 6
@@ -86,6 +90,21 @@ def test_every_rule_runs_and_the_table_has_a_line_of_it(learner: str) -> None:
     assert all(one.coverage > 0.8 for one in aimed if one.accepted)
     assert learner == "committee" or all(one.accepted > 0.2 for one in aimed)
     assert "coverage" in table.verdict(rows)
+
+
+def test_frames_of_one_potential_get_the_labels_of_another(tmp_path: Path) -> None:
+    atoms = bulk("Cu", "fcc", a=3.61, cubic=True)
+    mover, motion = AseTeacher(EMT), Motion(300, 2, every=2)
+    teacher = Relabelled(mover, AseTeacher(lambda: MorsePotential(rcut1=5.0, rcut2=6.0, r0=2.6)))
+    moved = mover.trajectory(atoms, motion, np.random.default_rng(1), tmp_path)
+    made = teacher.trajectory(atoms, motion, np.random.default_rng(1), tmp_path)
+    for before, after in zip(moved, made):
+        assert np.array_equal(after.positions, before.positions)
+        bare = before.copy()
+        bare.calc = MorsePotential(rcut1=5.0, rcut2=6.0, r0=2.6)
+        assert labels_of(after).forces == pytest.approx(bare.get_forces())
+        assert labels_of(after).energy == pytest.approx(bare.get_potential_energy())
+        assert np.abs(labels_of(after).forces - labels_of(before).forces).max() > 0.01
 
 
 def _key(learner: str, rule: str) -> rounds.Key:
