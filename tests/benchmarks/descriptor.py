@@ -18,7 +18,7 @@ import numpy as np
 from pwact.query.descriptor import describe
 from pwact.query.diverse import farthest_points
 from pwact.query.pick import pick_random
-from tests.benchmarks.label_efficiency.learners import Kpu
+from tests.benchmarks.label_efficiency.learners import Kpu, Squares
 from tests.benchmarks.label_efficiency.pools import Frames, Pool, pool, settings_of
 from tests.benchmarks.label_efficiency.systems import SYSTEMS
 
@@ -48,7 +48,8 @@ def errors(name: str, seed: int, cache: Path) -> dict[str, list[float]]:
     """Rule → force error (eV/Å) after each round of `SHOWN`."""
     parts = pool(name, False, seed, cache)
     frames = joined(parts)
-    learner, points = Kpu(frames, settings_of(SYSTEMS[name])), descriptors(frames)
+    learner = Kpu(frames, Squares(frames, settings_of(SYSTEMS[name])))
+    points = descriptors(frames)
     found: dict[str, list[float]] = {}
     for rule in RULES:
         rng = np.random.default_rng(seed)
@@ -57,7 +58,7 @@ def errors(name: str, seed: int, cache: Path) -> dict[str, list[float]]:
         for number in range(ROUNDS + 1):
             fit = learner.fit(labelled.tolist(), rng)
             if number in SHOWN:
-                found[rule].append(parts.rmse(parts.test.errors(fit.coefficients)))
+                found[rule].append(parts.rmse(parts.test.errors(fit.forces(parts.test))))
             fresh = np.setdiff1d(np.arange(len(frames)), labelled)
             values = fit.uncertainty[fresh]
             if rule == "random":

@@ -152,6 +152,12 @@ class Judge:
         features: np.ndarray = made @ self._factor.T / np.sqrt(3 * len(atoms) * drawn)
         return features
 
+    def scaled(self, atoms: Atoms, variance: float) -> np.ndarray:
+        """Features with the sum of squares that draws told, shape (rows, m). Raises TaskError."""
+        made = self.features(atoms)
+        made *= np.sqrt(variance / np.square(made).sum())
+        return made
+
     def row(self, features: np.ndarray) -> list[float]:
         """The values of ``kpu_model_devi.out``; largest and smallest where no vectors are drawn."""
         squares = np.square(features).sum(axis=1)
@@ -169,9 +175,7 @@ class Judge:
             if not features or not np.isfinite(variance):
                 yield None, [_NAN, variance, _NAN, _NAN]
                 continue
-            made = self.features(atoms)
-            made *= np.sqrt(variance / np.square(made).sum())
-            yield made, [_NAN, variance, _NAN, _NAN]
+            yield self.scaled(atoms, variance), [_NAN, variance, _NAN, _NAN]
 
     def _by_vectors(self, atoms: Atoms) -> tuple[Optional[np.ndarray], list[float]]:
         try:

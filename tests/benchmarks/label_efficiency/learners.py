@@ -16,6 +16,7 @@ from pwact.engines.pod.fit import LeastSquares, Weights
 from pwact.engines.pod.kpu import features_of
 from pwact.formats.features import reduced
 from tests.benchmarks.label_efficiency.pools import Frames
+from tests.benchmarks.label_efficiency.rounds import BATCH, ROUNDS
 
 MEMBERS = 4
 
@@ -41,13 +42,45 @@ class Fit:
     window: np.ndarray
     factor: Optional[np.ndarray] = None
 
+    def forces(self, frames: Frames) -> np.ndarray:
+        """See `Judgement`."""
+        return np.asarray(frames.matrices[:, 1:] @ self.coefficients)
+
+    def features(self, frames: Frames, index: int) -> np.ndarray:
+        """See `Judgement`."""
+        assert self.factor is not None
+        made = features_of(frames.matrices[index], self.factor)
+        return np.asarray(reduced(made, made.shape[1]), dtype=np.float32)
+
+
+class Judgement(Protocol):
+    """What rules see of a model; `Fit` tells of the first two."""
+
+    @property
+    def uncertainty(self) -> np.ndarray:
+        """Of each frame that can be labelled or is, shape (n,)."""
+
+    @property
+    def window(self) -> np.ndarray:
+        """Likewise."""
+
+    def forces(self, frames: Frames) -> np.ndarray:
+        """Of the model that explores, components in eV/Å, shape (n, 3N)."""
+
+    def features(self, frames: Frames, index: int) -> np.ndarray:
+        """Of one frame, as an evaluation leaves them: `pwact.formats.features`."""
+
 
 class Learner(Protocol):
     """A way to fit and to judge."""
 
     relative: bool  # whether PWact's rule has multiples of a base as limits
+    whole: str  # name of the learner whose model of all frames tells what can be reached
+    rounds: int
+    batch: int  # labels of a round
+    part: int  # every frame of a pool is there, every second one, …
 
-    def fit(self, labelled: Sequence[int], rng: np.random.Generator) -> Fit:
+    def fit(self, labelled: Sequence[int], rng: np.random.Generator) -> Judgement:
         """Fit to these of the frames."""
 
 
@@ -94,7 +127,13 @@ class Squares:
         return np.asarray(flat @ matrix.ravel()) / self.components
 
 
-class Kpu:
+class Linear:
+    """ML-POD, which can pay for all frames and rounds."""
+
+    whole, rounds, batch, part = "kpu", ROUNDS, BATCH, 1
+
+
+class Kpu(Linear):
     """One model and its Kalman prediction uncertainty; u is its root."""
 
     relative = True
@@ -110,7 +149,7 @@ class Kpu:
         return Fit(coefficients, np.sqrt(kpu), kpu, factor)
 
 
-class Committee:
+class Committee(Linear):
     """Four models, each fitted to a draw of the frames; the first one explores."""
 
     relative = False
@@ -128,12 +167,3 @@ class Committee:
         forces = self._frames.matrices[:, 1:] @ off.T
         apart = (forces**2).mean(axis=2).reshape(len(forces), -1, 3).sum(axis=2)
         return Fit(members[0], np.sqrt(apart.mean(axis=1)), np.sqrt(apart.max(axis=1)))
-
-
-LEARNERS = {"kpu": Kpu, "committee": Committee}
-
-
-def features(matrix: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Of a frame, as an evaluation leaves them: `pwact.formats.features`."""
-    made = features_of(matrix, factor)
-    return np.asarray(reduced(made, made.shape[1]), dtype=np.float32)

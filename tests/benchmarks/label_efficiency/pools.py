@@ -55,9 +55,9 @@ class Frames:
         chosen = [self.atoms[index] for index in indices]
         return Frames(self.matrices[indices], self.truths[indices], self.kinds[indices], chosen)
 
-    def errors(self, coefficients: np.ndarray) -> np.ndarray:
-        """RMSE of each frame's force components, eV/Å, shape (n,)."""
-        wrong = self.matrices[:, 1:] @ coefficients - self.truths[:, 1:]
+    def errors(self, forces: np.ndarray) -> np.ndarray:
+        """RMSE of each frame's force components (n, 3N), eV/Å, shape (n,)."""
+        wrong = forces - self.truths[:, 1:]
         return np.asarray(np.sqrt(np.mean(wrong**2, axis=1)))
 
 
@@ -98,30 +98,35 @@ class Pool:
         return np.asarray(weights / weights.sum())
 
 
-def pool(name: str, balanced: bool, seed: int, cache: Optional[Path] = None) -> Pool:
+def pool(name: str, balanced: bool, seed: int, cache: Optional[Path] = None, part: int = 1) -> Pool:
     """The pool of a system and a seed.
 
     A balanced pool has as many frames of each kind; an imbalanced one 212 of the first two kinds,
-    and nine of each other.
+    and nine of each other. With `part` 2 they are half as many, and so are those of the test.
     """
     frames, parts = _made(name, seed, cache)
     kinds = len(SYSTEMS[name].kinds)
     offered = [
-        _spread(np.flatnonzero((parts == 1) & (frames.kinds == kind)), kind, balanced)
+        _spread(np.flatnonzero((parts == 1) & (frames.kinds == kind)), _count(kind, balanced, part))
         for kind in range(kinds)
     ]
     shares = np.array([len(one) for one in offered], dtype=float)
     return Pool(
         frames.of(np.flatnonzero(parts == 0)),
         frames.of(np.concatenate(offered)),
-        frames.of(np.flatnonzero(parts == 2)),
+        frames.of(np.flatnonzero(parts == 2)[::part]),
         shares / shares.sum(),
     )
 
 
-def _spread(places: np.ndarray, kind: int, balanced: bool) -> np.ndarray:
+def _count(kind: int, balanced: bool, part: int) -> int:
+    """How many frames of a kind a pool has."""
+    whole = EVEN if balanced else (COMMON if kind < 2 else RARE)
+    return -(-whole // part)
+
+
+def _spread(places: np.ndarray, count: int) -> np.ndarray:
     """Some of the frames of a kind, as far apart in time as can be."""
-    count = EVEN if balanced else (COMMON if kind < 2 else RARE)
     return places[np.unique(np.linspace(0, len(places) - 1, min(count, len(places))).astype(int))]
 
 

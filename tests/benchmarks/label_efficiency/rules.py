@@ -18,7 +18,7 @@ from pwact.query.pick import pick_random
 from pwact.query.picks import RANDOM, Around, Pick, Pool
 from pwact.query.scales import best_scale, measures
 from pwact.query.window import Scores, Window
-from tests.benchmarks.label_efficiency.learners import Fit, features
+from tests.benchmarks.label_efficiency.learners import Judgement
 from tests.benchmarks.label_efficiency.pools import Frames
 
 
@@ -41,7 +41,7 @@ class State:
     """
 
     frames: Frames
-    fit: Fit
+    fit: Judgement
     errors: np.ndarray
     labelled: np.ndarray
     fresh: np.ndarray
@@ -194,8 +194,7 @@ class Driven:
         return reached(self.rounds, self.target)
 
     def _scaled(self, state: State) -> dict[str, np.ndarray]:
-        rows = state.frames.matrices[:, 1:] @ state.fit.coefficients
-        force = np.sqrt(np.mean(rows**2, axis=1))
+        force = np.sqrt(np.mean(state.fit.forces(state.frames) ** 2, axis=1))
         found = measures(state.fit.uncertainty, force)
         return {name: state.sigma * values for name, values in found.items()}
 
@@ -222,9 +221,7 @@ class _Source:
         return self._state.frames.atoms[step]
 
     def features(self, trajectory: str, step: int) -> np.ndarray:
-        factor = self._state.fit.factor
-        assert factor is not None
-        return features(self._state.frames.matrices[step], factor)
+        return self._state.fit.features(self._state.frames, step)
 
 
 class Remembered(Known):

@@ -23,21 +23,36 @@ import numpy as np
 from pwact.query.diverse import DiversePick, TopPick
 from pwact.query.picks import Pick
 from pwact.query.variance import VariancePick
-from tests.benchmarks.label_efficiency.learners import LEARNERS, Learner, Squares
+from tests.benchmarks.label_efficiency.learners import (
+    Committee,
+    Kpu,
+    Learner,
+    Squares,
+)
+from tests.benchmarks.label_efficiency.networks import NetworkCommittee, OneNetwork
 from tests.benchmarks.label_efficiency.pools import Frames, pool, settings_of
-from tests.benchmarks.label_efficiency.rounds import BATCH, ROUNDS, Key, Row, write
+from tests.benchmarks.label_efficiency.rounds import Key, Row, write
 from tests.benchmarks.label_efficiency.rules import Driven, InWindow, Picked, Random, Rule, State
 from tests.benchmarks.label_efficiency.systems import SYSTEMS
 from tests.benchmarks.label_efficiency.table import table
 
 TIMES = (1.3, 2.0)  # targets, of what the model reaches with all frames of the balanced pool
 QUANTILE = 0.95
+LEARNERS: dict[str, Any] = {
+    "kpu": Kpu,
+    "committee": Committee,
+    "torchnep-kpu": OneNetwork,
+    "torchnep-committee": NetworkCommittee,
+}
+OF_ALL = ("kpu", "committee")  # those that need no more than LAMMPS
 WINDOWS = {  # of PWact's rule: lower limits, and upper ones as multiples of the lower
     "committee": ((0.01, 0.03, 0.1, 0.3, 1.0), (3.0, 10.0, np.inf)),
     "kpu": ((1.1, 1.5, 3.0, 8.0, 30.0), (3.0, 20.0, np.inf)),
+    "torchnep-committee": ((0.03, 0.1, 0.3), (np.inf,)),
+    "torchnep-kpu": ((1.1, 2.0, 5.0), (np.inf,)),
 }
-UNTUNED = {"committee": (0.05, 0.15), "kpu": (5.0, 10.0)}
-OWN = {"committee": ("diverse",), "kpu": ("variance",)}
+UNTUNED = {name: (5.0, 10.0) if made.relative else (0.05, 0.15) for name, made in LEARNERS.items()}
+OWN = {name: ("variance",) if made.relative else ("diverse",) for name, made in LEARNERS.items()}
 PICKS: dict[str, Callable[[], Pick]] = {
     "variance": VariancePick,
     "diverse": DiversePick,
@@ -67,8 +82,10 @@ def _limits(lower: float, upper: float, relative: bool) -> tuple[float, float, b
 class Bench:
     """A pool with its learner, for any number of runs."""
 
-    def __init__(self, name: str, balanced: bool, seed: int, cache: Optional[Path]) -> None:
-        self.pool = pool(name, balanced, seed, cache)
+    def __init__(
+        self, name: str, balanced: bool, seed: int, cache: Optional[Path], part: int
+    ) -> None:
+        self.pool = pool(name, balanced, seed, cache, part)
         self.settings = settings_of(SYSTEMS[name])
         self.frames = joined(self.pool.start, self.pool.offered)
 
@@ -84,9 +101,9 @@ class Bench:
 
 
 @lru_cache(maxsize=2)
-def opened(name: str, balanced: bool, seed: int, cache: Optional[Path]) -> Bench:
+def opened(name: str, balanced: bool, seed: int, cache: Optional[Path], part: int) -> Bench:
     """A pool, kept as long as the next two."""
-    return Bench(name, balanced, seed, cache)
+    return Bench(name, balanced, seed, cache, part)
 
 
 def joined(first: Frames, second: Frames) -> Frames:
@@ -100,11 +117,15 @@ def joined(first: Frames, second: Frames) -> Frames:
 
 
 @lru_cache(maxsize=4)
-def floor_of(name: str, seed: int, cache: Optional[Path]) -> float:
-    """Error below which 95 % of the test frames are with all frames of the balanced pool, eV/Å."""
-    bench = opened(name, True, seed, cache)
-    sums = bench.squares.sums(range(len(bench.frames)))
-    errors = bench.pool.test.errors(sums.coefficients(bench.squares.regularization))
+def floor_of(name: str, learner: str, seed: int, cache: Optional[Path]) -> float:
+    """Error below which 95 % of the test frames are with all frames of the balanced pool, eV/Å.
+
+    `learner` fits them.
+    """
+    bench = opened(name, True, seed, cache, LEARNERS[learner].part)
+    rng = np.random.default_rng([11, seed])
+    fit = bench.learner(learner).fit(range(len(bench.frames)), rng)
+    errors = bench.pool.test.errors(fit.forces(bench.pool.test))
     return float(np.quantile(errors, QUANTILE))
 
 
@@ -120,14 +141,14 @@ def run(
     labelled = np.arange(start)
     for number in range(size[0] + 1):
         begun = time.process_time()
-        fit = learner.fit(labelled, rng)
-        test = bench.pool.test.errors(fit.coefficients)
+        fit = learner.fit(labelled.tolist(), rng)
+        test = bench.pool.test.errors(fit.forces(bench.pool.test))
         fresh = np.setdiff1d(np.arange(start, len(frames)), labelled)
         if number == size[0] or rule.ended:
             left = {"round": number, "labels": len(labelled), "fresh": len(fresh)}
             yield test, {**left, "ended": rule.ended}
             return
-        errors = frames.errors(fit.coefficients)
+        errors = frames.errors(fit.forces(frames))
         state = State(frames, fit, errors, labelled, fresh, size[1], rng)
         choice = rule.choose(state)
         rule.learn(state, choice)
@@ -156,15 +177,16 @@ def rows_of(
     cache: Optional[Path],
 ) -> list[Row]:
     """All rounds of all rules on one pool."""
-    floor = floor_of(name, seed, cache)
-    bench = opened(name, balanced, seed, cache)
+    learner_kind = LEARNERS[learner_name]
+    floor = floor_of(name, learner_kind.whole, seed, cache)
+    bench = opened(name, balanced, seed, cache, learner_kind.part)
     learner = bench.learner(learner_name)
     made = []
     for times in TIMES:
         for rule_name, rule, aimed in rules(learner_name, times * floor):
             if (times != TIMES[0] and not aimed) or not _asked(rule_name, wanted):
                 continue
-            said = list(run(bench, learner, rule, seed, (ROUNDS, BATCH)))
+            said = list(run(bench, learner, rule, seed, (learner.rounds, learner.batch)))
             for each in (times,) if aimed else TIMES:
                 pool_name = "balanced" if balanced else "imbalanced"
                 key = Key(name, pool_name, learner_name, rule_name, seed, each)
@@ -196,7 +218,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--system", nargs="*", default=list(SYSTEMS), choices=list(SYSTEMS))
     parser.add_argument("--pool", nargs="*", default=["balanced", "imbalanced"])
-    parser.add_argument("--learner", nargs="*", default=list(LEARNERS), choices=list(LEARNERS))
+    parser.add_argument("--learner", nargs="*", default=list(OF_ALL), choices=list(LEARNERS))
     parser.add_argument("--rule", nargs="*", default=[], help="beginnings of names")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
