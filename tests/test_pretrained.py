@@ -24,6 +24,7 @@ from pwact.config.exploration import ExploreConfig
 from pwact.config.resources import ResourceBlock
 from pwact.engines import explorer_for, trainer_for
 from pwact.engines.explorers import Condition
+from pwact.engines.gradients.differentiable import loaded
 from pwact.engines.trainers import TrainedModel, TrainingData
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import labels_of, set_labels
@@ -228,6 +229,38 @@ def test_a_pretrained_model_begins_with_its_forces_and_our_energies(
     strange.write_input(tmp_path / "strange", data, 1, None)
     assert shell(tmp_path / "strange", strange.command()).returncode != 0
     assert "does not know Ni; it knows Cu" in (tmp_path / "strange/train.log").read_text()
+
+
+def weights_of(model: TrainedModel) -> dict[str, Any]:
+    """All that a training of SevenNet changes."""
+    from sevenn.util import load_checkpoint  # noqa: PLC0415
+
+    network = load_checkpoint(str(model.files["model"])).build_model()
+    return {name: one for name, one in network.named_parameters() if one.requires_grad}
+
+
+@pytest.mark.sevennet
+@pytest.mark.parametrize("layers", [0, 1])
+def test_layers_that_are_frozen_stay_as_they_are(layers: int, tmp_path: Path) -> None:
+    """And KPU is that of the weights that were trained; a later training may train all again."""
+    need_module("sevenn")
+    import torch  # noqa: PLC0415
+
+    small, data = SMALL[0].values[0], data_set(tmp_path / "data")
+    shape = {"num_convolution_layer": 2}
+    model = trained(trainer(small, 1, settings=shape), tmp_path / "first", data, 1)
+    kept = ("edge_embedding", "onehot_to_feature_x", *(f"{n}_" for n in range(layers)))
+    for name, frozen, same in (("frozen", layers, kept), ("thawed", None, ())):
+        before, start = weights_of(model), model.files["model"]
+        settings = {**shape, "freeze": frozen}
+        made = trainer(small, 2, settings=settings, init_model_list=(start,))
+        made.validate()
+        model = trained(made, tmp_path / name, data, 1, start)
+        after = weights_of(model)
+        changed = {one for one in before if not torch.equal(before[one], after[one])}
+        assert changed == {one for one in before if not one.startswith(same)}
+        judged = loaded("pwact.engines.sevennet.gradients", model.files["model"]).parameters()
+        assert sum(one.numel() for one in judged) == sum(after[one].numel() for one in changed)
 
 
 def test_a_committee_moves_and_judges(small: Small, tmp_path: Path) -> None:

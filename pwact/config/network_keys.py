@@ -68,6 +68,12 @@ SEVENNET = (
     *_shared(_both(*SEVENNET_DEFAULTS["epochs"]), _both(*SEVENNET_DEFAULTS["learning_rate"]), 1),
     Key("force_weight", _WEIGHT, 1.0, "Weight of forces in the loss; that of energies is 1."),
     Key("stress_weight", _WEIGHT, 0.01, "Weight of stresses (kbar), where the data have them."),
+    Key(
+        "freeze",
+        Whole(0, 10),
+        help="Layers of messages that are not trained, from the first on, nor the embeddings; 0 "
+        "the embeddings alone.",
+    ),
     Key("modal", Text(one_line=True), help="Task of a multi-task model that is trained and used."),
     Key("cutoff", Real(high=20.0, positive=True), 5.0, "Cutoff, from nothing.", "Å"),
     Key("channel", _COUNT, 16, "Channels of the features, from nothing."),

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from types import SimpleNamespace
+from typing import Any, Callable, Optional
 
 import pytest
 
 from pwact.engines.network.task import Settings
 from pwact.engines.sevennet.files import checkpoints, keep_curve, reached_epoch
+from pwact.engines.sevennet.frozen import freeze_as_recorded, freeze_in, recorded
 from pwact.engines.sevennet.program import going_on, input_of, merged, native_keys, saved_every
+from pwact.engines.sevennet.worker import _demand_layers
 from pwact.engines.trainers import TrainedModel
-from pwact.errors import InputError, TaskError
+from pwact.errors import InputError, TaskError, UnfitModelError
 from tests.engines.network_helpers import trainer
 from tests.engines.test_deepmd import copper
 
@@ -197,3 +201,52 @@ def test_a_curve_goes_on_behind_the_checkpoint(tmp_path: Path) -> None:
     assert keep_curve(tmp_path, 4) == 4
     assert (tmp_path / "curve.csv").read_text() == HEAD + "1,a,1\n2,a,2\n3,b,3\n4,b,4\n"
     assert keep_curve(tmp_path, 0) == 0
+
+
+def test_only_a_model_to_begin_with_can_be_kept() -> None:
+    begun = trainer("sevennet", settings={"freeze": 2}, foundation="7net-0")
+    begun.validate()
+    with pytest.raises(InputError, match="there is none: foundation") as caught:
+        trainer("sevennet", settings={"freeze": 0}).validate()
+    assert caught.value.key == "train.freeze"
+
+
+def test_no_more_layers_are_kept_than_there_are() -> None:
+    for number in (0, 5):
+        _demand_layers({"num_convolution_layer": 5}, settings(freeze=number))
+    _demand_layers({}, settings())
+    with pytest.raises(UnfitModelError, match="found 6; .* has 5 layers of messages") as caught:
+        _demand_layers({"num_convolution_layer": 5}, settings(freeze=6))
+    assert caught.value.key == "train.freeze"
+
+
+NAMES = ("edge_embedding.coeffs", "onehot_to_feature_x.w", *(f"{n}_conv.w" for n in (0, 1, 10)))
+
+
+class Weights:
+    """Parameters by name, as of a network of PyTorch."""
+
+    def __init__(self) -> None:
+        self.trained = [*NAMES, "reduce_hidden_to_energy.w"]
+
+    def named_parameters(self) -> Iterator[tuple[str, Any]]:
+        for name in list(self.trained):
+            yield name, SimpleNamespace(requires_grad_=self._set(name))
+
+    def _set(self, name: str) -> Callable[[bool], None]:
+        return lambda on: None if on else self.trained.remove(name)
+
+
+@pytest.mark.parametrize(("layers", "kept"), [(None, 0), (0, 2), (1, 3), (2, 4), (5, 4)])
+def test_a_trainer_gets_a_model_that_is_frozen_as_its_checkpoint_says(
+    layers: Optional[int], kept: int
+) -> None:
+    class Trainer:
+        def __init__(self, model: Weights, rate: float) -> None:
+            self.trained, self.rate = list(model.trained), rate
+
+    freeze_in(Trainer, layers)
+    begun = Trainer(Weights(), rate=0.1)
+    assert begun.trained == [*NAMES[kept:], "reduce_hidden_to_energy.w"]
+    freeze_as_recorded(later := Weights(), recorded(layers))
+    assert later.trained == begun.trained

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pwact.engines.gradients.differentiable import device
+from pwact.engines.sevennet.frozen import freeze_as_recorded
 from pwact.errors import TaskError
 
 if TYPE_CHECKING:
@@ -72,4 +73,7 @@ def load(path: Path) -> SevenNet:
     """The model in a checkpoint, or of a name that SevenNet knows, in float32."""
     from sevenn.util import load_checkpoint  # noqa: PLC0415
 
-    return SevenNet(load_checkpoint(str(path)).build_model().to(device()))
+    checkpoint = load_checkpoint(str(path))
+    network = checkpoint.build_model()
+    freeze_as_recorded(network, checkpoint.config)
+    return SevenNet(network.to(device()))

@@ -34,11 +34,18 @@ class SevenNetTrainer(NetworkTrainer):
     by_start = SEVENNET_DEFAULTS
 
     def validate(self) -> None:
-        """Refuse besides the uncertainty of a model of several tasks."""
+        """Refuse besides the uncertainty of a model of several tasks, and to freeze nothing."""
         super().validate()
+        if self.keys["freeze"] is not None and not self._begins:
+            message = "it keeps parts of a model to begin with, and there is none: foundation"
+            raise InputError(message, self.config.file, "train.freeze")
         if self.alone and self.keys["modal"]:
             message = "the engine sevennet knows KPU of models of one task alone"
             raise InputError(message, self.config.file, "train.modal")
+
+    @property
+    def _begins(self) -> bool:
+        return bool(self.config.train.foundation or self.config.init_model_list)
 
     def check_foundation(self, name: str) -> None:
         """See `NetworkTrainer`."""

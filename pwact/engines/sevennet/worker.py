@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pwact.engines.network import task
 from pwact.engines.sevennet.files import FOR_LAMMPS, MODEL, checkpoints, keep_curve
+from pwact.engines.sevennet.frozen import freeze_in, recorded
 from pwact.engines.sevennet.program import BEGIN, going_on, input_of, merged, native_keys
 from pwact.engines.worker import exit_status
 from pwact.errors import TaskError, UnfitModelError
@@ -45,7 +46,7 @@ def work(directory: Path) -> None:
     begun = _prepared(directory, settings, train, valid) if settings.begin else None
     document = input_of(settings, train, bool(valid), begun)
     _train(directory, settings, merged(native, document) if native else document)
-    _leave_model(directory, checkpoints(directory)[settings.keys["epochs"]])
+    _leave_model(directory, checkpoints(directory)[settings.keys["epochs"]], settings)
     error = task.valid_error(valid, calculator(directory / MODEL, settings)) if valid else None
     if settings.for_lammps:
         _leave_for_lammps(settings)
@@ -68,7 +69,7 @@ def _train(directory: Path, settings: task.Settings, document: dict[str, Any]) -
     keep_curve(directory, last)
     if last < epochs:
         _write_input(directory, going_on(document, last))
-        _run(settings.seed)
+        _run(settings)
     done = keep_curve(directory, epochs)
     if done != epochs:
         raise TaskError(f"sevenn ended after {done} of {epochs} epochs")
@@ -107,6 +108,7 @@ def _opened(settings: task.Settings) -> Any:
     found = load_checkpoint(settings.begin)
     task.demand_elements(found.config["chemical_species"], settings)
     _demand_modal(found.config, settings)
+    _demand_layers(found.config, settings)
     return found
 
 
@@ -125,6 +127,14 @@ def _demand_modal(config: dict[str, Any], settings: task.Settings) -> None:
     if modal and not known:
         message = f"{settings.begin} knows one task alone, which has no name: no train.modal"
         raise UnfitModelError(message, "train.modal")
+
+
+def _demand_layers(config: dict[str, Any], settings: task.Settings) -> None:
+    """Raise UnfitModelError where more layers shall be kept than there are."""
+    asked = settings.keys.get("freeze")
+    if asked is not None and asked > (layers := config["num_convolution_layer"]):
+        message = f"found {asked}; {settings.begin} has {layers} layers of messages"
+        raise UnfitModelError(message, "train.freeze")
 
 
 def _shift(
@@ -152,7 +162,7 @@ def _save(path: Path, config: dict[str, Any], state: dict[str, Any]) -> None:
         torch.save(whole, stream)
 
 
-def _leave_model(directory: Path, checkpoint: Path) -> None:
+def _leave_model(directory: Path, checkpoint: Path, settings: task.Settings) -> None:
     import torch  # noqa: PLC0415
     from sevenn.checkpoint import SevenNetCheckpoint  # noqa: PLC0415
 
@@ -160,7 +170,8 @@ def _leave_model(directory: Path, checkpoint: Path) -> None:
     state = found.model_state_dict
     if not all(torch.isfinite(value).all() for value in state.values()):
         raise TaskError("the training came to nothing: the model holds numbers that are not finite")
-    _save(directory / MODEL, {**found.config, **_statistics(state), "continue": {}}, state)
+    ours = {**_statistics(state), "continue": {}, **recorded(settings.keys.get("freeze"))}
+    _save(directory / MODEL, {**found.config, **ours}, state)
 
 
 def _leave_for_lammps(settings: task.Settings) -> None:
@@ -200,12 +211,13 @@ def _write_input(directory: Path, document: dict[str, Any]) -> None:
     (directory / INPUT).write_text(text, encoding="utf-8")
 
 
-def _run(seed: int) -> None:
+def _run(settings: task.Settings) -> None:
     """``sevenn train`` in this process."""
     from sevenn.main import sevenn  # noqa: PLC0415
     from sevenn.train.trainer import Trainer  # noqa: PLC0415
 
-    seed_epochs(Trainer, seed)
+    seed_epochs(Trainer, settings.seed)
+    freeze_in(Trainer, settings.keys.get("freeze"))
     sys.argv = ["sevenn", "train", INPUT, "-s"]
     sevenn.main()
 
