@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -20,6 +21,7 @@ from pwact.errors import EXIT_DONE, EXIT_FAILED
 from pwact.executors.processes import own_processes
 from pwact.io.journal import Journal
 from pwact.workflow.checks import trials
+from tests.commands import ROOT
 from tests.requirements import need_program
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "quickstart_window"
@@ -72,12 +74,16 @@ def test_a_misspelt_command_is_named(folder, capsys):
     assert check() == EXIT_DONE  # the nodes of a cluster may have it
 
 
-def test_a_trial_tells_and_leaves_nothing(folder, capsys):
+def test_a_trial_tells_and_leaves_nothing(folder, tmp_path_factory, monkeypatch, capsys):
     before = sorted(folder.rglob("*"))
+    libraries = tmp_path_factory.mktemp("libraries")
+    for name in ("sevenn", "mace", "torchnep"):
+        (libraries / f"{name}.py").touch()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(libraries), str(ROOT)]))
     assert check("--try") == EXIT_DONE
     said = capsys.readouterr().out
     assert f"{sys.executable}: {sys.executable} (Python {sys.version.split()[0]})" in said
-    assert "Python packages: ase numpy" in said
+    assert re.search(r"Python packages: ase numpy.* sevenn mace torchnep\n", said)
     assert "one label: done, " in said
     assert sorted(folder.rglob("*")) == before
 

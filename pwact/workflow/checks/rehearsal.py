@@ -43,7 +43,8 @@ for word in @WORDS@; do
     esac
     case "${word##*/}" in python*)
         "$word" -c 'import importlib.util as u; print("packages=" + " ".join(
-            name for name in ("ase", "numpy", "torch", "mpi4py", "gpaw", "chgnet", "deepmd")
+            name for name in ("ase", "numpy", "torch", "mpi4py", "gpaw", "chgnet", "deepmd",
+            "sevenn", "mace", "torchnep")
             if u.find_spec(name)))' ;;
     esac
 done
