@@ -34,6 +34,7 @@ def work_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     param.update(reserve_md_traj=True, reserve_work=True)
     strategy = {"model_num": 3, "target_force_error": TARGET, "max_iterations": 2}
     param["strategy"] = strategy
+    del param["final"]
     param["explore"]["md_jobs"] = [{**JOB, "temps": [300]}, {**JOB, "temps": [1800]}]
     (place / "param.json").write_text(json.dumps(param))
     small_campaign.run(place)
@@ -80,6 +81,23 @@ def test_sigma_is_the_error_on_the_training_data(work_dir: Path) -> None:
         seen.append(limits["sigma"])
     assert len(set(seen)) == len(seen)  # each has models of its own
     assert len(rows(iterations(work_dir)[0] / "01.explore/appraise/training.csv")) == 8
+
+
+def test_the_first_member_and_force_field_is_fitted_to_every_frame_once(work_dir: Path) -> None:
+    """The others are fitted to draws: some frames twice, others never."""
+    last = sorted(work_dir.glob("iter.*/00.train"))[-1]
+
+    def fitted(member: int) -> list[str]:
+        lines = (last / f"train.{member:03d}/train/frames.xyz").read_text().splitlines()
+        return [one.partition(" energy=")[2].split()[0] for one in lines if "energy=" in one]
+
+    assert len(set(fitted(0))) == len(fitted(0)) > 8
+    for other in (1, 2):
+        assert len(fitted(other)) == len(fitted(0))
+        assert set(fitted(other)) < set(fitted(0))
+    name = "pod_coefficients.pod"
+    assert (work_dir / "final" / name).read_bytes() == (last / "train.000" / name).read_bytes()
+    assert not list(work_dir.glob("iter.*/03.final/train"))
 
 
 def test_pairs_are_true(work_dir: Path) -> None:

@@ -31,6 +31,7 @@ from tests.workflow.toys import (
     BROKEN,
     MODEL_ERROR,
     UNCONVERGED,
+    DrawingTrainer,
     ToyExplorer,
     ToyLabeler,
     ToyServices,
@@ -146,6 +147,27 @@ def test_a_training_depends_on_the_content_of_its_data_only(tmp_path: Path) -> N
         stream.write("\n")
     changed = TrainStage(rig.config, rig.trainer, rig.block, 0, ()).inputs()
     assert [key for key in changed if changed[key] != inputs["two"][key]] == ["init_data"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "draws"),
+    [
+        ({"target_force_error": 0.02}, [False, True, True]),
+        ({"lower_model_devi_f": 0.1, "upper_model_devi_f": 5.0}, [True] * 3),
+    ],
+)
+def test_with_a_target_the_first_member_sees_all_frames(
+    tmp_path: Path, strategy: dict[str, float], draws: list[bool]
+) -> None:
+    """Without one everything is as it was, with the same inputs on record."""
+    rig = Rig(tmp_path, strategy=strategy)
+    parts = rig.config, DrawingTrainer(rig.config, None, None), rig.block, 0, ()
+    stage = TrainStage(*parts)
+    rig.services.run(stage)
+    seen = [rig.json("iter.0000/00.train", f"train.00{n}", "draws.json") for n in range(3)]
+    assert seen == draws
+    usual = TrainStage(rig.config, rig.trainer, *parts[2:]).inputs()
+    assert stage.inputs() == {**usual, **({} if draws[0] else {"first_by_all": True})}
 
 
 def test_every_member_is_needed(tmp_path: Path) -> None:

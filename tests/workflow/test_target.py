@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Optional
 import numpy as np
 import pytest
 
+from pwact import engines
 from pwact.cli.main import main
 from pwact.errors import StageChangedError
 from pwact.formats.frames import write_frames
@@ -20,6 +22,7 @@ from pwact.report.calibration import TrainingRow
 from pwact.report.records import PairRecord
 from pwact.workflow import ledger
 from pwact.workflow.known_pairs import KnownPair, scale_of, too_few
+from tests.force_fields import facts
 from tests.workflow.dying import until_done
 from tests.workflow.known_truth import (
     FRAMES,
@@ -343,6 +346,24 @@ def test_another_target_is_refused_and_selected_again_on_request(tmp_path: Path)
         products(tmp_path).items()
         >= {name: text for name, text in products(fresh).items() if "iter.0000/01" in name}.items()
     )
+
+
+@pytest.mark.parametrize("window", [False, True])
+def test_the_first_model_of_the_last_committee_is_the_force_field(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: bool
+) -> None:
+    """It saw all frames; with a window it saw a draw of them, so that one more is trained."""
+    monkeypatch.setitem(engines.TRAINERS, "pod", "tests.workflow.toys:DrawingTrainer")
+    limits = {"model_num": 3, "lower_model_devi_f": 0.1, "upper_model_devi_f": 5.0}
+    changes = {"final": None, **({"strategy": limits} if window else {})}
+    ran = run(tmp_path, changes)
+    trained = "03.final/train" if window else "00.train/train.000"
+    assert facts(tmp_path / "final")["trained_in"] == f"iter.0002/{trained}"
+    assert [place for place in ran if place.endswith("03.final/train")] == (
+        [str(tmp_path / "iter.0002/03.final/train")] if window else []
+    )
+    assert not json.loads((tmp_path / "iter.0002" / trained / "draws.json").read_text())
+    assert run(tmp_path, changes) == []
 
 
 def test_the_lots_belong_to_the_seed_and_the_place(tmp_path: Path, done: Path) -> None:

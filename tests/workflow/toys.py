@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -111,6 +112,23 @@ class ToyTrainer:
 
     def kpu(self) -> ToyKpu:
         return ToyKpu()
+
+
+class DrawingTrainer(ToyTrainer):
+    """Says whether its members were to see a draw of the frames."""
+
+    draws = True
+
+    def write_input(
+        self, directory: Path, data: TrainingData, seed: int, start_from: Optional[Path]
+    ) -> None:
+        super().write_input(directory, data, seed, start_from)
+        write_json(directory / "draws.json", self.draws)
+
+    def whole(self) -> Any:
+        made = copy(self)
+        made.draws = False
+        return made
 
 
 class ToyKpu:

@@ -1,8 +1,8 @@
 """The force field that a run ends with: one model of all frames, tried as others will run it.
 
-Where each member of a committee was trained on all frames, the first one is it, and nothing is
-trained again. Where members are fitted to draws of the frames, one more is fitted to all of them;
-it begins, as they do, with the first model of the last committee, unless ``use_pre_model`` is off.
+Where the first member of a committee was trained on all frames, it is this one, and nothing is
+trained again. Where it was fitted to a draw of the frames, one more is fitted to all of them; that
+begins, as it did, with the first model of the last committee, unless ``use_pre_model`` is off.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from pwact.workflow.ledger import StageState
 from pwact.workflow.reports import FinalReport
 from pwact.workflow.rows import stage_name
 from pwact.workflow.stage import Services, StageOutput
-from pwact.workflow.stages.train import model_content, training_task
+from pwact.workflow.stages.train import FIRST, model_content, training_task
 from pwact.workflow.tasks.given import can_be_explored, turned
 from pwact.workflow.tasks.prepare import content, demand_all, prepare, relative
 from pwact.workflow.validation import Validation
@@ -64,6 +64,8 @@ class FinalStage:
         The first of the last committee.
     trained_at
         The iteration that trained it; None where PWact did.
+    whole
+        What trains one model on all frames; None where the first of the last committee saw them.
     """
 
     config: RunConfig
@@ -72,6 +74,7 @@ class FinalStage:
     labelled: Sequence[Path]
     model: TrainedModel
     trained_at: Optional[int]
+    whole: Optional[Trainer]
 
     @property
     def name(self) -> str:
@@ -86,8 +89,7 @@ class FinalStage:
     @property
     def block(self) -> ResourceBlock:
         """By which it runs first."""
-        engines = self.engines
-        return engines.explore if engines.trainer.whole() is None else engines.train
+        return self.engines.explore if self.whole is None else self.engines.train
 
     @property
     def data(self) -> TrainingData:
@@ -108,7 +110,7 @@ class FinalStage:
 
     def inputs(self) -> Mapping[str, Any]:
         """The trainer and the data, or the model that is handed on."""
-        whole = self.engines.trainer.whole()
+        whole = self.whole
         made = {
             "data_format": self.config.data_format,
             "init_data": content(self.config.init_data),
@@ -122,7 +124,7 @@ class FinalStage:
 
     def work(self, services: Services) -> StageOutput:
         """Fit if need be, then evaluate the check frame with what is handed on."""
-        whole = self.engines.trainer.whole()
+        whole = self.whole
         model, seed = self.model, self._seed_of_member(services)
         if whole is not None:
             seed = services.seed(self.iteration, layout.FINAL)
@@ -297,9 +299,12 @@ class FinalStep:
 
     def stage(self, turn: Turn) -> FinalStage:
         """The fit, if need be, and the trial."""
-        at = trained_at(turn.stages(), turn.iteration)
+        stages = turn.stages()
+        at = trained_at(stages, turn.iteration)
+        saw_all = at is not None and FIRST in stages[stage_name(at, "train")].inputs
+        whole = None if saw_all else turn.engines.trainer.whole()
         data, first = tuple(turn.data_sets), turn.committee[0]
-        return FinalStage(turn.config, turn.engines, turn.iteration, data, first, at)
+        return FinalStage(turn.config, turn.engines, turn.iteration, data, first, at, whole)
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:
         """Nothing follows."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 READS = ("labelled", "start_from", "kept_models")  # labels decide whether there is a training
+FIRST = "first_by_all"  # input of a training whose first member alone sees every frame
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,16 @@ class TrainStage:
     iteration: int
     labelled: Sequence[Path]
     previous: Sequence[TrainedModel] = ()
+
+    @property
+    def first(self) -> Optional[Trainer]:
+        """What trains the first member on all frames; None where it is trained as the others are.
+
+        With a target, errors are those of the first member, which explores. The few rare frames
+        that are labelled may be missing in a draw of all.
+        """
+        aims = self.config.strategy.target_force_error is not None
+        return self.trainer.whole() if aims else None
 
     @property
     def name(self) -> str:
@@ -94,6 +105,7 @@ class TrainStage:
             start = content(self.config.init_model_list)
         elif self.config.use_pre_model:
             start = [model_content(model) for model in self.previous]
+        first = {} if self.first is None else {FIRST: True}
         return {
             "trainer": self.trainer.fingerprint(),
             "model_num": members,
@@ -102,6 +114,7 @@ class TrainStage:
             "labelled": content(self.labelled),
             "valid_data": content(self.config.valid_data),
             "start_from": start,
+            **first,
         }
 
     def work(self, services: Services) -> StageOutput:
@@ -147,14 +160,15 @@ class TrainStage:
             logger.warning("%s: new labels: %s", self.name, words)
 
     def _task(self, services: Services, member: int) -> Task:
+        trainer = self.first if member == 0 and self.first is not None else self.trainer
         write = partial(
-            self.trainer.write_input,
+            trainer.write_input,
             data=self.data,
             seed=services.seed(self.iteration, "train", member),
             start_from=self.start_from(member),
         )
         directory = layout.member_dir(self.config.work_dir, self.iteration, member)
-        return training_task(self.trainer, directory, write, self.block)
+        return training_task(trainer, directory, write, self.block)
 
 
 def training_task(

@@ -150,7 +150,7 @@ class Kpu(Linear):
 
 
 class Committee(Linear):
-    """Four models, each fitted to a draw of the frames; the first one explores."""
+    """Four models; the first one, which explores, is fitted to all frames, the others to draws."""
 
     relative = False
 
@@ -160,8 +160,8 @@ class Committee(Linear):
 
     def fit(self, labelled: Sequence[int], rng: np.random.Generator) -> Fit:
         known = np.asarray(labelled)
-        draws = [known[rng.integers(0, len(known), len(known))] for _ in range(MEMBERS)]
-        sums = [self._squares.sums(draw) for draw in draws]
+        draws = [known[rng.integers(0, len(known), len(known))] for _ in range(1, MEMBERS)]
+        sums = [self._squares.sums(some) for some in (known, *draws)]
         members = np.array([one.coefficients(self._squares.regularization) for one in sums])
         off = members - members.mean(axis=0)
         forces = self._frames.matrices[:, 1:] @ off.T
