@@ -1,4 +1,4 @@
-"""Choices where an engine has no features: frames far from all others, or the uncertain ones."""
+"""Choices without features: uncertain frames that are far from others, or the most uncertain."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ LOOKED_AT = 2000  # candidates of a system whose structures are read
 
 
 class DiversePick:
-    """Farthest-point sampling in a descriptor of the structure (`pwact.query.descriptor`).
+    """Farthest-point sampling in a descriptor of the structure, weighted with the uncertainty.
 
-    The first frame is the one that is farthest from all labelled frames and controls, the next the
-    one that is farthest from these and the first, and so on (Gonzalez, Theor. Comput. Sci. 38, 293
-    (1985)). Where nothing has a label the most uncertain frame is the first. What is chosen of one
-    system counts for those that follow. Of candidates whose uncertainty is no number as many are
-    drawn as is their share.
+    The first frame is the one with the largest product of its uncertainty and its distance to the
+    nearest of all labelled frames and controls, the next the one with the largest product where the
+    first is among these, and so on (Gonzalez, Theor. Comput. Sci. 38, 293 (1985), for distances
+    alone; the descriptor: `pwact.query.descriptor`). Distance alone takes strange frames that
+    the model knows well; uncertainty alone takes frames that are all alike. Where nothing has a
+    label the most uncertain frame is the first. What is chosen of one system counts for those that
+    follow. Of candidates whose uncertainty is no number as many are drawn as is their share.
     """
 
-    words = "by distance"
+    words = "by distance and uncertainty"
     reads: tuple[str, ...] = (STRUCTURES,)
     by_system = False
 
@@ -60,9 +62,11 @@ def _farthest(pool: Pool, known: Known, there: np.ndarray) -> tuple[np.ndarray, 
 
 
 def farthest_points(
-    points: np.ndarray, there: np.ndarray, count: int, first: np.ndarray
+    points: np.ndarray, there: np.ndarray, count: int, weights: np.ndarray
 ) -> np.ndarray:
     """Take points one after the other, each the farthest from all that are in already.
+
+    What counts is the weight of a point times its distance to the nearest one that is in.
 
     Parameters
     ----------
@@ -70,8 +74,8 @@ def farthest_points(
         Shape (n, m).
     there
         Points that are in, shape (k, m).
-    first
-        Where nothing is in, the point with the largest of these, shape (n,), is the first.
+    weights
+        Positive, any unit, shape (n,). Where nothing is in, the largest of these is the first.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def farthest_points(
     taken: list[int] = []
     while len(taken) < min(count, len(points)):
         free = np.setdiff1d(np.arange(len(points)), taken)
-        scores = apart if np.isfinite(apart).all() else first
+        scores = weights * apart if np.isfinite(apart).all() else weights
         best = int(free[first_best(scores[free])])
         taken.append(best)
         apart = np.minimum(apart, distances(points, points[best]))

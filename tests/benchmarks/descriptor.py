@@ -67,7 +67,8 @@ def errors(name: str, seed: int, cache: Path) -> dict[str, list[float]]:
                 chosen = np.argsort(-values, kind="stable")[:BATCH]
             else:
                 table = points[rule]
-                chosen = farthest_points(table[fresh], table[labelled], BATCH, values)
+                alike = np.ones(len(fresh))  # distances alone are compared
+                chosen = farthest_points(table[fresh], table[labelled], BATCH, alike)
             labelled = np.append(labelled, fresh[chosen])
     return found
 

@@ -1,4 +1,4 @@
-"""Choices by distance and from the top."""
+"""Choices by distance and uncertainty, and from the top."""
 
 from __future__ import annotations
 
@@ -25,8 +25,15 @@ class TestFarthest:
     def test_one_after_the_other(self) -> None:
         points = np.array([[0.0], [1.0], [2.0], [7.0], [10.0]])
         there = np.array([[0.5]])
-        assert farthest_points(points, there, 3, np.zeros(5)).tolist() == [4, 3, 2]
-        assert farthest_points(points, there, 9, np.zeros(5)).tolist() == [4, 3, 2, 0, 1]
+        assert farthest_points(points, there, 3, np.ones(5)).tolist() == [4, 3, 2]
+        assert farthest_points(points, there, 9, np.ones(5)).tolist() == [4, 3, 2, 0, 1]
+
+    def test_distances_count_times_weights(self) -> None:
+        """12, 6 and 10.5 at first; 2 and 2.1 when the point at 4 is in."""
+        points, weights = np.array([[4.0], [6.0], [5.0]]), np.array([3.0, 1.0, 2.1])
+        there = np.zeros((1, 1))
+        assert farthest_points(points, there, 3, weights).tolist() == [0, 2, 1]
+        assert farthest_points(points, there, 3, np.ones(3)).tolist() == [1, 0, 2]
 
     def test_without_labels_the_most_uncertain_is_the_first(self) -> None:
         points = np.array([[0.0], [1.0], [10.0]])
@@ -37,7 +44,7 @@ class TestFarthest:
         """Against distances of all pairs."""
         rng = np.random.default_rng(0)
         points, there = rng.normal(size=(40, 4)), rng.normal(size=(3, 4))
-        taken = farthest_points(points, there, 10, np.zeros(40)).tolist()
+        taken = farthest_points(points, there, 10, np.ones(40)).tolist()
         everything = np.vstack([there, points])
         apart = np.linalg.norm(everything[:, None] - everything, axis=2)
         rows = [0, 1, 2]
@@ -48,7 +55,7 @@ class TestFarthest:
 
     def test_equal_distances(self) -> None:
         points = np.array([[1.0], [-1.0], [1.0 + 1e-13]])
-        assert farthest_points(points, np.zeros((1, 1)), 1, np.zeros(3)).tolist() == [0]
+        assert farthest_points(points, np.zeros((1, 1)), 1, np.ones(3)).tolist() == [0]
 
     def test_nothing_to_choose(self) -> None:
         assert farthest_points(np.empty((0, 2)), np.empty((0, 2)), 3, np.empty(0)).tolist() == []
@@ -63,6 +70,15 @@ class TestDiverse:
         pool = replace(fresh.at(np.array([0, 1, 2, 4])), around=around)
         (chosen,) = DiversePick().choose([pool])
         assert chosen.tolist() == [2, 3]  # 2.1 and 2.5; 2.0 has a label, 3.0 is a control
+
+    def test_of_frames_that_are_nearly_as_far_the_uncertain_one(self) -> None:
+        frames = dimers(2.0, 2.5, 2.6)
+        known = Known([29], [frames.structures[0]])
+        for values, place in ([1.0, 1.0, 1.0], 2), ([1.0, 3.0, 1.0], 1), ([9.0, 1.0, 1.0], 2):
+            pool = pool_of(values, 1, frames)
+            around = Around(pool, np.empty(0, dtype=int), known)
+            (chosen,) = DiversePick().choose([replace(pool, around=around)])
+            assert chosen.tolist() == [place]
 
     def test_without_labels(self) -> None:
         frames = dimers(2.0, 2.02, 2.5, 2.04, 3.0)

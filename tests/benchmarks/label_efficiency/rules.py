@@ -131,13 +131,15 @@ class InWindow(Baseline):
 
 
 class Picked(Baseline):
-    """One of the loop's picks among all fresh frames."""
+    """One of the loop's picks among all fresh frames; `alike`: as if all were as uncertain."""
 
-    def __init__(self, pick: Pick) -> None:
+    def __init__(self, pick: Pick, alike: bool = False) -> None:
         self._pick = pick
+        self._alike = alike
 
     def choose(self, state: State) -> Choice:
-        pool = _pool(state, state.fit.uncertainty, state.fresh)
+        values = state.fit.uncertainty
+        pool = _pool(state, np.ones_like(values) if self._alike else values, state.fresh)
         around = Around(pool, np.empty(0, dtype=int), _known(state))
         (chosen,) = self._pick.choose([replace(pool, around=around)])
         return Choice(state.fresh[chosen], _NONE)

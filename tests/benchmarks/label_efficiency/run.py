@@ -70,7 +70,7 @@ def rules(learner: str, target: float) -> Iterator[tuple[str, Rule, bool]]:
             upper = ratio if relative else lower * ratio
             yield f"window {lower:g} {upper:g}", InWindow(lower, upper, relative), False
     yield "top of all", Picked(TopPick()), False
-    yield "farthest of all", Picked(DiversePick()), False
+    yield "farthest of all", Picked(DiversePick(), alike=True), False
     for pick in OWN[learner]:
         yield f"target, {pick}", Driven(target, PICKS[pick]()), True
 
