@@ -32,7 +32,7 @@ class Campaign:
     limit
         Labels of a round, at most; `most` is what a round had.
     right
-        Accepted frames below the target, of all rounds.
+        Accepted frames below the target, of each round.
     """
 
     seed: int
@@ -41,14 +41,20 @@ class Campaign:
     pick: Pick = RANDOM
     limit: int = 10
     most: int = 0
-    right: int = 0
+    right: list[int] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     truth: float = 0.0
 
     @property
     def coverage(self) -> float:
         """Share of the accepted frames below the target, as the benchmark counts it."""
-        return self.right / sum(one.accepted for one in self.rounds)
+        return sum(self.right) / sum(one.accepted for one in self.rounds)
+
+    @property
+    def of_rounds(self) -> float:
+        """Mean of the shares of the rounds: one that accepts few frames counts like any other."""
+        pairs = [(one.accepted, right) for one, right in zip(self.rounds, self.right)]
+        return float(np.mean([right / accepted for accepted, right in pairs if accepted]))
 
     def run(self) -> None:
         rng = np.random.default_rng(self.seed)
@@ -79,7 +85,7 @@ class Campaign:
 
     def _note(self, made: Decision, errors: np.ndarray, after: float) -> None:
         (accepted,) = made.accepted
-        self.right += int(np.sum(errors[accepted] < TARGET))
+        self.right.append(int(np.sum(errors[accepted] < TARGET)))
         controls = tuple(errors[made.controls[0]].tolist())
         self.rounds.append(Round(FRAMES, int(accepted.sum()), 0.01, 0.05, controls, after))
         self.truth = float(np.mean(errors < TARGET))
@@ -97,10 +103,16 @@ def campaigns(slope: float, scatter: float, pick: Pick = RANDOM) -> list[Campaig
 def test_accepted_frames_are_accurate_and_the_loop_ends_in_time(
     slope: float, scatter: float, pick: Pick
 ) -> None:
+    """What is asked for holds for all accepted frames of a campaign: 0.91 to 0.95 in the mean.
+
+    Early rounds, which accept few frames, are wrong more often: where each round counts the same,
+    the mean is 0.897 for the first line with choices from the top, and 0.91 to 0.95 for the others.
+    """
     found = campaigns(slope, scatter, pick)
-    means = [one.coverage for one in found]
-    assert np.mean(means) >= 0.90
-    assert min(means) >= 0.82
+    shares = [one.coverage for one in found]
+    assert np.mean(shares) >= 0.90
+    assert min(shares) >= 0.85
+    assert np.mean([one.of_rounds for one in found]) >= 0.89
     ended = [one for one in found if reached(one.rounds, TARGET)]
     assert len(ended) == CAMPAIGNS
     early = [one for one in ended if one.truth < 0.90]

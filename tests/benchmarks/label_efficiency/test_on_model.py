@@ -17,6 +17,8 @@ from ase.io import read
 from tests.benchmarks.label_efficiency import on_model
 from tests.requirements import need_program
 
+pytestmark = pytest.mark.slow
+
 TARGET, JUDGED = 0.015, 0.001  # eV/Å; by the second one some of the accepted frames are wrong
 
 
@@ -33,7 +35,7 @@ def smaller_init(param: dict[str, Any]) -> None:
 
 def smaller_run(param: dict[str, Any]) -> None:
     del param["valid_data"]
-    param["strategy"].update(uncertainty="KPU", model_num=1, max_iterations=1, max_select=3)
+    param["strategy"].update(model_num=3, max_iterations=1, max_select=2)
     first, _, last = param["explore"]["md_jobs"]
     first.update(temps=[300], nsteps=20, trj_freq=2)
     last.update(temps=[1100], nsteps=20, trj_freq=2)
