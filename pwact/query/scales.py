@@ -1,23 +1,32 @@
 """Which number the errors of a model follow best: its uncertainty, its forces, or both.
 
-The errors of a network that was tuned for a short time are a share of the force itself, so that the
-size of the predicted force says more than the uncertainty does; sqrt(u |F|) lies between. Whichever
-has the steadiest ratio to the errors that are known is the one to go by.
+What one model says of its own doubt is known up to a factor, and multiplied by σ, its force error
+on its training data, so that pairs of several models lie on one line. The deviation of a committee
+is a force already; σ, which is far too small where a model has few data, would only blur it
+(docs/benchmarks.md#label-efficiency). The errors of a network that was tuned for a short time are a
+share of the force itself, so that the size of the predicted force says more than the uncertainty
+does; sqrt(u |F|) lies between. Whichever has the steadiest ratio to the errors that are known is
+the one to go by.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Union
 
 import numpy as np
 
 from pwact.query.calibration import FEWEST, LATEST
 
-UNCERTAINTY, FORCE, BOTH = "u", "force", "u_force"
+UNCERTAINTY, ALONE, FORCE, BOTH = "u", "u_alone", "force", "u_force"
+RELATIVE = (UNCERTAINTY, FORCE, BOTH)  # what is compared for an uncertainty without a unit
+ABSOLUTE = (ALONE, FORCE, BOTH)  # for one in eV/Å
 
 
-def measures(uncertainty: np.ndarray, force: np.ndarray) -> dict[str, np.ndarray]:
-    """What `best_scale` compares, the uncertainty first.
+def measures(
+    uncertainty: np.ndarray, force: np.ndarray, sigma: Union[float, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """All that `best_scale` may compare: `RELATIVE` or `ABSOLUTE` ones.
 
     Parameters
     ----------
@@ -25,16 +34,19 @@ def measures(uncertainty: np.ndarray, force: np.ndarray) -> dict[str, np.ndarray
         u of each frame, eV/Å or any other unit, shape (n,).
     force
         Root mean square over the components of the predicted forces, eV/Å, shape (n,).
+    sigma
+        Force error of the model on its training data, eV/Å, of each frame or of all.
 
     Returns
     -------
     dict
-        ``u``, ``force`` and ``u_force``, which is sqrt(u |F|), each of shape (n,). NaN where the
-        product is negative.
+        ``u``: σ u; ``u_alone``: u itself; ``force``: σ |F|; ``u_force``: σ sqrt(u |F|); each of
+        shape (n,). NaN where the product is negative.
     """
+    u = np.asarray(uncertainty, dtype=float)
     with np.errstate(invalid="ignore"):
-        both = np.sqrt(np.asarray(uncertainty, dtype=float) * force)
-    return {UNCERTAINTY: uncertainty, FORCE: force, BOTH: both}
+        both = np.sqrt(u * force)
+    return {UNCERTAINTY: sigma * u, ALONE: u, FORCE: sigma * force, BOTH: sigma * both}
 
 
 def spread(measure: np.ndarray, error: np.ndarray) -> float:

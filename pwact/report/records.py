@@ -187,7 +187,7 @@ class RoundRecord(Record):
     sigma
         Force error of the exploring model on its training data, eV/Å.
     measure
-        What was scaled by sigma: ``u``, ``force`` or ``u_force`` (`pwact.query.scales`).
+        What was compared with errors: a name of `pwact.query.scales.measures`.
     pairs, starting
         On how many pairs the limit rests, and whether they are those of the training data.
     limit

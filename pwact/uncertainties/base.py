@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Protocol
 
+from pwact.query.scales import RELATIVE
 from pwact.query.window import Limits, Scores, Window
 from pwact.report.measure import Measure
 
@@ -27,11 +28,14 @@ class Uncertainty(Protocol):
         Name of the file that tells it.
     streams
         Whether a system can be judged as soon as its trajectories have ended.
+    scales
+        What of it may be compared with errors: names of `pwact.query.scales.measures`.
     """
 
     measure: Measure
     result: str
     streams: bool
+    scales: tuple[str, ...]
 
     def evaluator(self, trainer: Trainer) -> Optional[KpuEvaluator]:
         """What computes it once the exploration is done; None where the exploration leaves it.
@@ -78,6 +82,8 @@ class Uncertainty(Protocol):
 
 class FixedWindow:
     """The limits of the user are the window of every system."""
+
+    scales = RELATIVE
 
     def error_in(self, limits: Limits) -> str:
         """There must be room between the two."""

@@ -11,6 +11,7 @@ from pwact import layout
 from pwact.formats.lammps_data import atom_count
 from pwact.formats.model_devi import read_all_parts
 from pwact.query.committee import least_root_mean_square
+from pwact.query.scales import ABSOLUTE
 from pwact.query.window import Scores
 from pwact.report.measure import Measure
 from pwact.uncertainties.base import FixedWindow
@@ -31,6 +32,7 @@ class CommitteeDeviation(FixedWindow):
     )
     result = layout.MODEL_DEVI
     streams = True
+    scales = ABSOLUTE
 
     def evaluator(self, trainer: Trainer) -> None:
         """The models judge while they explore."""

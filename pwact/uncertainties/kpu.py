@@ -14,6 +14,7 @@ import numpy as np
 from pwact import layout
 from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.query.kpu import base_of, kpu_window
+from pwact.query.scales import RELATIVE
 from pwact.query.window import Limits, Scores, Window
 from pwact.report.measure import Measure
 
@@ -36,6 +37,7 @@ class KalmanUncertainty:
     )
     result = layout.KPU_MODEL_DEVI
     streams = False  # a step of its own stands between the exploration and the choice
+    scales = RELATIVE
 
     def evaluator(self, trainer: Trainer) -> KpuEvaluator:
         """That of the trainer. Raises InputError where its models have no Kalman filter."""

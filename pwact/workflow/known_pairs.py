@@ -11,7 +11,7 @@ from typing import Optional
 import numpy as np
 
 from pwact.query.calibration import FEWEST, Pairs, calibrate, pairs_in_force, starting_pairs
-from pwact.query.scales import UNCERTAINTY, best_scale, measures
+from pwact.query.scales import best_scale, measures
 from pwact.report.calibration import LIMIT_COLUMNS, PAIR_COLUMNS, TrainingRow, write_rows
 from pwact.report.records import PairRecord, RoundRecord
 from pwact.workflow.conditions import CONTROL
@@ -38,7 +38,7 @@ class Scale:
     Attributes
     ----------
     measure
-        Name of what is scaled by σ.
+        Name of what is compared with errors (`pwact.query.scales.measures`).
     pairs
         Scaled, those that count.
     starting
@@ -97,22 +97,26 @@ def real_pairs(stages: Mapping[str, StageState], before: int) -> list[KnownPair]
     return found
 
 
-def too_few(known: Sequence[KnownPair]) -> bool:
+def too_few(known: Sequence[KnownPair], scales: Sequence[str]) -> bool:
     """Whether the training frames have to stand in: by the same count by which `scale_of` judges.
 
     A label of a frame without an uncertainty, or without forces, is no pair.
     """
-    uncertainty = _scaled(known)[UNCERTAINTY]
+    uncertainty = _scaled(known)[scales[0]]
     return len(Pairs(uncertainty, _numbers([one.record.error for one in known])).usable) < FEWEST
 
 
 def scale_of(
-    known: Sequence[KnownPair], training: Sequence[TrainingRow], sigma: float, condition: int
+    known: Sequence[KnownPair],
+    training: Sequence[TrainingRow],
+    sigma: float,
+    condition: int,
+    scales: Sequence[str],
 ) -> Scale:
     """By what to judge, from the labels, or from the training data as long as these are too few.
 
-    Each number is scaled by the σ of the model that it comes from, so that pairs of several models
-    lie on one line.
+    What is scaled is scaled by the σ of the model that it comes from, so that pairs of several
+    models lie on one line.
 
     Parameters
     ----------
@@ -122,14 +126,16 @@ def scale_of(
         Its σ, eV/Å.
     condition
         What is explored; pairs of others say less of it.
+    scales
+        Names of the measures that are compared.
     """
     labelled = _scaled(known)
     error = _numbers([one.record.error for one in known])
-    measure = best_scale(labelled, error)
-    start = scaled(
+    measure = best_scale({name: labelled[name] for name in scales}, error)
+    start = measures(
         _numbers([row.uncertainty for row in training]),
         _numbers([row.force for row in training]),
-        np.full(len(training), sigma),
+        sigma,
     )
     first = starting_pairs(start[measure], _numbers([row.error for row in training]))
     elsewhere = np.array([one.record.condition != condition for one in known], dtype=bool)
@@ -138,14 +144,9 @@ def scale_of(
     return Scale(measure, pairs, pairs is not mine)
 
 
-def scaled(uncertainty: np.ndarray, force: np.ndarray, sigma: np.ndarray) -> dict[str, np.ndarray]:
-    """Name of each measure → its value times σ, shape (n,). See `pwact.query.scales.measures`."""
-    return {name: sigma * values for name, values in measures(uncertainty, force).items()}
-
-
 def _scaled(known: Sequence[KnownPair]) -> dict[str, np.ndarray]:
     records = [one.record for one in known]
-    return scaled(
+    return measures(
         _numbers([one.uncertainty for one in records]),
         _numbers([one.force for one in records]),
         _numbers([one.sigma for one in records]),

@@ -11,6 +11,7 @@ import numpy as np
 from pwact import layout
 from pwact.formats.model_devi import read_all_parts
 from pwact.formats.step_table import read_step_table
+from pwact.query.scales import ABSOLUTE
 from pwact.query.window import Limits, Scores, Window
 from pwact.report.measure import Measure
 from pwact.uncertainties.committee import CommitteeDeviation
@@ -48,6 +49,7 @@ class ForceSize:
     )
     result = RESULT
     streams = False
+    scales = ABSOLUTE
 
     def evaluator(self, trainer: Any) -> ForceSizeEvaluator:
         return ForceSizeEvaluator()

@@ -1,8 +1,9 @@
 """Toy engines of which everything is known: the error of each model on each frame, and its u.
 
 A model that saw n frames errs by ``size(n)`` times the hardness of the frame, in every force
-component, and its committee says u = hardness / RATIO. So e = RATIO · size(n) · u: only the number
-that a model errs by on its own training data makes the pairs of several models comparable.
+component. Alone it says u = hardness / RATIO. So e = RATIO · size(n) · u: only the number σ that a
+model errs by on its own training data makes the pairs of several models comparable. Its committee
+says σ times this, a force.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ STRANGE = {3: 0.0, 4: float("nan")}  # u of these frames, whatever their hardnes
 def size(frames: int) -> float:
     """Error of a model that saw so many frames, eV/Å."""
     return 0.1 / np.sqrt(frames)
+
+
+def sigma_of(frames: int) -> float:
+    """Its error on these frames, eV/Å."""
+    return size(frames) * TRAINED
 
 
 def hardness(seed: int, count: int) -> np.ndarray:
@@ -131,7 +137,7 @@ def _hardness(stored: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _kpu(directory: Path) -> None:
-    """A variance: the square of what a committee says."""
+    """A variance: the square of what a committee says, but for σ."""
     steps, hard = _hardness(json.loads((directory / "md.json").read_text()))
     rows = np.repeat(((hard / RATIO) ** 2)[:, None], 4, axis=1)
     write_kpu_devi(directory / "kpu_model_devi.out", steps, rows)
@@ -141,7 +147,7 @@ def _md(directory: Path) -> None:
     stored = json.loads((directory / "md.json").read_text())
     steps, hard = _hardness(stored)
     rows = np.zeros((len(steps), 7))
-    rows[:, 2] = hard / RATIO
+    rows[:, 2] = sigma_of(stored.get("model", 1)) * hard / RATIO
     for place, value in (STRANGE if stored.get("strange") else {}).items():
         rows[place, 2] = value
     rows[:, -1] = rows[:, 2]

@@ -18,6 +18,7 @@ from pwact.errors import StageChangedError
 from pwact.formats.frames import write_frames
 from pwact.io.journal import Journal
 from pwact.query.calibration import LATEST, WORSE, Pairs, accepted_up_to, calibrate
+from pwact.query.scales import RELATIVE
 from pwact.report.calibration import TrainingRow
 from pwact.report.records import PairRecord
 from pwact.workflow import ledger
@@ -31,6 +32,7 @@ from tests.workflow.known_truth import (
     TRAINED,
     TruthExplorer,
     hardness,
+    sigma_of,
     size,
     truth_param,
     use_truth,
@@ -95,11 +97,11 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_models_are_judged_on_their_training_data(done: Path) -> None:
     for iteration in (0, 1):
         sigma = report(done, f"iter.{iteration:04d}/appraise")["sigma"]
-        assert sigma == pytest.approx(size(learned(done, iteration)) * TRAINED)
+        assert sigma == pytest.approx(sigma_of(learned(done, iteration)))
     table = rows(done, 0, TRAINING)
     assert len(table) == FIRST
-    assert column(table, "rmse_force") == pytest.approx(size(FIRST) * TRAINED)
-    assert column(table, "uncertainty") == pytest.approx(TRAINED / RATIO)
+    assert column(table, "rmse_force") == pytest.approx(sigma_of(FIRST))
+    assert column(table, "uncertainty") == pytest.approx(sigma_of(FIRST) * TRAINED / RATIO)
     # there are labels by now, so that the uncertainty of training frames is not asked for
     assert {row["uncertainty"] for row in rows(done, 1, TRAINING)} == {""}
 
@@ -107,7 +109,7 @@ def test_the_models_are_judged_on_their_training_data(done: Path) -> None:
 def test_the_first_limit_comes_from_the_training_data(done: Path) -> None:
     (limits,) = selected(done, 0, "limits.csv")
     assert (limits["pairs_from"], limits["pairs"]) == ("training", str(FIRST))
-    sigma = size(FIRST) * TRAINED
+    sigma = sigma_of(FIRST)
     first = np.full(FIRST, sigma * TRAINED / RATIO), np.full(FIRST, WORSE * sigma)
     line = calibrate(Pairs(*first))
     assert line is not None
@@ -128,14 +130,14 @@ def hardness_of(work_dir: Path, iteration: int, system: int) -> np.ndarray:
 def test_pairs_are_of_the_model_before_it_learned_the_frame(done: Path) -> None:
     """Whose σ, whose u and whose error: all three of the model that explored."""
     for iteration in (0, 1):
-        sigma = size(learned(done, iteration)) * TRAINED
+        sigma = sigma_of(learned(done, iteration))
         pairs = report(done, f"iter.{iteration:04d}/label")["pairs"]
         assert len(pairs) == (16, 10)[iteration]  # of a second condition five of each system
         for pair in pairs:
             system = int(pair["trajectory"][-9:-6])
             hard = hardness_of(done, iteration, system)[pair["step"] // 10]
             assert pair["error"] == pytest.approx(size(learned(done, iteration)) * hard, rel=1e-6)
-            assert pair["uncertainty"] == pytest.approx(hard / RATIO, rel=1e-6)
+            assert pair["uncertainty"] == pytest.approx(sigma * hard / RATIO, rel=1e-6)
             assert pair["sigma"] == pytest.approx(sigma, rel=1e-6)
             assert pair["scaled"] == pytest.approx(sigma * hard / RATIO, rel=1e-6)
             assert pair["condition"] == iteration
@@ -146,7 +148,7 @@ def test_pairs_are_of_the_model_before_it_learned_the_frame(done: Path) -> None:
 
 
 def test_pairs_of_several_models_lie_on_one_line(tmp_path: Path) -> None:
-    """Without σ their ratios would be RATIO · size(6) and RATIO · size(22)."""
+    """A committee says forces, which are compared as they are."""
     job = truth_param()["explore"]["md_jobs"][0]
     run(tmp_path, {"explore.md_jobs": [[job], [job], [job]]})
     table = selected(tmp_path, 2, "calibration.csv")
@@ -154,17 +156,17 @@ def test_pairs_of_several_models_lie_on_one_line(tmp_path: Path) -> None:
     ratio = column(table, "rmse_force") / column(table, "uncertainty_scaled")
     assert ratio == pytest.approx(RATIO / TRAINED)
     assert {row["sigma"] for row in table} == {
-        f"{size(learned(tmp_path, number)) * TRAINED:.8g}" for number in (0, 1)
+        f"{sigma_of(learned(tmp_path, number)):.8g}" for number in (0, 1)
     }
     elsewhere = np.full(26, True)
     line = calibrate(
         Pairs(column(table, "uncertainty_scaled"), column(table, "rmse_force"), elsewhere=elsewhere)
     )
     assert line is not None
-    sigma = size(learned(tmp_path, 2)) * TRAINED
+    sigma = sigma_of(learned(tmp_path, 2))
     u = np.concatenate([hardness_of(tmp_path, 2, system) for system in (0, 1)]) / RATIO
     (limits,) = selected(tmp_path, 2, "limits.csv")
-    assert limits["measure"] == "u"
+    assert limits["measure"] == "u_alone"
     assert float(limits["limit"]) == pytest.approx(accepted_up_to(line, TARGET, sigma * u))
 
 
@@ -188,15 +190,14 @@ def test_what_is_accepted_is_below_the_target(done: Path) -> None:
     """And what is chosen lies above the limit; a control may lie anywhere."""
     (limits,) = selected(done, 1, "limits.csv")
     limit = float(limits["limit"])
-    sigma = size(learned(done, 1)) * TRAINED
-    accepted = column(selected(done, 1, "accurate.csv"), "devi_force") * sigma
+    accepted = column(selected(done, 1, "accurate.csv"), "devi_force")
     assert accepted.max() <= limit * (1 + 1e-6)
     errors = accepted * RATIO / TRAINED
     assert np.mean(errors < TARGET) >= 0.9
     table = selected(done, 1, "candidate.csv")
     chosen = [row for row in table if row["kind"] == "chosen"]
     assert column(chosen, "uncertainty_scaled").min() > limit
-    left = column(selected(done, 1, "candidate_delete.csv"), "devi_force") * sigma
+    left = column(selected(done, 1, "candidate_delete.csv"), "devi_force")
     assert left.min() > limit
     counts = report(done, "iter.0001/select")
     assert counts["frames"] == 2 * FRAMES
@@ -208,7 +209,7 @@ def test_what_is_accepted_is_below_the_target(done: Path) -> None:
 
 def test_the_round_is_told(done: Path) -> None:
     record = report(done, "iter.0001/select")["target"]
-    assert (record["pairs"], record["starting"], record["measure"]) == (LATEST, False, "u")
+    assert (record["pairs"], record["starting"], record["measure"]) == (LATEST, False, "u_alone")
     assert (record["target"], record["condition"]) == (TARGET, 1)
     # errors are RATIO / TRAINED times U, without scatter
     assert record["at_limit"] == pytest.approx(record["limit"] * RATIO / TRAINED, rel=0.05)
@@ -308,17 +309,19 @@ def test_a_model_that_cannot_reach_the_target_is_named(
 
 
 def test_one_model_with_its_kalman_filter(tmp_path: Path, done: Path) -> None:
-    """Its variance is the square of what the committee says, so that U is the same."""
+    """Its variance is the square of what the committee says, but for σ, so that U is the same."""
     run(tmp_path, {"strategy.uncertainty": "KPU", "strategy.model_num": None})
     training = rows(tmp_path, 0, TRAINING)
     assert column(training, "uncertainty") == pytest.approx(TRAINED / RATIO, rel=1e-6)
     for iteration in (0, 1):
         pairs = report(tmp_path, f"iter.{iteration:04d}/label")["pairs"]
-        sigma = size(learned(tmp_path, iteration)) * TRAINED
+        sigma = sigma_of(learned(tmp_path, iteration))
         ratio = [pair["error"] / pair["scaled"] for pair in pairs]
         assert ratio == pytest.approx([RATIO / TRAINED] * len(pairs), rel=1e-5)
         sigmas = [pair["sigma"] for pair in pairs]
         assert sigmas == pytest.approx([sigma] * len(pairs), rel=1e-6)
+        (limits,) = selected(tmp_path, iteration, "limits.csv")
+        assert limits["measure"] == "u"
     (mine,), (other,) = (selected(place, 0, "limits.csv") for place in (tmp_path, done))
     assert float(mine["limit"]) == pytest.approx(float(other["limit"]), rel=0.2)
 
@@ -374,10 +377,10 @@ def test_the_lots_belong_to_the_seed_and_the_place(tmp_path: Path, done: Path) -
 
 
 def test_filter_gives_the_limit_again(done: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From the labels of both iterations, each scaled by σ of its own model."""
+    """From the labels of both iterations, by the same measure."""
     assert main(["filter", "-i", str(done / "iter.0001/01.explore/md"), "--target", "0.02"]) == 0
     said = capsys.readouterr().out
-    sigma = size(learned(done, 1)) * TRAINED
+    sigma = sigma_of(learned(done, 1))
     u = sigma * np.concatenate([hardness_of(done, 1, system) for system in (0, 1)]) / RATIO
     known = [
         pair for number in (0, 1) for pair in report(done, f"iter.{number:04d}/label")["pairs"]
@@ -413,18 +416,19 @@ def test_labels_that_are_no_pairs_leave_the_training_frames_in_their_place() -> 
     silent = replace(good, uncertainty=None)
     for bad in (crystal, silent):
         known = [KnownPair(0, one) for one in (bad, good, good, good, good)]
-        assert too_few(known)
+        assert too_few(known, RELATIVE)
         training = [TrainingRow("0", 4, 1.0, 2.0, 0.02)] * 6
-        assert scale_of(known, training, 0.1, 0).starting
-        assert not too_few([*known, KnownPair(0, good)])
-        assert not scale_of([*known, KnownPair(0, good)], training, 0.1, 0).starting
+        assert scale_of(known, training, 0.1, 0, RELATIVE).starting
+        assert not too_few([*known, KnownPair(0, good)], RELATIVE)
+        assert not scale_of([*known, KnownPair(0, good)], training, 0.1, 0, RELATIVE).starting
 
 
 def test_pairs_of_other_conditions_are_marked() -> None:
     first, second = (PairRecord("", 0, 1.0, 1.0, 1.0, 1.0, 1.0, condition=n) for n in (0, 1))
     known = [KnownPair(0, first), *[KnownPair(1, second)] * 5]
-    found = [scale_of(known, (), 0.1, condition).pairs.elsewhere for condition in (0, 1, 2)]
-    assert [one.tolist() for one in found if one is not None] == [
+    found = [scale_of(known, (), 0.1, number, RELATIVE) for number in (0, 1, 2)]
+    apart = [one.pairs.elsewhere for one in found]
+    assert [one.tolist() for one in apart if one is not None] == [
         [False, *[True] * 5],
         [True, *[False] * 5],
         [True] * 6,

@@ -156,8 +156,8 @@ def _training(directory: Path, limits: Mapping[str, str]) -> Pairs:
         np.array([_value(row[name]) for row in rows], dtype=float)
         for name in ("uncertainty", "rms_force", "rmse_force")
     ]
-    scaled = measures(columns[0], columns[1])[limits["measure"]]
-    return starting_pairs(float(limits["sigma"]) * scaled, columns[2])
+    scaled = measures(columns[0], columns[1], float(limits["sigma"]))[limits["measure"]]
+    return starting_pairs(scaled, columns[2])
 
 
 def _table(path: Path) -> list[dict[str, str]]:

@@ -16,6 +16,7 @@ from pwact.query.calibration import (
     accepted_up_to,
     calibrate,
 )
+from pwact.query.scales import ALONE
 from pwact.report.label_error import COLUMNS
 from pwact.report.measure import Measure
 from pwact.report.trial import TargetRecord
@@ -74,7 +75,8 @@ def measure_of(tree: ExploredTree) -> Measure:
 def _known(tree: ExploredTree, path: Path) -> tuple[Pairs, float]:
     """The pairs that a tree has, and by what its uncertainties are scaled.
 
-    With a target these are all labels so far, each uncertainty times σ of its own model.
+    With a target these are all labels so far, each uncertainty times σ of its own model unless it
+    was compared with errors as it is.
     """
     pairs = read_pairs(path)
     limits = limits_file(tree)
@@ -83,8 +85,11 @@ def _known(tree: ExploredTree, path: Path) -> tuple[Pairs, float]:
     sigma, condition = _table(limits, ("sigma", "condition"))[0]
     calibration = limits.with_name(layout.CALIBRATION)
     before = _table(calibration, ("uncertainty", "sigma", "rmse_force", "condition"))
+    scales = before[:, 1]
+    if _rows(limits, ("measure",))[0] == (ALONE,):
+        scales, sigma = np.ones(len(before)), 1.0
     every = Pairs(
-        np.concatenate([before[:, 0] * before[:, 1], sigma * pairs.uncertainty]),
+        np.concatenate([before[:, 0] * scales, sigma * pairs.uncertainty]),
         np.concatenate([before[:, 2], pairs.error]),
         elsewhere=np.concatenate([before[:, 3] != condition, np.zeros(len(pairs), dtype=bool)]),
     )
@@ -94,13 +99,22 @@ def _known(tree: ExploredTree, path: Path) -> tuple[Pairs, float]:
 def _table(path: Path, columns: tuple[str, ...]) -> np.ndarray:
     """Columns of a table of the campaign, shape (n, columns); NaN where there is no number."""
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-            rows = [
-                [float(row[name] or "nan") for name in columns] for row in csv.DictReader(stream)
-            ]
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise InputError(f"is no table with {' and '.join(columns)}: {error!r}", path) from None
+        rows = [[float(word or "nan") for word in row] for row in _rows(path, columns)]
+    except (TypeError, ValueError) as error:
+        raise _other(path, columns, error) from None
     return np.array(rows, dtype=float).reshape(-1, len(columns))
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
+    try:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            return [tuple(row[name] for name in columns) for row in csv.DictReader(stream)]
+    except (OSError, KeyError, csv.Error) as error:
+        raise _other(path, columns, error) from None
+
+
+def _other(path: Path, columns: tuple[str, ...], error: Exception) -> InputError:
+    return InputError(f"is no table with {' and '.join(columns)}: {error!r}", path)
 
 
 def accepted_by(tree: ExploredTree, target: float) -> TargetRecord:

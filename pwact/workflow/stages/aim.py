@@ -19,6 +19,7 @@ from pwact.formats.frames import read_frames
 from pwact.query.driving import Decision, Round, at_floor, decide
 from pwact.query.duplicates import Known as Labelled
 from pwact.query.picks import RANDOM, Pick, Pool
+from pwact.query.scales import measures
 from pwact.report import selection as tables
 from pwact.report.calibration import read_training, round_words, write_rows
 from pwact.report.records import AcceptedRecord, RoundRecord
@@ -29,7 +30,6 @@ from pwact.workflow.known_pairs import (
     Scale,
     real_pairs,
     scale_of,
-    scaled,
     write_limits,
     write_pairs,
 )
@@ -135,7 +135,8 @@ class AimStage(SelectionStage):
         self.directory.mkdir(parents=True, exist_ok=True)
         known = self.known
         training = read_training(known.training)
-        scale = scale_of(known.pairs, training, known.sigma, self._served)
+        names = self.uncertainty.scales
+        scale = scale_of(known.pairs, training, known.sigma, self._served, names)
         seen = [self._seen(system) for system in self._systems()]
         pools = [self._pool(services, one, scale) for one in seen]
         physical = [one.looks.physical for one in seen]
@@ -191,8 +192,8 @@ class AimStage(SelectionStage):
 
     def _pool(self, services: Services, seen: Seen, scale: Scale) -> Pool:
         system = seen.system
-        sigma = np.full(len(seen.steps), self.known.sigma)
-        values = scaled(seen.uncertainty, seen.looks.force, sigma)[scale.measure]
+        found = measures(seen.uncertainty, seen.looks.force, self.known.sigma)
+        values = found[scale.measure]
         rng = services.rng(self.iteration, "select", system.md, system.number)
         more = CandidateFrames(self.frames, self.config.work_dir)
         return Pool(values, seen.steps, seen.names, system.limit, rng, more)

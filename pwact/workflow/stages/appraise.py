@@ -222,7 +222,7 @@ class AppraiseStep:
             (engines.explore, engines.train),
             turn.iteration,
             (*turn.config.init_data, *turn.data_sets),
-            too_few(known),
+            too_few(known, turn.uncertainty.scales),
         )
 
     def done(self, turn: Turn, report: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Optional, Protocol
@@ -16,7 +16,7 @@ from pwact.query.duplicates import Known
 from pwact.query.kpu import base_of, kpu_window
 from pwact.query.pick import pick_random
 from pwact.query.picks import RANDOM, Around, Pick, Pool
-from pwact.query.scales import best_scale, measures
+from pwact.query.scales import RELATIVE, best_scale, measures
 from pwact.query.window import Scores, Window
 from tests.benchmarks.label_efficiency.learners import Judgement
 from tests.benchmarks.label_efficiency.pools import Frames
@@ -151,6 +151,7 @@ class Driven:
 
     target: float
     pick: Pick
+    scales: Sequence[str] = RELATIVE
     records: list[dict[str, float]] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
     floor: str = ""
@@ -158,7 +159,7 @@ class Driven:
 
     def choose(self, state: State) -> Choice:
         scaled = self._scaled(state)
-        name = self._measure(state)
+        name = self._measure()
         values = scaled[name]
         fresh = state.fresh
         running = [*self.rounds, Round(len(fresh), 0, state.sigma, float("nan"), ())]
@@ -197,15 +198,13 @@ class Driven:
 
     def _scaled(self, state: State) -> dict[str, np.ndarray]:
         force = np.sqrt(np.mean(state.fit.forces(state.frames) ** 2, axis=1))
-        found = measures(state.fit.uncertainty, force)
-        return {name: state.sigma * values for name, values in found.items()}
+        return measures(state.fit.uncertainty, force, state.sigma)
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([record[name] for record in self.records], dtype=float)
 
-    def _measure(self, state: State) -> str:
-        names = list(measures(np.ones(1), np.ones(1)))
-        return best_scale({name: self._column(name) for name in names}, self._column("error"))
+    def _measure(self) -> str:
+        return best_scale({name: self._column(name) for name in self.scales}, self._column("error"))
 
     def _pairs(self, state: State, name: str) -> Pairs:
         scaled = self._scaled(state)[name][state.labelled]

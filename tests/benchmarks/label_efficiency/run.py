@@ -22,6 +22,7 @@ import numpy as np
 
 from pwact.query.diverse import DiversePick, TopPick
 from pwact.query.picks import Pick
+from pwact.query.scales import ABSOLUTE, RELATIVE
 from pwact.query.variance import VariancePick
 from tests.benchmarks.label_efficiency.learners import (
     Committee,
@@ -71,8 +72,9 @@ def rules(learner: str, target: float) -> Iterator[tuple[str, Rule, bool]]:
             yield f"window {lower:g} {upper:g}", InWindow(lower, upper, relative), False
     yield "top of all", Picked(TopPick()), False
     yield "farthest of all", Picked(DiversePick(), alike=True), False
+    scales = RELATIVE if relative else ABSOLUTE
     for pick in OWN[learner]:
-        yield f"target, {pick}", Driven(target, PICKS[pick]()), True
+        yield f"target, {pick}", Driven(target, PICKS[pick](), scales), True
 
 
 def _limits(lower: float, upper: float, relative: bool) -> tuple[float, float, bool]:
