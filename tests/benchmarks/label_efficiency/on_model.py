@@ -1,9 +1,10 @@
 """Campaigns of `examples/quickstart` with other seeds: MD by the models, hotter and hotter.
 
-    python -m tests.benchmarks.label_efficiency.on_model WORK --steps 100000
+    python -m tests.benchmarks.label_efficiency.on_model WORK --stability 100000
 
 The labels are those of EMT, which tells the true error of every frame. After each campaign its
-final model runs an MD at the hottest condition.
+final model runs an MD at the hottest condition, if it is asked for. What is there of an earlier
+call is not run again.
 """
 
 from __future__ import annotations
@@ -120,9 +121,12 @@ def survives(place: Path, steps: int) -> float:
         f"dump 1 all custom {every} stable.lammpstrj id type x y z fx fy fz\n"
         f"dump_modify 1 sort id\nrun {steps}\n"
     )
-    (final / "in.stable").write_text(script)
-    words = ["lmp", "-log", "none", "-in", "in.stable"]
-    subprocess.run(words, cwd=final, check=False, capture_output=True)
+    inputs = final / "in.stable"
+    if not inputs.exists() or inputs.read_text() != script:
+        words = ["lmp", "-log", "none", "-in", "in.stable.part"]
+        (final / "in.stable.part").write_text(script)
+        subprocess.run(words, cwd=final, check=False, capture_output=True)
+        (final / "in.stable.part").replace(inputs)
     dump = DumpTrajectory(final / "stable.lammpstrj", param["train"]["atom_type"])
     looks = look_at((dump.frame(step) for step in dump.steps().tolist()), CLOSEST)
     return float((looks.physical.sum() - 1) / (steps // every))
@@ -164,11 +168,17 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, nargs="*", default=[2025, 1, 2, 3, 4])
     parser.add_argument("--target", type=float, default=0.02, help="eV/Å")
-    parser.add_argument("--steps", type=int, default=0, help="of the MD by the final model")
+    parser.add_argument(
+        "--stability",
+        type=int,
+        default=0,
+        metavar="STEPS",
+        help="run an MD of so many steps with each final model",
+    )
     asked = parser.parse_args()
     for seed in asked.seeds:
         place = campaign(asked.folder, seed, {"target_force_error": asked.target})
-        print(line_of(place, asked.steps), flush=True)
+        print(line_of(place, asked.stability), flush=True)
 
 
 if __name__ == "__main__":
