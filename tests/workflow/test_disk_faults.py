@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.slow
 
 PWACT = str(Path(__file__).parents[2] / "bin" / "pwact")
 FULL, FULL_JOURNAL = "full disk in the work directory", "full disk in the journal"
+SPACE, A_PAGE = "size=64m", os.sysconf("SC_PAGE_SIZE")
 
 
 class Disk:
@@ -31,6 +33,11 @@ class Disk:
 
     def change(self, options):
         subprocess.run(["mount", "-o", f"remount,{options}", str(self.place)], check=True)
+
+    def used(self):
+        """Bytes, in whole blocks."""
+        now = os.statvfs(self.place)
+        return (now.f_blocks - now.f_bfree) * now.f_frsize
 
     def __enter__(self):
         return self
@@ -51,25 +58,30 @@ def run(work_dir):
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("row", "place", "size"),
-    [
-        pytest.param(FULL, "iter.0000", "20k", marks=fault(FULL)),
-        pytest.param(FULL, "iter.0000", "120k", marks=fault(FULL)),
-        pytest.param(FULL_JOURNAL, layout.STATE_DIR, "8k", marks=fault(FULL_JOURNAL)),
-    ],
-)
-def test_a_full_disk(undisturbed, tmp_path, row, place, size):
+@fault(FULL)
+@fault(FULL_JOURNAL)
+def test_full_disks(undisturbed, tmp_path):
+    """One campaign meets them all: early and late in the work directory, then in the journal."""
     work_dir = tmp_path / "work"
     small_campaign.write_inputs(work_dir)
-    with Disk(work_dir / place, f"size={size}") as disk:
-        status, said = run(work_dir)
-        assert status == EXIT_FAILED, said
-        assert_read(row, said)
-        disk.change("size=64m")
+    journal_dir = work_dir / layout.STATE_DIR
+    with Disk(work_dir / "iter.0000", "size=20k") as disk, Disk(journal_dir, SPACE) as journal:
+        assert_fails(work_dir, FULL)
+        disk.change("size=120k")
+        assert_fails(work_dir, FULL)
+        disk.change(SPACE)
+        journal.change(f"size={journal.used() + 2 * A_PAGE}")  # of the lease and the lock
+        assert_fails(work_dir, FULL_JOURNAL)
+        journal.change(SPACE)
         status, said = run(work_dir)
         assert status == EXIT_DONE, said
         assert small_campaign.results(work_dir) == small_campaign.results(undisturbed)
+
+
+def assert_fails(work_dir, row):
+    status, said = run(work_dir)
+    assert status == EXIT_FAILED, said
+    assert_read(row, said)
 
 
 @fault("read-only work directory")

@@ -68,13 +68,18 @@ def test_labels_that_fail_stop_it_or_are_tolerated_and_are_done_when_repaired(wo
     assert (result.rows[0].label.labelled, result.rows[0].label.failed) == (4, 0)
 
 
-def test_a_program_that_does_not_exist_is_named(work_dir):
+def test_a_program_that_does_not_exist_is_named(work_dir, undisturbed):
+    """And once it exists, the campaign goes on; by another seed, which gives other results."""
     change(work_dir, "resource.json", train__command="no_such_lmp")
+    change(work_dir, "param.json", seed=2)
     with pytest.raises(QuorumError, match="no_such_lmp") as caught:
         small_campaign.run(work_dir)
     assert "iter.0000/train" in str(caught.value)
     change(work_dir, "resource.json", train__command="lmp")
     assert len(small_campaign.run(work_dir).rows) == 2
+    one, other = small_campaign.results(undisturbed), small_campaign.results(work_dir)
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] == other[name]] == []
 
 
 @pytest.mark.parametrize("tolerance", [True, False])
