@@ -26,11 +26,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the example whose init_bulk is done."""
+    """A copy of the example whose init_bulk is done, with half of its AIMD."""
     need_program("cp2k.psmp")
     need_program("lmp")
     work_dir = tmp_path_factory.mktemp("a folder of silicon") / "si cp2k"
     shutil.copytree(EXAMPLE, work_dir)
+    aimd = (work_dir / "aimd.inp").read_text()
+    assert "STEPS 10" in aimd
+    assert "MD 5" in aimd
+    (work_dir / "aimd.inp").write_text(aimd.replace("STEPS 10", "STEPS 4").replace("MD 5", "MD 2"))
     pwact(work_dir, "init_bulk", "init_param.json", "resource.json")
     return work_dir
 
@@ -93,15 +97,21 @@ def test_a_relaxation_at_fixed_cell_and_labels_by_another_input(tmp_path: Path) 
 
 
 def test_the_models_get_better(begun: Path) -> None:
+    """In the two hottest of the five iterations of the example, by three models."""
     work_dir = begun.parent / "run"
     shutil.copytree(begun, work_dir, symlinks=True)
+    param = json.loads((work_dir / "run_param.json").read_text())
+    param["strategy"].update(model_num=3)
+    param["explore"]["md_jobs"] = param["explore"]["md_jobs"][3:]
+    (work_dir / "run_param.json").write_text(json.dumps(param))
     shown = pwact(work_dir, "run", "run_param.json", "resource.json")
     lines = [line.split() for line in shown.splitlines() if re.match(r"iter\.\d{4} ", line)]
     *iterations, last_training = lines
-    assert len(iterations) >= 4
-    assert all(int(line[6]) > 0 for line in iterations)
+    assert [int(line[6]) for line in iterations] == [6, 6]
     assert "labels that failed" not in shown
-    assert float(last_training[9]) < 0.8 * float(iterations[0][9])
+    # on new frames, though the later ones are hotter; and on the validation data
+    assert float(iterations[1][8]) < 0.5 * float(iterations[0][8])
+    assert float(last_training[9]) < 0.95 * float(iterations[0][9])
     for line in iterations:
         scf = work_dir / line[0] / "02.label" / "scf"
         kept = {re.sub(r"^\d+", "N", path.name) for path in scf.rglob("*-scf/*")}
