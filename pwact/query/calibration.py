@@ -147,7 +147,9 @@ class Calibration:
         return variance
 
 
-def starting_pairs(uncertainty: np.ndarray, error: np.ndarray) -> Pairs:
+def starting_pairs(
+    uncertainty: np.ndarray, error: np.ndarray, least: Union[float, np.ndarray] = 0.0
+) -> Pairs:
     """Pairs of the frames on which a model was trained, for the first round.
 
     The model knows these frames, so their errors count 1.5 times. In 36 starts this accepted 0.41
@@ -157,8 +159,10 @@ def starting_pairs(uncertainty: np.ndarray, error: np.ndarray) -> Pairs:
     ----------
     uncertainty, error
         Of the training frames, as in `Pairs`, shape (n,).
+    least
+        Errors count at least so much, eV/Å, of each frame or of all.
     """
-    worse = WORSE * np.asarray(error, dtype=float)
+    worse = np.fmax(WORSE * np.asarray(error, dtype=float), least)
     return Pairs(np.asarray(uncertainty, dtype=float), worse, of_start=True)
 
 

@@ -16,7 +16,7 @@ from typing import Union
 
 import numpy as np
 
-from pwact.query.calibration import FEWEST, LATEST
+from pwact.query.calibration import FEWEST, LATEST, Pairs, starting_pairs
 
 UNCERTAINTY, ALONE, FORCE, BOTH = "u", "u_alone", "force", "u_force"
 RELATIVE = (UNCERTAINTY, FORCE, BOTH)  # what is compared for an uncertainty without a unit
@@ -47,6 +47,33 @@ def measures(
     with np.errstate(invalid="ignore"):
         both = np.sqrt(u * force)
     return {UNCERTAINTY: sigma * u, ALONE: u, FORCE: sigma * force, BOTH: sigma * both}
+
+
+def pairs_of_start(
+    measure: str,
+    training: tuple[np.ndarray, np.ndarray, np.ndarray],
+    sigma: float,
+) -> Pairs:
+    """Pairs of the frames on which a model was trained: see `starting_pairs`.
+
+    A model with more parameters than data reproduces these frames, whatever it is worth on others.
+    Members of a committee that did not draw a frame deviate there as much as they err, so that the
+    error counts at least as much as the deviation does, by force component.
+
+    Parameters
+    ----------
+    measure
+        By which frames are judged.
+    training
+        Uncertainty u, root mean square of the predicted force components (eV/Å), and error (eV/Å)
+        of each, shape (n,).
+    sigma
+        As in `measures`.
+    """
+    uncertainty, force, error = training
+    scaled = measures(uncertainty, force, sigma)[measure]
+    least = scaled / np.sqrt(3.0) if measure == ALONE else 0.0
+    return starting_pairs(scaled, error, least)
 
 
 def spread(measure: np.ndarray, error: np.ndarray) -> float:

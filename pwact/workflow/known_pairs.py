@@ -10,8 +10,8 @@ from typing import Optional
 
 import numpy as np
 
-from pwact.query.calibration import FEWEST, Pairs, calibrate, pairs_in_force, starting_pairs
-from pwact.query.scales import best_scale, measures
+from pwact.query.calibration import FEWEST, Pairs, calibrate, pairs_in_force
+from pwact.query.scales import best_scale, measures, pairs_of_start
 from pwact.report.calibration import LIMIT_COLUMNS, PAIR_COLUMNS, TrainingRow, write_rows
 from pwact.report.records import PairRecord, RoundRecord
 from pwact.workflow.conditions import CONTROL
@@ -132,12 +132,9 @@ def scale_of(
     labelled = _scaled(known)
     error = _numbers([one.record.error for one in known])
     measure = best_scale({name: labelled[name] for name in scales}, error)
-    start = measures(
-        _numbers([row.uncertainty for row in training]),
-        _numbers([row.force for row in training]),
-        sigma,
-    )
-    first = starting_pairs(start[measure], _numbers([row.error for row in training]))
+    seen = [(row.uncertainty, row.force, row.error) for row in training]
+    u, force, wrong = np.array(seen, dtype=float).reshape(-1, 3).T
+    first = pairs_of_start(measure, (u, force, wrong), sigma)
     elsewhere = np.array([one.record.condition != condition for one in known], dtype=bool)
     mine = Pairs(labelled[measure], error, elsewhere=elsewhere)
     pairs = pairs_in_force(mine, first)

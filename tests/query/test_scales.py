@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pwact.query.scales import ABSOLUTE, RELATIVE, best_scale, measures, spread
+from pwact.query.scales import (
+    ABSOLUTE,
+    ALONE,
+    RELATIVE,
+    UNCERTAINTY,
+    best_scale,
+    measures,
+    pairs_of_start,
+    spread,
+)
 from pwact.uncertainties.committee import CommitteeDeviation
 from pwact.uncertainties.kpu import KalmanUncertainty
 
@@ -78,3 +87,15 @@ def test_of_several_models_by_sigma_or_without() -> None:
     assert spread(found["u_alone"], 3.0 * U) == pytest.approx(0.0, abs=1e-9)
     assert KalmanUncertainty.scales == RELATIVE
     assert CommitteeDeviation.scales == ABSOLUTE
+
+
+def test_training_frames_on_which_a_committee_disagrees_count_as_wrong_by_as_much() -> None:
+    """A model of many parameters reproduces them; the others, which did not see them, do not."""
+    seen = np.array([3.0, 0.003]), np.array([2.0, 2.0]), np.array([0.001, 0.01])
+    made = pairs_of_start(ALONE, seen, 0.007)
+    assert made.of_start
+    assert made.uncertainty.tolist() == [3.0, 0.003]
+    assert made.error == pytest.approx([3.0 / np.sqrt(3), 0.015])
+    alone = pairs_of_start(UNCERTAINTY, seen, 0.007)  # of one model, which has no unit
+    assert alone.uncertainty == pytest.approx([0.021, 0.000021])
+    assert alone.error == pytest.approx([0.0015, 0.015])

@@ -17,10 +17,9 @@ from pwact.query.calibration import (
     Pairs,
     calibrate,
     lower_bound,
-    starting_pairs,
     upper_bound,
 )
-from pwact.query.scales import measures
+from pwact.query.scales import pairs_of_start
 from pwact.report.target_pictures import Aim, Bin, Line, Points, RoundRow
 
 CONTROL = "control"
@@ -152,12 +151,11 @@ def _training(directory: Path, limits: Mapping[str, str]) -> Pairs:
     """The pairs of the training frames, scaled as in this iteration."""
     path = directory / layout.TRAINING_PAIRS
     rows = _table(path)
-    columns = [
+    u, force, error = (
         np.array([_value(row[name]) for row in rows], dtype=float)
         for name in ("uncertainty", "rms_force", "rmse_force")
-    ]
-    scaled = measures(columns[0], columns[1], float(limits["sigma"]))[limits["measure"]]
-    return starting_pairs(scaled, columns[2])
+    )
+    return pairs_of_start(limits["measure"], (u, force, error), float(limits["sigma"]))
 
 
 def _table(path: Path) -> list[dict[str, str]]:

@@ -10,13 +10,13 @@ from typing import Optional, Protocol
 import numpy as np
 from ase import Atoms
 
-from pwact.query.calibration import Pairs, pairs_in_force, starting_pairs
+from pwact.query.calibration import Pairs, pairs_in_force
 from pwact.query.driving import Decision, Round, at_floor, decide, hindsight, reached
 from pwact.query.duplicates import Known
 from pwact.query.kpu import base_of, kpu_window
 from pwact.query.pick import pick_random
 from pwact.query.picks import RANDOM, Around, Pick, Pool
-from pwact.query.scales import RELATIVE, best_scale, measures
+from pwact.query.scales import RELATIVE, best_scale, measures, pairs_of_start
 from pwact.query.window import Scores, Window
 from tests.benchmarks.label_efficiency.learners import Judgement
 from tests.benchmarks.label_efficiency.pools import Frames
@@ -197,8 +197,10 @@ class Driven:
         return reached(self.rounds, self.target)
 
     def _scaled(self, state: State) -> dict[str, np.ndarray]:
-        force = np.sqrt(np.mean(state.fit.forces(state.frames) ** 2, axis=1))
-        return measures(state.fit.uncertainty, force, state.sigma)
+        return measures(state.fit.uncertainty, self._force(state), state.sigma)
+
+    def _force(self, state: State) -> np.ndarray:
+        return np.asarray(np.sqrt(np.mean(state.fit.forces(state.frames) ** 2, axis=1)))
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([record[name] for record in self.records], dtype=float)
@@ -207,8 +209,9 @@ class Driven:
         return best_scale({name: self._column(name) for name in self.scales}, self._column("error"))
 
     def _pairs(self, state: State, name: str) -> Pairs:
-        scaled = self._scaled(state)[name][state.labelled]
-        start = starting_pairs(scaled, state.errors[state.labelled])
+        known = state.labelled
+        seen = state.fit.uncertainty[known], self._force(state)[known], state.errors[known]
+        start = pairs_of_start(name, seen, state.sigma)
         return pairs_in_force(Pairs(self._column(name), self._column("error")), start)
 
 
