@@ -167,3 +167,16 @@ def room_of(limit: Optional[int], frames: int, above: int, trial: bool = False) 
     controls = controls_of(limit)
     wanted = controls - (-(limit - controls) * above // max(frames, 1))
     return min(limit, max(wanted, FEWEST))
+
+
+def fresh_of(pool: Pool, physical: np.ndarray, known: Optional[Known]) -> np.ndarray:
+    """Which physical frames of a system count: all but those without forces that have labels.
+
+    All models agree about a perfect crystal, with which many an MD begins: its uncertainty is zero,
+    so it is never accepted, and few frames would keep a condition from its end for ever.
+    """
+    fresh = np.array(physical, dtype=bool)
+    if known is not None:
+        for place in np.flatnonzero(fresh & (pool.values == 0)).tolist():
+            fresh[place] = not known.near(pool.structure(place))
+    return fresh

@@ -9,12 +9,12 @@ one condition, so that a resumed campaign comes to the same ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Optional
 
 import numpy as np
 
-from pwact.query.batch import Batch
+from pwact.query.batch import Batch, fresh_of
 from pwact.query.calibration import FEWEST, Pairs, accepted_up_to, calibrate
 from pwact.query.duplicates import Known
 from pwact.query.picks import Pick, Pool
@@ -48,6 +48,14 @@ class Round:
     hindsight
         Share of the frames that would have been accepted by the labels of this very round; NaN
         where these are too few.
+    unphysical
+        Frames from the first unphysical one of their trajectory on.
+    ended
+        Share of the trajectories that came to their last step.
+    empty
+        Systems of which no physical frame was explored.
+
+    No selection reads the last three: they are not in ``repr``, which is one of its inputs.
     """
 
     frames: int
@@ -56,16 +64,34 @@ class Round:
     median_error: float
     controls: tuple[float, ...]
     hindsight: float = float("nan")
+    unphysical: int = field(default=0, repr=False)
+    ended: float = field(default=1.0, repr=False)
+    empty: int = field(default=0, repr=False)
+
+    @property
+    def offered(self) -> int:
+        """All frames: a model that leads an MD to an unphysical one is wrong there."""
+        return self.frames + self.unphysical
 
     @property
     def share(self) -> float:
         """Accepted by all; 0 of none."""
-        return self.accepted / self.frames if self.frames else 0.0
+        return self.accepted / self.offered if self.frames else 0.0
+
+    @property
+    def after(self) -> float:
+        """The same share by the labels of this very round; NaN if not known."""
+        return self.hindsight * self.frames / max(self.offered, 1)
 
     @property
     def good(self) -> bool:
-        """Whether the share was there, as seen before its labels or after."""
-        return self.frames > 0 and (self.share >= SHARE or self.hindsight >= SHARE)
+        """Whether the share was there, as seen before its labels or after, and the MD held.
+
+        Frames before an MD breaks may all be accepted, and prove nothing of what comes then.
+        """
+        if not self.frames or self.empty or self.ended < SHARE:
+            return False
+        return self.share >= SHARE or self.after >= SHARE
 
 
 @dataclass(frozen=True)
@@ -89,7 +115,7 @@ class Decision:
     spread
         See `spread_of`.
     fresh
-        For each system which of its frames count as offered, bool, shape (n,): see `fresh_of`.
+        For each system which of its frames count, bool, shape (n,): `pwact.query.batch.fresh_of`.
     """
 
     limit: Optional[float]
@@ -107,7 +133,8 @@ def reached(rounds: Sequence[Round], target: float) -> bool:
     """Whether a condition has what was asked for.
 
     In each of the last two rounds at least 95 % of the fresh frames were accepted, by the labels of
-    earlier rounds or by its own (`hindsight`). And of the controls of these and of the rounds right
+    earlier rounds or by its own (`hindsight`), of each system some frame was physical, and 95 % of
+    the trajectories came to their end. And of the controls of these and of the rounds right
     before them in which that held, the last eight, at least four are there and none has an error of
     `target` (eV/Å) or more. The share alone stops too early in half of the campaigns. Controls of
     earlier rounds count no more: they belong to models of which nothing was promised.
@@ -251,19 +278,6 @@ def decide(
         spread_of(ordered, fresh),
         tuple(one[np.argsort(order)] for one, order in zip(fresh, orders)),
     )
-
-
-def fresh_of(pool: Pool, physical: np.ndarray, known: Optional[Known]) -> np.ndarray:
-    """Which physical frames of a system count: all but those without forces that have labels.
-
-    All models agree about a perfect crystal, with which many an MD begins: its uncertainty is zero,
-    so it is never accepted, and few frames would keep a condition from its end for ever.
-    """
-    fresh = np.array(physical, dtype=bool)
-    if known is not None:
-        for place in np.flatnonzero(fresh & (pool.values == 0)).tolist():
-            fresh[place] = not known.near(pool.structure(place))
-    return fresh
 
 
 def _limit(

@@ -14,7 +14,7 @@ from pwact.report.causes import Kind
 from pwact.report.findings import Finding
 from pwact.report.record import Record
 from pwact.report.records import IterationRow
-from pwact.report.target import TargetFacts, advice_for
+from pwact.report.target import TO_PROVE, TargetFacts, advice_for, unproved_in
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 NAMED = 3  # iterations that are named in one fact
@@ -100,9 +100,10 @@ def advice_lines(advice: Sequence[Advice]) -> list[str]:
 
 
 def _missed(target: TargetFacts) -> list[Advice]:
-    """The words that `run` ends with, for each condition that was not reached."""
+    """The words that `run` ends with: what was not reached, and what is not proved."""
     pairs = [advice_for(one, target) for one in target.missed]
-    return [Advice(WARNING, fact, advice or "nothing") for fact, advice in pairs]
+    unproved = [Advice(WARNING, fact, TO_PROVE) for fact in unproved_in(target)]
+    return [*unproved, *(Advice(WARNING, fact, advice or "nothing") for fact, advice in pairs)]
 
 
 def _state(state: str) -> Callable[[Situation], list[str]]:
@@ -207,6 +208,14 @@ def _finding(kind: Kind) -> Callable[[Situation], list[str]]:
 
 _OF_SELECTIONS: Mapping[Kind, tuple[str, str]] = {
     Kind.NO_FRAMES: (WARNING, "look at the logs of the MD; a trj_freq above nsteps leaves none"),
+    Kind.UNPHYSICAL: (
+        WARNING,
+        "a smaller md_dt, a milder element of md_jobs before it, or more first data of such frames",
+    ),
+    Kind.SYSTEM_EMPTY: (
+        WARNING,
+        "look at its start structure and at the logs of its MD; more first data of it",
+    ),
     Kind.NO_SPREAD: (
         WARNING,
         "see that each training gets a seed of its own, and that init_data hold these elements",

@@ -17,6 +17,8 @@ class Kind(Enum):
     """What was found; the value says it in short."""
 
     NO_FRAMES = "no frame was explored"
+    UNPHYSICAL = "frames are unphysical"
+    SYSTEM_EMPTY = "of a structure no frame is physical"
     NO_SPREAD = "the deviations of all frames are zero"
     UNUSABLE = "no frame has a usable value"
     NO_LIMITS = "no limits can be derived"

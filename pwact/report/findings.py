@@ -119,9 +119,13 @@ def _all_known(case: Case) -> str:
 
 
 def _labels_lost(case: Case) -> str:
-    failed = case.label.failed if case.label else 0
+    return labels_lost(case.select.selected, case.label.failed if case.label else 0)
+
+
+def labels_lost(selected: int, failed: int) -> str:
+    """No label of so many selected frames succeeded."""
     return (
-        f"nothing is labelled: of {case.select.selected} selected frames {failed} labels failed, "
+        f"nothing is labelled: of {selected} selected frames {failed} labels failed, "
         "the others were left out; iter_result.txt and the log name them"
     )
 

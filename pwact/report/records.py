@@ -167,11 +167,21 @@ class ErrorRecord(Record):
 
 @dataclass(frozen=True)
 class AcceptedRecord(Record):
-    """Physical frames of one system, and how many of them are accepted."""
+    """Physical frames of one system, and how many of them are accepted.
+
+    Attributes
+    ----------
+    unphysical
+        Frames from the first unphysical one of their trajectory on.
+    empty
+        Whether it has no physical frame at all.
+    """
 
     name: str = ""
     frames: int = 0
     accepted: int = 0
+    unphysical: int = sparse(0)
+    empty: bool = sparse(False)
 
 
 @dataclass(frozen=True)

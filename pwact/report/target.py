@@ -6,16 +6,21 @@ share of them whose error is below the target is an honest estimate of that shar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from pwact.report.record import Record
+from pwact.report.record import Record, sparse
 from pwact.report.table import ABSENT, aligned
 
 REACHED, USED_UP = "reached", "max_iterations"
 RUNNING, WAITING, LEFT = "running", "waiting", "left"
 CONFIDENCE = 0.90
+HALF = 0.5  # accepted share of a system, below which it is named although all together were reached
+TO_PROVE = (
+    "look at the logs of labels and MD of that structure; another run on it alone, or more labels "
+    "of it (select_sys), shows how good the model is there"
+)
 HEADINGS = (
     ("", ""),
     ("iterations", ""),
@@ -53,6 +58,10 @@ class ProofFacts(Record):
         Lower bound, at 90 % confidence, of the share of frames with an error below the target.
     rmse_f, largest
         Of the controls: root mean square and largest of their force errors, eV/Å; None without.
+    unphysical
+        Frames from the first unphysical one of their trajectory on.
+    unlabelled
+        Controls that were drawn and have no label.
     after
         Share of these frames that the labels of its last iteration alone let be accepted; None
         where they are too few, and of a system.
@@ -67,6 +76,14 @@ class ProofFacts(Record):
     rmse_f: Optional[float] = None
     largest: Optional[float] = None
     after: Optional[float] = None
+    unphysical: int = sparse(0)
+    unlabelled: int = sparse(0)
+
+    @property
+    def share(self) -> Optional[float]:
+        """Accepted of all frames, unphysical ones counted; None without any."""
+        offered = self.frames + self.unphysical
+        return self.accepted / offered if offered else None
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,8 @@ class ConditionFacts(Record):
         the user has kept iterations of later conditions.
     floor
         Why its model cannot reach the target, in words; "" as long as it may.
+    hindrance
+        What is wrong with MD or uncertainties of its last iteration, in words; "" for nothing.
     all
         Of all systems together.
     """
@@ -92,6 +111,7 @@ class ConditionFacts(Record):
     floor: str = ""
     all: ProofFacts = ProofFacts()
     systems: tuple[ProofFacts, ...] = ()
+    hindrance: str = sparse("")
 
 
 @dataclass(frozen=True)
@@ -127,6 +147,7 @@ class TargetFacts(Record):
 def target_lines(facts: TargetFacts) -> list[str]:
     """What is said at the end of a run; the last line says whether the target was reached."""
     lines = [f"target_force_error {facts.force_error:g} eV/Å:", "", _table(facts), ""]
+    lines += unproved_in(facts)
     lines += [". ".join(filter(None, advice_for(one, facts))) for one in facts.missed]
     return [*lines, verdict(facts)]
 
@@ -150,7 +171,7 @@ def _range(numbers: Sequence[int]) -> str:
 
 
 def _cells(name: str, iterations: str, proof: ProofFacts) -> list[str]:
-    share = f"{100 * proof.accepted / proof.frames:.1f}" if proof.frames else ABSENT
+    share = ABSENT if proof.share is None else f"{100 * proof.share:.1f}"
     controls = [str(proof.controls), str(proof.wrong), f"{100 * proof.right:.0f}"]
     errors = [ABSENT if one is None else f"{one:.4f}" for one in (proof.rmse_f, proof.largest)]
     after = ABSENT if proof.after is None else f"{100 * proof.after:.0f}"
@@ -169,6 +190,11 @@ def advice_for(one: ConditionFacts, facts: TargetFacts) -> tuple[str, str]:
             "What may help: a larger cutoff, more basis functions or weights, another engine; or a "
             "larger strategy.target_force_error"
         )
+    if one.hindrance:
+        return f"{place}: strategy.max_iterations ({facts.most}) is used up: {one.hindrance}", (
+            "What may help: first data of such structures and elements, a milder element of "
+            "md_jobs before it, a smaller md_dt"
+        )
     more = (
         "a larger one goes on where it ended"
         if one is facts.conditions[-1]
@@ -176,6 +202,24 @@ def advice_for(one: ConditionFacts, facts: TargetFacts) -> tuple[str, str]:
     )
     used = f"{place}: strategy.max_iterations ({facts.most}) is used up; {more}"
     return used, "A larger strategy.max_select gives more labels each iteration"
+
+
+def unproved_in(facts: TargetFacts) -> list[str]:
+    """What the controls of conditions that were reached do not show, a sentence each."""
+    reached = [one for one in facts.conditions if one.state == REACHED]
+    return [f"condition {one.number}: {words}" for one in reached for words in _unproved(one)]
+
+
+def _unproved(one: ConditionFacts) -> Iterator[str]:
+    if one.all.unlabelled:
+        drawn = one.all.controls + one.all.unlabelled
+        yield f"{one.all.unlabelled} of {drawn} control frames have no label"
+    for system in one.systems:
+        if not system.controls:
+            yield f"nothing is proved of {system.name}, which has no control label"
+        elif (system.share or 0.0) < HALF and (one.all.share or 0.0) >= HALF:
+            share = f"{100 * (system.share or 0.0):.1f} %"
+            yield f"of {system.name} only {share} of the frames are accepted"
 
 
 def verdict(facts: TargetFacts) -> str:
@@ -187,11 +231,18 @@ def verdict(facts: TargetFacts) -> str:
         wrong = sum(one.all.wrong for one in facts.conditions)
         return (
             f"target of {facts.force_error:g} eV/Å reached in all conditions: {wrong} of their "
-            f"last {count} control labels are wrong"
+            f"last {count} control labels are wrong{_limited(facts)}"
         )
     numbers = ", ".join(str(one.number) for one in facts.missed)
     word = "condition" if len(facts.missed) == 1 else "conditions"
     return f"target of {facts.force_error:g} eV/Å NOT reached in {word} {numbers}"
+
+
+def _limited(facts: TargetFacts) -> str:
+    """What goes with a verdict because it is not proved."""
+    unproved = unproved_in(facts)
+    more = f", and {len(unproved) - 1} more" if len(unproved) > 1 else ""
+    return f"; but {unproved[0]}{more}" if unproved else ""
 
 
 def status_words(facts: TargetFacts) -> list[str]:
@@ -207,8 +258,8 @@ def _standing(one: ConditionFacts, facts: TargetFacts) -> str:
     words += f" (iteration{'s' if count > 1 else ''} {_range(one.iterations)}"
     words += f"; {count} of at most {facts.most})" if one.state == RUNNING else ")"
     proof = one.all
-    if proof.frames:
-        words += f": {100 * proof.accepted / proof.frames:.1f} % accepted"
+    if proof.share is not None:
+        words += f": {100 * proof.share:.1f} % accepted"
         if proof.after is not None:
             words += f" ({100 * proof.after:.0f} % by their own labels)"
     if proof.controls:

@@ -23,11 +23,11 @@ import numpy as np
 from pwact.config.run import RunConfig
 from pwact.query.calibration import Pairs
 from pwact.query.driving import Round, hindsight, reached
-from pwact.report.records import PairRecord, RoundRecord
+from pwact.report.records import ExploreRecord, PairRecord, RoundRecord
 from pwact.report.target import REACHED, USED_UP
 from pwact.workflow import ledger, steps
 from pwact.workflow.ledger import StageState
-from pwact.workflow.reports import LabelReport, SelectReport
+from pwact.workflow.reports import ExploreReport, LabelReport, SelectReport
 from pwact.workflow.retry import WOULD_SERVE, late_labels
 from pwact.workflow.rows import report_of, stage_name
 
@@ -107,7 +107,8 @@ def served_until(stages: Mapping[str, StageState], iteration: int) -> list[Serve
         label = report_of(stages, number, LabelReport)
         if select is None or label is None:
             break
-        found.append(Served(number, on_record(stages, number), round_of(select, label)))
+        made = round_of(select, label, report_of(stages, number, ExploreReport))
+        found.append(Served(number, on_record(stages, number), made))
     return found
 
 
@@ -128,8 +129,10 @@ def exploration(iteration: int) -> str:
     return stage_name(iteration, steps.source_of(steps.FRAMES).name)
 
 
-def round_of(select: SelectReport, label: LabelReport) -> Round:
-    """What an iteration has shown, from the reports of its selection and its labels.
+def round_of(
+    select: SelectReport, label: LabelReport, explore: Optional[ExploreRecord] = None
+) -> Round:
+    """What an iteration has shown, from the reports of its steps.
 
     One that knew no target (PWact's, say) accepted nothing and has no controls.
     """
@@ -143,6 +146,9 @@ def round_of(select: SelectReport, label: LabelReport) -> Round:
         median(errors) if errors else nan,
         tuple(pair.error for pair in label.pairs if pair.kind == CONTROL),
         hindsight(aim.spread, _as_chosen(label.pairs), aim.target),
+        aim.unphysical,
+        explore.ended_normally / explore.trajectories if explore and explore.trajectories else 1.0,
+        sum(one.empty for one in aim.systems),
     )
 
 

@@ -9,6 +9,7 @@ from pwact import layout
 from pwact.query.spread import window_to_try
 from pwact.report.causes import HOPELESS, Case, Limits
 from pwact.report.findings import Finding, findings
+from pwact.report.hindrances import aimed_findings
 from pwact.report.records import (
     ExploreRecord,
     LabelRecord,
@@ -25,7 +26,7 @@ from pwact.workflow.rows import R, report_of, stage_name
 def findings_at(stages: Mapping[str, StageState], iteration: int) -> list[Finding]:
     """What there is to say about one iteration; nothing before its selection."""
     case = _case(stages, iteration)
-    return [] if case is None else findings(case)
+    return _aimed(stages, iteration) if case is None else findings(case)
 
 
 def all_findings(stages: Mapping[str, StageState]) -> list[Finding]:
@@ -36,6 +37,15 @@ def all_findings(stages: Mapping[str, StageState]) -> list[Finding]:
         if name.startswith("iter.") and name.endswith("/select")
     )
     return [finding for number in numbers for finding in findings_at(stages, number)]
+
+
+def _aimed(stages: Mapping[str, StageState], iteration: int) -> list[Finding]:
+    """The same with a target."""
+    select = report_of(stages, iteration, SelectReport)
+    if select is None or select.target is None:
+        return []
+    label = _later(stages, iteration, LabelRecord)
+    return aimed_findings(layout.iteration_name(iteration), select, select.target, label)
 
 
 def _case(stages: Mapping[str, StageState], iteration: int) -> Optional[Case]:

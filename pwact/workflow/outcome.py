@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Optional
@@ -11,6 +11,7 @@ import numpy as np
 
 from pwact.query.calibration import lower_bound
 from pwact.query.driving import IN_A_ROW, LATEST_CONTROLS, good_rounds
+from pwact.report.hindrances import hindrance
 from pwact.report.records import AcceptedRecord, RoundRecord
 from pwact.report.target import (
     LEFT,
@@ -32,7 +33,7 @@ from pwact.workflow.conditions import (
     served_until,
 )
 from pwact.workflow.ledger import StageState
-from pwact.workflow.reports import LabelReport, SelectReport
+from pwact.workflow.reports import ExploreReport, LabelReport, SelectReport
 from pwact.workflow.rows import report_of
 
 Stages = Mapping[str, StageState]
@@ -71,29 +72,49 @@ def _facts(
         for name in sorted({*known, *controls})
     ]
     together = [error for errors in controls.values() for error in errors]
-    after = mine[-1].round.hindsight
-    proof = _proof(AcceptedRecord("", aim.frames, aim.accepted), together, target)
-    whole = replace(proof, after=after if np.isfinite(after) else None)
-    return ConditionFacts(number, tuple(iterations), state, aim.floor, whole, tuple(systems))
+    after = mine[-1].round.after
+    counts = AcceptedRecord("", aim.frames, aim.accepted, aim.unphysical)
+    whole = replace(
+        _proof(counts, together, target),
+        after=after if np.isfinite(after) else None,
+        unlabelled=_unlabelled(stages, mine, len(together)),
+    )
+    explore = report_of(stages, iterations[-1], ExploreReport) or ExploreReport()
+    return ConditionFacts(
+        *(number, tuple(iterations), state, aim.floor, whole, tuple(systems)),
+        hindrance(last, aim, explore) if last.target is not None else "",
+    )
 
 
 def _controls(stages: Stages, served: Sequence[Served]) -> dict[str, list[float]]:
-    """Errors of the latest controls of a condition, by system.
-
-    Whole iterations from the last one back: as many as the stop rule looks at, or two.
-    """
+    """Errors of the latest controls of a condition, by system."""
     found: dict[str, list[float]] = {}
-    count, most = 0, max(good_rounds([one.round for one in served]), IN_A_ROW)
-    for number, one in enumerate(reversed(served)):
-        if number >= most or (number >= IN_A_ROW and count >= LATEST_CONTROLS):
-            break
+    for one in _looked_at(served):
         report = report_of(stages, one.iteration, LabelReport) or LabelReport()
         for pair in report.pairs:
             if pair.kind == CONTROL:
                 system = PurePosixPath(pair.trajectory).parts[-2]
                 found.setdefault(system, []).append(pair.error)
-                count += 1
     return found
+
+
+def _looked_at(served: Sequence[Served]) -> Iterator[Served]:
+    """Whole iterations from the last one back: as many as the stop rule looks at, or two."""
+    count, most = 0, max(good_rounds([one.round for one in served]), IN_A_ROW)
+    for number, one in enumerate(reversed(served)):
+        if number >= most or (number >= IN_A_ROW and count >= LATEST_CONTROLS):
+            break
+        yield one
+        count += len(one.round.controls)
+
+
+def _unlabelled(stages: Stages, served: Sequence[Served], labelled: int) -> int:
+    """How many of the controls that `_controls` looks at were drawn and have no label."""
+    drawn = 0
+    for one in _looked_at(served):
+        report = report_of(stages, one.iteration, SelectReport) or SelectReport()
+        drawn += report.target.controls if report.target is not None else 0
+    return max(drawn - labelled, 0)
 
 
 def _proof(counts: AcceptedRecord, errors: Sequence[float], target: float) -> ProofFacts:
@@ -107,4 +128,5 @@ def _proof(counts: AcceptedRecord, errors: Sequence[float], target: float) -> Pr
         round(lower_bound(len(errors), wrong), 4),
         float(np.sqrt(np.mean(np.square(errors)))) if errors else None,
         max(errors) if errors else None,
+        unphysical=counts.unphysical,
     )

@@ -12,7 +12,7 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pwact.query.batch import room_of
+from pwact.query.batch import fresh_of, room_of
 from pwact.query.calibration import LATEST, Pairs, pairs_in_force, starting_pairs
 from pwact.query.diverse import DiversePick, TopPick
 from pwact.query.driving import (
@@ -20,7 +20,6 @@ from pwact.query.driving import (
     Round,
     at_floor,
     decide,
-    fresh_of,
     hindsight,
     latest_controls,
     reached,
@@ -192,6 +191,22 @@ class TestReached:
 
     def test_a_round_without_frames_proves_nothing(self) -> None:
         assert not reached([good(), good(), good(), Round(0, 0, 0.03, NAN, ())], TARGET)
+
+    @pytest.mark.parametrize(
+        ("broken", "few"),
+        [({"unphysical": 53}, {"unphysical": 52}), ({"ended": 0.94}, {"ended": 0.95})],
+    )
+    def test_the_md_must_hold(self, broken: dict[str, float], few: dict[str, float]) -> None:
+        """All frames before an MD breaks may be accepted: 1000 of 1053 are less than 95 %."""
+        for whole in (good(1.0), replace(good(0.2), hindsight=1.0)):
+            assert reached([good(), replace(whole, **few)], TARGET)
+            assert not reached([good(), replace(whole, **broken)], TARGET)
+
+    def test_each_system_must_have_been_explored(self) -> None:
+        assert not reached([good(), replace(good(), empty=1)], TARGET)
+
+    def test_how_the_md_went_is_no_input_of_a_selection(self) -> None:
+        assert repr(replace(good(), unphysical=9, ended=0.5, empty=1)) == repr(good())
 
     def test_the_last_eight_controls(self) -> None:
         rounds = [good(controls=[float(n), n + 0.5]) for n in range(6)]

@@ -17,6 +17,7 @@ from pwact.report.target import (
     TargetFacts,
     status_words,
     target_lines,
+    unproved_in,
     verdict,
 )
 
@@ -67,8 +68,36 @@ def test_a_condition_that_was_left_is_said_to_be() -> None:
     assert words[-1].endswith("NOT reached in condition 1")
 
 
+def test_md_that_breaks_is_named_before_more_iterations() -> None:
+    broken = replace(PROOF, accepted=100, unphysical=300)
+    words = target_lines(facts(FIRST, replace(LAST, all=broken, hindrance="300 of 500 frames are")))
+    assert words[2].splitlines()[5].split()[3] == "20.0"
+    assert words[-2].startswith(
+        "condition 1: strategy.max_iterations (2) is used up: 300 of 500 frames are. What may help"
+    )
+    assert "20.0 % accepted" in status_words(facts(replace(LAST, all=broken)))[0]
+
+
+def test_unproved_in_what_was_reached_are_named() -> None:
+    seldom = replace(SYSTEMS[1], name="md.000.sys.002", controls=2)
+    one = replace(FIRST, all=replace(PROOF, unlabelled=2), systems=(*SYSTEMS, seldom))
+    lines = target_lines(facts(one, reached=True))
+    assert lines[-4:-1] == [
+        "condition 0: 2 of 10 control frames have no label",
+        "condition 0: nothing is proved of md.000.sys.001, which has no control label",
+        "condition 0: of md.000.sys.002 only 33.3 % of the frames are accepted",
+    ]
+    assert lines[-1].endswith(f"are wrong; but {lines[-4]}, and 2 more")
+    missed = replace(one, state=USED_UP)
+    assert not unproved_in(facts(missed))
+    late = replace(PROOF, accepted=10)  # its own labels showed it: the limit accepted few of any
+    mine = tuple(replace(system, accepted=2) for system in (SYSTEMS[0], seldom))
+    assert not unproved_in(facts(replace(FIRST, all=late, systems=mine)))
+
+
 def test_reached_names_its_evidence() -> None:
-    words = verdict(facts(FIRST, replace(LAST, state=REACHED), reached=True))
+    whole = replace(FIRST, systems=SYSTEMS[:1])
+    words = verdict(facts(whole, replace(LAST, state=REACHED), reached=True))
     assert words == (
         "target of 0.02 eV/Å reached in all conditions: 2 of their last 16 control labels are wrong"
     )

@@ -18,7 +18,7 @@ from pwact.errors import QuorumError, StageChangedError
 from pwact.io.journal import Journal
 from pwact.query.driving import Round
 from pwact.report.status import status_text
-from pwact.report.target import REACHED, USED_UP
+from pwact.report.target import REACHED, USED_UP, target_lines
 from pwact.tools.status.status import status_of
 from pwact.workflow import ledger, steps
 from pwact.workflow.checks.amount import amount
@@ -35,14 +35,15 @@ from pwact.workflow.conditions import (
 )
 from pwact.workflow.ledger import StageState
 from pwact.workflow.reports import LabelReport, SelectReport
-from tests.workflow import aimed
+from tests.workflow import aimed, known_truth
 from tests.workflow.aimed import BAD, GOOD, TARGET, dictate
 from tests.workflow.dying import until_done
-from tests.workflow.known_truth import truth_param, use_truth
+from tests.workflow.known_truth import FRAMES, TruthExplorer, truth_param, use_truth
 from tests.workflow.pairs import deep_update, load, resources, run_param, write_files
 from tests.workflow.toy_campaign import ToyExecutor, run_loop, use_toys
 
 NAN = float("nan")
+BOTH = {"explore.sys_configs": [{"config": "structures/*.poscar", "format": "vasp/poscar"}]}
 
 
 def round_with(share: float, controls: Sequence[float]) -> Round:
@@ -459,6 +460,64 @@ def test_a_condition_is_reached_when_the_models_are_good(
         found.all.frames,
         found.all.accepted,
     )
+
+
+def fails_of_one_system(steps: str) -> ToyExecutor:
+    executor = ToyExecutor()
+    executor.spoil = {f"{steps}/md.000.sys.001": "nothing"}
+    return executor
+
+
+@pytest.mark.parametrize(
+    ("broken", "executor", "words"),
+    [
+        (10, ToyExecutor(), "62 of 82 frames are unphysical"),
+        (0, ToyExecutor(), "there is no physical frame of md.000.sys.000, md.000.sys.001"),
+        (None, fails_of_one_system("md"), "there is no physical frame of md.000.sys.001; 1 of 2"),
+    ],
+    ids=["it breaks", "it breaks at once", "one structure fails"],
+)
+def test_a_condition_is_not_reached_where_its_md_does_not_hold(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: Any,
+    broken: Optional[int],
+    executor: ToyExecutor,
+    words: str,
+) -> None:
+    """All frames that are left are accepted, and all controls are right."""
+    use_truth(monkeypatch)
+    monkeypatch.setattr(TruthExplorer, "broken", broken)
+    result = truth(tmp_path, {**BOTH, "strategy.max_iterations": 3}, executor)
+    (found,) = result.target.conditions
+    assert (result.target.reached, found.state) == (False, "max_iterations")
+    assert found.all.wrong == 0
+    assert words in target_lines(result.target)[-2]
+    assert f"iter.0002: {words.partition(';')[0]}" in caplog.text  # and no more than that
+
+
+def test_a_structure_of_which_all_labels_failed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_truth(monkeypatch)
+    asked = {**BOTH, "DFT.max_failed_rate": 0.6}
+    result = truth(tmp_path, asked, fails_of_one_system("scf"))
+    assert result.target.reached is True
+    lines = target_lines(result.target)
+    assert "nothing is proved of md.000.sys.001, which has no control label" in lines[-2]
+    assert lines[-3].endswith("4 of 8 control frames have no label")
+    assert "; but condition 0: 4 of 8" in lines[-1]
+
+
+def test_frames_without_an_uncertainty_are_named_as_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_truth(monkeypatch)
+    monkeypatch.setattr(TruthExplorer, "strange", True)
+    monkeypatch.setattr(known_truth, "STRANGE", dict.fromkeys(range(FRAMES), 0.0))
+    result = truth(tmp_path, {"strategy.max_iterations": 2}, ToyExecutor())
+    assert result.target.reached is False
+    assert "uncertainty of all 41 physical frames is zero" in target_lines(result.target)[-2]
 
 
 def test_a_late_label_leaves_real_selections_as_they_are(

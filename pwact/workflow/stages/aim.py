@@ -211,8 +211,12 @@ class AimStage(SelectionStage):
     ) -> RoundRecord:
         frames, fresh = sum(map(_count, physical)), list(map(_count, decision.fresh))
         systems = tuple(
-            AcceptedRecord(one.name, count, _count(accepted))
-            for one, count, accepted in zip(self._systems(), fresh, decision.accepted)
+            AcceptedRecord(
+                *(one.name, count, _count(accepted)), _count(~mask), empty=not mask.any()
+            )
+            for one, count, accepted, mask in zip(
+                self._systems(), fresh, decision.accepted, physical
+            )
         )
         controls, chosen = (sum(map(len, one)) for one in (decision.controls, decision.chosen))
         return RoundRecord(
