@@ -124,7 +124,7 @@ def copied(example: Path, target: Path) -> Path:
     frame.set_pbc(True)
     for name in (*param["init_data"], *param.get("valid_data", ())):
         frame.positions += 0.1
-        set_labels(frame, 0.0, np.zeros((len(frame), 3)))
+        set_labels(frame, 0.0, np.full((len(frame), 3), 0.001))
         if not (target / name).exists():
             (target / name).parent.mkdir(parents=True)
             write_frames(target / name, [frame], "extxyz")

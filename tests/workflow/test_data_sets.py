@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
 from pwact.cli.main import main
 from pwact.engines.labelers import Purpose
@@ -16,6 +17,7 @@ from pwact.errors import InputError
 from pwact.formats.frames import write_frames
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.structures import write_structure
+from pwact.workflow.checks.frozen import must_feel
 from pwact.workflow.checks.preflight import preflight
 from tests.workflow.pairs import (
     alloy,
@@ -140,6 +142,36 @@ def test_forces_that_are_zero_on_the_same_atoms(work_dir: Path) -> None:
     assert "init.xyz: the forces on 2 of 4 atoms are exactly 0 in all 9 frames (atoms" in warning
     write_frames(work_dir / "init.xyz", [*frames, *labelled(12)[9:]], "extxyz")
     assert preflight_of(work_dir, {}) == []
+
+
+def test_forces_of_zero_where_neighbours_pull_to_one_side(work_dir: Path) -> None:
+    """But not in a perfect crystal at any volume, nor of atoms alone."""
+    frames = labelled(9)
+    perfect = [bulk("Au", "fcc", a=length, cubic=True) for length in (3.9, 4.1, 5.6, 5.7)]
+    for atoms in (*frames[3:5], *perfect):
+        set_labels(atoms, -7.0, np.zeros((len(atoms), 3)))
+    write_frames(work_dir / "init.xyz", [*frames, *perfect], "extxyz")
+    (warning,) = [one for one in preflight_of(work_dir, {}) if "exactly 0" in one]
+    assert "init.xyz: frame 3 has forces of exactly 0 on all atoms, whose" in warning
+    assert warning.endswith("; the same of 1 more: 4")
+    assert not must_feel(bulk("Si"))
+    assert not must_feel(Atoms("Au", [[1.0, 2.0, 3.0]], cell=[20.0] * 3, pbc=True))
+    assert must_feel(bulk("Si", cubic=True)[:7])
+
+
+@pytest.mark.parametrize(("same", "count"), [(5, 1), (4, 0), (2, 0)])
+def test_one_energy_of_many_structures(work_dir: Path, same: int, count: int) -> None:
+    frames = labelled(9) if same > 2 else labelled(2)
+    for number, atoms in enumerate(frames[:same]):
+        forces = labels_of(atoms).forces
+        forces[0, 0] += 0.1 * number
+        set_labels(atoms, -1.5, forces)
+    write_frames(work_dir / "init.xyz", frames, "extxyz")
+    found = [one for one in preflight_of(work_dir, {}) if "very same energy" in one]
+    assert len(found) == count
+    for warning in found:
+        words = "init.xyz: frame 0 and 4 more, of 9 of these atoms, have the very same energy of"
+        assert f"{words} -1.5 eV beside different forces" in warning
 
 
 def with_copper(work_dir: Path, symbol: str = "Cu") -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pwact.formats.labels import labels_as_read
 from pwact.formats.same_frame import structure_key
 from pwact.formats.zero_forces import ZeroForces
 from pwact.query.outliers import Labelled, Outliers, outliers
+from pwact.workflow.checks.frozen import must_feel, same_energies
 from pwact.workflow.checks.virials import grows_with_volume
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class DataSets:
         self._twins: list[tuple[int, int]] = []
         self._contradictions: list[tuple[int, int]] = []
         self._open: list[int] = []
+        self._forceless: list[int] = []
         self._zeros: dict[Path, ZeroForces] = {}
 
     def __len__(self) -> int:
@@ -100,6 +102,8 @@ class DataSets:
         self._numbers.extend(_probe(labels))
         if not all(atoms.pbc):
             self._open.append(number)
+        if not strength.any() and must_feel(atoms):
+            self._forceless.append(number)
         first = self._seen.setdefault(structure_key(atoms, _GRID), number)
         if first != number:
             differ = self._differ(first, number)
@@ -181,6 +185,7 @@ class DataSets:
             *self._named(found.energy, shown, self._energy_words(rows, found)),
             *self._named(found.virial, shown, self._virial_words(rows)),
             *self._contradicting(shown, rows),
+            *self._frozen(shown, rows),
             *self._named_numbers(
                 [number for number in self._open if number in shown],
                 lambda number: "is not periodic in all directions; models and MD are",
@@ -237,6 +242,25 @@ class DataSets:
                 f"(energies {rows[number, 0]:.10g} and {rows[pairs[number], 0]:.10g} eV)"
             ),
         )
+
+    def _frozen(self, shown: range, rows: np.ndarray) -> Iterator[str]:
+        """Labels that do not follow the structure."""
+        yield from self._named_numbers(
+            [number for number in self._forceless if number in shown],
+            lambda number: (
+                "has forces of exactly 0 on all atoms, whose neighbours do not pull to all sides "
+                "alike: none were computed"
+            ),
+        )
+        part = slice(shown.start, shown.stop)
+        kinds = np.array(self._kinds)[part]
+        for found in same_energies(kinds, rows[part, 0], rows[part, 1], SAME_FORCE):
+            first = shown.start + int(found[0])
+            every = int(np.sum(kinds == kinds[found[0]]))
+            yield (
+                f"{self.place(first)} and {len(found) - 1} more, of {every} of these atoms, have "
+                f"the very same energy of {rows[first, 0]:.10g} eV beside different forces"
+            )
 
     def _named(self, which: np.ndarray, shown: range, words: Callable[[int], str]) -> Iterator[str]:
         return self._named_numbers([n for n in np.flatnonzero(which).tolist() if n in shown], words)
