@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from pwact.errors import PwactError, UsageError
+from pwact.errors import InputError, PwactError, UsageError
 from pwact.io.durable import settle, sync_directory
 
 _together: ContextVar[bool] = ContextVar("together", default=False)
@@ -79,11 +79,18 @@ def unreadable(path: Path, or_folder: bool = False) -> str:
     folder = stat.S_ISDIR(kind)
     if folder and not or_folder:
         return "is a directory"
-    if not folder and not stat.S_ISREG(kind):
-        return f"is a {_KINDS.get(stat.S_IFMT(kind), 'device')}, not a file"
+    if special := _special(kind):
+        return special
     if not os.access(path, os.R_OK | (os.X_OK if folder else 0)):
         return "cannot be read: Permission denied"
     return ""
+
+
+def _special(mode: int) -> str:
+    """What else there is in place of a file or folder, in words; "" for one of these."""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return ""
+    return f"is a {_KINDS.get(stat.S_IFMT(mode), 'device')}, not a file"
 
 
 def found_below(folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
@@ -136,6 +143,20 @@ def link(target: Path, path: Path) -> None:
         raise
 
 
+def demand_plain(path: Path) -> Path:
+    """Give a path back unless it is a pipe or a device, which would never come to an end.
+
+    Raises
+    ------
+    InputError
+        It is one.
+    """
+    with contextlib.suppress(OSError):
+        if special := _special(path.stat().st_mode):
+            raise InputError(special, path)
+    return path
+
+
 def demand_own(path: Path) -> Path:
     """Give a path back that is a plain file or nothing yet, for a file that we alone write.
 
@@ -174,7 +195,7 @@ def tree_hash(path: Path) -> str:
 
 
 def _feed(digest: hashlib._Hash, path: Path) -> None:
-    with path.open("rb") as stream:
+    with demand_plain(path).open("rb") as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)
 
@@ -185,11 +206,11 @@ def log_tail(path: Path, lines: int = 15) -> str:
     Bytes that are no text are replaced.
     """
     try:
-        with path.open("rb") as stream:
+        with demand_plain(path).open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - _TAIL_BYTES))
             text = stream.read().decode("utf-8", "replace")
-    except OSError:
+    except (OSError, InputError):
         return ""
     return "\n".join(deque(text.rstrip().splitlines(), maxlen=lines))
 

@@ -62,7 +62,7 @@ def write_training(path: Path, rows: Iterable[TrainingRow]) -> None:
 def read_training(path: Path) -> list[TrainingRow]:
     """Read it. Raises TaskError."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with files.demand_plain(path).open(newline="", encoding="utf-8") as stream:
             return [
                 TrainingRow(row["frame"], int(row["atoms"]), *map(_number, _numbers(row)))
                 for row in csv.DictReader(stream)

@@ -12,6 +12,7 @@ from pwact import layout
 from pwact.engines.explorers import Explorer, Trajectory
 from pwact.errors import StageChangedError
 from pwact.formats.features import Features
+from pwact.io import files
 from pwact.workflow.reports import TrajectoryRecord
 from pwact.workflow.tasks.origin import onto
 from pwact.workflow.tasks.prepare import content
@@ -215,7 +216,8 @@ def read_candidates(path: Path, work_dir: Path) -> list[Candidate]:
     PWact names trajectories by absolute paths in its working copy, which may be gone, or lie
     elsewhere by now: what exists of them below `work_dir` counts.
     """
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
+    plain = files.demand_plain(path)
+    with plain.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         return [
             Candidate(
                 _number(row["devi_force"]),

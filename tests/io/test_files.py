@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pwact.errors import InputError
 from pwact.io.files import (
     link,
     log_tail,
@@ -125,3 +126,13 @@ def test_files_that_are_synced_together(tmp_path, monkeypatch):
     assert sorted(synced) == [str(tmp_path), str(tmp_path / "a"), str(tmp_path / "b")]
     write_text(tmp_path / "d", "1")
     assert len(synced) == 5
+
+
+def test_a_pipe_is_no_file_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(InputError, match="pipe: is a pipe, not a file"):
+            tree_hash(path)
+    assert log_tail(tmp_path / "pipe") == ""
+    with pytest.raises(FileNotFoundError):
+        tree_hash(tmp_path / "nothing")

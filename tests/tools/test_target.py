@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -101,6 +102,14 @@ def test_what_is_missing_is_named(here: Path, capsys: Said) -> None:
     assert f"{table}: is no table with devi_force and rmse_force" in complaint(words, capsys)
     table.unlink()
     assert f"{table}: does not exist; the frames" in complaint(words, capsys)
+    os.mkfifo(table)  # would wait for a writer for ever
+    assert f"{table}: is a pipe, not a file" in complaint(words, capsys)
+    table.unlink()
+    table.write_text("".join(lines))
+    limits = here / "iter.0001/01.explore/select/limits.csv"
+    limits.parent.mkdir(exist_ok=True)
+    limits.write_text("iteration,condition,sigma\n")
+    assert f"{limits}: holds 0 rows; that of one iteration" in complaint(words, capsys)
 
 
 @pytest.mark.parametrize(

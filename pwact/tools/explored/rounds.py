@@ -12,6 +12,7 @@ import numpy as np
 
 from pwact import layout
 from pwact.errors import InputError
+from pwact.io import files
 from pwact.query.calibration import (
     Calibration,
     Pairs,
@@ -160,7 +161,9 @@ def _training(directory: Path, limits: Mapping[str, str]) -> Pairs:
 
 def _table(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        with files.demand_plain(path).open(
+            newline="", encoding="utf-8", errors="surrogateescape"
+        ) as stream:
             return list(csv.DictReader(stream))
     except (OSError, csv.Error) as error:
         raise InputError(f"cannot be read: {error}", path) from None

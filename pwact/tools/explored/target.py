@@ -10,6 +10,7 @@ import numpy as np
 
 from pwact import layout
 from pwact.errors import InputError
+from pwact.io import files
 from pwact.query.calibration import (
     FEWEST,
     Pairs,
@@ -49,7 +50,9 @@ def read_pairs(path: Path) -> Pairs:
         The file is not there, or is another one.
     """
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        with files.demand_plain(path).open(
+            newline="", encoding="utf-8", errors="surrogateescape"
+        ) as stream:
             rows = list(csv.DictReader(stream))
         numbers = [(float(row[_UNCERTAINTY]), float(row[_ERROR])) for row in rows]
     except FileNotFoundError:
@@ -82,7 +85,10 @@ def _known(tree: ExploredTree, path: Path) -> tuple[Pairs, float]:
     limits = limits_file(tree)
     if not limits.is_file():
         return pairs, 1.0
-    sigma, condition = _table(limits, ("sigma", "condition"))[0]
+    decided = _table(limits, ("sigma", "condition"))
+    if len(decided) != 1:
+        raise InputError(f"holds {len(decided)} rows; that of one iteration is expected", limits)
+    sigma, condition = decided[0]
     calibration = limits.with_name(layout.CALIBRATION)
     before = _table(calibration, ("uncertainty", "sigma", "rmse_force", "condition"))
     scales = before[:, 1]
@@ -107,7 +113,9 @@ def _table(path: Path, columns: tuple[str, ...]) -> np.ndarray:
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        with files.demand_plain(path).open(
+            newline="", encoding="utf-8", errors="surrogateescape"
+        ) as stream:
             return [tuple(row[name] for name in columns) for row in csv.DictReader(stream)]
     except (OSError, KeyError, csv.Error) as error:
         raise _other(path, columns, error) from None
