@@ -27,7 +27,7 @@ from tests.slurm_cluster.test_campaign import journal
 from tests.slurm_cluster.test_faults import meanwhile
 from tests.stubs.matpl import COUNTED, GOES, WAITS, WAITS_AFTER
 from tests.stubs.pair_model import epoch_of
-from tests.test_cu_deepmd import MEMBERS, check_loop
+from tests.test_cu_deepmd import MEMBERS, check_given_target, give_target
 from tests.workflow import matpl_campaign, small_campaign
 
 # a time-out must not leave a cluster behind
@@ -146,12 +146,13 @@ def test_a_training_of_matpl_goes_on(cluster: Cluster, tmp_path: Path, case: str
 def test_a_training_of_deepmd_goes_on(
     cluster: Cluster, copper: tuple[Path, str], tmp_path: Path
 ) -> None:
-    """The example, with one embedding net for all elements."""
+    """The example with a target, and with one embedding net for all elements."""
     work_dir = tmp_path / "on slurm"
     work_dir.mkdir()
     for path in (copper[0] / "POSCAR", *copper[0].glob("*.json")):
         shutil.copy(path, work_dir)
     shutil.copytree(copper[0] / "collection", work_dir / "collection", symlinks=True)
+    give_target(work_dir)
     param, resource = (
         json.loads((work_dir / name).read_text()) for name in ("run_param.json", "resource.json")
     )
@@ -168,8 +169,10 @@ kill -STOP $! && touch {WAITS} && wait
     change(work_dir / "resource.json", **SLURM, train=resource["train"])
     with struck(cluster, work_dir):
         shown = pwact(work_dir, "run", "run_param.json", "resource.json")
-    check_loop(work_dir, shown, "se_atten")
+    check_given_target(work_dir, shown)
     for one in MEMBERS:
+        read = json.loads((work_dir / TRAIN / one / "input.json").read_text())
+        assert read["model"]["descriptor"]["type"] == "se_atten"
         check_steps(work_dir / TRAIN / one)
 
 
