@@ -38,6 +38,8 @@ class Potential:
         Whether the root mean square over the atoms is wanted too, of those that can tell it.
     in_ase
         How ASE runs the first model without LAMMPS, as in `Calculators`; empty where it cannot.
+    beside
+        What is handed on with the first model and no MD loads: name → file, and what it is for.
     """
 
     types: tuple[str, ...]
@@ -49,6 +51,7 @@ class Potential:
     by_atom: str = ""
     rms: bool = False
     in_ase: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, tuple[Path, str]] = field(default_factory=dict)
 
     @property
     def calculator(self) -> Mapping[str, Any]:

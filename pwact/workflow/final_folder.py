@@ -163,6 +163,9 @@ def _write(folder: Path, stage: FinalStage, state: StageState, known: Known) -> 
     write_folder(folder, delivery, frame)
     shutil.copyfile(stage.directory / CHECK, folder / CHECK)
     usage = {name: words for name, words in _USAGE.items() if (folder / name).exists()}
+    for name, (path, words) in potential.beside.items():
+        shutil.copyfile(path, folder / name)
+        usage[name] = words
     errors = model.valid
     found = ForceField(
         elements=potential.types,

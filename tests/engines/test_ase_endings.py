@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from ase.build import bulk
 
 from pwact.engines.ase import worker as ase_worker
 from pwact.engines.ase.labeler import LOG, RESULT, SETTINGS, STATUS, STRUCTURE, AseLabeler
+from pwact.engines.ase.model_elements import unknown_elements
+from pwact.engines.ase.paths import missing
 from pwact.engines.ase.relaxation import KNOWN
 from pwact.engines.labelers import Purpose
 from pwact.errors import InputError
@@ -311,3 +314,37 @@ def test_a_profile_of_a_directory_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere is no directory") as caught:
         labeler(tmp_path, settings).validate(Purpose.SCF, frozenset({"Si"}))
     assert caught.value.key == "profile.pseudo_dir"
+
+
+def test_a_model_that_is_not_there(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"calculator": "emt", "arguments": {"model_file": "nep.txt"}}
+    with pytest.raises(InputError, match="found nep.txt, but .*nep.txt is no file; all") as caught:
+        labeler(tmp_path, settings).validate(Purpose.SCF, frozenset({"Cu"}))
+    assert caught.value.key == "arguments.model_file"
+    (tmp_path / "nep.txt").write_text("nep4 1 Cu")
+    assert not missing(settings["arguments"], tmp_path)
+    for text in ("7net-0", "https://a.org/mace.model", "small"):  # names and addresses
+        assert not missing({"model": text}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("torchnep", {"nep": SimpleNamespace(type_names=["Ag", "Au"])}),
+        ("sevennet", {"type_map": {47: 0, 79: 1}}),
+        ("MACE", {"z_table": SimpleNamespace(zs=[47, 79])}),
+    ],
+)
+def test_an_element_that_the_model_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, held: dict[str, Any]
+) -> None:
+    """Nothing is computed, and nothing is tried again."""
+    made, task = prepared(tmp_path, {"calculator": name}, Purpose.SCF)
+    calculator = SimpleNamespace(**held, set_atoms=None)  # which that of SevenNet raises in
+    monkeypatch.setattr(ase_worker, "calculator_class", lambda _: lambda: calculator)
+    ase_worker.work(task, "scf")
+    verdict = made.check(task, Purpose.SCF)
+    assert verdict.outcome is Outcome.UNUSABLE
+    assert "the model knows Ag, Au, but not Cu" in verdict.reason
+    assert not unknown_elements(name, calculator, {"Ag"})
+    assert not unknown_elements(name, SimpleNamespace(), {"Cu"})  # of a version that tells nothing

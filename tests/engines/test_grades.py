@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,21 @@ import pytest
 
 from pwact import layout
 from pwact.config.strategy import StrategyConfig
-from pwact.engines.torchnep.grades import ACTIVE_SET, GRADES
+from pwact.engines.torchnep.grades import ACTIVE_SET, FOR_GPUMD, GRADES
 from pwact.engines.torchnep.trainer import TorchnepTrainer
 from pwact.engines.trainers import TrainedModel, Trainer
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import differences
 from pwact.formats.extrapolation import read_grades, write_grades
+from pwact.io.files import write_json
 from pwact.query.window import CANDIDATE, FAILED, Limits, classify
 from pwact.uncertainties.base import Uncertainty
 from pwact.uncertainties.extrapolation import ExtrapolationGrade
 from tests.engines import pod_helpers, test_deepmd_pytorch
-from tests.engines.torchnep_helpers import GRADED, trainer
+from tests.engines.torchnep_helpers import GRADED, RECORDED, trainer
 
 # of the model in tests/data/torchnep: one of its training frames, and one far from all of them
-RECORDED = """\
+GRADES_OF_TWO = """\
 #     step           gamma       gamma_res           grade
          0  1.00150134e+00  7.08020100e-01  1.00150134e+00
         10  2.33088769e+01  6.86767240e+01  6.86767240e+01
@@ -47,7 +49,7 @@ def model(directory: Path, active_set: bool = True) -> TrainedModel:
     return TrainedModel(directory, files)
 
 
-def judged(trajectory: Path, text: str = RECORDED) -> Path:
+def judged(trajectory: Path, text: str = GRADES_OF_TWO) -> Path:
     """A trajectory whose grades are these."""
     place = layout.evaluated(trajectory)
     place.mkdir(parents=True)
@@ -82,6 +84,28 @@ def test_a_model_without_an_active_set_tells_no_grade(tmp_path: Path) -> None:
     task.mkdir()
     with pytest.raises(TaskError, match="trained without an active set"):
         graded().grades().write_input(task, model(tmp_path, active_set=False), tmp_path)
+
+
+def test_a_training_leaves_the_active_set_for_gpumd_too(tmp_path: Path) -> None:
+    made, directory = graded(), tmp_path / "it's 1"
+    shutil.copytree(RECORDED, directory)
+    write_json(
+        directory / "settings.json",
+        {"seed": 3, "elements": ["Cu"], "begin": None, "keys": {"epochs": 5}},
+    )
+    with pytest.raises(TaskError, match="active_set.asi is missing"):
+        made.read_result(directory)
+    (directory / FOR_GPUMD).write_text("Cu 1 1\n1\n")
+    found = made.potential([made.read_result(directory)])
+    path, words = found.beside[FOR_GPUMD]
+    assert path == directory / FOR_GPUMD
+    assert "compute_extrapolation asi_file active_set.asi" in words
+    assert FOR_GPUMD not in found.links
+    (directory / ACTIVE_SET).write_text("half of")
+    with pytest.raises(TaskError, match="not whole"):
+        made.read_result(directory)
+    plain: Any = trainer()
+    assert not plain.potential([plain.read_result(directory)]).beside
 
 
 @pytest.mark.parametrize("other", [pod_helpers.trainer, test_deepmd_pytorch.trainer])
@@ -121,6 +145,6 @@ def test_an_atom_of_an_element_without_data_has_no_finite_grade(tmp_path: Path) 
 
 
 def test_a_table_that_is_no_table_of_grades_is_refused(tmp_path: Path) -> None:
-    trajectory = judged(tmp_path / "md/a/b", RECORDED.replace("gamma_res", "gamma_two"))
+    trajectory = judged(tmp_path / "md/a/b", GRADES_OF_TWO.replace("gamma_res", "gamma_two"))
     with pytest.raises(TaskError, match="does not name the columns step and gamma and gamma_res"):
         ExtrapolationGrade().scores(trajectory)

@@ -23,7 +23,7 @@ from pwact.config.strategy import StrategyConfig
 from pwact.engines.ase.explorer import AseExplorer
 from pwact.engines.explorers import Condition
 from pwact.engines.network.training import TRAINED
-from pwact.engines.torchnep.grades import GRADES
+from pwact.engines.torchnep.grades import GPUMD, GRADES
 from pwact.engines.torchnep.results import read_curve
 from pwact.engines.trainers import Trainer, TrainingData
 from pwact.formats.extrapolation import read_grades
@@ -261,7 +261,11 @@ def test_the_library_grades_how_far_a_model_extrapolates(
         assert shell(directory, made.command()) == 0
         assert made.check(directory).done
         models.append(made.read_result(directory).files)
-    assert models[0][GRADES].read_bytes() == models[1][GRADES].read_bytes()
+    for role in (GRADES, GPUMD):
+        assert models[0][role].read_bytes() == models[1][role].read_bytes()
+    element, rows, columns, *numbers = models[0][GPUMD].read_text().split()
+    assert (element, rows) == ("Cu", columns)
+    assert len(numbers) == int(rows) * int(columns)
     task, evaluator = tmp_path / "grades", made.grades()
     task.mkdir()
     evaluator.write_input(task, made.read_result(tmp_path / "one"), explored(tmp_path, data))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ import pytest
 
 from pwact.cli.main import main
 from pwact.engines.pod.files import read_coefficients
+from pwact.engines.pod.trainer import PodTrainer
 from pwact.formats.frames import read_frames
 from pwact.formats.labels import labels_of
 from pwact.workflow.seeds import Seeds
@@ -170,6 +172,21 @@ def test_one_that_is_there_stays_and_one_that_is_gone_comes_back(
     assert texts(work_dir / "final") == before
     assert jobs(work_dir) == count
     assert not list(work_dir.glob("final-bk*"))
+
+
+def test_what_no_md_loads_is_handed_on_as_well(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work_dir = Path(shutil.copytree(finished, tmp_path / "again", symlinks=True))
+    shutil.rmtree(work_dir / "final")
+    (tmp_path / "of the training").write_text("numbers")
+    more = {"more.asi": (tmp_path / "of the training", "for another program")}
+    plain = PodTrainer.potential
+    monkeypatch.setattr(PodTrainer, "potential", lambda *given: replace(plain(*given), beside=more))
+    small_campaign.run(work_dir)
+    assert (work_dir / "final/more.asi").read_text() == "numbers"
+    readme = (work_dir / "final/README.txt").read_text()
+    assert re.search("^  more.asi +for another program$", readme, re.MULTILINE)
 
 
 @pytest.mark.parametrize("done", ["nothing", "the fit", "all but the folder"])

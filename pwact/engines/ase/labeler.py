@@ -138,13 +138,13 @@ class AseLabeler(WithChanges):
     def _check_paths(self) -> None:
         """Raise InputError for what the calculator would read from, and is not there."""
         here = self.input_file.resolve().parent
-        for place, name in ase_paths.missing(self.settings.named, here).items():
+        for place, (name, kind) in ase_paths.missing(self.settings.named, here).items():
             key = place if place.startswith(f"{PROFILE}.") else f"arguments.{place}"
             if not self.block.here and Path(name).is_absolute():
-                text = "%s: %s: there is no directory %s on this machine"
-                logger.warning(text, self.input_file, key, name)
+                text = "%s: %s: there is no %s %s on this machine"
+                logger.warning(text, self.input_file, key, kind, name)
                 continue
-            message = f"found {name}, but {here / name} is no directory; allowed: an existing one"
+            message = f"found {name}, but {here / name} is no {kind}; allowed: an existing one"
             raise InputError(message, self.input_file, key)
 
     def unlikely(self, purpose: Purpose) -> list[InputError]:

@@ -12,6 +12,9 @@ _WRITTEN = frozenset(("txt", "log", "logfile", "output", "outfile", "trajectory"
 # arguments that calculators only read from, at any depth: directories, and files or patterns
 _FOLDERS = frozenset(("pseudo_dir", "pseudo_path", "slako_dir", "species_dir"))
 _READ = _FOLDERS | {"model_path", "model_paths", "checkpoint_path"}
+_MODELS = frozenset(("model", "model_file", "model_path", "checkpoint_path"))
+# what files of models end with; without one of these a text may be a name that a package knows
+_ENDINGS = (".txt", ".pt", ".pth", ".pb", ".model", ".ckpt")
 
 
 def files(arguments: Mapping[str, Any], here: Path) -> dict[str, Path]:
@@ -49,10 +52,23 @@ def absolute(arguments: Mapping[str, Any], here: Path) -> dict[str, Any]:
     return {**{name: _read_from(name, value, here) for name, value in arguments.items()}, **own}
 
 
-def missing(arguments: Mapping[str, Any], here: Path) -> dict[str, str]:
-    """Place → directory, as it is given, from which the calculator would read, and is not there."""
-    texts = [(name, text) for name, text in _texts(arguments) if _last(name) in _FOLDERS]
-    return {name: text for name, text in texts if not (here / text).is_dir()}
+def missing(arguments: Mapping[str, Any], here: Path) -> dict[str, tuple[str, str]]:
+    """Place → what the calculator would read from and is not there: as it is given, and its kind.
+
+    Directories, and files of models.
+    """
+    found = {}
+    for name, text in _texts(arguments):
+        if _last(name) in _FOLDERS and not (here / text).is_dir():
+            found[name] = (text, "directory")
+        elif _names_a_model(name, text) and not (here / text).exists():
+            found[name] = (text, "file")
+    return found
+
+
+def _names_a_model(name: str, text: str) -> bool:
+    """Whether an argument can only be a file, that of a model."""
+    return name in _MODELS and text.endswith(_ENDINGS) and "://" not in text
 
 
 def _read_from(name: str, value: Any, here: Path) -> Any:

@@ -30,6 +30,7 @@ from pwact.engines.ase.labeler import (
     STRUCTURE,
     calculator_class,
 )
+from pwact.engines.ase.model_elements import unknown_elements
 from pwact.engines.ase.relaxation import Remembered
 from pwact.engines.ranks import leave_mark, rank, take_marks
 from pwact.fixed_atoms import FIXED, along_axes, held, held_in_part
@@ -157,7 +158,7 @@ def work(directory: Path, purpose: str) -> None:
     settings = {"energy": ENERGY, **json.loads((directory / SETTINGS).read_text())}
     atoms = read_extxyz(directory / STRUCTURE, properties=True)[-1]
     configure(settings)
-    atoms.calc = calculator_class(settings["calculator"])(**settings["arguments"])
+    calculator = calculator_class(settings["calculator"])(**settings["arguments"])
     number = rank()
     settings.update(writes=number == 0, began=time.time() - 1.0)
     if number:
@@ -166,13 +167,25 @@ def work(directory: Path, purpose: str) -> None:
     else:
         for name in (STATUS,) if purpose == "aimd" else (RESULT, STATUS):
             remove(directory / name)
-    frames, reason = compute(atoms, settings, directory, purpose)
+    frames, reason = computed((atoms, calculator), settings, directory, purpose)
     for index, frame in enumerate(frames):
         if not is_finite(frame):
             frames, reason = frames[:index], f"the labels of frame {index} are not finite"
             break
     if settings["writes"]:
         write_result(directory, frames, reason, settings.get(EARLY, ""))
+
+
+def computed(
+    both: tuple[Atoms, Any], settings: dict[str, Any], directory: Path, purpose: str
+) -> tuple[list[Atoms], str]:
+    """As `compute` with this calculator; nothing where the model behind it lacks an element."""
+    atoms, calculator = both
+    elements = atoms.get_chemical_symbols()
+    if strange := unknown_elements(settings["calculator"], calculator, elements):
+        return [], strange
+    atoms.calc = calculator  # some look at the elements, and raise
+    return compute(atoms, settings, directory, purpose)
 
 
 def compute(

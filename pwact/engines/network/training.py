@@ -219,16 +219,16 @@ class NetworkTrainer(TrainingTask):
         worker = f"{self.environment}{python_module(self.worker, python=self.program)}"
         steps = [f"rm -f {ENDED}", unless_ended(TRAINED, self.model, f"{worker} > {task.LOG} 2>&1")]
         made = [self.model, task.RESULT, *([self.for_lammps] if self._converts else [])]
-        for step, product in self.uncertain():
+        for step, products in self.uncertain():
             steps.append(step)
-            made.append(product)
+            made += products
         return " && ".join([*steps, record_end(*made)])
 
-    def uncertain(self) -> Iterator[tuple[str, str]]:
-        """Steps by which a model alone knows how sure it is, and the file that each leaves."""
+    def uncertain(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Steps by which a model alone knows how sure it is, and the files that each leaves."""
         if self.alone:
             data = (self.adapter, self.program, self.model, [task.TRAIN])
-            yield covariance_step(*data, log=task.LOG), GRADIENT_COVARIANCE
+            yield covariance_step(*data, log=task.LOG), (GRADIENT_COVARIANCE,)
 
     def read_result(self, directory: Path) -> TrainedModel:
         """The model, which was trained for the epochs that were asked for."""

@@ -8,8 +8,9 @@ atom that has the largest. See ``torchnep.extrapolation`` and E. V. Podryabinkin
 Comput. Mater. Sci. 140, 171 (2017).
 
 Run inside the jobs, in the current directory, by the Python that has TorchNEP:
-``python -m pwact.engines.torchnep.grades build DEVICE`` writes ``active_set.pt`` of a training,
-``… grade DEVICE`` writes ``extrapolation_grade.out``. DEVICE is one of PyTorch's names.
+``python -m pwact.engines.torchnep.grades build DEVICE`` writes ``active_set.pt`` of a training, and
+the same as ``active_set.asi`` for GPUMD's compute_extrapolation; ``… grade DEVICE`` writes
+``extrapolation_grade.out``. DEVICE is one of PyTorch's names.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ from pwact.formats.lammps_dump import DumpTrajectory
 from pwact.io.files import remove, replacing
 
 ACTIVE_SET = "active_set.pt"
-GRADES = "active set"  # its role in `TrainedModel.files`
+FOR_GPUMD = "active_set.asi"
+GRADES, GPUMD = "active set", "active set for GPUMD"  # their roles in `TrainedModel.files`
 _FRAMES = "frames.xyz"
 _EXACT = {"precision": "float64", "verbose": False}
 _MODULE = "pwact.engines.torchnep.grades"
@@ -91,9 +93,9 @@ class Grades(DumpTask):
 
 
 def build(directory: Path, device: str) -> None:
-    """Write the active set of a model over its training frames.
+    """Write the active set of a model over its training frames, last in the form of TorchNEP.
 
-    It holds no paths, so that equal models have equal files.
+    That holds no paths, so that equal models have equal files.
 
     Raises
     ------
@@ -107,6 +109,8 @@ def build(directory: Path, device: str) -> None:
     if not made.meta["converged"]:
         raise TaskError(f"TorchNEP found no active set: of {task.TRAIN} some atoms stay outside")
     made.meta = {}
+    with replacing(directory / FOR_GPUMD) as aside:
+        made.save_gpumd(str(aside))
     with replacing(directory / ACTIVE_SET) as aside, aside.open("wb") as stream:
         made.save(stream)
 

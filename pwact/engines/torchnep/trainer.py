@@ -10,7 +10,7 @@ What TorchNEP does without a word, and what is done about it here:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any, Optional
 from pwact.engines.evaluator import KpuEvaluator
 from pwact.engines.network import task
 from pwact.engines.network.training import MODEL_ROLE, NetworkTrainer
-from pwact.engines.torchnep.grades import ACTIVE_SET, GRADES, Grades, active_set_step
+from pwact.engines.torchnep.grades import (
+    ACTIVE_SET,
+    FOR_GPUMD,
+    GPUMD,
+    GRADES,
+    Grades,
+    active_set_step,
+)
 from pwact.engines.torchnep.input import (
     INPUT,
     MODEL,
@@ -29,7 +36,7 @@ from pwact.engines.torchnep.input import (
     settings_of,
 )
 from pwact.engines.torchnep.results import epochs_kept
-from pwact.engines.training_task import archive_is_whole, plausible
+from pwact.engines.training_task import archive_is_whole, demand_files, plausible
 from pwact.errors import InputError, TaskError
 from pwact.fingerprint import extended
 from pwact.formats.nep_txt import NepModel, read_nep
@@ -38,6 +45,7 @@ from pwact.io.files import write_text
 if TYPE_CHECKING:
     from pwact.config.resources import ResourceBlock
     from pwact.config.run import RunConfig
+    from pwact.engines.potential import Potential
     from pwact.engines.trainers import TrainedModel, TrainingData
 
 
@@ -127,23 +135,30 @@ class TorchnepTrainer(NetworkTrainer):
             raise TaskError(f"{path} is not what was trained: {error or 'numbers of no model'}")
         if not self.graded:
             return made
-        active_set = directory / ACTIVE_SET
-        if not archive_is_whole(active_set):
-            raise TaskError(
-                f"{active_set}: the active set of this model is not there, or not whole"
-            )
-        return replace(made, files={**made.files, GRADES: active_set})
+        own, other = directory / ACTIVE_SET, directory / FOR_GPUMD
+        demand_files([other])
+        if not archive_is_whole(own):
+            raise TaskError(f"{own}: the active set of this model is not there, or not whole")
+        return replace(made, files={**made.files, GRADES: own, GPUMD: other})
+
+    def potential(self, models: Sequence[TrainedModel]) -> Potential:
+        """With the active set of the first model for GPUMD, where it has one."""
+        made, own = super().potential(models), models[0].files.get(GPUMD)
+        if own is None:
+            return made
+        words = f"its active set for GPUMD: compute_extrapolation asi_file {FOR_GPUMD} …"
+        return replace(made, beside={FOR_GPUMD: (own, words)})
 
     def fingerprint(self) -> dict[str, Any]:
         """With the active set, where one is made."""
         made = super().fingerprint()
         return extended(made, active_set=True) if self.graded else made
 
-    def uncertain(self) -> Iterator[tuple[str, str]]:
+    def uncertain(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """The active set, where the models are judged by their grades."""
         if self.graded:
             step = active_set_step(self.program, self._devices[0], self.environment)
-            yield f"{step} >> {task.LOG} 2>&1", ACTIVE_SET
+            yield f"{step} >> {task.LOG} 2>&1", (ACTIVE_SET, FOR_GPUMD)
         yield from super().uncertain()
 
     def grades(self) -> KpuEvaluator:
