@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Optional
 
 import pytest
 
 from pwact.report.causes import Case, Kind, Limits, kind_of
 from pwact.report.findings import findings
+from pwact.report.hindrances import aimed_findings
 from pwact.report.records import (
+    AcceptedRecord,
     ExploreRecord,
     LabelRecord,
+    RoundRecord,
     SelectRecord,
     SpreadRecord,
     SystemRecord,
@@ -207,3 +211,31 @@ def test_a_spread_survives_json() -> None:
     spread = systems((5, 6, 0, 0), (0, 0, 11, 11))
     assert SpreadRecord.from_json(spread.to_json()) == spread
     assert spread.unusable == 11
+
+
+SEEN = SelectRecord(100, candidate=4, selected=4)
+GOOD = RoundRecord(frames=100, accepted=90, spread=(0.1, None))
+
+
+@pytest.mark.parametrize(
+    ("counts", "aim", "label", "kind"),
+    [
+        (SEEN, GOOD, LabelRecord(3, 1), None),
+        (SEEN, GOOD, None, None),
+        (SelectRecord(), RoundRecord(), None, Kind.NO_FRAMES),
+        (SEEN, replace(GOOD, unphysical=5), LabelRecord(4), None),
+        (SEEN, replace(GOOD, unphysical=6), LabelRecord(4), Kind.UNPHYSICAL),
+        (SEEN, replace(GOOD, systems=(AcceptedRecord("a", empty=True),)), None, Kind.SYSTEM_EMPTY),
+        (SEEN, replace(GOOD, spread=(None, None)), LabelRecord(4), Kind.UNUSABLE),
+        (SelectRecord(100), GOOD, LabelRecord(), Kind.ALL_KNOWN),
+        (SEEN, GOOD, LabelRecord(0, 0, None, 4), Kind.ALL_KNOWN),
+        (SEEN, GOOD, LabelRecord(0, 4), Kind.LABELS_LOST),
+        (SEEN, GOOD, LabelRecord(0, 1, None, 3), Kind.LABELS_LOST),
+    ],
+)
+def test_what_a_selection_with_a_target_says(
+    counts: SelectRecord, aim: RoundRecord, label: Optional[LabelRecord], kind: Optional[Kind]
+) -> None:
+    found = aimed_findings("iter.0003", counts, aim, label)
+    assert [one.kind for one in found] == ([] if kind is None else [kind])
+    assert all(one.warns and one.words.startswith("iter.0003: ") for one in found)

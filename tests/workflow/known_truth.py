@@ -104,7 +104,8 @@ class TruthExplorer(ToyExplorer):
         self, directory: Path, atoms: Atoms, potential: Potential, motion: Motion, seed: int
     ) -> None:
         model = json.loads(potential.links["0_model"].read_text())
-        common = {"model": sum(model["frames"]), "seed": seed, "normal": True, "collisions": []}
+        ends = isinstance(motion, Given) or not self.early
+        common = {"model": sum(model["frames"]), "seed": seed, "normal": ends, "collisions": []}
         if isinstance(motion, Given):
             stored: dict[str, Any] = {"given": [to_json(one) for one in motion.frames]}
         else:

@@ -34,7 +34,7 @@ from pwact.workflow.conditions import (
     settled,
 )
 from pwact.workflow.ledger import StageState
-from pwact.workflow.reports import LabelReport, SelectReport
+from pwact.workflow.reports import ExploreReport, LabelReport, SelectReport
 from tests.workflow import aimed, known_truth
 from tests.workflow.aimed import BAD, GOOD, TARGET, dictate
 from tests.workflow.dying import until_done
@@ -123,6 +123,10 @@ def test_a_round_is_read_from_reports() -> None:
     assert read_round(select, {"pairs": scaled}).hindsight == 0.95
     silent = [{**one, "scaled": None} for one in scaled]
     assert math.isnan(read_round(select, {"pairs": silent}).hindsight)
+    select["target"].update(unphysical=2, systems=[{"empty": True}, {"frames": 8}])
+    explore = ExploreReport(trajectories=4, ended_normally=3)
+    found = round_of(SelectReport.from_json(select), LabelReport(), explore)
+    assert (found.unphysical, found.ended, found.empty, found.share) == (2, 0.75, 1, 0.6)
     old = read_round({"frames": 9, "accurate": 9}, {"rmse_f": 0.1})
     assert (old.frames, old.accepted, old.controls) == (9, 0, ())
     assert old.sigma != old.sigma
@@ -494,6 +498,18 @@ def test_a_condition_is_not_reached_where_its_md_does_not_hold(
     assert found.all.wrong == 0
     assert words in target_lines(result.target)[-2]
     assert f"iter.0002: {words.partition(';')[0]}" in caplog.text  # and no more than that
+
+
+def test_a_condition_is_not_reached_where_its_mds_die(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_truth(monkeypatch)
+    monkeypatch.setattr(TruthExplorer, "early", "it died")
+    result = truth(tmp_path, {"strategy.max_iterations": 3}, ToyExecutor())
+    assert result.target.conditions[0].all.share == 1.0
+    assert result.target.reached is False
+    words = "1 of 1 trajectories did not come to their end. What may help"
+    assert words in target_lines(result.target)[-2]
 
 
 def test_a_structure_of_which_all_labels_failed_is_named(
