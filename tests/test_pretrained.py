@@ -27,11 +27,13 @@ from pwact.engines.explorers import Condition
 from pwact.engines.gradients.differentiable import loaded
 from pwact.engines.trainers import TrainedModel, TrainingData
 from pwact.formats.frames import write_frames
+from pwact.formats.kpu_devi import read_kpu_devi
 from pwact.formats.labels import labels_of, set_labels
 from pwact.registry.engines import TRAINERS
 from tests.commands import ROOT, pwact
 from tests.engines.network_helpers import config
 from tests.engines.test_deepmd import copper
+from tests.engines.test_torchnep_real import explored
 from tests.requirements import need_module
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -281,10 +283,17 @@ def test_a_committee_moves_and_judges(small: Small, tmp_path: Path) -> None:
 
 
 def test_one_model_tells_its_uncertainty(small: Small, tmp_path: Path) -> None:
+    """Its training makes P, and a frame far from the data is less sure than one of them."""
     alone = {"uncertainty": "kpu", "model_num": 1}
     data, made = data_set(tmp_path / "some data"), trainer(small, 2, strategy=alone)
     model = trained(made, tmp_path / "model", data, 1)
-    assert model.files["kpu"].stat().st_size > 1000
+    evaluator, md = made.kpu(), explored(tmp_path, data)
+    (task := tmp_path / "kpu").mkdir()
+    evaluator.write_input(task, model, md)
+    assert shell(task, evaluator.command()).returncode == 0, (task / "kpu.log").read_text()
+    assert evaluator.check(task).done
+    sure, unsure = read_kpu_devi(task / "kpu_model_devi.out").f_mean
+    assert 0 < 1.5 * sure < unsure
 
 
 CAMPAIGNS = [
