@@ -155,16 +155,21 @@ def test_forces_of_zero_where_neighbours_pull_to_one_side(work_dir: Path) -> Non
     assert "init.xyz: frame 3 has forces of exactly 0 on all atoms, whose" in warning
     assert warning.endswith("; the same of 1 more: 4")
     assert not must_feel(bulk("Si"))
+    assert not must_feel(bulk("Si", a=16 / 3**0.5))  # neighbours at 4 Å, to the last digit
     assert not must_feel(Atoms("Au", [[1.0, 2.0, 3.0]], cell=[20.0] * 3, pbc=True))
     assert must_feel(bulk("Si", cubic=True)[:7])
 
 
-@pytest.mark.parametrize(("same", "count"), [(5, 1), (4, 0), (2, 0)])
-def test_one_energy_of_many_structures(work_dir: Path, same: int, count: int) -> None:
+@pytest.mark.parametrize(
+    ("same", "forces_differ", "count"), [(5, True, 1), (5, False, 0), (4, True, 0), (2, True, 0)]
+)
+def test_one_energy_of_many_structures(
+    work_dir: Path, same: int, forces_differ: bool, count: int
+) -> None:
     frames = labelled(9) if same > 2 else labelled(2)
     for number, atoms in enumerate(frames[:same]):
-        forces = labels_of(atoms).forces
-        forces[0, 0] += 0.1 * number
+        forces = np.full((len(atoms), 3), 0.01)
+        forces[0, 0] += 0.1 * number * forces_differ
         set_labels(atoms, -1.5, forces)
     write_frames(work_dir / "init.xyz", frames, "extxyz")
     found = [one for one in preflight_of(work_dir, {}) if "very same energy" in one]
