@@ -18,7 +18,7 @@ from pwact.errors import StageChangedError
 from pwact.formats.frames import write_frames
 from pwact.io.journal import Journal
 from pwact.query.calibration import LATEST, WORSE, Pairs, accepted_up_to, calibrate
-from pwact.query.scales import RELATIVE
+from pwact.query.scales import ABSOLUTE, RELATIVE
 from pwact.report.calibration import TrainingRow
 from pwact.report.records import PairRecord
 from pwact.workflow import ledger
@@ -421,6 +421,10 @@ def test_labels_that_are_no_pairs_leave_the_training_frames_in_their_place() -> 
         assert scale_of(known, training, 0.1, 0, RELATIVE).starting
         assert not too_few([*known, KnownPair(0, good)], RELATIVE)
         assert not scale_of([*known, KnownPair(0, good)], training, 0.1, 0, RELATIVE).starting
+    unscaled = [KnownPair(0, replace(good, sigma=float("nan")))] * 5
+    for scales, few in ((RELATIVE, True), (ABSOLUTE, False)):
+        assert too_few(unscaled, scales) is few
+        assert scale_of(unscaled, training, 0.1, 0, scales).starting is few
 
 
 def test_pairs_of_other_conditions_are_marked() -> None:
