@@ -139,21 +139,21 @@ def test_held_atoms_stay_and_have_the_forces_of_the_model(tmp_path: Path, ensemb
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ensemble", ["npt-iso", "npt-tri"])
-def test_pressure_has_its_sign_and_unit(tmp_path: Path, ensemble: str) -> None:
+def test_pressure_has_its_sign_and_unit(tmp_path: Path) -> None:
     volumes = []
-    for press_bar in (0.0, 100e3):
+    for ensemble, press_bar in (("npt-iso", 0.0), ("npt-iso", 100e3), ("npt-tri", 100e3)):
         condition = replace(
             NVE, ensemble=ensemble, nsteps=300, trj_freq=10, temp_k=100.0, press_bar=press_bar
         )
-        directory = tmp_path / str(press_bar)
+        directory = tmp_path / f"{ensemble} {press_bar}"
         start = bulk("Cu", cubic=True).repeat(2)
         assert run(directory, replace(condition, taup_ps=0.1), start) == 0
         volumes.append(table(directory)["vol"][15:].mean())
         cell = EXPLORER.read_result(directory).frame(300).cell
         assert cell.volume == pytest.approx(table(directory)["vol"][-1])
     # EMT's copper has a bulk modulus of about 134 GPa, which grows under pressure
-    assert volumes[1] / volumes[0] == pytest.approx(1 - 10 / 134, abs=0.02)
+    for volume in volumes[1:]:
+        assert volume / volumes[0] == pytest.approx(1 - 10 / 134, abs=0.02)
 
 
 def test_a_tilted_cell_may_change_its_shape(tmp_path: Path) -> None:

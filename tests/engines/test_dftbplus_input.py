@@ -24,6 +24,7 @@ from tests.engines.dftbplus_helpers import (
     run,
     write_skf,
 )
+from tests.stubs import dftbplus
 
 SCF, AIMD, RELAX = Purpose.SCF, Purpose.AIMD, Purpose.RELAX
 ALLOY = frozenset({"Ag", "Au"})
@@ -418,8 +419,10 @@ def test_what_the_result_depends_on(tmp_path: Path) -> None:
     assert made.fingerprint(SCF) == before
 
 
-def test_the_stand_in_is_strict(tmp_path: Path) -> None:
-    """Else the other tests would prove little."""
+def test_the_stand_in_is_strict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the other tests would prove little. It is called here; once it runs as in a job."""
     for number, (old, new, message) in enumerate(
         (
             ("SCCTolerance", "SCCTollerance", "Path: dftbplusinput/hamiltonian/dftb/scctollerance"),
@@ -441,6 +444,10 @@ def test_the_stand_in_is_strict(tmp_path: Path) -> None:
         text = (task / "dftb_in.hsd").read_text()
         assert old in text
         (task / "dftb_in.hsd").write_text(text.replace(old, new))
-        assert run(made, task, SCF) == 1
-        assert message in (task / "dft.log").read_text()
-        assert not made.check(task, SCF).done
+        monkeypatch.chdir(task)
+        with pytest.raises(SystemExit, match="1"):
+            dftbplus.main()
+        assert message in capsys.readouterr().out
+    assert run(made, task, SCF) == 1
+    assert message in (task / "dft.log").read_text()
+    assert not made.check(task, SCF).done

@@ -344,11 +344,13 @@ def test_real_cp2k_converges_at_another_try(tmp_path: Path) -> None:
     again = short.changed({"MAX_SCF": 50})
     second = computed(again, tmp_path / "second", atoms)
     assert again.check(second, Purpose.SCF).done
-    whole = gpw(tmp_path / "direct", text)
-    direct = computed(whole, tmp_path / "third", atoms)
-    one, other = (
-        labels_of(each.read_result(task, Purpose.SCF)[-1])
-        for each, task in ((again, second), (whole, direct))
-    )
-    assert one.energy == pytest.approx(other.energy, abs=1e-8)
-    np.testing.assert_allclose(one.forces, other.forces, atol=1e-6)
+    assert np.abs(labels_of(again.read_result(second, Purpose.SCF)[-1]).forces).max() > 0.1
+    whole = gpw(tmp_path / "direct", text)  # it computes what an input with this would
+    third = tmp_path / "third"
+    third.mkdir()
+    whole.write_input(third, whole.assign(atoms), Purpose.SCF, 1)
+    for path in third.iterdir():  # in its section the key may stand in another place
+        texts = ((place / path.name).read_text() for place in (second, third))
+        one, other = (sorted(text.split("\n")) for text in texts)
+        assert one == other, path.name
+    assert "MAX_SCF 50" in (third / "cp2k.inp").read_text()

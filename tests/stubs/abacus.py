@@ -21,9 +21,6 @@ from typing import Any, NoReturn, Optional
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.emt import EMT
-from ase.filters import FrechetCellFilter
-from ase.md.verlet import VelocityVerlet
-from ase.optimize import BFGS
 
 TAGS = """
 suffix calculation esolver_type ntype nbands nspin nelec nupdown symmetry basis_type ecutwfc
@@ -270,6 +267,8 @@ def move(values: dict[str, str], atoms: Atoms, writer: Writer) -> None:
         width = np.sqrt(atoms.get_masses() * units.kB * float(values["md_tfirst"]))
         moves = atoms.info["free"]
         atoms.set_momenta(rng.normal(size=(len(atoms), 3)) * width[:, None] * moves)
+        from ase.md.verlet import VelocityVerlet  # noqa: PLC0415 (which takes long)
+
         md = VelocityVerlet(atoms, timestep=float(values.get("md_dt", 1)) * units.fs)
         for number in range(int(values.get("md_nstep", 10)) + 1):
             if number:
@@ -284,6 +283,9 @@ def move(values: dict[str, str], atoms: Atoms, writer: Writer) -> None:
 
 def relax(values: dict[str, str], atoms: Atoms, writer: Writer) -> None:
     """Move atoms, with cell-relax the cell too, until force_thr_ev is met."""
+    from ase.filters import FrechetCellFilter  # noqa: PLC0415
+    from ase.optimize import BFGS  # noqa: PLC0415 (which takes long)
+
     target: Any = FrechetCellFilter(atoms) if writer.kind == "cell-relax" else atoms
     optimizer = BFGS(target, logfile=None)
     for _ in range(int(values.get("relax_nmax", 50))):

@@ -27,10 +27,6 @@ import numpy as np
 from ase import units
 from ase.calculators.emt import EMT, parameters
 from ase.calculators.lj import LennardJones
-from ase.constraints import FixAtoms
-from ase.filters import FrechetCellFilter
-from ase.md.verlet import VelocityVerlet
-from ase.optimize import BFGS
 
 from tests.stubs.dftbplus_input import Block, Input, die
 
@@ -87,6 +83,8 @@ class Run:
             moved |= set(range(int(first), int(last or first) + 1))
         if moved:
             still = [n for n in range(len(self.atoms)) if n + 1 not in moved]
+            from ase.constraints import FixAtoms  # noqa: PLC0415 (which takes long)
+
             self.atoms.set_constraint(FixAtoms(still))
 
     def stress(self, kinetic: bool) -> np.ndarray:
@@ -204,6 +202,9 @@ def relax(run: Run, method: str) -> None:
     """Move atoms, with LatticeOpt the cell too."""
     path = ("driver", method)
     lattice = run.control.yes(*path, "latticeopt")
+    from ase.filters import FrechetCellFilter  # noqa: PLC0415
+    from ase.optimize import BFGS  # noqa: PLC0415 (which takes long)
+
     target: Any = FrechetCellFilter(run.atoms) if lattice else run.atoms
     words = run.control.root["driver"][method]
     run.hold(words)
@@ -235,6 +236,8 @@ def dynamics(run: Run) -> None:
     width = np.sqrt(run.atoms.get_masses() * units.kB * 300)
     normal = np.random.default_rng(seed).normal(size=(len(run.atoms), 3))
     run.atoms.set_momenta(normal * width[:, None])
+    from ase.md.verlet import VelocityVerlet  # noqa: PLC0415 (which takes long)
+
     md = VelocityVerlet(run.atoms, timestep=float(words.word("timestep")) * units.fs)
     asked = run.control.yes("options", "mdoutput", "derivatives")
     printed = asked or (

@@ -28,9 +28,6 @@ from ase import Atoms, units
 from ase.calculators.emt import EMT, parameters
 from ase.calculators.lj import LennardJones
 from ase.data import chemical_symbols
-from ase.filters import FrechetCellFilter
-from ase.md.verlet import VelocityVerlet
-from ase.optimize import BFGS
 
 KNOWN = re.compile(
     r"JOB|ECUT2?L?|XCFUNCTIONAL|(E|RHO|WG)_ERROR|MP_N123|FLAG_SYMM|SCF_ITER[01]_[12]|ENERGY_DECOMP|"
@@ -319,6 +316,8 @@ def compute(control: Control, atoms: Atoms, run: Run) -> None:
         spread = np.sqrt(atoms.get_masses() * units.kB * temperature)[:, None]
         atoms.set_momenta(rng.normal(size=(len(atoms), 3)) * spread)
         run.frame(movement, -1.0, md=True)
+        from ase.md.verlet import VelocityVerlet  # noqa: PLC0415 (which takes long)
+
         md = VelocityVerlet(atoms, step_fs * units.fs)
         for step in range(1, int(steps)):
             md.run(1)
@@ -330,6 +329,9 @@ def compute(control: Control, atoms: Atoms, run: Run) -> None:
 def relax(control: Control, atoms: Atoms, run: Run) -> None:
     """A relaxation of the atoms, and of the cell if RELAX_DETAIL says so."""
     _, steps, tolerance, *more = control.numbers("RELAX_DETAIL", "1 100 0.01")
+    from ase.filters import FrechetCellFilter  # noqa: PLC0415
+    from ase.optimize import BFGS  # noqa: PLC0415 (which takes long)
+
     target = FrechetCellFilter(atoms) if more and more[0] == 1 else atoms
     rows = []
     run.frame(Path("MOVEMENT"), 0.0)

@@ -21,9 +21,6 @@ from typing import Any, Optional, TextIO
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.emt import EMT, parameters
-from ase.filters import FrechetCellFilter
-from ase.md.verlet import VelocityVerlet
-from ase.optimize import BFGS
 
 TAGS = """
 SYSTEM PREC ENCUT EDIFF EDIFFG NELM NELMIN NSW IBRION ISIF ISMEAR SIGMA KSPACING KGAMMA POTIM TEBEG
@@ -327,6 +324,8 @@ def move(incar: Incar, atoms: Atoms, writer: Writer) -> None:
         atoms.set_momenta(np.random.default_rng(7).normal(size=(len(atoms), 3)) * width[:, None])
         if "POTIM" not in incar.values:
             die("for IBRION=0 you must set POTIM")
+        from ase.md.verlet import VelocityVerlet  # noqa: PLC0415 (which takes long)
+
         md = VelocityVerlet(atoms, timestep=incar.number("POTIM", 1) * units.fs)
         for number in range(writer.steps):
             if number:
@@ -341,6 +340,9 @@ def move(incar: Incar, atoms: Atoms, writer: Writer) -> None:
 
 def relax(incar: Incar, atoms: Atoms, writer: Writer) -> None:
     """Move atoms, with ISIF 3 the cell too, until EDIFFG is met or NSW is used up."""
+    from ase.filters import FrechetCellFilter  # noqa: PLC0415
+    from ase.optimize import BFGS  # noqa: PLC0415 (which takes long)
+
     target: Any = FrechetCellFilter(atoms) if writer.isif == 3 else atoms
     limit = abs(incar.number("EDIFFG", -0.02))
     optimizer = BFGS(target, logfile=None)

@@ -34,7 +34,7 @@ def change(work_dir, file, **keys):
 
 
 def label_with(work_dir, fails):
-    """Let the labels of some frames fail: those picked first, `fails` of four."""
+    """Let the labels of some frames fail: those picked first."""
     calculator = {
         "calculator": "tests.workflow.small_campaign:FailingEMT",
         "arguments": {"marks": str(work_dir / "marks"), "fails": fails},
@@ -44,28 +44,29 @@ def label_with(work_dir, fails):
 
 
 def test_labels_that_fail_stop_it_or_are_tolerated_and_are_done_when_repaired(work_dir):
-    """Three of four fail, then one, then none: three starts of the same campaign."""
-    label_with(work_dir, fails=3)
+    """Two of three fail, then one, then none: three starts of the same campaign."""
+    change(work_dir, "param.json", explore__md_jobs__0__select_sys=[2, 1])
+    label_with(work_dir, fails=2)
     with pytest.raises(QuorumError) as caught:
         small_campaign.run(work_dir)
     text = str(caught.value)
-    assert "iter.0000/label: 3 of 4 tasks failed" in text
-    assert text.count("this frame is cursed") >= 3
+    assert "iter.0000/label: 2 of 3 tasks failed" in text
+    assert text.count("this frame is cursed") >= 2
     scf = str(work_dir / "iter.0000/02.label/scf/md.000.sys.00")
-    assert text.count(f"\n{scf}") >= 3  # each failed task's directory
-    assert text.count(f"the end of {scf}") == 3  # and its log
+    assert text.count(f"\n{scf}") >= 2  # each failed task's directory
+    assert text.count(f"the end of {scf}") == 2  # and its log
     assert "give the same command again" in text
     cursed, *others = sorted((work_dir / "marks").iterdir())
     for mark in others:
         mark.write_text("blessed")
     result = small_campaign.run(work_dir)
-    assert (result.rows[0].label.labelled, result.rows[0].label.failed) == (3, 1)
+    assert (result.rows[0].label.labelled, result.rows[0].label.failed) == (2, 1)
     text = (work_dir / "iter_result.txt").read_text()
-    assert "Number of converged files: 3, number of non-converged files: 1" in text
+    assert "Number of converged files: 2, number of non-converged files: 1" in text
     assert "-scf" in text.splitlines()[-1]
     cursed.write_text("blessed")
     result = small_campaign.run(work_dir)
-    assert (result.rows[0].label.labelled, result.rows[0].label.failed) == (4, 0)
+    assert (result.rows[0].label.labelled, result.rows[0].label.failed) == (3, 0)
 
 
 def test_a_program_that_does_not_exist_is_named(work_dir, undisturbed):
