@@ -88,7 +88,15 @@ class ByGradients(_Judgement):
 
     def features(self, frames: Frames, index: int) -> np.ndarray:
         """See `learners.Judgement`."""
-        return self._judge.scaled(frames.atoms[index], float(self.window[index]))
+        if index not in self._features:
+            made = self._judge.scaled(frames.atoms[index], float(self.window[index]))
+            self._features[index] = made
+        return self._features[index]
+
+    @cached_property
+    def _features(self) -> dict[int, np.ndarray]:
+        """Of the frames that were asked for, which a choice asks for again and again."""
+        return {}
 
     @cached_property
     def _judge(self) -> Judge:
