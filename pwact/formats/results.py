@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pwact import layout
-from pwact.errors import UsageError
+from pwact.errors import InputError, UsageError
 from pwact.formats.frames import data_set_format, format_found
-from pwact.registry.formats import FORMATS
+from pwact.io import files
+from pwact.registry.formats import WRITTEN
 
 # the second is that of PWact up to 0.3
 _RESULTS = (f"{layout.LABEL}/result", f"{layout.old_step_name(layout.LABEL)}/result")
@@ -21,6 +22,8 @@ def find_results(input_dir: Path) -> list[Path]:
     ------
     UsageError
         The directory is not there, or is none of a run.
+    InputError
+        A data set is there by its name, but cannot be read or is none; its frames would be missing.
     """
     if not input_dir.is_dir():
         raise UsageError(f"{input_dir} is not a directory")
@@ -39,16 +42,32 @@ def data_sets_in(copy: Path) -> list[Path]:
 
 def _is_result(entry: Path) -> bool:
     """Whether it is a folder of data, or has the name of a data set that is a file."""
-    if entry.is_dir():
-        return bool(format_found(entry))
-    single = (name for name, one in FORMATS.items() if one.writes and not one.folder)
-    return any(entry == layout.labelled(entry.parent, name) for name in single)
+    named = {layout.labelled(entry.parent, name) for name in WRITTEN}
+    folder = entry.name == layout.PWDATA
+    if entry in named and (problem := files.unreadable(entry, or_folder=folder)):
+        raise InputError(problem, entry)
+    if not entry.is_dir():
+        return entry in named
+    found = bool(format_found(entry))
+    if entry in named and not found and any(one.is_file() for one in entry.rglob("*")):
+        raise InputError("holds files, but no data set", entry)
+    return found
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it is not there."""
+    try:
+        return list(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", folder) from error
 
 
 def _sources(iteration: Path) -> Iterator[Path]:
     """Everything in a result directory that is data: what reports leave there is not."""
     for result in _RESULTS:
-        found = [entry for entry in (iteration / result).glob("*") if _is_result(entry)]
+        found = [entry for entry in _entries(iteration / result) if _is_result(entry)]
         if found:
             yield from found
             return

@@ -100,6 +100,36 @@ def test_without_data_nothing_is_written(tmp_path):
     assert not (tmp_path / "final_pwdata").exists()
 
 
+@pytest.mark.parametrize("spoilt", ["folder", "dangling", "no folder", "no data", "missing"])
+def test_labels_that_cannot_be_gathered_are_refused(campaign, capsys, spoilt):
+    result = campaign / "iter.0001/02.label/result"
+    data = result / "train.xyz"
+    data.unlink()
+    place, problem = data, "is a directory"
+    if spoilt == "folder":
+        data.mkdir()
+    elif spoilt == "dangling":
+        data.symlink_to("nowhere")
+        problem = "does not exist"
+    elif spoilt == "no folder":
+        result.rmdir()
+        result.touch()
+        place, problem = result, "cannot be read: Not a directory"
+    elif spoilt == "no data":
+        make(result, "PWdata/Cu2/forces.npy")
+        place, problem = result / "PWdata", "holds files, but no data set"
+    else:
+        journal = Journal(campaign / ".pwact/journal.jsonl")
+        stage = {"name": "iter.0001/label", "key": "k"}
+        report = {"data": "iter.0001/02.label/result/train.xyz"}
+        journal.append("stage_started", **stage, inputs={})
+        journal.append("stage_done", **stage, transient=[], files={}, sizes={}, report=report)
+        problem = "does not exist; the journal names it as the labels of iter.0001/label"
+    assert main(["gather_pwdata", "-i", str(campaign)]) == 2
+    assert f"{place}: {problem}" in capsys.readouterr().err
+    assert not (campaign.parent / "there/final_pwdata").exists()
+
+
 def test_numbered_results_count_before_those_of_an_old_version(tmp_path):
     make(tmp_path, "iter.0000/label/result/train.xyz", "iter.0001/label/result/train.xyz")
     (tmp_path / "iter.0000/02.label/result").mkdir(parents=True)

@@ -18,7 +18,7 @@ from pwact.tools.data.convert import (
     label_names,
     output_format_of,
 )
-from pwact.tools.data.first_data import first_data
+from pwact.tools.data.first_data import demand_labels, first_data
 from pwact.tools.data.gather import Gathered, Wanted, gather, sources_of
 from pwact.tools.data.labelled import check_labelled_format
 from pwact.tools.data.split import share_of
@@ -36,6 +36,7 @@ def gather_pwdata(options: Namespace) -> int:
     """Copy the data of a campaign to ``./final_pwdata``."""
     source = Path(options.input_dir)
     results = find_results(source)
+    demand_labels(source)
     if not results:
         console.say(f"no labelled data in {source}")
         return EXIT_DONE

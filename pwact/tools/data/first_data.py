@@ -1,4 +1,4 @@
-"""Which data a campaign began with: ``init_data``, from its journal or its param.json."""
+"""Which data a campaign began with (``init_data``) and labelled, from its journal or param.json."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pwact.config.param import load_run_param
 from pwact.errors import InputError
 from pwact.io import files
 from pwact.io.journal import Journal
-from pwact.workflow.ledger import stages
-from pwact.workflow.reports import TrainReport
+from pwact.workflow.ledger import place_of, stages
+from pwact.workflow.reports import LabelReport, TrainReport
 from pwact.workflow.rows import stage_name
 
 
@@ -61,3 +61,20 @@ def first_data(work_dir: Path, param: Optional[Path] = None) -> Optional[FirstDa
             hint = "--param PARAM names the data where they are now, --no-init leaves them out"
             raise InputError(f"{problem}; it is the first data of the campaign: {hint}", path)
     return found
+
+
+def demand_labels(work_dir: Path) -> None:
+    """Refuse a campaign whose journal names labels that are not there any more.
+
+    Raises
+    ------
+    InputError
+        The data set of an iteration that was labelled is gone, or cannot be read.
+    """
+    known = stages(Journal(work_dir / layout.STATE_DIR / layout.JOURNAL).events())
+    for state in known.values():
+        if state.done and place_of(state.name)[1] == LabelReport.by_step:
+            data = LabelReport.from_json(state.report).data
+            if data and (problem := files.unreadable(work_dir / data, or_folder=True)):
+                message = f"{problem}; the journal names it as the labels of {state.name}"
+                raise InputError(message, work_dir / data)
