@@ -16,7 +16,7 @@ from pwact.atom_properties import MOMENTS, SETTING, properties_of
 from pwact.errors import InputError
 from pwact.fixed_atoms import along_axes, fix, from_axes
 from pwact.io import files
-from pwact.io.arrays import are_elements
+from pwact.io.arrays import are_elements, are_usable
 from pwact.io.lines import Lines
 from pwact.io.texts import read_text
 
@@ -114,7 +114,7 @@ def _parse(lines: list[str]) -> Atoms:
     if not abs(np.linalg.det(cell)) > 0:
         raise ValueError("the lattice vectors span no volume")
     rows = _table(lines, "position", int(words[0]))
-    if not np.isfinite(rows[:, :4]).all() or not are_elements(rows[:, 0]):
+    if not are_usable(rows[:, :4]) or not are_elements(rows[:, 0]):
         raise ValueError("a line of the position block holds no atomic number and position")
     atoms = Atoms(rows[:, 0].astype(int), cell=cell, pbc=True, scaled_positions=rows[:, 1:4])
     fix(atoms, from_axes(cell, _flags(lines, len(atoms))))
@@ -161,7 +161,7 @@ def _put_block(atoms: Atoms, name: str, lines: list[str]) -> None:
         words = line.split()
         values = np.array(words, dtype=float)
         enough = len(words) > 1 if size is None else len(words) == 1 + size
-        if not enough or values[0] != number or not np.isfinite(values).all():
+        if not enough or values[0] != number or not are_usable(values):
             raise ValueError(
                 f"the block {name} must hold {number} and {size or 'more'} numbers of its atom "
                 f"in the order of the positions, not {line.strip()!r}"

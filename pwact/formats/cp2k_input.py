@@ -17,6 +17,7 @@ from typing import Optional, Union
 import numpy as np
 
 from pwact.errors import InputError
+from pwact.io.arrays import are_usable
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)(?:-([^}]*))?\}|\$([A-Za-z_]\w*)")
 _COMPARISON = re.compile(r"(.*?)(==|/=)(.*)", re.DOTALL)
@@ -211,7 +212,7 @@ def cell_vectors(root: Section) -> Optional[np.ndarray]:
             found = np.array(rows).reshape(3, 3)
     except ValueError:
         return None
-    return found if np.isfinite(found).all() else None
+    return found if are_usable(found) else None
 
 
 def content(line: str) -> str:

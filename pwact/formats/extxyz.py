@@ -35,6 +35,7 @@ from pwact.formats.frames import composition_name
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.type_names import OPTION
 from pwact.io import files
+from pwact.io.arrays import BEYOND, are_usable
 from pwact.io.texts import DAMAGED, open_text
 from pwact.registry.formats import ASE, MACE, PWACT
 
@@ -295,8 +296,8 @@ def _columns(words: Sequence[Sequence[str]], column: Column, name: str) -> np.nd
     if column.width != 3:
         raise ValueError(f"{name} has {column.width} columns, not 3")
     array = np.array([row[column.first : column.first + 3] for row in words]).astype(float)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{_PLAIN.get(name, 'forces')} must be finite numbers")
+    if not are_usable(array):
+        raise ValueError(f"{_PLAIN.get(name, 'forces')} must be finite numbers below {BEYOND:g}")
     return array
 
 

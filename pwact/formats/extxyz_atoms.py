@@ -12,7 +12,7 @@ from pwact.atom_properties import CHARGES, FOUND_MOMENTS, KINDS, MOMENTS, carrie
 from pwact.formats.extxyz_head import Head
 from pwact.formats.moving import mask_columns, put_mask
 from pwact.formats.type_names import TypeNames
-from pwact.io.arrays import are_elements
+from pwact.io.arrays import BEYOND, are_elements, are_usable
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -126,8 +126,8 @@ def put_properties(atoms: Atoms, head: Head, words: Sequence[Sequence[str]]) -> 
             raise ValueError(f"{name} has {column.width} columns, not {wanted}")
         texts = [row[column.first : column.first + column.width] for row in words]
         values = np.array(texts, dtype=float)
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} must be finite numbers")
+        if not are_usable(values):
+            raise ValueError(f"{name} must be finite numbers below {BEYOND:g}")
         if name == KINDS:
             if not np.array_equal(values, np.round(values)):
                 raise ValueError(f"{name} must be whole numbers")

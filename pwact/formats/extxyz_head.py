@@ -14,6 +14,8 @@ from typing import Optional
 
 import numpy as np
 
+from pwact.io.arrays import BEYOND, are_usable
+
 _PAIR = re.compile(
     r"""
     (?P<key>[^\s=,"'\[\]{}]+) \s* = \s*
@@ -93,8 +95,8 @@ class Head:
             numbers = np.array([float(word) for word in re.split(r"[\s,\[\]]+", text) if word])
         except ValueError:
             raise ValueError(f"{name} is not made of numbers: {text[:60]!r}") from None
-        if not np.isfinite(numbers).all():
-            raise ValueError(f"{name} must be finite numbers")
+        if not are_usable(numbers):
+            raise ValueError(f"{name} must be finite numbers below {BEYOND:g}")
         if numbers.size not in sizes:
             wanted = " or ".join(map(str, sizes))
             raise ValueError(f"{name} holds {numbers.size} numbers, not {wanted}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from ase.data import chemical_symbols
 from pwact.errors import InputError, TaskError
 from pwact.formats.labels import labels_of, set_labels
 from pwact.io import files
+from pwact.io.arrays import UNUSABLE, are_usable
 from pwact.registry.formats import FORMATS, WRITTEN
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def write_frames(path: Path, frames: Sequence[Atoms], data_format: str) -> None:
     """
     for index, atoms in enumerate(frames):
         labels = labels_of(atoms)
-        if not (math.isfinite(labels.energy) and np.isfinite(labels.forces).all()):
-            raise TaskError(f"{path}: energy or forces of frame {index} are not finite")
+        if not are_usable(np.append(labels.forces, labels.energy)):
+            raise TaskError(f"{path}: energy or forces of frame {index} are {UNUSABLE}")
     path.parent.mkdir(parents=True, exist_ok=True)
     data_set_format(data_format).write(path, frames)
 

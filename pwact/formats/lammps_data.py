@@ -20,6 +20,7 @@ from pwact.errors import InputError, TaskError
 from pwact.formats.masses import element_of_mass, mass_of
 from pwact.geometry import lower_triangular
 from pwact.io import files
+from pwact.io.arrays import BEYOND, UNUSABLE
 from pwact.io.texts import read_text
 
 # style → columns of atom type and of x, and how many columns there are without image flags
@@ -172,8 +173,8 @@ def _number(word: str) -> float:
         value = float(word)
     except ValueError:
         raise ValueError(f"{word!r} is not a number") from None
-    if not np.isfinite(value):
-        raise ValueError(f"{word} is not finite")
+    if not abs(value) < BEYOND:
+        raise ValueError(f"{word} is {UNUSABLE}")
     return value
 
 

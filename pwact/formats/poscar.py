@@ -16,6 +16,7 @@ from pwact.atom_properties import GROUPS
 from pwact.errors import InputError
 from pwact.fixed_atoms import any_fixed, fix, fixed_of
 from pwact.io import files
+from pwact.io.arrays import BEYOND, are_usable
 from pwact.io.texts import read_text
 
 _COUNT = re.compile(r"[-+]?\.?\d")
@@ -89,8 +90,8 @@ def _parse(lines: list[str]) -> Atoms:
         there = max(0, len(lines) - first)
         raise ValueError(f"{total} positions are announced, {there} are there")
     positions = np.array([_numbers(lines, number) for number in range(first, first + total)])
-    if not (np.isfinite(positions).all() and np.isfinite(cell).all()):
-        raise ValueError("all numbers must be finite")
+    if not (are_usable(positions) and are_usable(cell)):
+        raise ValueError(f"all numbers must be finite and below {BEYOND:g}")
     positions = positions * factors if cartesian else positions @ cell
     if abs(np.linalg.det(cell)) == 0:
         raise ValueError("the lattice vectors (lines 3 to 5) span no volume")

@@ -16,6 +16,7 @@ from ase import Atoms
 from pwact.errors import CutOffError, NotConvergedError, TaskError
 from pwact.formats.labels import set_labels
 from pwact.formats.qe_output import BOHR, NOT_CONVERGED, RYDBERG
+from pwact.io.arrays import are_usable
 
 HARTREE = 2 * RYDBERG  # eV
 _SAME_PLACE = 1e-6  # Å; the Å of another release of CODATA in pw.x differs by less
@@ -107,6 +108,6 @@ def _values(path: Path, place: str, text: str, count: int) -> np.ndarray:
         values = np.array(words, dtype=float)
     except ValueError:
         values = np.full(count, np.nan)
-    if values.shape != (count,) or not np.isfinite(values).all():
+    if values.shape != (count,) or not are_usable(values):
         raise TaskError(f"{path}: {place} holds no {count} finite numbers")
     return values

@@ -19,6 +19,7 @@ from pwact.atom_properties import carried
 from pwact.errors import InputError
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.same_frame import structure_mark
+from pwact.io.arrays import UNUSABLE, are_usable
 
 _FIXED = 22  # numbers of a record that do not depend on the atoms
 _PER_ATOM = 7
@@ -57,7 +58,7 @@ class Spool:
         Raises
         ------
         InputError
-            A position, the cell or a label is not finite.
+            A position, the cell or a label is no number that a frame can hold.
         """
         labels = labels_of(atoms)
         virial = np.full(9, np.nan) if labels.virial is None else labels.virial
@@ -71,8 +72,8 @@ class Spool:
         )
         row = np.concatenate([np.ravel(part).astype(float) for part in parts])
         given = row if labels.virial is None else np.concatenate([row, labels.virial.ravel()])
-        if not np.isfinite(given).all():
-            raise InputError("position, cell or label of a frame is not finite")
+        if not are_usable(given):
+            raise InputError(f"position, cell or label of a frame is {UNUSABLE}")
         self.without_virial += labels.virial is None
         with self.path.open("ab") as stream:  # not kept open: there may be many compositions
             stream.write(np.concatenate([row, np.ravel(virial)]).tobytes())

@@ -31,6 +31,7 @@ from pwact.formats.poscar import read_poscar, write_poscar
 from pwact.formats.sites import check_sites, check_source, remedy
 from pwact.formats.structure_guess import by_content
 from pwact.io import files
+from pwact.io.arrays import are_usable
 from pwact.io.texts import read_text
 
 
@@ -121,7 +122,7 @@ def read_structure(path: Path, structure_format: str) -> Atoms:
         raise InputError(problem, path)
     try:
         atoms = _read(path, name)
-        if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
+        if not len(atoms) or not are_usable(np.vstack([atoms.positions, atoms.cell.array])):
             raise InputError(f"holds no structure in format {name}", path)
     except InputError as error:
         if (likely := by_content(path)) in {"", name} or error.file != path:

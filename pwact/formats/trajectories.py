@@ -25,6 +25,7 @@ from pwact.formats.structures import (
     structure_formats,
 )
 from pwact.io import files
+from pwact.io.arrays import are_usable
 from pwact.registry.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def iterate_structures(path: Path, structure_format: str) -> Iterator[Atoms]:
     number = -1
     try:
         for number, atoms in enumerate(_found(path, structure_format)):
-            if len(atoms) == 0 or not np.isfinite(atoms.positions).all():
+            if not len(atoms) or not are_usable(np.vstack([atoms.positions, atoms.cell.array])):
                 raise InputError(f"frame {number} is no structure", path)
             yield plain(atoms, structure_format)
     except TaskError as error:

@@ -15,6 +15,8 @@ from pwact.io import files
 
 FLOAT, INTEGER = "<f8", "<i8"
 LARGEST_NUMBER = 118  # Og
+BEYOND = 1e10  # eV, Å …: nothing in a frame is as large, and squares of it are still numbers
+UNUSABLE = f"not finite, or beyond {BEYOND:g}"
 logger = logging.getLogger(__name__)
 _CHECKED = 1000  # rows at a time
 
@@ -24,6 +26,11 @@ def are_elements(numbers: np.ndarray) -> bool:
     values = np.asarray(numbers, dtype=float)
     whole = np.isfinite(values).all() and (values == np.round(values)).all()
     return bool(whole and (values >= 1).all() and (values <= LARGEST_NUMBER).all())
+
+
+def are_usable(numbers: np.ndarray) -> bool:
+    """Whether all are numbers that a frame can hold: finite, and smaller than `BEYOND` in size."""
+    return bool(np.max(numbers, initial=0) < BEYOND and np.min(numbers, initial=0) > -BEYOND)
 
 
 def load_numbers(path: Path) -> np.ndarray:
@@ -51,12 +58,12 @@ def load_numbers(path: Path) -> np.ndarray:
 
 
 def load_shaped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Open an array of finite numbers that has, or can be given, this shape.
+    """Open an array of numbers that `are_usable` and has, or can be given, this shape.
 
     Raises
     ------
     InputError
-        As `load_numbers`; or it has another size, or holds what is not finite.
+        As `load_numbers`; or it has another size, or holds what no frame can hold; names the row.
     """
     array = load_numbers(path)
     if array.size != np.prod(shape):
@@ -65,8 +72,9 @@ def load_shaped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         raise InputError(f"has the shape {array.shape}, not {shape} or rows of that many", path)
     array = array.reshape(shape)
     for start in range(0, len(array), _CHECKED):
-        if not np.isfinite(array[start : start + _CHECKED]).all():
-            raise InputError("holds numbers that are not finite", path)
+        if not are_usable(array[start : start + _CHECKED]):
+            wrong = (n for n in range(start, len(array)) if not are_usable(array[n]))
+            raise InputError(f"row {next(wrong)} holds what is {UNUSABLE}", path)
     return array
 
 

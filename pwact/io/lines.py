@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Optional
 import numpy as np
 
 from pwact.errors import CutOffError, InputError, TaskError
+from pwact.io.arrays import BEYOND, UNUSABLE, are_usable
 from pwact.io.texts import DAMAGED, open_text
 
 
@@ -107,8 +107,8 @@ class Lines:
                 value = float(word)
             except ValueError:
                 raise self.error(f"{word!r} is not a number") from None
-            if not math.isfinite(value):
-                raise self.error(f"{word} is not finite")
+            if not abs(value) < BEYOND:
+                raise self.error(f"{word} is {UNUSABLE}")
             made.append(value)
         return made
 
@@ -160,7 +160,7 @@ class Lines:
             table = np.array(made, dtype=float).reshape(rows, width)
         except ValueError:
             table = np.full((rows, width), np.nan)
-        if not np.isfinite(table).all():
+        if not are_usable(table):
             for self.number, words in enumerate(made, before + 1):  # the first of them complains
                 self.numbers(words)
         return table

@@ -66,7 +66,28 @@ def test_what_was_there_stays_when_writing_fails(
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("energy", [np.nan, np.inf])
+@pytest.mark.parametrize("what", ["position", "cell", "energy", "forces", "virial"])
+@pytest.mark.parametrize("data_format", WRITTEN)
+def test_numbers_that_no_frame_holds_are_refused(
+    tmp_path: Path, data_format: str, what: str
+) -> None:
+    frames = [bulk("Cu", cubic=True) for _ in range(3)]
+    values: dict[str, Any] = {"energy": 1.0, "forces": np.ones((4, 3)), "virial": np.eye(3)}
+    for number, atoms in enumerate(frames):
+        huge = 1e11 if number == 1 else 1.0
+        if what == "position":
+            atoms.positions[2, 1] -= huge * atoms.cell[1, 1]
+        if what == "cell":
+            atoms.cell[2, 0] = huge
+        own = {name: value * huge if name == what else value for name, value in values.items()}
+        set_labels(atoms, **own)
+    path = tmp_path / NAMES[data_format]
+    data_set_format(data_format).write(path, frames)
+    with pytest.raises(InputError, match=r"(frame|row) 1 .*1e\+10"):
+        read_frames(path, data_format)
+
+
+@pytest.mark.parametrize("energy", [np.nan, np.inf, 1e300])
 def test_labels_must_be_finite(tmp_path: Path, energy: float) -> None:
     atoms = bulk("Ag")
     set_labels(atoms, energy, np.zeros((1, 3)))

@@ -144,6 +144,7 @@ def test_a_contcar_of_md(samples: Path) -> None:
         (HEAD.format(scale="1") + DIRECT.replace("0.5 0.5 0.5", "0.5 o.5 1"), "line 10: 'o.5' is"),
         (HEAD.format(scale="1").replace("0 5 0", "0 5,o 0"), "line 4: 'o' is not a number"),
         (HEAD.format(scale="1") + DIRECT.replace("0.25", "nan"), "finite"),
+        (HEAD.format(scale="1") + DIRECT.replace("0.25", "1e300"), "below"),
         (HEAD.format(scale="0") + DIRECT, "scale factor"),
         (HEAD.format(scale="one") + DIRECT, "scale factor"),
         (HEAD.format(scale="1 -2 3") + DIRECT, "three scale factors must be positive"),

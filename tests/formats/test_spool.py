@@ -33,13 +33,14 @@ def test_frames_come_back_bit_by_bit_in_any_order(tmp_path: Path, frames: list[A
 
 
 @pytest.mark.parametrize("what", ["energy", "forces", "virial"])
+@pytest.mark.parametrize("factor", [float("nan"), 1e300])
 def test_labels_that_are_not_finite_are_refused(
-    tmp_path: Path, frames: list[Atoms], what: str
+    tmp_path: Path, frames: list[Atoms], what: str, factor: float
 ) -> None:
     labels = labels_of(frames[0])
     values = {"energy": labels.energy, "forces": labels.forces, "virial": labels.virial}
     atoms = frames[0].copy()
-    set_labels(atoms, **{**values, what: values[what] * float("nan")})
+    set_labels(atoms, **{**values, what: values[what] * factor})
     spool = Spool(tmp_path / "frames", len(atoms))
     with pytest.raises(InputError, match="not finite"):
         spool.append(atoms)

@@ -34,6 +34,7 @@ def test_a_table(tmp_path: Path) -> None:
     ("second", "message"),
     [
         (b"H 4 NaN 6\n", "line 2: NaN is not finite"),
+        (b"H 4 -1e300 6\n", r"line 2: -1e300 is not finite, or beyond 1e\+10"),
         (b"H 4 **** 6\n", "line 2: '[*]{4}' is not a number"),
         (b"H 4 -5.0-6.0\n", "line 2: 2 numbers where 3 are expected"),
         (b"H 4 -5.0-6.0 7\n", "line 2: '-5.0-6.0' is not a number"),

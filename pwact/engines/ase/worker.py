@@ -36,6 +36,7 @@ from pwact.engines.ranks import leave_mark, rank, take_marks
 from pwact.fixed_atoms import FIXED, along_axes, held, held_in_part
 from pwact.formats.extxyz import read_extxyz, write_extxyz
 from pwact.formats.labels import labels_of, set_labels
+from pwact.io.arrays import UNUSABLE, are_usable
 from pwact.io.files import remove, tree_hash, write_json
 
 if TYPE_CHECKING:
@@ -142,12 +143,12 @@ def scf(atoms: Atoms, settings: dict[str, Any], directory: Path) -> tuple[list[A
     return [labelled(atoms, settings["energy"])], ""
 
 
-def is_finite(frame: Atoms) -> bool:
-    """Whether all labels are numbers; a calculator gives nan where it cannot go on."""
+def has_usable_labels(frame: Atoms) -> bool:
+    """Whether all labels can be those of a frame; a calculator gives nan where it cannot go on."""
     labels = labels_of(frame)
     virial = np.zeros(1) if labels.virial is None else labels.virial
     numbers = np.concatenate([[labels.energy], labels.forces.ravel(), virial.ravel()])
-    return bool(np.isfinite(numbers).all())
+    return are_usable(numbers)
 
 
 PURPOSES = {"relax": relax, "aimd": aimd, "scf": scf}
@@ -169,8 +170,8 @@ def work(directory: Path, purpose: str) -> None:
             remove(directory / name)
     frames, reason = computed((atoms, calculator), settings, directory, purpose)
     for index, frame in enumerate(frames):
-        if not is_finite(frame):
-            frames, reason = frames[:index], f"the labels of frame {index} are not finite"
+        if not has_usable_labels(frame):
+            frames, reason = frames[:index], f"the labels of frame {index} are {UNUSABLE}"
             break
     if settings["writes"]:
         write_result(directory, frames, reason, settings.get(EARLY, ""))
