@@ -209,6 +209,14 @@ def lower_triangular(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lower, np.linalg.solve(cell, lower)
 
 
+def right_handed(cell: np.ndarray) -> np.ndarray:
+    """Lattice vectors of the same lattice, as rows, for programs that take no left-handed cell.
+
+    All three are reversed where need be: they span the same lattice, atoms stay where they are.
+    """
+    return -cell if np.linalg.det(cell) < 0 else cell
+
+
 def shortest_distance(atoms: Atoms) -> float:
     """Smallest distance between two atoms, periodic images included, in Å.
 

@@ -25,6 +25,7 @@ from pwact.formats.extxyz_labels import LabelNames
 from pwact.formats.frames import composition_name, ordered, reordered
 from pwact.formats.labels import labels_of, set_labels
 from pwact.formats.type_names import OPTION, TypeNames
+from pwact.geometry import right_handed
 from pwact.io import files
 from pwact.io.arrays import (
     FLOAT,
@@ -135,7 +136,7 @@ def _write_frame(streams: Mapping[str, BinaryIO], frame: Atoms, type_map: Sequen
     """Append a frame; whether it has a virial."""
     labels = labels_of(frame)
     rows = {
-        "box": frame.cell.array,
+        "box": right_handed(frame.cell.array),  # in others DeePMD by PyTorch finds no images
         "coord": frame.positions,
         "energy": np.array(labels.energy),
         "force": labels.forces,

@@ -132,6 +132,19 @@ def test_labels_are_read_back(frames: list[Atoms], tmp_path: Path) -> None:
     assert [(len(truth) - 1) // 3 for truth in read] == [8] * 4 + [12] * SMALL_CELLS
 
 
+def test_a_left_handed_cell_gives_the_same_descriptors(
+    committee: Any, fresh: list[Atoms], tmp_path: Path
+) -> None:
+    del committee  # asks for LAMMPS
+    left = fresh[0].copy()
+    left.set_cell(left.cell.array[[1, 0, 2]])
+    right, other = described_by(tmp_path / "described", [fresh[0], labelled(left)])
+    np.testing.assert_allclose(other[0][0], right[0][0], rtol=1e-8, atol=1e-12)
+    forces = [one[0][1:].reshape(-1, 3, one[0].shape[1]) for one in (right, other)]
+    lengths = [np.linalg.norm(one, axis=1) for one in forces]
+    np.testing.assert_allclose(*lengths, atol=1e-8)
+
+
 @pytest.mark.parametrize("atoms", [1, 20, 10**6])
 def test_batches_change_nothing(
     model: Any, frames: list[Atoms], fresh: list[Atoms], tmp_path: Path, atoms: int

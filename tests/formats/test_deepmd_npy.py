@@ -35,6 +35,21 @@ def test_round_trip(tmp_path: Path, frames: list[Atoms]) -> None:
         assert_same(one, other, 1e-12)
 
 
+def test_a_left_handed_cell_is_written_as_a_right_handed_one(
+    tmp_path: Path, frames: list[Atoms]
+) -> None:
+    left = frames[0].copy()
+    left.set_cell(left.cell.array[[1, 0, 2]])
+    labels = labels_of(frames[0])
+    set_labels(left, labels.energy, labels.forces, labels.virial)
+    (found,) = read_deepmd(write_deepmd(tmp_path, [left], TYPES)[0])
+    expected = frames[0].copy()
+    expected.set_cell(-left.cell.array)
+    set_labels(expected, labels.energy, labels.forces, labels.virial)
+    assert np.linalg.det(found.cell.array) > 0
+    assert_same(found, by_type(expected), 1e-12)
+
+
 def test_files(tmp_path: Path, frames: list[Atoms]) -> None:
     folder = write_deepmd(tmp_path, frames, TYPES)[0]
     assert (folder / "type_map.raw").read_text().split() == TYPES

@@ -54,6 +54,7 @@ def test_errors_in_all_by_structure_and_by_element(
     """A constant along x, y and z has the same norm however a frame is turned."""
     caplog.set_level(logging.INFO)
     copper = bulk("Cu", cubic=True, a=3.7).repeat(2)
+    copper.set_cell(copper.cell.array[[1, 0, 2]])  # left-handed
     frames = [labelled(tilted(), seed, OFF_F) for seed in range(3)] + [labelled(copper, 9)]
     made = judge.tasks(frames, lots())
     assert [len(given.frames) for _, given in made] == [3, 1]

@@ -14,7 +14,7 @@ from pwact.engines.explorers import Explorer, Given
 from pwact.engines.potential import Potential
 from pwact.executors.base import Task
 from pwact.formats.labels import labels_of, set_labels
-from pwact.geometry import lower_triangular, shortest_distance
+from pwact.geometry import lower_triangular, right_handed, shortest_distance
 from pwact.workflow.tasks.prepare import prepare
 from pwact.workflow.tasks.starts import started_once
 
@@ -65,7 +65,7 @@ def _write(explorer: Explorer, potential: Potential, given: Given, directory: Pa
 
 def can_be_explored(frame: Atoms) -> bool:
     """Whether an explorer can be given a frame: periodic, with room, and with forces."""
-    if not frame.pbc.all() or not np.linalg.det(frame.cell.array) > 0:
+    if not frame.pbc.all() or not abs(np.linalg.det(frame.cell.array)) > 0:
         return False
     return bool(np.isfinite(labels_of(frame).forces).all()) and shortest_distance(frame) > 0
 
@@ -73,7 +73,7 @@ def can_be_explored(frame: Atoms) -> bool:
 def turned(frame: Atoms) -> Atoms:
     """A frame with a lower-triangular cell, its labelled forces turned too."""
     labels = labels_of(frame)
-    cell, rotation = lower_triangular(frame.cell.array)
+    cell, rotation = lower_triangular(right_handed(frame.cell.array))
     turned = frame.copy()
     turned.calc = None
     turned.set_constraint()
