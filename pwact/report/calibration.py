@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from pwact.errors import TaskError
 from pwact.io import files
+from pwact.io.tables import flaw
 from pwact.report.records import RoundRecord
 
 TRAINING_COLUMNS = ("frame", "atoms", "uncertainty", "rms_force", "rmse_force")
@@ -68,7 +69,9 @@ def read_training(path: Path) -> list[TrainingRow]:
                 for row in csv.DictReader(stream)
             ]
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise TaskError(f"{path}: no errors on the training data can be read: {error!r}") from error
+        raise TaskError(
+            f"{path}: no errors on the training data can be read: {flaw(error)}"
+        ) from error
 
 
 def _numbers(row: dict[str, str]) -> list[str]:

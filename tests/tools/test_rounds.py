@@ -153,6 +153,20 @@ def test_a_damaged_table(tmp_path: Path, file: str) -> None:
         read_rounds(tmp_path)
 
 
+def test_a_table_is_named_with_the_column_that_it_lacks(tmp_path: Path) -> None:
+    leave_rounds(tmp_path, 1)
+    limits = layout.select_dir(tmp_path, 0) / layout.LIMITS
+    whole = limits.read_text()
+    limits.write_text(whole.replace("sigma", "s"))
+    with pytest.raises(InputError, match=f"{limits}: is no table of limits: it has no column 's"):
+        read_rounds(tmp_path)
+    limits.write_text(whole)
+    pairs = layout.appraise_dir(tmp_path, 0) / layout.TRAINING_PAIRS
+    pairs.write_text(pairs.read_text().replace("rms_force", "rms"))
+    with pytest.raises(InputError, match=f"{pairs}: .*: it has no column 'rms_force'"):
+        read_rounds(tmp_path)
+
+
 def test_without_labels_yet(tmp_path: Path) -> None:
     leave_rounds(tmp_path, 2)
     (tmp_path / "iter.0001" / layout.LABEL / "result" / layout.LABEL_ERROR).unlink()

@@ -99,7 +99,10 @@ def test_what_is_missing_is_named(here: Path, capsys: Said) -> None:
     assert f"{table}: found 4 labelled frames" in said
     assert "at least 5 are needed" in said
     table.write_text("".join(line.replace("rmse_force", "rmse") for line in lines))
-    assert f"{table}: is no table with devi_force and rmse_force" in complaint(words, capsys)
+    lacks = "is no table with devi_force and rmse_force: it has no column 'rmse_force'"
+    assert f"{table}: {lacks}" in complaint(words, capsys)
+    table.write_text(f"{lines[0]}{PLACE}\n")
+    assert "and rmse_force: a row has too few columns" in complaint(words, capsys)
     table.unlink()
     assert f"{table}: does not exist; the frames" in complaint(words, capsys)
     os.mkfifo(table)  # would wait for a writer for ever
@@ -110,6 +113,9 @@ def test_what_is_missing_is_named(here: Path, capsys: Said) -> None:
     limits.parent.mkdir(exist_ok=True)
     limits.write_text("iteration,condition,sigma\n")
     assert f"{limits}: holds 0 rows; that of one iteration" in complaint(words, capsys)
+    limits.write_text("iteration,condition\n1,0\n")
+    named = f"{limits}: is no table with sigma and condition: it has no column 'sigma'\n"
+    assert complaint(words, capsys).endswith(named)
 
 
 @pytest.mark.parametrize(

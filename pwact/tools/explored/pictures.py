@@ -12,6 +12,7 @@ import numpy as np
 
 from pwact import layout
 from pwact.engines.md_input import md_input
+from pwact.io.tables import flaw
 from pwact.query.window import Limits, Scores
 from pwact.report import pictures, plots
 from pwact.report.measure import Measure
@@ -118,7 +119,7 @@ def chosen_frames(work_dir: Path, iteration: int) -> dict[Path, list[int]]:
     except FileNotFoundError:
         pass
     except (OSError, KeyError, ValueError, TypeError) as error:
-        logger.warning("%s: chosen frames are not marked: %r", path, error)
+        logger.warning("%s: chosen frames are not marked: %s", path, flaw(error))
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from pwact import layout
 from pwact.errors import InputError
 from pwact.io import files
+from pwact.io.tables import flaw
 from pwact.query.calibration import (
     Calibration,
     Pairs,
@@ -117,7 +118,7 @@ def read_round(work_dir: Path, iteration: int) -> Decided:
             _labels(_label_errors(work_dir, iteration)),
         )
     except (KeyError, ValueError) as error:
-        raise InputError(f"is no table of limits: {error!r}", path) from None
+        raise InputError(f"is no table of limits: {flaw(error)}", path) from None
 
 
 def _label_errors(work_dir: Path, iteration: int) -> Path:
@@ -137,7 +138,9 @@ def _labels(path: Path, condition: Optional[str] = None) -> Labels:
         control = [row["kind"] == CONTROL for row in rows]
         elsewhere = [condition is not None and row["condition"] != condition for row in rows]
     except (KeyError, ValueError) as error:
-        raise InputError(f"is no table of labels of a run with a target: {error!r}", path) from None
+        raise InputError(
+            f"is no table of labels of a run with a target: {flaw(error)}", path
+        ) from None
     return Labels(
         Pairs(
             np.array(values, dtype=float),
@@ -152,10 +155,13 @@ def _training(directory: Path, limits: Mapping[str, str]) -> Pairs:
     """The pairs of the training frames, scaled as in this iteration."""
     path = directory / layout.TRAINING_PAIRS
     rows = _table(path)
-    u, force, error = (
-        np.array([_value(row[name]) for row in rows], dtype=float)
-        for name in ("uncertainty", "rms_force", "rmse_force")
-    )
+    try:
+        u, force, error = (
+            np.array([_value(row[name]) for row in rows], dtype=float)
+            for name in ("uncertainty", "rms_force", "rmse_force")
+        )
+    except (KeyError, ValueError) as wrong:
+        raise InputError(f"is no table of training frames: {flaw(wrong)}", path) from None
     return pairs_of_start(limits["measure"], (u, force, error), float(limits["sigma"]))
 
 

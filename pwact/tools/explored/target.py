@@ -11,6 +11,7 @@ import numpy as np
 from pwact import layout
 from pwact.errors import InputError
 from pwact.io import files
+from pwact.io.tables import flaw
 from pwact.query.calibration import (
     FEWEST,
     Pairs,
@@ -59,7 +60,9 @@ def read_pairs(path: Path) -> Pairs:
         problem = "does not exist; the frames of this iteration have no labels to learn from"
         raise InputError(problem, path) from None
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise InputError(f"is no table with {_UNCERTAINTY} and {_ERROR}: {error!r}", path) from None
+        raise InputError(
+            f"is no table with {_UNCERTAINTY} and {_ERROR}: {flaw(error)}", path
+        ) from None
     both = np.array(numbers, dtype=float).reshape(-1, 2)
     return Pairs(both[:, 0], both[:, 1])
 
@@ -122,7 +125,7 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def _other(path: Path, columns: tuple[str, ...], error: Exception) -> InputError:
-    return InputError(f"is no table with {' and '.join(columns)}: {error!r}", path)
+    return InputError(f"is no table with {' and '.join(columns)}: {flaw(error)}", path)
 
 
 def accepted_by(tree: ExploredTree, target: float) -> TargetRecord:

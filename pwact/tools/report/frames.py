@@ -20,6 +20,7 @@ from pwact.formats.frames import format_found, iterate_frames
 from pwact.formats.labels import labels_of
 from pwact.formats.results import find_results
 from pwact.formats.same_frame import structure_key
+from pwact.io.tables import flaw
 from pwact.report.html.facts import LabelledFrame, Rows, Structure
 from pwact.report.label_error import COLUMNS, TARGET_COLUMNS
 
@@ -86,7 +87,7 @@ def _table(path: Path) -> list[Mapping[str, str]]:
         for row in rows:
             float(row[_RMSE]), float(row[_LARGEST]), int(float(row[_STEP]))
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise InputError(f"is no table of labels: {error!r}", path) from None
+        raise InputError(f"is no table of labels: {flaw(error)}", path) from None
     return rows
 
 
