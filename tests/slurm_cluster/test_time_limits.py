@@ -165,7 +165,7 @@ def test_a_training_of_deepmd_goes_on(
 kill -STOP $! && touch {WAITS} && wait
 """
     resource["train"].update(command=f"{program(work_dir / 'bin' / 'dp', text)} --tf", group_size=1)
-    change(work_dir / "run_param.json", train=param["train"])
+    change(work_dir / "run_param.json", train=param["train"], valid_data=[])
     change(work_dir / "resource.json", **SLURM, train=resource["train"])
     with struck(cluster, work_dir):
         shown = pwact(work_dir, "run", "run_param.json", "resource.json")
