@@ -9,7 +9,7 @@ from pwact import layout
 from pwact.errors import InputError, UsageError
 from pwact.formats.frames import data_set_format, format_found
 from pwact.io import files
-from pwact.registry.formats import WRITTEN
+from pwact.registry.formats import FORMATS
 
 # the second is that of PWact up to 0.3
 _RESULTS = (f"{layout.LABEL}/result", f"{layout.old_step_name(layout.LABEL)}/result")
@@ -42,7 +42,7 @@ def data_sets_in(copy: Path) -> list[Path]:
 
 def _is_result(entry: Path) -> bool:
     """Whether it is a folder of data, or has the name of a data set that is a file."""
-    named = {layout.labelled(entry.parent, name) for name in WRITTEN}
+    named = {layout.labelled(entry.parent, name) for name, one in FORMATS.items() if one.writes}
     folder = entry.name == layout.PWDATA
     if entry in named and (problem := files.unreadable(entry, or_folder=folder)):
         raise InputError(problem, entry)

@@ -254,6 +254,7 @@ def test_a_controller_killed_after_sbatch(bench, cluster, log):
     cluster.run("scancel", *strangers)
     assert state in ("R", "PD")
     assert (bench.directory / "task.000" / "runs").read_text() == "x\n"
-    if strangers[0] == ids[0]:
-        assert attempts == 2
+    assert attempts == len(ids) <= 2
+    # one try: it had begun when the controller died, and its result is there
+    if strangers[0] == ids[0] and attempts == 2:
         assert_read("slurmctld killed right after sbatch", log.text)

@@ -92,13 +92,14 @@ def test_it_is_made_once_somewhere_else_with_the_lines_of_the_block(folder, tmp_
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"model": "big.pt"}, "arguments.model: made_here:Calculator cannot be made: "),
+        ({"model": "big.pt"}, "arguments.model: found big.pt, but "),
+        ({"model": "big"}, "arguments.model: made_here:Calculator cannot be made: "),
         ({"colour": 3}, "arguments.colour: made_here:Calculator cannot be made: TypeError: what"),
         ({"dies": 1}, "DFT.command: the calculator cannot be made with this command ("),
         ({"pseudo_dir": "pots"}, "arguments.pseudo_dir: found pots, but "),
         ({"data": {"control": {"pseudo_dir": "x"}}}, "arguments.data.control.pseudo_dir: found x"),
     ],
-    ids=["file", "argument", "dies", "directory", "deep-directory"],
+    ids=["file", "name", "argument", "dies", "directory", "deep-directory"],
 )
 def test_what_fails_is_one_line_with_file_and_key(folder, capsys, arguments, words):
     write(folder, **arguments)
@@ -177,7 +178,7 @@ def test_what_is_brought_by_modules_is_not_tried(folder, tmp_path, capsys, keys,
 
 
 def test_where_jobs_run_elsewhere_a_failure_is_a_warning(folder, capsys):
-    write(folder, model="big.pt")
+    write(folder, model="big")
     block(folder, scheduler="slurm", queue_name="cpu")
     status, said = check(capsys)
     assert status == EXIT_DONE
