@@ -198,7 +198,8 @@ FORMATS: Registry[DataFormat] = Registry(
             ),
             refused=(
                 "arrays that do not fit each other or do not begin with the frames, elements that "
-                "`atom_type.npy` does not list, numbers that are not finite, an open axis",
+                "`atom_type.npy` does not list, numbers that are not finite or beyond 1e10, "
+                "an open axis",
             ),
         ),
         "deepmd/npy": DataFormat(
@@ -217,7 +218,9 @@ FORMATS: Registry[DataFormat] = Registry(
             written=(
                 "A folder a composition with one `set.000`, atoms by ascending atomic number; "
                 "the type map holds the elements of the folder. Frames that are open along all "
-                "axes get a folder with `nopbc`.",
+                "axes get a folder with `nopbc`. A left-handed cell is written with all three "
+                "vectors reversed, the same lattice: DeePMD by PyTorch finds no periodic images "
+                "in others.",
             ),
             refused=(
                 "type names that are no elements and a missing `type_map.raw` (`--type-names "
