@@ -144,11 +144,11 @@ def test_a_lammps_without_the_pair_style_is_refused(tmp_path: Path) -> None:
     need_program("lmp")
     assert fault("pod", "lmp", tmp_path) == fault("eam/alloy", "lmp -in x", tmp_path) == ""
     for style in ("nep", "e3gnn", "mace", "nvt"):  # nvt: a fix
-        told = fault(style, "lmp", tmp_path)
-        assert told.startswith("run_param.json: explore.pair_style: the LAMMPS of explore.command")
-        assert f"has no pair style {style}; build it with the interface of NEP_CPU" in told
-    told = fault("nep", "echo no lammps #", tmp_path)
-    assert "explore.command: LAMMPS does not list its pair styles by info styles pair (no" in told
+        said = fault(style, "lmp", tmp_path)
+        assert said.startswith("run_param.json: explore.pair_style: the LAMMPS of explore.command")
+        assert f"has no pair style {style}; build it with the interface of NEP_CPU" in said
+    said = fault("nep", "echo no lammps #", tmp_path)
+    assert "explore.command: LAMMPS does not list its pair styles by info styles pair (no" in said
 
 
 def test_a_pair_style_of_a_plugin_is_found(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ class Judge:
         return features
 
     def scaled(self, atoms: Atoms, variance: float) -> np.ndarray:
-        """Features with the sum of squares that draws told, shape (rows, m). Raises TaskError."""
+        """Features with the sum of squares of the draws, shape (rows, m). Raises TaskError."""
         made = self.features(atoms)
         made *= np.sqrt(variance / np.square(made).sum())
         return made
